@@ -15,6 +15,7 @@ AC_DEFUN([MARKPATH_ENABLE_SANITIZERS],
         SANITIZER_CFLAGS="-fsanitize=$SANITIZERS -fno-omit-frame-pointer"],
      [AC_MSG_ERROR(
         [--enable-sanitizers takes "address,undefined" or "thread"])])
+   AM_CONDITIONAL([SANITIZED], [test -n "$SANITIZERS"])
    AC_SUBST([SANITIZERS])
    AC_SUBST([SANITIZER_CFLAGS])])
 

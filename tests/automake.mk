@@ -11,3 +11,7 @@ tests_dptest_DEPENDENCIES = \
 	lib/libmarkpath.a \
 	ofproto/libmarkofproto.a \
 	$(OVS_ARCHIVES)
+
+check-unit: tests/dptest$(EXEEXT) check-rules
+	tests/dptest all
+.PHONY: check-unit
