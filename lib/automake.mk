@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The datapath.  Each room lists its own files.
+
+noinst_LIBRARIES += lib/libmarkpath.a
+lib_libmarkpath_a_SOURCES =
+
+include lib/flow/automake.mk
+include lib/offload/automake.mk
+include lib/pipe/automake.mk
+include lib/pmd/automake.mk
+include lib/ctl/automake.mk

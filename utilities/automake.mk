@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+
+EXTRA_DIST += \
+	utilities/check-layers \
+	utilities/check-state \
+	utilities/state-allowed
+
+# House rules that a machine can see; part of "make check-unit".
+check-rules: $(markpath_objects)
+	$(AM_V_GEN)$(PYTHON3) $(srcdir)/utilities/check-layers $(srcdir)
+if SANITIZED
+	@echo "check-state: left out, a sanitizer adds data of its own"
+else
+	$(AM_V_at)$(PYTHON3) $(srcdir)/utilities/check-state \
+		$(srcdir)/utilities/state-allowed $(markpath_objects)
+endif
+.PHONY: check-rules
