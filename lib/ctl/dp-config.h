@@ -41,16 +41,12 @@ struct ds;
 struct smap;
 struct vlog_module;
 
+/* Settings that can be wrong. */
 enum dp_config_key {
-    DP_CONFIG_PMD_RXQ_ASSIGN,
-    DP_CONFIG_PMD_RXQ_ISOLATE,
-    DP_CONFIG_PMD_CPU_MASK,
-    DP_CONFIG_ALB_INTERVAL,
-    DP_CONFIG_ALB_LOAD,
-    DP_CONFIG_ALB_IMPROVEMENT,
-    DP_CONFIG_TX_FLUSH_INTERVAL,
-    DP_CONFIG_EMC_INSERT_INV_PROB,
-    DP_CONFIG_PMD_MAXSLEEP,
+    DP_CONFIG_PMD_CPU_MASK, DP_CONFIG_PMD_RXQ_ASSIGN,
+    DP_CONFIG_PMD_RXQ_ISOLATE, DP_CONFIG_PMD_MAXSLEEP,
+    DP_CONFIG_ALB_INTERVAL, DP_CONFIG_ALB_LOAD, DP_CONFIG_ALB_IMPROVEMENT,
+    DP_CONFIG_TX_FLUSH_INTERVAL, DP_CONFIG_EMC_INSERT_INV_PROB,
     DP_CONFIG_N_OFFLOAD_THREADS,
     DP_CONFIG_BOOLS,            /* Any of the keys that are true or false. */
     DP_CONFIG_N_KEYS
@@ -108,10 +104,10 @@ void dp_port_config_parse(struct dp_port_config *config,
                           const struct smap *other_config);
 void dp_port_config_uninit(struct dp_port_config *);
 
-/* Reads 'list', "QUEUE:CORE" pairs with commas between, into 'pins', an array
- * of 'n_rxq' elements: the core of each queue, or OVS_CORE_UNSPEC.  NULL and
- * "" pin nothing.  Queues that the port does not have are passed over: they
- * may come later.  The last pair for a queue counts.
+/* Reads 'list', QUEUE:CORE pairs with commas or blanks between, into 'pins',
+ * an array of 'n_rxq' elements: the core of each queue, or OVS_CORE_UNSPEC.
+ * NULL and "" pin nothing.  Queues that the port does not have are passed
+ * over: they may come later.  The last pair for a queue counts.
  *
  * Returns NULL, or the reason why 'list' can't be read, which the caller must
  * free; then nothing is pinned. */

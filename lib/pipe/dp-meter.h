@@ -9,11 +9,12 @@
  * second and drop what exceeds a band.
  *
  * A band is a bucket of tokens that fills with 'rate' per second up to
- * 'burst_size' (without OFPMF13_BURST: up to what 'rate' gives in a second)
- * and starts full.  Each packet takes 1 token, or its bits, from the bucket of
- * each band that has as many; a band that has less is exceeded and keeps what
- * it has.  A packet that exceeds bands is dropped and booked on the one with
- * the highest rate among them (on the first of equals).
+ * 'burst_size' and starts full.  Without OFPMF13_BURST, or if 'burst_size' is
+ * 0, the bucket holds what 'rate' gives in a second.  Each packet takes 1
+ * token, or its bits, from the bucket of each band that has as many; a band
+ * that has less is exceeded and keeps what it has.  A packet that exceeds
+ * bands is dropped and booked on the one with the highest rate among them (on
+ * the first of equals).
  *
  * Owns.  Meters and, in dp_meter_run(), the packets that it drops.
  *

@@ -18,7 +18,7 @@
  * new one in its place, which is as good.
  *
  *              add  next  clear  recent
- *     add       X     X     X      -      X: same thread, or ordered otherwise.
+ *     add       X     X     X      -      X: same thread, or ordered.
  *     next      X     X     X      -      -: nothing needed.
  *     clear     X     X     X      -
  *

@@ -7,9 +7,9 @@
  *
  * Job.  PURE.  Values in: cores, rx queues with their measured loads, pins,
  * an algorithm.  Values out: a core for each queue and the reason why.  No
- * time, lock, log, thread; allocates only in dp_sched_add_*().  Somebody else
- * applies the plan.  See pmd-rxq-assign, pmd-rxq-isolate and pmd-rxq-affinity
- * in ovs-vswitchd.conf.db(5).
+ * time, lock, log or thread; allocates in dp_sched_add_*() and _copy() alone.
+ * Somebody else applies the plan.  See pmd-rxq-assign, pmd-rxq-isolate and
+ * pmd-rxq-affinity in ovs-vswitchd.conf.db(5).
  *
  *     struct dp_sched plan;
  *
@@ -56,6 +56,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct dp_sched_turn;
+
 /* A NUMA node or core that isn't known: OVS_NUMA_UNSPEC, OVS_CORE_UNSPEC of
  * ovs-numa.h. */
 
@@ -99,16 +101,24 @@ struct dp_sched_rxq {
 };
 
 struct dp_sched {
-    struct dp_sched_core *cores;    /* Sorted by id by dp_sched_run(). */
+    struct dp_sched_core *cores;    /* Sorted by id. */
     size_t n_cores, allocated_cores;
     struct dp_sched_rxq *rxqs;      /* In the order in which they came. */
     size_t n_rxqs, allocated_rxqs;
-    size_t *order;                  /* Scratch: rxqs as they are served. */
     enum dp_sched_algo algo;        /* Of the last run. */
+
+    size_t *order;                  /* Queues in the order in which the last
+                                     * run served those that are not PINNED,
+                                     * 'n_order' indexes into 'rxqs'. */
+    size_t n_order;
+    struct dp_sched_turn *turns;    /* Scratch of a run. */
 };
 
 void dp_sched_init(struct dp_sched *);
 void dp_sched_uninit(struct dp_sched *);
+
+/* Makes 'dst', which must be empty, a copy of 'src'. */
+void dp_sched_copy(struct dp_sched *dst, const struct dp_sched *src);
 
 /* Adds a core, which must not be there yet. */
 void dp_sched_add_core(struct dp_sched *, unsigned int core_id, int numa_id);
@@ -122,9 +132,9 @@ void dp_sched_add_rxq(struct dp_sched *, const char *port, int queue_id,
 void dp_sched_run(struct dp_sched *, enum dp_sched_algo, bool isolate);
 
 /* For a plan that records what is, not what ought to be: puts queue 'rxq', an
- * index, on the core with 'core_id' and sets the output members accordingly;
- * 'isolated' says whether the core is isolated.  Call it for all queues after
- * all cores have been added and before none is added again. */
+ * index, on the core with 'core_id', if there is one, and sets the output
+ * members accordingly; 'isolated' says whether the core is isolated.  To be
+ * called once per queue that somebody polls, after all cores are there. */
 void dp_sched_place(struct dp_sched *, size_t rxq, unsigned int core_id,
                     bool isolated);
 
