@@ -16,7 +16,8 @@
  * pause and restart of a port are called by the control thread, and the engine
  * makes sure that no other call is under way for the port then; close is
  * called when no rule is left, but those whose removal has failed.
- * All calls are made in a non-quiescent RCU state and without any lock.
+ * All calls are made in a non-quiescent RCU state and, but for forget and
+ * format, without any lock.
  *
  * Completion.  put, del and query get a batch of operations of one port and
  * set 'error' of each.  An operation whose 'error' is EINPROGRESS on return
@@ -32,6 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "offload/dp-offload.h"
+#include "openvswitch/list.h"
 #include "openvswitch/types.h"
 
 struct dp_offload_op;
@@ -78,12 +80,15 @@ struct dp_offload_op {
     bool counted;
 
     /* Private to the engine. */
-    struct dp_offload_rule *rule;
+    struct ovs_list node;       /* Under way, or free. */
     struct dp_offload_worker *worker;
-    void *flow;                 /* Counted. */
-    uint8_t type;
-    bool done;
-    struct dp_offload_op *next;
+    struct dp_offload_rule *rule;
+    struct dp_offload_port *port;
+    void *flow;                 /* Counted, or null. */
+    uint64_t actions_hash;      /* Of the actions that were described. */
+    uint32_t gen;               /* Of the rule when 'op' began. */
+    uint32_t port_gen;
+    int step;                   /* enum dp_rule_step. */
 };
 
 struct dp_offload_class {
@@ -91,8 +96,10 @@ struct dp_offload_class {
     const char *name;
 
     /* Takes port 'port_no', creates '*portp', fills '*info'.  Returns 0, or
-     * EOPNOTSUPP if the port is none of the provider's. */
-    int (*open)(odp_port_t port_no, struct netdev *netdev, void **portp,
+     * EOPNOTSUPP if the port is none of the provider's.  'class' is this
+     * object, for providers that exist more than once. */
+    int (*open)(const struct dp_offload_class *class, odp_port_t port_no,
+                struct netdev *netdev, void **portp,
                 struct dp_offload_port_info *info);
 
     /* Leaves no rule of the port in the NIC and frees 'port'. */
@@ -110,7 +117,8 @@ struct dp_offload_class {
     void (*query)(void *port, struct dp_offload_op *ops[], size_t n);
 
     /* Frees what the provider keeps for a rule that has left the NIC by
-     * itself.  May be null. */
+     * itself.  May be null.  Called with a shard's mutex held: it must be
+     * short, and ask no NIC. */
     void (*forget)(void *port, void *handle);
 
     /* Without asking the NIC: could a rule with this match and actions run
@@ -141,8 +149,8 @@ struct dp_offload_class {
 /* Stores the match and the actions of the rule into '*match' and, after what
  * is there, 'actions'.  Returns false if the flow has gone: the operation is
  * then to be completed with ENOENT. */
-bool dp_offload_op_describe(const struct dp_offload_op *op,
-                            struct match *match, struct ofpbuf *actions);
+bool dp_offload_op_describe(struct dp_offload_op *op, struct match *match,
+                            struct ofpbuf *actions);
 
 /* 'op', whose error was EINPROGRESS, is done, with the result in 'op'. */
 void dp_offload_op_complete(struct dp_offload_op *op);
