@@ -149,7 +149,7 @@ dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
     type = dpif_port_open_type(class->type, "internal");
     error = netdev_open(name, type, &netdev);
     if (!error) {
-        error = dp_add_port(dp, netdev, "internal", &local);
+        error = dp_add_port(dp, netdev, type, &local);
         netdev_close(netdev);
     }
     if (error) {

@@ -14,9 +14,11 @@
 bool
 dp_actions_step_from_attr(const struct nlattr *a, struct dp_step *step)
 {
+    enum ovs_action_attr type = nl_attr_type(a);
+
     memset(step, 0, sizeof *step);
     step->attr = a;
-    switch ((enum ovs_action_attr) nl_attr_type(a)) {
+    switch (type) {
     case OVS_ACTION_ATTR_OUTPUT:
         step->type = DP_STEP_OUTPUT;
         step->port = nl_attr_get_odp_port(a);

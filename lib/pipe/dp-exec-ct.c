@@ -43,7 +43,9 @@ parse_nat(const struct nlattr *nat_attr, struct nat_action_info_t *nat)
 
     memset(nat, 0, sizeof *nat);
     NL_NESTED_FOR_EACH_UNSAFE (a, left, nat_attr) {
-        switch ((enum ovs_nat_attr) nl_attr_type(a)) {
+        enum ovs_nat_attr type = nl_attr_type(a);
+
+        switch (type) {
         case OVS_NAT_ATTR_SRC:
             src = true;
             break;
@@ -101,7 +103,9 @@ parse_ct(const struct nlattr *ct, struct ct_args *args)
 
     memset(args, 0, sizeof *args);
     NL_NESTED_FOR_EACH_UNSAFE (a, left, ct) {
-        switch ((enum ovs_ct_attr) nl_attr_type(a)) {
+        enum ovs_ct_attr type = nl_attr_type(a);
+
+        switch (type) {
         case OVS_CT_ATTR_FORCE_COMMIT:
             args->force = true;
             args->commit = true;

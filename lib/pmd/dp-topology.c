@@ -6,9 +6,7 @@
 #include <errno.h>
 
 #include "dpdk.h"
-#include "dpif.h"
 #include "netdev.h"
-#include "netdev-offload.h"
 #include "openvswitch/poll-loop.h"
 #include "ovs-numa.h"
 #include "util.h"
@@ -180,11 +178,8 @@ static void
 destroy_port(struct dp_topology *t, struct dp_port *port)
 {
     hmap_remove(&t->ports, &port->node);
-    if (port->attached) {
-        if (t->shared->offload) {
-            dp_offload_port_del(t->shared->offload, port->port_no);
-        }
-        netdev_ports_remove(port->port_no, netdev_get_dpif_type(port->netdev));
+    if (port->attached && t->shared->offload) {
+        dp_offload_port_del(t->shared->offload, port->port_no);
     }
     dp_port_destroy(port);
 }
@@ -354,7 +349,7 @@ configure_txqs(struct dp_port *port, size_t n_lanes)
     dp_txqs_configure(&port->txqs, mode, n);
 }
 
-/* Tells the offload engine, and Open vSwitch's, about ports that are new. */
+/* Tells the offload engine about ports that are new. */
 static void
 announce_ports(struct dp_topology *t)
 {
@@ -362,13 +357,6 @@ announce_ports(struct dp_topology *t)
 
     HMAP_FOR_EACH (port, node, &t->ports) {
         if (!port->attached) {
-            struct dpif_port dpif_port = {
-                .name = CONST_CAST(char *, netdev_get_name(port->netdev)),
-                .type = port->type,
-                .port_no = port->port_no,
-            };
-
-            netdev_ports_insert(port->netdev, &dpif_port);
             if (t->shared->offload) {
                 dp_offload_port_add(t->shared->offload, port->port_no,
                                     port->netdev);
