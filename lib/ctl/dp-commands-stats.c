@@ -210,5 +210,4 @@ dp_commands_stats_init(void)
                              "on|off [-b before] [-a after] [-e|-ne] "
                              "[-us usec] [-q qlen]",
                              0, 10, pmd_perf_log_set_cmd, NULL);
-    pmd_perf_estimate_tsc_frequency();
 }

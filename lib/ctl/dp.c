@@ -125,12 +125,17 @@ dp_free(struct dp *dp)
 static int
 dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
 {
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
     struct dp *dp = xzalloc(sizeof *dp);
     odp_port_t local = ODPP_LOCAL;
     const char *type;
     struct netdev *netdev;
     int error;
 
+    if (ovsthread_once_start(&once)) {
+        pmd_perf_estimate_tsc_frequency();
+        ovsthread_once_done(&once);
+    }
     dp->class = class;
     dp->name = xstrdup(name);
     ovs_refcount_init(&dp->ref_cnt);

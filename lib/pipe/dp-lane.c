@@ -112,9 +112,10 @@ dp_lane_install__(struct dp_lane *lane, const struct match *match_,
     match.wc.masks.recirc_id = UINT32_MAX;
 
     /* Netlink keys can't leave the presence of a VLAN tag open: no tag in the
-     * key means "no tag" to whoever dumps the flow, so match just that. */
-    if (!match.flow.vlans[0].tci && !match.wc.masks.vlans[0].tci) {
-        match.wc.masks.vlans[0].tci = OVS_BE16_MAX;
+     * key means "no tag" to whoever dumps the flow, and a tag means a tag.  So
+     * where the tag was not looked at, match what the packet had. */
+    if (!match.wc.masks.vlans[0].tci) {
+        match.wc.masks.vlans[0].tci = htons(VLAN_VID_MASK | VLAN_CFI);
     }
 
     mask = dp_flow_table_share_mask(&lane->flows,
