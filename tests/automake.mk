@@ -42,8 +42,13 @@ tests/testsuite: $(AT_FILES) tests/package.m4
 
 check-own: tests/testsuite tests/atconfig tests/atlocal \
 	vswitchd/ovs-vswitchd$(EXEEXT)
-	$(SHELL) tests/testsuite -C tests AUTOTEST_PATH=$(AUTOTEST_PATH) \
-		$(CHECK_JOBS) $(TESTSUITEFLAGS)
+	@$(SHELL) tests/testsuite -C tests AUTOTEST_PATH=$(AUTOTEST_PATH) \
+		$(CHECK_JOBS) $(TESTSUITEFLAGS); status=$$?; \
+	$(SED) -n 's/^[0-9]*[.] .* ([^ ]*): \(ok\|FAILED\|skipped\) .*/\1/p' \
+		tests/testsuite.log | sort | uniq -c | awk \
+		'{ n[$$2] = $$1 } END { printf "%d passed, %d failed, %d skipped\n", \
+		  n["ok"], n["FAILED"], n["skipped"] }'; \
+	exit $$status
 .PHONY: check-own
 CHECK_JOBS = -j$$(nproc)
 
@@ -78,11 +83,14 @@ check-system-compare: vswitchd/ovs-vswitchd$(EXEEXT)
 		tests/conformance/system-ours.json
 .PHONY: check-ovs check-ovs-compare check-system check-system-compare
 
-# The three of them, cheapest first.
+# The three of them, cheapest first.  All are run, even if one fails.
 check-local:
-	$(MAKE) check-unit
-	$(MAKE) check-own
-	$(MAKE) check-ovs
+	@status=0; \
+	for suite in check-unit check-own check-ovs; do \
+	    echo "== $$suite"; \
+	    $(MAKE) --no-print-directory $$suite || status=1; \
+	done; \
+	exit $$status
 
 clean-local:
 	-test ! -f tests/testsuite || \
