@@ -1,3 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 
-lib_libmarkpath_a_SOURCES +=
+lib_libmarkpath_a_SOURCES += \
+	lib/ctl/dp-balance.c \
+	lib/ctl/dp-balance.h \
+	lib/ctl/dp-commands-impl.c \
+	lib/ctl/dp-commands-offload.c \
+	lib/ctl/dp-commands-stats.c \
+	lib/ctl/dp-commands.c \
+	lib/ctl/dp-commands.h \
+	lib/ctl/dp-config.c \
+	lib/ctl/dp-config.h \
+	lib/ctl/dp-offload-glue.c \
+	lib/ctl/dp-offload-glue.h \
+	lib/ctl/dp-registry.c \
+	lib/ctl/dp.c \
+	lib/ctl/dp.h \
+	lib/ctl/dpif-netdev-ct.c \
+	lib/ctl/dpif-netdev-ct.h \
+	lib/ctl/dpif-netdev-dummy.c \
+	lib/ctl/dpif-netdev-dump.c \
+	lib/ctl/dpif-netdev-flow-format.c \
+	lib/ctl/dpif-netdev-flow-format.h \
+	lib/ctl/dpif-netdev-flow.c \
+	lib/ctl/dpif-netdev-flow.h \
+	lib/ctl/dpif-netdev-handle.h \
+	lib/ctl/dpif-netdev.c

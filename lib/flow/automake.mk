@@ -1,3 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 
-lib_libmarkpath_a_SOURCES +=
+lib_libmarkpath_a_SOURCES += \
+	lib/flow/dp-actions.c \
+	lib/flow/dp-actions.h \
+	lib/flow/dp-cls.c \
+	lib/flow/dp-cls.h \
+	lib/flow/dp-emc.c \
+	lib/flow/dp-emc.h \
+	lib/flow/dp-flow-table.c \
+	lib/flow/dp-flow-table.h \
+	lib/flow/dp-flow.c \
+	lib/flow/dp-flow.h \
+	lib/flow/dp-key.h \
+	lib/flow/dp-log.c \
+	lib/flow/dp-log.h \
+	lib/flow/dp-mask.c \
+	lib/flow/dp-mask.h \
+	lib/flow/dp-simple.c \
+	lib/flow/dp-simple.h \
+	lib/flow/dp-smc.c \
+	lib/flow/dp-smc.h

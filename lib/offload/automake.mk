@@ -1,3 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 
-lib_libmarkpath_a_SOURCES +=
+lib_libmarkpath_a_SOURCES += \
+	lib/offload/dp-mark-drain.h \
+	lib/offload/dp-mark-index.c \
+	lib/offload/dp-mark-index.h \
+	lib/offload/dp-mark.c \
+	lib/offload/dp-mark.h \
+	lib/offload/dp-offload-dummy.c \
+	lib/offload/dp-offload-dummy.h \
+	lib/offload/dp-offload-engine.h \
+	lib/offload/dp-offload-netdev.c \
+	lib/offload/dp-offload-port.c \
+	lib/offload/dp-offload-port.h \
+	lib/offload/dp-offload-provider.h \
+	lib/offload/dp-offload-rule.c \
+	lib/offload/dp-offload-rule.h \
+	lib/offload/dp-offload-show.c \
+	lib/offload/dp-offload-stats.c \
+	lib/offload/dp-offload-step.c \
+	lib/offload/dp-offload-step.h \
+	lib/offload/dp-offload-why.def \
+	lib/offload/dp-offload-worker.c \
+	lib/offload/dp-offload-worker.h \
+	lib/offload/dp-offload.c \
+	lib/offload/dp-offload.h

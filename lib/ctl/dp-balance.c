@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "ctl/dp-balance.h"
+
+#include "timeval.h"
+#include "util.h"
+#include "ctl/dp.h"
+#include "flow/dp-log.h"
+#include "pmd/dp-sched-log.h"
+
+#define US_PER_MINUTE (60 * 1000 * 1000LL)
+
+/* The switch or the interval may have changed. */
+void
+dp_balance_configure(struct dp *dp)
+{
+    struct dp_balance *balance = &dp->balance;
+
+    if (dp->config.alb && !balance->enabled) {
+        balance->next_check = time_usec() + DP_GAIN_PERIOD_US;
+        balance->next_try = (time_usec()
+                             + dp->config.alb_interval * US_PER_MINUTE);
+        balance->memory = (struct dp_gain_memory) DP_GAIN_MEMORY_INITIALIZER;
+    }
+    balance->enabled = dp->config.alb;
+}
+
+/* Looks at each PMD once per period.  Returns whether one is overloaded. */
+static bool
+check_overload(struct dp *dp)
+{
+    bool overloaded = false;
+    struct dp_pmd *pmd;
+
+    CMAP_FOR_EACH (pmd, node, &dp->topology.lanes) {
+        uint64_t n[PMD_N_STATS], busy, total;
+
+        if (dp_pmd_is_main(pmd) || pmd->isolated) {
+            continue;
+        }
+        for (int i = 0; i < PMD_N_STATS; i++) {
+            atomic_read_relaxed(&pmd->lane.perf.counters.n[i], &n[i]);
+        }
+        busy = n[PMD_CYCLES_ITER_BUSY];
+        total = busy + n[PMD_CYCLES_ITER_IDLE];
+        overloaded |= dp_gain_watch(&pmd->watch, busy - pmd->watched_busy,
+                                    total - pmd->watched_total,
+                                    dp->config.alb_load);
+        pmd->watched_busy = busy;
+        pmd->watched_total = total;
+    }
+    return overloaded;
+}
+
+/* Makes a dry run.  Returns true if its result should be applied. */
+static bool
+is_worth_it(struct dp *dp)
+    OVS_REQUIRES(dp->topology.mutex)
+{
+    struct dp_topology *topology = &dp->topology;
+    struct dp_balance *balance = &dp->balance;
+    struct dp_sched current, dry;
+    struct dp_gain gain;
+
+    if (balance->seen_config != topology->n_reconfigured) {
+        balance->seen_config = topology->n_reconfigured;
+        balance->memory.config_changed = true;
+    }
+    dp_sched_init(&current);
+    dp_topology_record(topology, &current);
+    dp_gain_precheck(&balance->memory, &current, topology->rxq_assign, &gain);
+    dp_gain_log(&gain, &this_module);
+    if (gain.verdict == DP_GAIN_TRY) {
+        dp_sched_init(&dry);
+        dp_topology_plan(topology, &dry);
+        dp_sched_log(&dry, &this_module, true);
+        dp_gain_compare(&current, &dry, dp->config.alb_improvement, &gain);
+        dp_gain_log(&gain, &this_module);
+        dp_sched_uninit(&dry);
+    }
+    dp_sched_uninit(&current);
+    return gain.verdict == DP_GAIN_GO;
+}
+
+void
+dp_balance_run(struct dp *dp)
+{
+    struct dp_balance *balance = &dp->balance;
+    long long int now;
+
+    if (!balance->enabled) {
+        return;
+    }
+    now = time_usec();
+    if (now < balance->next_check) {
+        return;
+    }
+    balance->next_check = now + DP_GAIN_PERIOD_US;
+    if (!check_overload(dp) || now < balance->next_try) {
+        return;
+    }
+    balance->next_try = now + dp->config.alb_interval * US_PER_MINUTE;
+
+    ovs_mutex_lock(&dp->topology.mutex);
+    if (is_worth_it(dp)) {
+        VLOG_INFO("PMD auto load balance dry run. Requesting datapath "
+                  "reconfigure.");
+        dp->topology.need_reconfigure = true;
+    }
+    ovs_mutex_unlock(&dp->topology.mutex);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_COMMANDS_H
+#define DP_COMMANDS_H 1
+
+/* dp-commands: "ovs-appctl dpif-netdev/..." and "offload/..."
+ * ===========================================================
+ *
+ * Job.  Show and change lanes, queues, bonds, counters and the choice of
+ * implementations.  Names, arguments and output are those that users and
+ * scripts of Open vSwitch know.
+ *
+ * Thread-safety.  unixctl calls all commands on the main thread. */
+
+#include <stdbool.h>
+
+struct ds;
+struct dp_pmd;
+struct unixctl_conn;
+
+void dp_commands_init(void);
+
+/* For the parts of this module. */
+
+/* What a command that shows lanes was asked for. */
+struct dp_command_args {
+    const char *dp_name;        /* NULL: the only one. */
+    bool filter;                /* "-pmd CORE" was given... */
+    unsigned int core_id;       /* ...with this core. */
+    int secs;                   /* "-secs", or -1. */
+};
+
+typedef void dp_lane_command(struct ds *, struct dp_pmd *,
+                             const struct dp_command_args *);
+void dp_command_for_lanes(struct unixctl_conn *,
+                          const struct dp_command_args *, struct ds *,
+                          dp_lane_command *);
+void dp_command_parse_args(int argc, const char *argv[],
+                           struct dp_command_args *);
+void dp_command_format_lane(struct ds *, const struct dp_pmd *);
+
+void dp_commands_stats_init(void);
+void dp_commands_impl_init(void);
+void dp_commands_offload_init(void);
+
+#endif /* dp-commands.h */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "ctl/dp-offload-glue.h"
+
+#include "netdev-offload.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "util.h"
+#include "ctl/dp.h"
+#include "flow/dp-log.h"
+#include "offload/dp-offload.h"
+#include "offload/dp-offload-provider.h"
+
+static void
+env_flow_ref(void *dp OVS_UNUSED, void *flow)
+{
+    dp_flow_ref(flow);
+}
+
+static void
+env_flow_unref(void *dp OVS_UNUSED, void *flow)
+{
+    dp_flow_unref(flow);
+}
+
+static bool
+env_flow_describe(void *dp OVS_UNUSED, const void *flow_,
+                  struct match *match, struct ofpbuf *buf)
+{
+    const struct dp_flow *flow = flow_;
+    const struct dp_actions *actions;
+
+    if (dp_flow_is_dead(flow)) {
+        return false;
+    }
+    dp_flow_get_match(flow, match);
+    actions = dp_flow_get_actions(flow);
+    ofpbuf_put(buf, actions->nla, actions->nla_len);
+    return true;
+}
+
+struct dp_offload *
+dp_offload_glue_create(struct dp *dp)
+{
+    const struct dp_offload_class *classes[] = {
+        &dp_offload_netdev_class,
+        NULL,
+    };
+    const struct dp_offload_env env = {
+        .aux = dp,
+        .flow_ref = env_flow_ref,
+        .flow_unref = env_flow_unref,
+        .flow_describe = env_flow_describe,
+        .log = &this_module,
+    };
+
+    return dp_offload_create(&env, classes, 1);
+}
+
+/* Registers all flows that are alive. */
+static void
+register_flows(struct dp *dp)
+{
+    struct dp_pmd *pmd;
+
+    CMAP_FOR_EACH (pmd, node, &dp->topology.lanes) {
+        struct dp_lane *lane = &pmd->lane;
+        struct dp_flow *flow;
+
+        ovs_mutex_lock(&lane->flows.mutex);
+        CMAP_FOR_EACH (flow, ufid_node, &lane->flows.flows) {
+            dp_lane_offer(lane, flow);
+        }
+        ovs_mutex_unlock(&lane->flows.mutex);
+    }
+}
+
+/* Follows "hw-offload". */
+void
+dp_offload_glue_run(struct dp *dp)
+{
+    struct dp_offload *offload = dp->shared.offload;
+    bool enable = netdev_is_flow_api_enabled();
+
+    if (enable != dp_offload_is_enabled(offload)) {
+        if (dp_offload_set_enabled(offload, enable)) {
+            dp_offload_ports_probe(offload);
+            register_flows(dp);
+        }
+    }
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_OFFLOAD_GLUE_H
+#define DP_OFFLOAD_GLUE_H 1
+
+/* dp-offload-glue: the offload engine's view of a datapath
+ * ========================================================
+ *
+ * Job.  Create the engine of a datapath, answer its questions about flows and
+ * rx queues (struct dp_offload_env), and switch it with "hw-offload".
+ *
+ * Thread-safety.  create and run: main thread.  The engine calls the rest from
+ * its workers. */
+
+struct dp;
+struct dp_offload;
+
+struct dp_offload *dp_offload_glue_create(struct dp *);
+void dp_offload_glue_run(struct dp *);
+
+#endif /* dp-offload-glue.h */

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "ctl/dp.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+#include "conntrack.h"
+#include "dpdk.h"
+#include "netdev.h"
+#include "netdev-offload.h"
+#include "netdev-vport.h"
+#include "ovs-thread.h"
+#include "util.h"
+#include "ctl/dp-balance.h"
+#include "ctl/dp-offload-glue.h"
+#include "flow/dp-log.h"
+#include "offload/dp-offload.h"
+#include "pipe/dp-bond.h"
+#include "pipe/dp-meter.h"
+
+/* Called before the flows of the lane on 'core_id' are lost. */
+static void
+purge(void *dp_, unsigned int core_id)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    struct dp *dp = dp_;
+
+    if (dp->purge_cb) {
+        dp->purge_cb(dp->purge_aux, core_id);
+    }
+}
+
+static void
+init_shared(struct dp *dp)
+{
+    struct dp_shared *shared = &dp->shared;
+
+    shared->name = dp->name;
+    shared->conntrack = conntrack_init();
+    shared->meters = dp_meters_create();
+    shared->bonds = dp_bonds_create();
+    shared->offload = dp_offload_glue_create(dp);
+    atomic_init(&shared->emc_insert_min, 0);
+    atomic_init(&shared->smc_enable, false);
+    atomic_init(&shared->tx_flush_interval, 0);
+    atomic_init(&shared->perf_metrics, false);
+    atomic_init(&shared->max_sleep, 0);
+    atomic_init(&shared->validate_lookups, false);
+    fat_rwlock_init(&shared->upcall_rwlock);
+}
+
+/* Puts 'dp->config' into force, but for what needs a reconfiguration. */
+static void
+apply_config(struct dp *dp)
+{
+    const struct dp_config *config = &dp->config;
+    struct dp_shared *shared = &dp->shared;
+
+    atomic_store_relaxed(&shared->emc_insert_min,
+                         dp_config_emc_insert_min(config));
+    atomic_store_relaxed(&shared->smc_enable, config->smc_enable);
+    atomic_store_relaxed(&shared->tx_flush_interval,
+                         config->tx_flush_interval);
+    atomic_store_relaxed(&shared->perf_metrics, config->perf_metrics);
+    atomic_store_relaxed(&shared->max_sleep, config->max_sleep);
+    dp_balance_configure(dp);
+    dp_offload_set_n_workers(shared->offload, config->n_offload_threads);
+}
+
+/* Takes over Open_vSwitch:other_config. */
+int
+dp_set_config(struct dp *dp, const struct smap *other_config)
+{
+    struct dp_topology *topology = &dp->topology;
+    struct dp_config old = dp->config;
+
+    dp_config_parse(&dp->config, other_config);
+    dp_config_log(&dp->config, dp->first_config ? NULL : &old, &this_module);
+    dp->first_config = false;
+    dp_config_uninit(&old);
+    apply_config(dp);
+
+    ovs_mutex_lock(&topology->mutex);
+    if (!nullable_string_is_equal(topology->cpu_mask, dp->config.cpu_mask)
+        || topology->rxq_assign != dp->config.rxq_assign
+        || topology->rxq_isolate != dp->config.rxq_isolate) {
+        free(topology->cpu_mask);
+        topology->cpu_mask = nullable_xstrdup(dp->config.cpu_mask);
+        topology->rxq_assign = dp->config.rxq_assign;
+        topology->rxq_isolate = dp->config.rxq_isolate;
+        topology->need_reconfigure = true;
+    }
+    ovs_mutex_unlock(&topology->mutex);
+    dp_offload_glue_run(dp);
+    return 0;
+}
+
+static void
+dp_free(struct dp *dp)
+{
+    struct dp_port *port;
+
+    dp_registry_remove(dp);
+
+    ovs_mutex_lock(&dp->topology.mutex);
+    HMAP_FOR_EACH_SAFE (port, node, &dp->topology.ports) {
+        dp_topology_del_port(&dp->topology, port);
+    }
+    ovs_mutex_unlock(&dp->topology.mutex);
+    dp_topology_uninit(&dp->topology);
+
+    dp_offload_destroy(dp->shared.offload);
+    dp_bonds_destroy(dp->shared.bonds);
+    dp_meters_destroy(dp->shared.meters);
+    conntrack_destroy(dp->shared.conntrack);
+    fat_rwlock_destroy(&dp->shared.upcall_rwlock);
+    dp_config_uninit(&dp->config);
+    seq_destroy(dp->port_seq);
+    free(dp->name);
+    free(dp);
+}
+
+static int
+dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
+{
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
+    struct dp *dp = xzalloc(sizeof *dp);
+    odp_port_t local = ODPP_LOCAL;
+    const char *type;
+    struct netdev *netdev;
+    int error;
+
+    if (ovsthread_once_start(&once)) {
+        pmd_perf_estimate_tsc_frequency();
+        ovsthread_once_done(&once);
+    }
+    dp->class = class;
+    dp->name = xstrdup(name);
+    ovs_refcount_init(&dp->ref_cnt);
+    atomic_flag_clear(&dp->destroyed);
+    dp->port_seq = seq_create();
+    dp->last_tnl_conf_seq = seq_read(tnl_conf_seq);
+    dp_config_init(&dp->config);
+    dp->first_config = true;
+    init_shared(dp);
+    dp_topology_init(&dp->topology, &dp->shared, purge, dp);
+    dp->topology.rxq_assign = dp->config.rxq_assign;
+    dp->topology.rxq_isolate = dp->config.rxq_isolate;
+    apply_config(dp);
+    dp_registry_add(dp);
+
+    type = dpif_port_open_type(class->type, "internal");
+    error = netdev_open(name, type, &netdev);
+    if (!error) {
+        error = dp_add_port(dp, netdev, type, &local);
+        netdev_close(netdev);
+    }
+    if (error) {
+        dp_free(dp);
+        return error;
+    }
+    *dpp = dp;
+    return 0;
+}
+
+/* Opens the datapath 'name', creating it if 'create' is true and there is
+ * none.  Returns 0 with a reference in '*dpp', ENODEV, EEXIST (another class
+ * has that name), or what went wrong. */
+int
+dp_open(const char *name, const struct dpif_class *class, bool create,
+        struct dp **dpp)
+{
+    struct dp *dp;
+    int error = 0;
+
+    dp_registry_lock();
+    dp = dp_registry_find(name);
+    if (!dp) {
+        error = create ? dp_create(name, class, &dp) : ENODEV;
+    } else if (dp->class != class) {
+        error = EINVAL;
+    } else if (create) {
+        error = EEXIST;
+    }
+    if (!error) {
+        ovs_refcount_ref(&dp->ref_cnt);
+        *dpp = dp;
+    }
+    dp_registry_unlock();
+    return error;
+}
+
+/* Gives back a reference.  The one that a datapath is born with goes with
+ * dp_destroy(). */
+void
+dp_unref(struct dp *dp)
+{
+    if (dp) {
+        /* The registry is locked so that nobody finds a datapath that is
+         * about to go. */
+        dp_registry_lock();
+        if (ovs_refcount_unref_relaxed(&dp->ref_cnt) == 1) {
+            dp_free(dp);
+        }
+        dp_registry_unlock();
+    }
+}
+
+/* Lets 'dp' go when nobody has it open any more. */
+bool
+dp_destroy(struct dp *dp)
+{
+    if (atomic_flag_test_and_set(&dp->destroyed)) {
+        return false;
+    }
+    if (ovs_refcount_unref_relaxed(&dp->ref_cnt) == 1) {
+        OVS_NOT_REACHED();      /* The caller has it open. */
+    }
+    return true;
+}
+
+/* Returns a free port number for a port called 'name', or ODPP_NONE.  In a
+ * dummy datapath a number in the name, as in "p7" or "br1", decides if it is
+ * free (bridges count from 100), so that tests know what they get. */
+odp_port_t
+dp_choose_port(struct dp *dp, const char *name)
+    OVS_REQUIRES(dp->topology.mutex)
+{
+    const struct dp_topology *topology = &dp->topology;
+
+    if (dp->class != &dpif_netdev_class) {
+        const char *digits = name;
+
+        while (*digits && !isdigit((unsigned char) *digits)) {
+            digits++;
+        }
+        if (*digits) {
+            int base = !strncmp(name, "br", 2) ? 100 : 0;
+            odp_port_t port_no = u32_to_odp(base + strtol(digits, NULL, 10));
+
+            if (odp_to_u32(port_no) > 0
+                && odp_to_u32(port_no) <= UINT16_MAX
+                && !dp_topology_port(topology, port_no)) {
+                return port_no;
+            }
+        }
+    }
+    for (uint32_t i = 1; i <= UINT16_MAX; i++) {
+        if (!dp_topology_port(topology, u32_to_odp(i))) {
+            return u32_to_odp(i);
+        }
+    }
+    return ODPP_NONE;
+}
+
+/* Adds 'netdev' as a port, with number '*port_nop', or with a number stored
+ * there if it is ODPP_NONE.  Returns 0, EBUSY (the number is taken), EFBIG (no
+ * number is free), or what the netdev answered. */
+int
+dp_add_port(struct dp *dp, struct netdev *netdev, const char *type,
+            odp_port_t *port_nop)
+{
+    odp_port_t port_no = *port_nop;
+    int error;
+
+    ovs_mutex_lock(&dp->topology.mutex);
+    if (port_no == ODPP_NONE) {
+        char buffer[NETDEV_VPORT_NAME_BUFSIZE];
+
+        port_no = dp_choose_port(
+            dp, netdev_vport_get_dpif_port(netdev, buffer, sizeof buffer));
+        error = port_no == ODPP_NONE ? EFBIG : 0;
+    } else {
+        error = dp_topology_port(&dp->topology, port_no) ? EBUSY : 0;
+    }
+    if (!error) {
+        error = dp_topology_add_port(&dp->topology, netdev, type, port_no);
+    }
+    ovs_mutex_unlock(&dp->topology.mutex);
+    if (!error) {
+        *port_nop = port_no;
+        seq_change(dp->port_seq);
+    }
+    return error;
+}
+
+/* Does the main thread's share of the work: receives from ports that no PMD
+ * thread polls, and reconfigures if something asked for it. */
+void
+dp_run(struct dp *dp)
+{
+    dp_topology_poll_main(&dp->topology);
+    dp_balance_run(dp);
+
+    ovs_mutex_lock(&dp->topology.mutex);
+    if (dp_topology_needs_reconfigure(&dp->topology)) {
+        dp_topology_reconfigure(&dp->topology);
+    }
+    ovs_mutex_unlock(&dp->topology.mutex);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "flow/dp-actions.h"
+
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "ovs-rcu.h"
+#include "util.h"
+
+/* Fills 'step' for one top-level or nested attribute 'a' and returns true, or
+ * returns false if odp_execute_actions() does without the datapath's help what
+ * 'a' asks. */
+bool
+dp_actions_step_from_attr(const struct nlattr *a, struct dp_step *step)
+{
+    enum ovs_action_attr type = nl_attr_type(a);
+
+    memset(step, 0, sizeof *step);
+    step->attr = a;
+    switch (type) {
+    case OVS_ACTION_ATTR_OUTPUT:
+        step->type = DP_STEP_OUTPUT;
+        step->port = nl_attr_get_odp_port(a);
+        return true;
+
+    case OVS_ACTION_ATTR_LB_OUTPUT:
+        step->type = DP_STEP_LB_OUTPUT;
+        step->arg = nl_attr_get_u32(a);
+        return true;
+
+    case OVS_ACTION_ATTR_RECIRC:
+        step->type = DP_STEP_RECIRC;
+        step->arg = nl_attr_get_u32(a);
+        return true;
+
+    case OVS_ACTION_ATTR_METER:
+        step->type = DP_STEP_METER;
+        step->arg = nl_attr_get_u32(a);
+        return true;
+
+    case OVS_ACTION_ATTR_CT:
+        step->type = DP_STEP_CT;
+        return true;
+
+    case OVS_ACTION_ATTR_TUNNEL_PUSH:
+        step->type = DP_STEP_TUNNEL_PUSH;
+        return true;
+
+    case OVS_ACTION_ATTR_TUNNEL_POP:
+        step->type = DP_STEP_TUNNEL_POP;
+        step->port = nl_attr_get_odp_port(a);
+        return true;
+
+    case OVS_ACTION_ATTR_USERSPACE:
+        step->type = DP_STEP_USERSPACE;
+        return true;
+
+    case OVS_ACTION_ATTR_SET:
+    case OVS_ACTION_ATTR_SET_MASKED:
+    case OVS_ACTION_ATTR_PUSH_VLAN:
+    case OVS_ACTION_ATTR_POP_VLAN:
+    case OVS_ACTION_ATTR_PUSH_MPLS:
+    case OVS_ACTION_ATTR_POP_MPLS:
+    case OVS_ACTION_ATTR_ADD_MPLS:
+    case OVS_ACTION_ATTR_PUSH_ETH:
+    case OVS_ACTION_ATTR_POP_ETH:
+    case OVS_ACTION_ATTR_PUSH_NSH:
+    case OVS_ACTION_ATTR_POP_NSH:
+    case OVS_ACTION_ATTR_TRUNC:
+    case OVS_ACTION_ATTR_HASH:
+    case OVS_ACTION_ATTR_SAMPLE:
+    case OVS_ACTION_ATTR_CLONE:
+    case OVS_ACTION_ATTR_CHECK_PKT_LEN:
+    case OVS_ACTION_ATTR_CT_CLEAR:
+    case OVS_ACTION_ATTR_DROP:
+    case OVS_ACTION_ATTR_UNSPEC:
+    case __OVS_ACTION_ATTR_MAX:
+    default:
+        step->type = DP_STEP_EXECUTE;
+        return false;
+    }
+}
+
+/* Returns the compiled form of the 'len' bytes of attributes at 'nla'. */
+struct dp_actions *
+dp_actions_create(const struct nlattr *nla, size_t len)
+{
+    const struct nlattr *a;
+    struct dp_actions *actions;
+    struct nlattr *copy;
+    unsigned int left;
+    size_t n = 0;
+
+    NL_ATTR_FOR_EACH_UNSAFE (a, left, nla, len) {
+        n++;
+    }
+
+    size_t steps_size = sizeof *actions + n * sizeof actions->steps[0];
+    actions = xmalloc(steps_size + len);
+    copy = (struct nlattr *) ((char *) actions + steps_size);
+    if (len) {
+        memcpy(copy, nla, len);
+    }
+    actions->nla = copy;
+    actions->nla_len = len;
+    actions->n_steps = 0;
+
+    struct dp_step *prev = NULL;
+    NL_ATTR_FOR_EACH_UNSAFE (a, left, copy, len) {
+        struct dp_step step;
+
+        if (!dp_actions_step_from_attr(a, &step)) {
+            size_t a_len = NLA_ALIGN(a->nla_len);
+
+            if (prev && prev->type == DP_STEP_EXECUTE) {
+                prev->len += a_len;
+                continue;
+            }
+            step.len = a_len;
+        }
+        prev = &actions->steps[actions->n_steps++];
+        *prev = step;
+    }
+    if (prev) {
+        prev->last = true;
+    }
+    return actions;
+}
+
+void
+dp_actions_free(struct dp_actions *actions)
+{
+    free(actions);
+}
+
+/* Frees 'actions' when no thread can still be reading it. */
+void
+dp_actions_postpone_free(struct dp_actions *actions)
+{
+    ovsrcu_postpone(dp_actions_free, actions);
+}

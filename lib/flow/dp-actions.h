@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_ACTIONS_H
+#define DP_ACTIONS_H 1
+
+/* dp-actions: compiled action lists
+ * =================================
+ *
+ * Job.  Turn a list of OVS_ACTION_ATTR_* attributes into a few typed steps,
+ * once, when a flow is installed, so that a packet does not walk attributes.
+ * What only a datapath can do (output, recirculate, connection tracking,
+ * tunnels, meters, upcalls) has a step type of its own.  A run of neighbours
+ * that Open vSwitch's odp_execute_actions() does alone becomes one step.
+ *
+ * Owns.  A private copy of the attributes, which the steps point into.
+ *
+ * Thread-safety.  Constant after creation.  A flow publishes its list by RCU
+ * and retires it with dp_actions_postpone_free().
+ *
+ * Cost.  dp_actions_create(): one allocation. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "openvswitch/types.h"
+
+struct nlattr;
+
+enum dp_step_type {
+    DP_STEP_OUTPUT,             /* To 'port'. */
+    DP_STEP_LB_OUTPUT,          /* To a member of bond 'arg'. */
+    DP_STEP_RECIRC,             /* Again, with recirculation ID 'arg'. */
+    DP_STEP_METER,              /* Through meter 'arg'. */
+    DP_STEP_CT,                 /* Connection tracking, by 'attr'. */
+    DP_STEP_TUNNEL_PUSH,        /* Encapsulate, by 'attr'. */
+    DP_STEP_TUNNEL_POP,         /* Decapsulate at 'port' and go again. */
+    DP_STEP_USERSPACE,          /* Upcall, by 'attr'. */
+    DP_STEP_EXECUTE,            /* Attributes that need no datapath, or that
+                                 * nest some which do. */
+};
+
+struct dp_step {
+    enum dp_step_type type;
+    bool last;                  /* The packets end here. */
+    uint32_t len;               /* EXECUTE: bytes of attributes at 'attr'. */
+    union {
+        odp_port_t port;
+        uint32_t arg;
+    };
+    const struct nlattr *attr;  /* Borrowed from the list. */
+};
+
+struct dp_actions {
+    const struct nlattr *nla;   /* The attributes that were compiled. */
+    size_t nla_len;             /* Bytes. */
+    size_t n_steps;             /* 0: drop. */
+    struct dp_step steps[];     /* The attributes' copy follows them. */
+};
+
+struct dp_actions *dp_actions_create(const struct nlattr *, size_t len);
+void dp_actions_free(struct dp_actions *);
+void dp_actions_postpone_free(struct dp_actions *);
+bool dp_actions_step_from_attr(const struct nlattr *, struct dp_step *);
+
+#endif /* dp-actions.h */

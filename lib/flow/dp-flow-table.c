@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "flow/dp-flow-table.h"
+
+#include "util.h"
+
+void
+dp_flow_table_init(struct dp_flow_table *table)
+{
+    ovs_mutex_init(&table->mutex);
+    cmap_init(&table->flows);
+    cmap_init(&table->classifiers);
+}
+
+/* Uninitialises 'table', which must be empty. */
+void
+dp_flow_table_uninit(struct dp_flow_table *table)
+{
+    struct dp_cls *cls;
+
+    ovs_assert(cmap_is_empty(&table->flows));
+    CMAP_FOR_EACH (cls, node, &table->classifiers) {
+        cmap_remove(&table->classifiers, &cls->node,
+                    hash_odp_port(cls->in_port));
+        dp_cls_destroy(cls);
+    }
+    cmap_destroy(&table->classifiers);
+    cmap_destroy(&table->flows);
+    ovs_mutex_destroy(&table->mutex);
+}
+
+/* Adds 'flow' and takes over the caller's reference.  A classifier stays when
+ * its last flow leaves: ports are few, and come back. */
+void
+dp_flow_table_insert(struct dp_flow_table *table, struct dp_flow *flow)
+{
+    struct dp_cls *cls = dp_flow_table_cls(table, flow->in_port);
+
+    if (!cls) {
+        cls = dp_cls_create(flow->in_port);
+        cmap_insert(&table->classifiers, &cls->node,
+                    hash_odp_port(cls->in_port));
+    }
+    dp_cls_insert(cls, flow);
+    cmap_insert(&table->flows, &flow->ufid_node,
+                dp_flow_table_hash(&flow->ufid));
+}
+
+/* Removes 'flow', marks it dead and gives up the table's reference. */
+void
+dp_flow_table_remove(struct dp_flow_table *table, struct dp_flow *flow)
+{
+    dp_cls_remove(dp_flow_table_cls(table, flow->in_port), flow);
+    cmap_remove(&table->flows, &flow->ufid_node,
+                dp_flow_table_hash(&flow->ufid));
+    atomic_store_relaxed(&flow->dead, true);
+    dp_flow_unref(flow);
+}
+
+struct dp_flow *
+dp_flow_table_find(const struct dp_flow_table *table, const ovs_u128 *ufid)
+{
+    struct dp_flow *flow;
+
+    CMAP_FOR_EACH_WITH_HASH (flow, ufid_node, dp_flow_table_hash(ufid),
+                             &table->flows) {
+        if (ovs_u128_equals(flow->ufid, *ufid)) {
+            return flow;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the megaflow that a packet with exactly the fields of 'flow' would
+ * hit, or NULL. */
+struct dp_flow *
+dp_flow_table_find_key(const struct dp_flow_table *table,
+                       const struct flow *flow)
+{
+    const struct dp_cls *cls = dp_flow_table_cls(table,
+                                                 flow->in_port.odp_port);
+    struct dp_flow *found = NULL;
+
+    if (cls) {
+        struct dp_key key, *keys[] = { &key };
+        unsigned int n_tries = 0;
+
+        dp_key_from_flow(&key, flow);
+        dp_cls_lookup(cls, 1, keys, &found, &n_tries);
+    }
+    return found;
+}
+
+/* Sorts the subtables of all classifiers by use.  Skipped when somebody is
+ * changing flows: the next round will do. */
+void
+dp_flow_table_rank(struct dp_flow_table *table)
+{
+    if (!ovs_mutex_trylock(&table->mutex)) {
+        struct dp_cls *cls;
+
+        CMAP_FOR_EACH (cls, node, &table->classifiers) {
+            dp_cls_rank(cls);
+        }
+        ovs_mutex_unlock(&table->mutex);
+    }
+}
+
+/* See dp_cls_share_mask(). */
+struct dp_mask *
+dp_flow_table_share_mask(const struct dp_flow_table *table,
+                         odp_port_t in_port, struct dp_mask *mask)
+{
+    const struct dp_cls *cls = dp_flow_table_cls(table, in_port);
+
+    return cls ? dp_cls_share_mask(cls, mask) : mask;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_FLOW_TABLE_H
+#define DP_FLOW_TABLE_H 1
+
+/* dp-flow-table: a lane's megaflows
+ * =================================
+ *
+ * Job.  Hold the megaflows of one lane: by UFID for the upper layers, by
+ * ingress port in classifiers for packets.
+ *
+ * Owns.  One reference on each flow, from insertion to removal, and the
+ * classifiers.
+ *
+ * Invariant.  No two flows in a table have the same UFID.  (The upper layers
+ * see to it that no two megaflows overlap; the one that is found first wins.)
+ *
+ * Thread-safety.  Writers hold 'mutex'.  Readers need only RCU. */
+
+#include "cmap.h"
+#include "ovs-thread.h"
+#include "flow/dp-cls.h"
+#include "flow/dp-flow.h"
+
+struct dp_flow_table {
+    struct ovs_mutex mutex;     /* Serialises writers. */
+    struct cmap flows;          /* Published: by UFID. */
+    struct cmap classifiers;    /* Published: by ingress port. */
+};
+
+void dp_flow_table_init(struct dp_flow_table *);
+void dp_flow_table_uninit(struct dp_flow_table *);
+
+void dp_flow_table_insert(struct dp_flow_table *table, struct dp_flow *)
+    OVS_REQUIRES(table->mutex);
+void dp_flow_table_remove(struct dp_flow_table *table, struct dp_flow *)
+    OVS_REQUIRES(table->mutex);
+struct dp_flow *dp_flow_table_find(const struct dp_flow_table *,
+                                   const ovs_u128 *ufid);
+struct dp_flow *dp_flow_table_find_key(const struct dp_flow_table *,
+                                       const struct flow *);
+void dp_flow_table_rank(struct dp_flow_table *table)
+    OVS_EXCLUDED(table->mutex);
+struct dp_mask *dp_flow_table_share_mask(const struct dp_flow_table *,
+                                         odp_port_t in_port,
+                                         struct dp_mask *);
+
+/* Returns the hash by which a flow stands in 'flows'. */
+static inline uint32_t
+dp_flow_table_hash(const ovs_u128 *ufid)
+{
+    return ufid->u32[0];
+}
+
+/* Returns the classifier for 'in_port', or NULL if there are no flows. */
+static inline struct dp_cls *
+dp_flow_table_cls(const struct dp_flow_table *table, odp_port_t in_port)
+{
+    uint32_t hash = hash_odp_port(in_port);
+    struct dp_cls *cls;
+
+    CMAP_FOR_EACH_WITH_HASH (cls, node, hash, &table->classifiers) {
+        if (cls->in_port == in_port) {
+            return cls;
+        }
+    }
+    return NULL;
+}
+
+#endif /* dp-flow-table.h */

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "flow/dp-flow.h"
+
+#include <netinet/in.h>
+
+#include "hash.h"
+#include "openvswitch/match.h"
+#include "util.h"
+
+/* The mask goes into the megaflow's identity: two megaflows with equal masked
+ * words but different masks are different megaflows.  128 bits, so that a
+ * collision need not be thought of. */
+static ovs_u128
+mega_ufid(const struct dp_mask *mask, const uint64_t values[])
+{
+    uint64_t words[2 * FLOW_U64S];
+    ovs_u128 ufid;
+    size_t n = 0;
+
+    for (size_t i = 0; i < mask->n_words; i++) {
+        words[n++] = values[i];
+        words[n++] = mask->words[i].bits ^ ((uint64_t) mask->words[i].index
+                                            * UINT64_C(0x9e3779b97f4a7c15));
+    }
+    hash_bytes128(words, n * sizeof words[0], mask->n_words, &ufid);
+    return ufid;
+}
+
+/* Returns a new flow for 'flow' under 'mask', of which it takes over one
+ * reference, with one reference for the caller. */
+struct dp_flow *
+dp_flow_create(const struct flow *flow, struct dp_mask *mask,
+               const ovs_u128 *ufid, unsigned int lane_id,
+               const struct nlattr *actions, size_t len)
+{
+    size_t size = sizeof(struct dp_flow) + mask->n_words * sizeof(uint64_t);
+    struct dp_flow *f = xzalloc_cacheline(size);
+
+    atomic_init(&f->dead, false);
+    atomic_init(&f->offered, false);
+    ovsrcu_init(&f->actions, dp_actions_create(actions, len));
+    atomic_init(&f->used, 0);
+    atomic_init(&f->n_packets, 0);
+    atomic_init(&f->n_bytes, 0);
+    atomic_init(&f->tcp_flags, 0);
+    f->in_port = flow->in_port.odp_port;
+    f->dl_type = flow->dl_type;
+    f->lane_id = lane_id;
+    f->ufid = *ufid;
+    f->mask = mask;
+    f->key = miniflow_create(flow);
+    ovs_refcount_init(&f->ref_cnt);
+    dp_mask_apply(mask, flow, f->values);
+    f->cls_hash = dp_mask_hash_values(f->values, mask->n_words);
+    f->mega_ufid = mega_ufid(mask, f->values);
+
+    /* A megaflow may leave the protocol open; then any packet may be TCP. */
+    struct flow_wildcards wc;
+    dp_mask_expand(mask, &wc);
+    f->can_be_tcp = ((is_ip_any(flow)
+                      && (wc.masks.nw_proto != 0xff
+                          || flow->nw_proto == IPPROTO_TCP))
+                     || wc.masks.dl_type != OVS_BE16_MAX);
+    return f;
+}
+
+static void
+dp_flow_free(struct dp_flow *flow)
+{
+    dp_actions_free(ovsrcu_get_protected(struct dp_actions *,
+                                         &flow->actions));
+    dp_mask_unref(flow->mask);
+    free(flow->key);
+    free_cacheline(flow);
+}
+
+void
+dp_flow_ref(struct dp_flow *flow)
+{
+    ovs_refcount_ref(&flow->ref_cnt);
+}
+
+/* Takes a reference unless the last one has been given back. */
+bool
+dp_flow_try_ref(struct dp_flow *flow)
+{
+    return ovs_refcount_try_ref_rcu(&flow->ref_cnt);
+}
+
+void
+dp_flow_unref(struct dp_flow *flow)
+{
+    if (ovs_refcount_unref_relaxed(&flow->ref_cnt) == 1) {
+        ovsrcu_postpone(dp_flow_free, flow);
+    }
+}
+
+/* Publishes new actions and returns the old ones, which the caller must
+ * retire.  Callers must exclude each other. */
+struct dp_actions *
+dp_flow_set_actions(struct dp_flow *flow, const struct nlattr *nla,
+                    size_t len)
+{
+    struct dp_actions *old = ovsrcu_get_protected(struct dp_actions *,
+                                                  &flow->actions);
+
+    ovsrcu_set(&flow->actions, dp_actions_create(nla, len));
+    return old;
+}
+
+void
+dp_flow_get_stats(const struct dp_flow *flow_, struct dpif_flow_stats *stats)
+{
+    struct dp_flow *flow = CONST_CAST(struct dp_flow *, flow_);
+    unsigned long long int count;
+    long long int used;
+
+    atomic_read_relaxed(&flow->n_packets, &count);
+    stats->n_packets = count;
+    atomic_read_relaxed(&flow->n_bytes, &count);
+    stats->n_bytes = count;
+    atomic_read_relaxed(&flow->used, &used);
+    stats->used = used;
+    atomic_read_relaxed(&flow->tcp_flags, &stats->tcp_flags);
+}
+
+/* Zeroes the statistics.  Packets that the owner lane books at this moment
+ * may survive or be lost; see DPIF_FP_ZERO_STATS. */
+void
+dp_flow_clear_stats(struct dp_flow *flow)
+{
+    atomic_store_relaxed(&flow->n_packets, 0);
+    atomic_store_relaxed(&flow->n_bytes, 0);
+    atomic_store_relaxed(&flow->used, 0);
+    atomic_store_relaxed(&flow->tcp_flags, 0);
+}
+
+/* Writes the unmasked key and the mask into 'match'. */
+void
+dp_flow_get_match(const struct dp_flow *flow, struct match *match)
+{
+    memset(match, 0, sizeof *match);
+    miniflow_expand(flow->key, &match->flow);
+    dp_mask_expand(flow->mask, &match->wc);
+}

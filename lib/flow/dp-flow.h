@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_FLOW_H
+#define DP_FLOW_H 1
+
+/* dp-flow: one megaflow in one lane
+ * =================================
+ *
+ * Job.  Hold a megaflow as a lane knows it: the unmasked key of the packet
+ * that made it, its mask, its masked words for the classifier, its compiled
+ * actions and its statistics.
+ *
+ * Owns.  Key, masked words and actions; a reference to the mask, which it
+ * shares with its subtable.
+ *
+ * Life.  dp_flow_create() gives one reference, which belongs to the flow
+ * table.  Caches and the offload engine take their own.  The last reference
+ * frees the flow after a grace period, so that a thread that found it under
+ * RCU needs no reference until it quiesces.  'dead' is set when the flow
+ * leaves its table and never cleared: caches drop a dead flow when they next
+ * see it.
+ *
+ * Thread-safety.  Three kinds of members, see the headings below.  Statistics
+ * are written by the owner lane only, with relaxed stores, and read by anyone;
+ * a reader may see packets without their bytes for a moment, never garbage.
+ *
+ * Units.  'used' in ms of time_msec(), 0 for "never"; bytes of whole frames. */
+
+#include "cmap.h"
+#include "dpif.h"
+#include "flow.h"
+#include "ovs-atomic.h"
+#include "ovs-rcu.h"
+#include "flow/dp-actions.h"
+#include "flow/dp-mask.h"
+
+struct dp_flow {
+    /* Owner thread only. */
+    uint8_t group;                  /* Scratch of one stage (dp-group.h). */
+
+    /* Published (RCU or atomic). */
+    struct cmap_node cls_node;      /* In its subtable. */
+    struct cmap_node simple_node;   /* In the lane's simple flows (dp-simple),
+                                     * where 'simple_key' is its key. */
+    atomic_bool dead;
+    atomic_bool offered;            /* The offload engine knows it. */
+    OVSRCU_TYPE(struct dp_actions *) actions;
+    atomic_llong used;
+    atomic_ullong n_packets;
+    atomic_ullong n_bytes;
+    atomic_uint16_t tcp_flags;
+
+    /* Constant after creation. */
+    bool simple;                    /* Whether 'simple_node' is in use. */
+    uint64_t simple_key;
+    bool can_be_tcp;                /* Whether TCP flags need to be read. */
+    ovs_be16 dl_type;
+    odp_port_t in_port;
+    unsigned int lane_id;           /* Core of the lane, or NON_PMD_CORE_ID. */
+    uint32_t cls_hash;              /* Of 'values'. */
+    struct cmap_node ufid_node;     /* In the lane's table. */
+    ovs_u128 ufid;                  /* Names the flow to the upper layers. */
+    ovs_u128 mega_ufid;             /* Hash of mask and masked key: equal for
+                                     * the same megaflow in every lane. */
+    struct dp_mask *mask;           /* Counted. */
+    struct miniflow *key;           /* Owned; unmasked. */
+    struct ovs_refcount ref_cnt;
+    uint64_t values[];              /* 'mask->n_words' masked words. */
+};
+
+struct dp_flow *dp_flow_create(const struct flow *, struct dp_mask *,
+                               const ovs_u128 *ufid, unsigned int lane_id,
+                               const struct nlattr *actions, size_t len);
+void dp_flow_ref(struct dp_flow *);
+bool dp_flow_try_ref(struct dp_flow *);
+void dp_flow_unref(struct dp_flow *);
+
+struct dp_actions *dp_flow_set_actions(struct dp_flow *,
+                                       const struct nlattr *, size_t len);
+void dp_flow_get_stats(const struct dp_flow *, struct dpif_flow_stats *);
+void dp_flow_clear_stats(struct dp_flow *);
+void dp_flow_get_match(const struct dp_flow *, struct match *);
+
+static inline bool
+dp_flow_is_dead(const struct dp_flow *flow)
+{
+    bool dead;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_flow *, flow)->dead, &dead);
+    return dead;
+}
+
+static inline const struct dp_actions *
+dp_flow_get_actions(const struct dp_flow *flow)
+{
+    return ovsrcu_get(struct dp_actions *, &flow->actions);
+}
+
+/* Books 'n_packets' and 'n_bytes', last seen at 'now' ms, to 'flow'.  Only
+ * the owner lane may call this. */
+static inline void
+dp_flow_count(struct dp_flow *flow, unsigned int n_packets,
+              unsigned int n_bytes, uint16_t tcp_flags, long long int now)
+{
+    unsigned long long int count;
+    uint16_t flags;
+
+    atomic_store_relaxed(&flow->used, now);
+    atomic_read_relaxed(&flow->n_packets, &count);
+    atomic_store_relaxed(&flow->n_packets, count + n_packets);
+    atomic_read_relaxed(&flow->n_bytes, &count);
+    atomic_store_relaxed(&flow->n_bytes, count + n_bytes);
+    if (tcp_flags) {
+        atomic_read_relaxed(&flow->tcp_flags, &flags);
+        if (tcp_flags & ~flags) {
+            atomic_store_relaxed(&flow->tcp_flags, flags | tcp_flags);
+        }
+    }
+}
+
+/* Returns whether 'key' lies in the megaflow 'flow'. */
+static inline bool
+dp_flow_matches(const struct dp_flow *flow, const struct dp_key *key)
+{
+    uint64_t values[FLOW_U64S];
+
+    dp_mask_gather(flow->mask, key, values);
+    return !memcmp(values, flow->values,
+                   flow->mask->n_words * sizeof values[0]);
+}
+
+#endif /* dp-flow.h */

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_KEY_H
+#define DP_KEY_H 1
+
+/* dp-key: packet keys
+ * ===================
+ *
+ * Job.  Hold what full extraction says of one packet: a miniflow with its
+ * values right behind it, and a hash that is the same for all packets of a
+ * transport connection at the same recirculation.
+ *
+ * Owns.  Nothing: a key lives in the burst of the thread that fills it.
+ *
+ * Thread-safety.  None needed; a key has one user.
+ *
+ * Cost.  Extraction, and for a packet without a NIC's RSS hash one 5-tuple
+ * hash. */
+
+#include <string.h>
+
+#include "dp-packet.h"
+#include "flow.h"
+#include "hash.h"
+
+struct dp_key {
+    uint32_t hash;              /* Connection and recirculation. */
+    uint32_t n_values;          /* Number of used elements of 'values'. */
+    struct miniflow mf;         /* Must stand right before 'values'. */
+    uint64_t values[FLOW_U64S + 1]; /* One more, see dp_mask_gather(). */
+};
+BUILD_ASSERT_DECL(offsetof(struct dp_key, values)
+                  == offsetof(struct dp_key, mf) + sizeof(struct miniflow));
+
+/* Returns the hash for 'key', extracted from 'packet'.  A packet that comes
+ * from a port gets a 5-tuple hash as its RSS hash if the NIC gave none, so
+ * that later 'hash' actions and other passes need not compute it again.  In a
+ * later pass the recirculation ID is mixed in, because the same connection
+ * has one entry per pass in the caches. */
+static inline uint32_t
+dp_key_hash(struct dp_packet *packet, const struct dp_key *key)
+{
+    uint32_t hash;
+
+    if (OVS_LIKELY(dp_packet_rss_valid(packet))) {
+        hash = dp_packet_get_rss_hash(packet);
+    } else {
+        hash = miniflow_hash_5tuple(&key->mf, 0);
+        dp_packet_set_rss_hash(packet, hash);
+    }
+    return (OVS_LIKELY(!packet->md.recirc_id)
+            ? hash : hash_2words(hash, packet->md.recirc_id));
+}
+
+/* Fills 'key' from 'packet', whose metadata must be initialised.  Sets the
+ * header offsets of 'packet'. */
+static inline void
+dp_key_extract(struct dp_key *key, struct dp_packet *packet)
+{
+    miniflow_extract(packet, &key->mf);
+    key->n_values = miniflow_n_values(&key->mf);
+    key->hash = dp_key_hash(packet, key);
+}
+
+/* Fills 'key' from 'flow', for a lookup that no packet asks for. */
+static inline void
+dp_key_from_flow(struct dp_key *key, const struct flow *flow)
+{
+    uint64_t *value = key->values;
+    size_t idx;
+
+    miniflow_map_init(&key->mf, flow);
+    FLOWMAP_FOR_EACH_INDEX (idx, key->mf.map) {
+        *value++ = flow_u64_value(flow, idx);
+    }
+    key->n_values = value - key->values;
+    key->hash = flow_hash_5tuple(flow, 0);
+    if (flow->recirc_id) {
+        key->hash = hash_2words(key->hash, flow->recirc_id);
+    }
+}
+
+#endif /* dp-key.h */

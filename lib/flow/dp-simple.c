@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "flow/dp-simple.h"
+
+#include "hash.h"
+#include "odp-util.h"
+#include "util.h"
+
+/* A simple flow's key is 64 bits: port, Ethernet type, fragment bits and the
+ * VID and CFI of the outer VLAN.  The fragment bits of a flow that is not IP
+ * are 0, and so are those of its packets. */
+
+struct dp_simple_port {
+    struct cmap_node node;
+    odp_port_t port_no;         /* Constant after creation. */
+    unsigned int n_flows;       /* Guarded by the flow table's mutex. */
+    unsigned int n_simple;      /* Likewise. */
+    atomic_bool enabled;        /* Published: the two are equal, and not 0. */
+};
+
+enum { TCI_BITS = VLAN_VID_MASK | VLAN_CFI };
+
+static uint64_t
+make_key(odp_port_t port_no, ovs_be16 dl_type, uint8_t nw_frag, ovs_be16 tci)
+{
+    return ((uint64_t) odp_to_u32(port_no) << 32
+            | (uint64_t) ntohs(dl_type) << 16
+            | (nw_frag & FLOW_NW_FRAG_MASK) << 14
+            | (ntohs(tci) & TCI_BITS));
+}
+
+/* VLAN_CFI is bit 12 and the VID has 12 bits, so that fragment bits fit. */
+BUILD_ASSERT_DECL(TCI_BITS < 1 << 14);
+BUILD_ASSERT_DECL(FLOW_NW_FRAG_MASK <= 3);
+
+static uint32_t
+key_hash(uint64_t key)
+{
+    return hash_finish(hash_add64(0, key), 8);
+}
+
+void
+dp_simple_init(struct dp_simple *simple)
+{
+    cmap_init(&simple->ports);
+    cmap_init(&simple->flows);
+}
+
+void
+dp_simple_uninit(struct dp_simple *simple)
+{
+    struct dp_simple_port *port;
+
+    CMAP_FOR_EACH (port, node, &simple->ports) {
+        cmap_remove(&simple->ports, &port->node,
+                    hash_odp_port(port->port_no));
+        ovsrcu_postpone(free, port);
+    }
+    cmap_destroy(&simple->ports);
+    cmap_destroy(&simple->flows);
+}
+
+static struct dp_simple_port *
+find_port(const struct dp_simple *simple, odp_port_t port_no)
+{
+    struct dp_simple_port *port;
+
+    CMAP_FOR_EACH_WITH_HASH (port, node, hash_odp_port(port_no),
+                             &simple->ports) {
+        if (port->port_no == port_no) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Whether 'flow' matches exactly what a simple key holds: packets that have
+ * its key and no other packets. */
+static bool
+flow_is_simple(const struct dp_flow *flow)
+{
+    struct flow_wildcards wc, most;
+    struct flow f;
+
+    miniflow_expand(flow->key, &f);
+    dp_mask_expand(flow->mask, &wc);
+
+    if (f.recirc_id || f.packet_type != htonl(PT_ETH)
+        || wc.masks.dl_type != OVS_BE16_MAX
+        || wc.masks.in_port.odp_port != ODPP_NONE
+        || (wc.masks.vlans[0].tci & htons(TCI_BITS)) != htons(TCI_BITS)
+        || (is_ip_any(&f)
+            && (wc.masks.nw_frag & FLOW_NW_FRAG_MASK) != FLOW_NW_FRAG_MASK)) {
+        return false;
+    }
+
+    /* Nothing else may be matched. */
+    memset(&most, 0, sizeof most);
+    most.masks.recirc_id = UINT32_MAX;
+    most.masks.in_port.odp_port = ODPP_NONE;
+    most.masks.packet_type = OVS_BE32_MAX;
+    most.masks.dl_type = OVS_BE16_MAX;
+    most.masks.nw_frag = FLOW_NW_FRAG_MASK;
+    most.masks.vlans[0].tci = htons(TCI_BITS);
+    if (!f.vlans[0].tci) {
+        /* "No VLAN" is one value, however many of its bits are matched. */
+        most.masks.vlans[0].tci = OVS_BE16_MAX;
+        most.masks.vlans[0].tpid = OVS_BE16_MAX;
+    }
+    for (size_t i = 0; i < FLOW_U64S; i++) {
+        if (flow_u64_value(&wc.masks, i) & ~flow_u64_value(&most.masks, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t
+flow_key(const struct dp_flow *flow)
+{
+    struct flow f;
+
+    miniflow_expand(flow->key, &f);
+    return make_key(flow->in_port, f.dl_type, is_ip_any(&f) ? f.nw_frag : 0,
+                    f.vlans[0].tci);
+}
+
+static void
+port_update(struct dp_simple_port *port)
+{
+    atomic_store_relaxed(&port->enabled,
+                         port->n_simple && port->n_simple == port->n_flows);
+}
+
+/* Takes account of 'flow', which was just added to the flow table. */
+void
+dp_simple_insert(struct dp_simple *simple, struct dp_flow *flow)
+{
+    struct dp_simple_port *port = find_port(simple, flow->in_port);
+
+    if (!port) {
+        port = xzalloc(sizeof *port);
+        port->port_no = flow->in_port;
+        atomic_init(&port->enabled, false);
+        cmap_insert(&simple->ports, &port->node, hash_odp_port(flow->in_port));
+    }
+    flow->simple = flow_is_simple(flow);
+    port->n_flows++;
+    if (flow->simple) {
+        port->n_simple++;
+        flow->simple_key = flow_key(flow);
+        cmap_insert(&simple->flows, &flow->simple_node,
+                    key_hash(flow->simple_key));
+    }
+    port_update(port);
+}
+
+/* Takes account of 'flow', which is about to leave the flow table. */
+void
+dp_simple_remove(struct dp_simple *simple, struct dp_flow *flow)
+{
+    struct dp_simple_port *port = find_port(simple, flow->in_port);
+
+    port->n_flows--;
+    if (flow->simple) {
+        port->n_simple--;
+        cmap_remove(&simple->flows, &flow->simple_node,
+                    key_hash(flow->simple_key));
+    }
+    port_update(port);
+}
+
+/* Returns whether dp_simple_find() can answer for packets of 'port_no'. */
+bool
+dp_simple_enabled(const struct dp_simple *simple, odp_port_t port_no)
+{
+    struct dp_simple_port *port = find_port(simple, port_no);
+    bool enabled = false;
+
+    if (port) {
+        atomic_read_relaxed(&port->enabled, &enabled);
+    }
+    return enabled;
+}
+
+/* Returns the flow of packets with these fields, or NULL. */
+struct dp_flow *
+dp_simple_find(const struct dp_simple *simple, odp_port_t port_no,
+               ovs_be16 dl_type, uint8_t nw_frag, ovs_be16 vlan_tci)
+{
+    uint64_t key = make_key(port_no, dl_type, nw_frag, vlan_tci);
+    struct dp_flow *flow;
+
+    CMAP_FOR_EACH_WITH_HASH (flow, simple_node, key_hash(key),
+                             &simple->flows) {
+        if (flow->simple_key == key) {
+            return flow;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_SIMPLE_H
+#define DP_SIMPLE_H 1
+
+/* dp-simple: lookup for ports whose megaflows match hardly anything
+ * =================================================================
+ *
+ * Job.  Where all megaflows of a port match only the port, the Ethernet type,
+ * the outer VLAN and the fragment bits, as with "in_port=1,actions=2", find a
+ * packet's megaflow from these few header fields, without full extraction.
+ *
+ * Owns.  Nothing: it is a view of the flow table of the same lane.  A port's
+ * entry counts its flows and those of them that are simple; the lookup is on
+ * while the two are equal.
+ *
+ * Thread-safety.  Writers hold the lane's flow table mutex.  Readers need only
+ * RCU; they may miss a flow that was just added, and then do full lookup.
+ *
+ * Cost.  One hash of 64 bits and one cmap lookup per packet. */
+
+#include "cmap.h"
+#include "flow/dp-flow.h"
+
+struct dp_simple {
+    struct cmap ports;          /* Published: 'struct dp_simple_port's. */
+    struct cmap flows;          /* Published: simple flows, by their key. */
+};
+
+void dp_simple_init(struct dp_simple *);
+void dp_simple_uninit(struct dp_simple *);
+void dp_simple_insert(struct dp_simple *, struct dp_flow *);
+void dp_simple_remove(struct dp_simple *, struct dp_flow *);
+bool dp_simple_enabled(const struct dp_simple *, odp_port_t);
+struct dp_flow *dp_simple_find(const struct dp_simple *, odp_port_t,
+                               ovs_be16 dl_type, uint8_t nw_frag,
+                               ovs_be16 vlan_tci);
+
+#endif /* dp-simple.h */

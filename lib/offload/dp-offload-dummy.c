@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The NIC is one object with one mutex; it is not meant to be fast, but for
+ * 'blind' mode, in which it costs a hash insertion. */
+
+#include <config.h>
+#include "offload/dp-offload-dummy.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "flow.h"
+#include "hash.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/thread.h"
+#include "random.h"
+#include "util.h"
+
+struct dp_dummy_nic {
+    struct dp_offload_class class;      /* Constant. */
+
+    /* Guarded by 'mutex'. */
+    struct ovs_mutex mutex;
+    struct dp_dummy_config config;
+    struct hmap rules;                  /* 'struct dp_dummy_rule's. */
+    struct ovs_list ports;
+    uint64_t n_puts;
+    uint64_t n_dels;
+};
+
+struct dp_dummy_port {
+    struct dp_dummy_nic *nic;
+    odp_port_t port_no;
+
+    /* Guarded by the NIC's mutex. */
+    struct ovs_list node;
+    struct ovs_list late;               /* 'struct dp_dummy_late's. */
+    size_t n_rules;
+    bool paused;
+};
+
+struct dp_dummy_rule {
+    struct hmap_node node;
+    struct dp_dummy_port *port;
+    ovs_u128 mega_ufid;
+    uint32_t mark;
+    uint32_t output;
+    uint64_t n_packets;
+    uint64_t n_bytes;
+    bool lost;                          /* The NIC has lost it. */
+};
+
+enum dp_dummy_op {
+    DP_DUMMY_PUT,
+    DP_DUMMY_DEL,
+    DP_DUMMY_QUERY
+};
+
+/* An operation that will be completed later. */
+struct dp_dummy_late {
+    struct ovs_list node;
+    struct dp_offload_op *op;
+    enum dp_dummy_op type;
+    pthread_t thread;
+};
+
+static uint32_t
+dp_dummy_hash(odp_port_t port_no, const ovs_u128 *mega_ufid)
+{
+    return hash_int(odp_to_u32(port_no), mega_ufid->u32[2]);
+}
+
+static struct dp_dummy_rule *
+dp_dummy_find(struct dp_dummy_nic *nic, odp_port_t port_no,
+              const ovs_u128 *mega_ufid)
+    OVS_REQUIRES(nic->mutex)
+{
+    struct dp_dummy_rule *rule;
+
+    HMAP_FOR_EACH_WITH_HASH (rule, node, dp_dummy_hash(port_no, mega_ufid),
+                             &nic->rules) {
+        if (!rule->lost && rule->port->port_no == port_no
+            && ovs_u128_equals(rule->mega_ufid, *mega_ufid)) {
+            return rule;
+        }
+    }
+    return NULL;
+}
+
+static bool
+dp_dummy_fate(unsigned int rate)
+{
+    return rate && random_range(1000) < rate;
+}
+
+/* Stores into '*outputp' the port that 'actions' output to, if that is all
+ * that they do and the NIC is able to. */
+static bool
+dp_dummy_is_whole(const struct ofpbuf *actions, uint32_t *outputp)
+{
+    const struct nlattr *a = actions->data;
+
+    *outputp = 0;
+    if (actions->size == NLA_ALIGN(NLA_HDRLEN + sizeof(uint32_t))
+        && nl_attr_type(a) == OVS_ACTION_ATTR_OUTPUT) {
+        *outputp = nl_attr_get_u32(a);
+    }
+    return *outputp && !(*outputp & 1);
+}
+
+static int
+dp_dummy_open(const struct dp_offload_class *class, odp_port_t port_no,
+              struct netdev *netdev OVS_UNUSED, void **portp,
+              struct dp_offload_port_info *info)
+{
+    struct dp_dummy_nic *nic = CONTAINER_OF(class, struct dp_dummy_nic, class);
+    struct dp_dummy_port *port = xzalloc(sizeof *port);
+
+    port->nic = nic;
+    port->port_no = port_no;
+    ovs_list_init(&port->late);
+
+    ovs_mutex_lock(&nic->mutex);
+    ovs_list_push_back(&nic->ports, &port->node);
+    info->mark_bits = nic->config.mark_bits;
+    info->whole = nic->config.whole;
+    info->capacity = nic->config.capacity;
+    info->dp_layer = "dummy";
+    ovs_mutex_unlock(&nic->mutex);
+
+    *portp = port;
+    return 0;
+}
+
+static void
+dp_dummy_remove(struct dp_dummy_nic *nic, struct dp_dummy_rule *rule)
+    OVS_REQUIRES(nic->mutex)
+{
+    hmap_remove(&nic->rules, &rule->node);
+    rule->port->n_rules -= !rule->lost;
+    free(rule);
+}
+
+static void
+dp_dummy_close(void *port_)
+{
+    struct dp_dummy_port *port = port_;
+    struct dp_dummy_nic *nic = port->nic;
+    struct dp_dummy_rule *rule;
+
+    ovs_mutex_lock(&nic->mutex);
+    ovs_assert(ovs_list_is_empty(&port->late));
+    HMAP_FOR_EACH_SAFE (rule, node, &nic->rules) {
+        if (rule->port == port) {
+            dp_dummy_remove(nic, rule);
+        }
+    }
+    ovs_list_remove(&port->node);
+    ovs_mutex_unlock(&nic->mutex);
+
+    free(port);
+}
+
+static void
+dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
+                struct dp_offload_op *op, bool whole, uint32_t output)
+    OVS_REQUIRES(nic->mutex)
+{
+    const struct dp_dummy_config *config = &nic->config;
+    struct dp_dummy_rule *rule;
+
+    ovs_assert(!dp_dummy_find(nic, port->port_no, &op->mega_ufid));
+    ovs_assert(op->mark && !(op->mark >> config->mark_bits));
+
+    nic->n_puts++;
+    if (config->capacity && port->n_rules >= config->capacity) {
+        op->error = ENOSPC;
+    } else if (dp_dummy_fate(config->put_refused)) {
+        op->error = EINVAL;
+    } else if (dp_dummy_fate(config->put_busy)) {
+        op->error = EAGAIN;
+    } else {
+        rule = xzalloc(sizeof *rule);
+        rule->port = port;
+        rule->mega_ufid = op->mega_ufid;
+        rule->mark = whole ? 0 : op->mark;
+        rule->output = output;
+        hmap_insert(&nic->rules, &rule->node,
+                    dp_dummy_hash(port->port_no, &op->mega_ufid));
+        port->n_rules++;
+        op->handle = rule;
+        op->level = whole ? DP_OFFLOAD_WHOLE : DP_OFFLOAD_MARKED;
+        op->error = 0;
+    }
+}
+
+static void
+dp_dummy_do_del(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
+                struct dp_offload_op *op)
+    OVS_REQUIRES(nic->mutex)
+{
+    struct dp_dummy_rule *rule = op->handle;
+
+    nic->n_dels++;
+    ovs_assert(rule->port == port && !rule->lost);
+    ovs_assert(rule == dp_dummy_find(nic, port->port_no, &op->mega_ufid));
+    if (dp_dummy_fate(nic->config.del_failed)) {
+        op->error = EIO;
+        return;
+    }
+    op->counted = true;
+    op->n_packets = rule->n_packets;
+    op->n_bytes = rule->n_bytes;
+    op->error = 0;
+    dp_dummy_remove(nic, rule);
+}
+
+static void
+dp_dummy_do_query(struct dp_dummy_nic *nic OVS_UNUSED,
+                  struct dp_dummy_port *port, struct dp_offload_op *op)
+    OVS_REQUIRES(nic->mutex)
+{
+    const struct dp_dummy_rule *rule = op->handle;
+
+    ovs_assert(rule->port == port && !rule->lost);
+    op->counted = true;
+    op->n_packets = rule->n_packets;
+    op->n_bytes = rule->n_bytes;
+    op->error = 0;
+}
+
+/* Does 'op', without delay. */
+static void
+dp_dummy_do(struct dp_dummy_port *port, struct dp_offload_op *op,
+            enum dp_dummy_op type)
+{
+    struct dp_dummy_nic *nic = port->nic;
+    struct ofpbuf actions;
+    struct match match;
+    uint32_t output = 0;
+    bool whole = false;
+    bool config_whole, blind;
+
+    ovs_mutex_lock(&nic->mutex);
+    config_whole = nic->config.whole;
+    blind = nic->config.blind;
+    ovs_mutex_unlock(&nic->mutex);
+
+    if (type == DP_DUMMY_PUT && !blind) {
+        ofpbuf_init(&actions, 64);
+        if (!dp_offload_op_describe(op, &match, &actions)) {
+            op->error = ENOENT;
+            ofpbuf_uninit(&actions);
+            return;
+        }
+        whole = dp_dummy_is_whole(&actions, &output) && config_whole;
+        ofpbuf_uninit(&actions);
+    }
+
+    ovs_mutex_lock(&nic->mutex);
+    ovs_assert(!port->paused);
+    switch (type) {
+    case DP_DUMMY_PUT:
+        dp_dummy_do_put(nic, port, op, whole, output);
+        break;
+    case DP_DUMMY_DEL:
+        dp_dummy_do_del(nic, port, op);
+        break;
+    case DP_DUMMY_QUERY:
+        dp_dummy_do_query(nic, port, op);
+        break;
+    }
+    ovs_mutex_unlock(&nic->mutex);
+}
+
+static void
+dp_dummy_batch(struct dp_dummy_port *port, struct dp_offload_op *ops[],
+               size_t n, enum dp_dummy_op type)
+{
+    struct dp_dummy_nic *nic = port->nic;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned int delay_us;
+        bool late;
+
+        ovs_mutex_lock(&nic->mutex);
+        delay_us = nic->config.delay_us;
+        late = dp_dummy_fate(nic->config.late);
+        if (late) {
+            struct dp_dummy_late *l = xmalloc(sizeof *l);
+
+            l->op = ops[i];
+            l->type = type;
+            l->thread = pthread_self();
+            ovs_list_push_back(&port->late, &l->node);
+            ops[i]->error = EINPROGRESS;
+        }
+        ovs_mutex_unlock(&nic->mutex);
+
+        if (delay_us) {
+            xnanosleep_no_quiesce(delay_us * UINT64_C(1000));
+        }
+        if (!late) {
+            dp_dummy_do(port, ops[i], type);
+        }
+    }
+}
+
+static void
+dp_dummy_put(void *port, struct dp_offload_op *ops[], size_t n)
+{
+    dp_dummy_batch(port, ops, n, DP_DUMMY_PUT);
+}
+
+static void
+dp_dummy_del(void *port, struct dp_offload_op *ops[], size_t n)
+{
+    dp_dummy_batch(port, ops, n, DP_DUMMY_DEL);
+}
+
+static void
+dp_dummy_query(void *port, struct dp_offload_op *ops[], size_t n)
+{
+    dp_dummy_batch(port, ops, n, DP_DUMMY_QUERY);
+}
+
+static void
+dp_dummy_poll(void *port_)
+{
+    struct dp_dummy_port *port = port_;
+    struct ovs_list mine = OVS_LIST_INITIALIZER(&mine);
+    struct dp_dummy_late *l;
+
+    ovs_mutex_lock(&port->nic->mutex);
+    LIST_FOR_EACH_SAFE (l, node, &port->late) {
+        if (pthread_equal(l->thread, pthread_self())) {
+            ovs_list_remove(&l->node);
+            ovs_list_push_back(&mine, &l->node);
+        }
+    }
+    ovs_mutex_unlock(&port->nic->mutex);
+
+    LIST_FOR_EACH_POP (l, node, &mine) {
+        dp_dummy_do(port, l->op, l->type);
+        dp_offload_op_complete(l->op);
+        free(l);
+    }
+}
+
+static void
+dp_dummy_forget(void *port_, void *handle)
+{
+    struct dp_dummy_port *port = port_;
+    struct dp_dummy_nic *nic = port->nic;
+    struct dp_dummy_rule *rule = handle;
+
+    ovs_mutex_lock(&nic->mutex);
+    ovs_assert(rule->port == port);
+    if (rule->lost) {
+        dp_dummy_remove(nic, rule);
+    }
+    /* Otherwise the engine has given up, and close() will see to it. */
+    ovs_mutex_unlock(&nic->mutex);
+}
+
+static bool
+dp_dummy_plan(void *port_, const struct match *match OVS_UNUSED,
+              const struct ofpbuf *actions, enum dp_offload_why *why)
+{
+    struct dp_dummy_port *port = port_;
+    uint32_t output;
+    bool whole;
+
+    ovs_mutex_lock(&port->nic->mutex);
+    whole = dp_dummy_is_whole(actions, &output) && port->nic->config.whole;
+    ovs_mutex_unlock(&port->nic->mutex);
+
+    *why = whole ? DP_OFFLOAD_WHY_NONE : DP_OFFLOAD_WHY_A_OUTPUT;
+    return whole;
+}
+
+static void
+dp_dummy_pause(void *port_)
+{
+    struct dp_dummy_port *port = port_;
+
+    ovs_mutex_lock(&port->nic->mutex);
+    ovs_assert(!port->paused && ovs_list_is_empty(&port->late));
+    port->paused = true;
+    ovs_mutex_unlock(&port->nic->mutex);
+}
+
+static enum dp_offload_restart
+dp_dummy_restart(void *port_, struct dp_offload_port_info *info)
+{
+    struct dp_dummy_port *port = port_;
+    struct dp_dummy_nic *nic = port->nic;
+    enum dp_offload_restart restart;
+    struct dp_dummy_rule *rule;
+
+    ovs_mutex_lock(&nic->mutex);
+    ovs_assert(port->paused);
+    port->paused = false;
+    restart = nic->config.restart;
+    info->whole = nic->config.whole;
+    info->capacity = nic->config.capacity;
+    if (restart == DP_OFFLOAD_LOST) {
+        HMAP_FOR_EACH (rule, node, &nic->rules) {
+            if (rule->port == port && !rule->lost) {
+                rule->lost = true;
+                port->n_rules--;
+            }
+        }
+    }
+    ovs_mutex_unlock(&nic->mutex);
+
+    return restart;
+}
+
+static void
+dp_dummy_format(const void *port OVS_UNUSED, const void *handle,
+                struct ds *ds)
+{
+    const struct dp_dummy_rule *rule = handle;
+
+    ds_put_format(ds, "dummy mark %"PRIu32" output %"PRIu32,
+                  rule->mark, rule->output);
+}
+
+/* Control. */
+
+struct dp_dummy_nic *
+dp_dummy_nic_create(const struct dp_dummy_config *config)
+{
+    struct dp_dummy_nic *nic = xzalloc(sizeof *nic);
+
+    nic->class = (struct dp_offload_class) {
+        .name = "dummy",
+        .open = dp_dummy_open,
+        .close = dp_dummy_close,
+        .put = dp_dummy_put,
+        .del = dp_dummy_del,
+        .query = dp_dummy_query,
+        .forget = dp_dummy_forget,
+        .plan = dp_dummy_plan,
+        .poll = dp_dummy_poll,
+        .pause = dp_dummy_pause,
+        .restart = dp_dummy_restart,
+        .format = dp_dummy_format,
+    };
+    nic->config = *config;
+    hmap_init(&nic->rules);
+    ovs_list_init(&nic->ports);
+    ovs_mutex_init(&nic->mutex);
+    return nic;
+}
+
+void
+dp_dummy_nic_destroy(struct dp_dummy_nic *nic)
+{
+    if (nic) {
+        ovs_assert(ovs_list_is_empty(&nic->ports));
+        ovs_assert(hmap_is_empty(&nic->rules));
+        hmap_destroy(&nic->rules);
+        ovs_mutex_destroy(&nic->mutex);
+        free(nic);
+    }
+}
+
+const struct dp_offload_class *
+dp_dummy_nic_class(const struct dp_dummy_nic *nic)
+{
+    return &nic->class;
+}
+
+void
+dp_dummy_nic_set_config(struct dp_dummy_nic *nic,
+                        const struct dp_dummy_config *config)
+{
+    ovs_mutex_lock(&nic->mutex);
+    nic->config = *config;
+    ovs_mutex_unlock(&nic->mutex);
+}
+
+size_t
+dp_dummy_nic_count(struct dp_dummy_nic *nic, odp_port_t port_no)
+{
+    const struct dp_dummy_port *port;
+    size_t n = 0;
+
+    ovs_mutex_lock(&nic->mutex);
+    LIST_FOR_EACH (port, node, &nic->ports) {
+        if (port->port_no == port_no) {
+            n += port->n_rules;
+        }
+    }
+    ovs_mutex_unlock(&nic->mutex);
+
+    return n;
+}
+
+bool
+dp_dummy_nic_find(struct dp_dummy_nic *nic, odp_port_t port_no,
+                  const ovs_u128 *mega_ufid, uint32_t *markp,
+                  uint32_t *outputp)
+{
+    const struct dp_dummy_rule *rule;
+
+    ovs_mutex_lock(&nic->mutex);
+    rule = dp_dummy_find(nic, port_no, mega_ufid);
+    *markp = rule ? rule->mark : 0;
+    *outputp = rule ? rule->output : 0;
+    ovs_mutex_unlock(&nic->mutex);
+
+    return rule != NULL;
+}
+
+bool
+dp_dummy_nic_hit(struct dp_dummy_nic *nic, odp_port_t port_no,
+                 const ovs_u128 *mega_ufid, uint64_t n_packets,
+                 uint64_t n_bytes)
+{
+    struct dp_dummy_rule *rule;
+
+    ovs_mutex_lock(&nic->mutex);
+    rule = dp_dummy_find(nic, port_no, mega_ufid);
+    if (rule) {
+        rule->n_packets += n_packets;
+        rule->n_bytes += n_bytes;
+    }
+    ovs_mutex_unlock(&nic->mutex);
+
+    return rule != NULL;
+}
+
+uint64_t
+dp_dummy_nic_n_puts(struct dp_dummy_nic *nic)
+{
+    uint64_t n;
+
+    ovs_mutex_lock(&nic->mutex);
+    n = nic->n_puts;
+    ovs_mutex_unlock(&nic->mutex);
+
+    return n;
+}
+
+uint64_t
+dp_dummy_nic_n_dels(struct dp_dummy_nic *nic)
+{
+    uint64_t n;
+
+    ovs_mutex_lock(&nic->mutex);
+    n = nic->n_dels;
+    ovs_mutex_unlock(&nic->mutex);
+
+    return n;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_OFFLOAD_DUMMY_H
+#define DP_OFFLOAD_DUMMY_H 1
+
+/* dp-offload-dummy: a NIC in memory
+ * =================================
+ *
+ * Job.  Every unit test's hardware.  A provider that keeps rules in a hash
+ * table, refuses, delays and fails on demand, and aborts when the engine
+ * breaks the contract: puts a rule twice, removes one that is not there, calls
+ * while the port is paused, closes a port with operations under way.
+ *
+ * Thread-safety.  All functions are. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "offload/dp-offload-provider.h"
+
+struct dp_dummy_nic;
+
+/* Rates are per thousand operations. */
+struct dp_dummy_config {
+    unsigned int mark_bits;     /* 1...24, read when a port is opened. */
+    size_t capacity;            /* Rules per port; 0: no limit. */
+    bool whole;                 /* Runs output to even port numbers. */
+    bool blind;                 /* Does not ask what it installs. */
+    unsigned int put_refused;   /* EINVAL. */
+    unsigned int put_busy;      /* EAGAIN. */
+    unsigned int del_failed;    /* EIO, the rule stays. */
+    unsigned int late;          /* EINPROGRESS, done in a later poll. */
+    unsigned int delay_us;      /* Of each operation. */
+    enum dp_offload_restart restart;
+};
+
+struct dp_dummy_nic *dp_dummy_nic_create(const struct dp_dummy_config *);
+
+/* All ports must have been closed. */
+void dp_dummy_nic_destroy(struct dp_dummy_nic *nic);
+
+const struct dp_offload_class *dp_dummy_nic_class(const struct dp_dummy_nic *);
+
+/* Changes the configuration of a running NIC. */
+void dp_dummy_nic_set_config(struct dp_dummy_nic *nic,
+                             const struct dp_dummy_config *config);
+
+/* Number of rules in 'port_no'. */
+size_t dp_dummy_nic_count(struct dp_dummy_nic *nic, odp_port_t port_no);
+
+/* Is there a rule 'mega_ufid' in 'port_no'?  If so, stores its mark (0 if it
+ * runs whole) and the port that it outputs to. */
+bool dp_dummy_nic_find(struct dp_dummy_nic *nic, odp_port_t port_no,
+                       const ovs_u128 *mega_ufid, uint32_t *markp,
+                       uint32_t *outputp);
+
+/* Packets hit a rule.  Returns false if there is none. */
+bool dp_dummy_nic_hit(struct dp_dummy_nic *nic, odp_port_t port_no,
+                      const ovs_u128 *mega_ufid, uint64_t n_packets,
+                      uint64_t n_bytes);
+
+/* Operations so far, failed ones included. */
+uint64_t dp_dummy_nic_n_puts(struct dp_dummy_nic *nic);
+uint64_t dp_dummy_nic_n_dels(struct dp_dummy_nic *nic);
+
+#endif /* dp-offload-dummy.h */

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A port object is found by workers under RCU, but that does not keep a
+ * provider's port alive: who wants to call a provider enters the port first
+ * and leaves it afterwards.  Pause and removal close the door, then wait until
+ * everybody is out.  A rule that is in the NIC, or waits for room there,
+ * counts as one of the port's rules; the port does not go before they have
+ * gone. */
+
+#include <config.h>
+#include "offload/dp-offload-port.h"
+
+#include <errno.h>
+
+#include "hash.h"
+#include "netdev.h"
+#include "odp-util.h"
+#include "offload/dp-offload-rule.h"
+#include "openvswitch/vlog.h"
+#include "ovs-thread.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(dp_offload_port);
+
+/* Marks of a datapath that has no drain epochs are kept this long at least. */
+#define DP_OFFLOAD_LIMBO_US UINT64_C(1000000)
+
+static uint32_t
+dp_offload_port_hash(odp_port_t port_no)
+{
+    return hash_int(odp_to_u32(port_no), 0);
+}
+
+struct dp_offload_port *
+dp_offload_port_find(const struct dp_offload *offload, odp_port_t port_no)
+{
+    struct dp_offload_port *port;
+
+    CMAP_FOR_EACH_WITH_HASH (port, node, dp_offload_port_hash(port_no),
+                             &offload->ports) {
+        if (port->port_no == port_no) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+enum dp_offload_why
+dp_offload_port_enter(struct dp_offload_port *port, bool attach, bool removal)
+{
+    enum dp_offload_why why = DP_OFFLOAD_WHY_NONE;
+
+    ovs_mutex_lock(&port->mutex);
+    if (port->state == DP_OFFLOAD_PORT_STOPPING && !removal) {
+        why = DP_OFFLOAD_WHY_NO_PORT;
+    } else if (!port->class) {
+        why = DP_OFFLOAD_WHY_NO_PROVIDER;
+    } else if (port->state == DP_OFFLOAD_PORT_PAUSED) {
+        why = DP_OFFLOAD_WHY_PORT_PAUSED;
+    } else {
+        port->n_calls++;
+        port->n_rules += attach;
+    }
+    ovs_mutex_unlock(&port->mutex);
+
+    return why;
+}
+
+void
+dp_offload_port_leave(struct dp_offload_port *port, bool detach)
+{
+    ovs_mutex_lock(&port->mutex);
+    ovs_assert(port->n_calls);
+    port->n_calls--;
+    port->n_rules -= detach;
+    if (!port->n_calls || !port->n_rules) {
+        xpthread_cond_broadcast(&port->cond);
+    }
+    ovs_mutex_unlock(&port->mutex);
+}
+
+void
+dp_offload_port_detach(struct dp_offload_port *port)
+{
+    ovs_mutex_lock(&port->mutex);
+    ovs_assert(port->n_rules);
+    if (!--port->n_rules) {
+        xpthread_cond_broadcast(&port->cond);
+    }
+    ovs_mutex_unlock(&port->mutex);
+}
+
+enum dp_offload_port_state
+dp_offload_port_state(struct dp_offload_port *port)
+{
+    enum dp_offload_port_state state;
+
+    ovs_mutex_lock(&port->mutex);
+    state = port->state;
+    ovs_mutex_unlock(&port->mutex);
+
+    return state;
+}
+
+void
+dp_offload_ready_all(struct dp_offload *offload, odp_port_t port_no)
+{
+    for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
+        struct dp_offload_shard *shard = &offload->shards[i];
+        struct dp_offload_rule *rule;
+
+        ovs_mutex_lock(&shard->mutex);
+        HMAP_FOR_EACH (rule, node, &shard->rules) {
+            if (port_no == ODPP_NONE || rule->in_port == port_no) {
+                dp_rule_is_locked(rule, shard);
+                dp_rule_ready(rule);
+            }
+        }
+        ovs_mutex_unlock(&shard->mutex);
+    }
+}
+
+/* Gives 'port' a new generation; its rules are to be put again.  If they are
+ * 'lost', their handles are void. */
+static void
+dp_offload_port_renew(struct dp_offload *offload,
+                      struct dp_offload_port *port, bool lost)
+    OVS_REQUIRES(offload->mutex)
+{
+    atomic_store_relaxed(&port->gen, ++offload->port_gen);
+    if (lost) {
+        atomic_store_relaxed(&port->lost_gen, offload->port_gen);
+    }
+}
+
+/* Looks for a provider for 'port', which has none.  Returns true if there is
+ * one. */
+static bool
+dp_offload_port_probe(struct dp_offload *offload,
+                      struct dp_offload_port *port)
+    OVS_REQUIRES(offload->mutex)
+{
+    for (size_t i = 0; offload->classes[i]; i++) {
+        const struct dp_offload_class *class = offload->classes[i];
+        struct dp_offload_port_info info = { .mark_bits = DP_MARK_BITS };
+        void *aux = NULL;
+
+        if (class->open(class, port->port_no, port->netdev, &aux, &info)) {
+            continue;
+        }
+        ovs_assert(info.mark_bits >= 1 && info.mark_bits <= DP_MARK_BITS);
+        dp_marks_port_add(offload->marks, info.mark_bits);
+        dp_offload_port_renew(offload, port, true);
+
+        ovs_mutex_lock(&port->mutex);
+        port->aux = aux;
+        port->info = info;
+        port->class = class;
+        ovs_mutex_unlock(&port->mutex);
+
+        VLOG_INFO("%s: offloads through %s, marks of %u bits", port->name,
+                  class->name, info.mark_bits);
+        return true;
+    }
+    return false;
+}
+
+int
+dp_offload_port_add(struct dp_offload *offload, odp_port_t port_no,
+                    struct netdev *netdev)
+{
+    struct dp_offload_port *port;
+    bool found;
+
+    ovs_mutex_lock(&offload->mutex);
+    if (dp_offload_port_find(offload, port_no)) {
+        ovs_mutex_unlock(&offload->mutex);
+        return EEXIST;
+    }
+
+    port = xzalloc(sizeof *port);
+    port->port_no = port_no;
+    port->netdev = netdev ? netdev_ref(netdev) : NULL;
+    port->name = (netdev
+                  ? xstrdup(netdev_get_name(netdev))
+                  : xasprintf("port%"PRIu32, port_no));
+    ovs_mutex_init(&port->mutex);
+    xpthread_cond_init(&port->cond, NULL);
+    for (size_t i = 0; i < DP_OFFLOAD_MAX_WORKERS; i++) {
+        ovs_list_init(&port->full[i]);
+    }
+    dp_mark_limbo_init(&port->limbo);
+    found = dp_offload_port_probe(offload, port);
+    cmap_insert(&offload->ports, &port->node, dp_offload_port_hash(port_no));
+    ovs_mutex_unlock(&offload->mutex);
+
+    dp_offload_ready_all(offload, port_no);
+    return found ? 0 : EOPNOTSUPP;
+}
+
+void
+dp_offload_ports_probe(struct dp_offload *offload)
+{
+    struct dp_offload_port *port;
+
+    ovs_mutex_lock(&offload->mutex);
+    CMAP_FOR_EACH (port, node, &offload->ports) {
+        if (!port->class && dp_offload_port_probe(offload, port)) {
+            dp_offload_ready_all(offload, port->port_no);
+        }
+    }
+    ovs_mutex_unlock(&offload->mutex);
+}
+
+static void
+dp_offload_port_free(struct dp_offload_port *port)
+{
+    dp_mark_limbo_uninit(&port->limbo);
+    xpthread_cond_destroy(&port->cond);
+    ovs_mutex_destroy(&port->mutex);
+    free(port->name);
+    free(port);
+}
+
+void
+dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no)
+{
+    struct dp_offload_port *port;
+
+    ovs_mutex_lock(&offload->mutex);
+    port = dp_offload_port_find(offload, port_no);
+    if (!port) {
+        ovs_mutex_unlock(&offload->mutex);
+        return;
+    }
+
+    /* No new rules from here on, and those that are there get removed. */
+    ovs_mutex_lock(&port->mutex);
+    if (port->state == DP_OFFLOAD_PORT_PAUSED) {
+        dp_offload_port_renew(offload, port, true);
+    }
+    port->state = DP_OFFLOAD_PORT_STOPPING;
+    ovs_mutex_unlock(&port->mutex);
+    dp_offload_ready_all(offload, port_no);
+
+    ovs_mutex_lock(&port->mutex);
+    while (port->n_rules || port->n_calls) {
+        ovs_mutex_cond_wait(&port->cond, &port->mutex);
+    }
+    ovs_mutex_unlock(&port->mutex);
+
+    cmap_remove(&offload->ports, &port->node, dp_offload_port_hash(port_no));
+    if (port->class) {
+        port->class->close(port->aux);
+        dp_marks_port_del(offload->marks, port->info.mark_bits);
+    }
+
+    /* Nobody receives from the port any more. */
+    dp_marks_reap(offload->marks, &port->limbo, UINT64_MAX);
+    netdev_close(port->netdev);
+    ovsrcu_postpone(dp_offload_port_free, port);
+    ovs_mutex_unlock(&offload->mutex);
+
+    /* Tell the rules that are left. */
+    dp_offload_ready_all(offload, port_no);
+}
+
+void
+dp_offload_port_pause(struct dp_offload *offload, odp_port_t port_no)
+{
+    struct dp_offload_port *port;
+
+    ovs_mutex_lock(&offload->mutex);
+    port = dp_offload_port_find(offload, port_no);
+    if (port) {
+        bool first;
+
+        ovs_mutex_lock(&port->mutex);
+        first = port->state == DP_OFFLOAD_PORT_RUNNING;
+        port->state = DP_OFFLOAD_PORT_PAUSED;
+        while (port->n_calls) {
+            ovs_mutex_cond_wait(&port->cond, &port->mutex);
+        }
+        ovs_mutex_unlock(&port->mutex);
+
+        if (first && port->class && port->class->pause) {
+            port->class->pause(port->aux);
+        }
+    }
+    ovs_mutex_unlock(&offload->mutex);
+}
+
+void
+dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no)
+{
+    enum dp_offload_restart result = DP_OFFLOAD_KEPT;
+    struct dp_offload_port_info info;
+    struct dp_offload_port *port;
+
+    dp_offload_port_pause(offload, port_no);
+
+    ovs_mutex_lock(&offload->mutex);
+    port = dp_offload_port_find(offload, port_no);
+    if (port) {
+        info = port->info;
+        if (port->class && port->class->restart) {
+            result = port->class->restart(port->aux, &info);
+        }
+        if (result != DP_OFFLOAD_KEPT) {
+            dp_offload_port_renew(offload, port, result == DP_OFFLOAD_LOST);
+        }
+        if (port->class && info.mark_bits != port->info.mark_bits) {
+            dp_marks_port_add(offload->marks, info.mark_bits);
+            dp_marks_port_del(offload->marks, port->info.mark_bits);
+        }
+
+        ovs_mutex_lock(&port->mutex);
+        port->info.mark_bits = info.mark_bits;
+        port->info.whole = info.whole;
+        port->info.capacity = info.capacity;
+        port->state = DP_OFFLOAD_PORT_RUNNING;
+        ovs_mutex_unlock(&port->mutex);
+    }
+    ovs_mutex_unlock(&offload->mutex);
+
+    if (port) {
+        dp_offload_ready_all(offload, port_no);
+    }
+}
+
+/* Returns the epoch for which the marks of all ports are drained, by the
+ * clock alone. */
+static uint64_t
+dp_offload_drained_by_clock(struct dp_offload *offload)
+{
+    uint64_t now_us = dp_offload_now_us();
+
+    if (now_us - offload->sample_us > DP_OFFLOAD_LIMBO_US) {
+        offload->drained_epoch = offload->sample_epoch;
+        atomic_read_relaxed(&offload->marks->epoch.current,
+                            &offload->sample_epoch);
+        offload->sample_us = now_us;
+    }
+    return offload->drained_epoch;
+}
+
+void
+dp_offload_ports_reap(struct dp_offload *offload)
+{
+    const struct dp_offload_env *env = &offload->env;
+    struct dp_offload_port *port;
+    uint64_t drained = 0;
+
+    if (!env->port_drained) {
+        drained = dp_offload_drained_by_clock(offload);
+    }
+    CMAP_FOR_EACH (port, node, &offload->ports) {
+        if (env->port_drained) {
+            drained = env->port_drained(env->aux, port->port_no);
+        }
+        dp_marks_reap(offload->marks, &port->limbo, drained);
+    }
+    dp_marks_reap(offload->marks, &offload->limbo, UINT64_MAX);
+}

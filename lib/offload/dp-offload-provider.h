@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_OFFLOAD_PROVIDER_H
+#define DP_OFFLOAD_PROVIDER_H 1
+
+/* dp-offload-provider: what the engine asks of a NIC
+ * ==================================================
+ *
+ * Job.  The contract between the offload engine and those who talk to
+ * hardware, or pretend to.  A provider puts a rule into a NIC, takes it out
+ * and reads its counters.  It decides nothing: which rules, when, and what to
+ * do about a failure is the engine's business.
+ *
+ * Threads.  put, del, query, forget, plan, poll and format for a given rule
+ * are called by one thread at a time, the rule's worker; for different rules
+ * of a port by up to DP_OFFLOAD_MAX_WORKERS threads at once.  open, close,
+ * pause and restart of a port are called by the control thread, and the engine
+ * makes sure that no other call is under way for the port then; close is
+ * called when no rule is left, but those whose removal has failed.
+ * All calls are made in a non-quiescent RCU state and, but for forget and
+ * format, without any lock.
+ *
+ * Completion.  put, del and query get a batch of operations of one port and
+ * set 'error' of each.  An operation whose 'error' is EINPROGRESS on return
+ * has to be completed later, exactly once, by dp_offload_op_complete() from
+ * within a call of poll() on the same thread.  Operations of a batch are for
+ * different rules.
+ *
+ * Errors are positive errno values.  ENOSPC, ENOMEM and EDQUOT: the NIC is
+ * full.  EAGAIN, EBUSY and ETIMEDOUT: worth trying again soon.  All others:
+ * can't be done; 'why' may say more. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "offload/dp-offload.h"
+#include "openvswitch/list.h"
+#include "openvswitch/types.h"
+
+struct dp_offload_op;
+
+/* What is in the NIC for a rule. */
+enum dp_offload_level {
+    DP_OFFLOAD_ABSENT,          /* Nothing. */
+    DP_OFFLOAD_MARKED,          /* Matches, marks; actions in software. */
+    DP_OFFLOAD_WHOLE            /* Actions run there, too. */
+};
+
+/* What a provider says about a port that it has taken. */
+struct dp_offload_port_info {
+    unsigned int mark_bits;     /* Usable width of marks, 1...24. */
+    bool whole;                 /* Can some rules run whole? */
+    uint64_t capacity;          /* Rules that fit; 0 if not known. */
+    const char *dp_layer;       /* Static string: "dpdk", for whole rules. */
+};
+
+/* What restart() found. */
+enum dp_offload_restart {
+    DP_OFFLOAD_LOST,            /* Rules have gone, handles are invalid. */
+    DP_OFFLOAD_STALE,           /* Rules are there, but must be replaced. */
+    DP_OFFLOAD_KEPT             /* Nothing to do. */
+};
+
+/* One operation on one rule. */
+struct dp_offload_op {
+    /* Set by the engine. */
+    ovs_u128 mega_ufid;         /* Names the rule. */
+    uint32_t mark;              /* put: for packets to carry. */
+    const char *port_name;      /* For messages. */
+
+    /* put: set by the provider on success.  del, query: set by the engine; del
+     * leaves it as it is on failure, if the rule may be in the NIC still. */
+    void *handle;
+    enum dp_offload_level level;
+
+    /* Set by the provider. */
+    int error;
+    enum dp_offload_why why;    /* put: why not, or why only marked. */
+    uint64_t n_packets;         /* query, and del (the last reading), if */
+    uint64_t n_bytes;           /*   'counted': totals since put. */
+    bool counted;
+
+    /* Private to the engine. */
+    struct ovs_list node;       /* Under way, or free. */
+    struct dp_offload_worker *worker;
+    struct dp_offload_rule *rule;
+    struct dp_offload_port *port;
+    void *flow;                 /* Counted, or null. */
+    uint64_t actions_hash;      /* Of the actions that were described. */
+    uint32_t gen;               /* Of the rule when 'op' began. */
+    uint32_t port_gen;
+    int step;                   /* enum dp_rule_step. */
+};
+
+struct dp_offload_class {
+    /* For users: "rte_flow", "netdev", "dummy". */
+    const char *name;
+
+    /* Takes port 'port_no', creates '*portp', fills '*info'.  Returns 0, or
+     * EOPNOTSUPP if the port is none of the provider's.  'class' is this
+     * object, for providers that exist more than once. */
+    int (*open)(const struct dp_offload_class *class, odp_port_t port_no,
+                struct netdev *netdev, void **portp,
+                struct dp_offload_port_info *info);
+
+    /* Leaves no rule of the port in the NIC and frees 'port'. */
+    void (*close)(void *port);
+
+    /* Puts rules into the NIC.  A provider that is not able to run a rule
+     * whole marks its packets with op->mark.  dp_offload_op_describe() tells
+     * what the rule is. */
+    void (*put)(void *port, struct dp_offload_op *ops[], size_t n);
+
+    /* Takes rules out of the NIC, after a last reading of their counters. */
+    void (*del)(void *port, struct dp_offload_op *ops[], size_t n);
+
+    /* Reads counters.  May be null.  Called for whole rules only. */
+    void (*query)(void *port, struct dp_offload_op *ops[], size_t n);
+
+    /* Frees what the provider keeps for a rule that has left the NIC by
+     * itself.  May be null.  Called with a shard's mutex held: it must be
+     * short, and ask no NIC. */
+    void (*forget)(void *port, void *handle);
+
+    /* Without asking the NIC: could a rule with this match and actions run
+     * whole?  If not, '*why' tells.  May be null: no. */
+    bool (*plan)(void *port, const struct match *match,
+                 const struct ofpbuf *actions, enum dp_offload_why *why);
+
+    /* Completes operations of this thread that are in progress.  May be null
+     * if there never are any. */
+    void (*poll)(void *port);
+
+    /* The device is about to be stopped.  May be null. */
+    void (*pause)(void *port);
+
+    /* The device was stopped, perhaps, and runs again; '*info' is up to date
+     * on return.  May be null: KEPT. */
+    enum dp_offload_restart (*restart)(void *port,
+                                       struct dp_offload_port_info *info);
+
+    /* Appends the rule to 'ds' as an administrator of that NIC would enter
+     * it.  May be null.  May be called by the control thread with a shard's
+     * mutex held: it must be short, and ask no NIC. */
+    void (*format)(const void *port, const void *handle, struct ds *ds);
+};
+
+/* For providers. */
+
+/* Stores the match and the actions of the rule into '*match' and, after what
+ * is there, 'actions'.  Returns false if the flow has gone: the operation is
+ * then to be completed with ENOENT. */
+bool dp_offload_op_describe(struct dp_offload_op *op, struct match *match,
+                            struct ofpbuf *actions);
+
+/* 'op', whose error was EINPROGRESS, is done, with the result in 'op'. */
+void dp_offload_op_complete(struct dp_offload_op *op);
+
+/* Providers. */
+extern const struct dp_offload_class dp_offload_netdev_class;
+extern const struct dp_offload_class dp_offload_rte_class;
+
+#endif /* dp-offload-provider.h */

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The list of members is short, one flow for each lane at most as a rule, so
+ * it is an array that is searched; the first member lies in the rule. */
+
+#include <config.h>
+#include "offload/dp-offload-rule.h"
+
+#include <time.h>
+
+#include "util.h"
+
+uint64_t
+dp_offload_now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * UINT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
+/* Registry. */
+
+/* The megaflow's name is a hash already. */
+static uint32_t
+dp_rule_hash(const ovs_u128 *mega_ufid)
+{
+    return mega_ufid->u32[0];
+}
+
+struct dp_offload_shard *
+dp_rule_shard(const struct dp_offload *offload, const ovs_u128 *mega_ufid)
+{
+    return &offload->shards[mega_ufid->u32[1] % DP_OFFLOAD_N_SHARDS];
+}
+
+struct dp_offload_rule *
+dp_rule_find(const struct dp_offload_shard *shard, const ovs_u128 *mega_ufid)
+{
+    struct dp_offload_rule *rule;
+
+    HMAP_FOR_EACH_WITH_HASH (rule, node, dp_rule_hash(mega_ufid),
+                             &shard->rules) {
+        if (ovs_u128_equals(rule->mega_ufid, *mega_ufid)) {
+            return rule;
+        }
+    }
+    return NULL;
+}
+
+struct dp_offload_rule *
+dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
+               const ovs_u128 *mega_ufid, odp_port_t in_port)
+{
+    struct dp_offload_rule *rule = xzalloc(sizeof *rule);
+    uint64_t orig;
+
+    rule->shard = shard;
+    dp_rule_is_locked(rule, shard);
+    rule->mega_ufid = *mega_ufid;
+    rule->in_port = in_port;
+    rule->why = DP_OFFLOAD_WHY_QUEUED;
+    rule->since_us = dp_offload_now_us();
+    rule->members = &rule->one;
+    rule->n_allocated = 1;
+    ovs_list_init(&rule->full_node);
+    ovs_list_init(&rule->whole_node);
+    hmap_insert(&shard->rules, &rule->node, dp_rule_hash(mega_ufid));
+    atomic_add_relaxed(&offload->n_rules, 1, &orig);
+
+    return rule;
+}
+
+void
+dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
+{
+    uint64_t orig;
+
+    ovs_assert(!rule->ready && !rule->busy && !rule->mark && !rule->port
+               && !rule->n_members && !rule->retry_node.idx);
+    hmap_remove(&rule->shard->rules, &rule->node);
+    if (rule->members != &rule->one) {
+        free(rule->members);
+    }
+    free(rule);
+    atomic_sub_relaxed(&offload->n_rules, 1, &orig);
+}
+
+void
+dp_rule_ready(struct dp_offload_rule *rule)
+{
+    if (!rule->ready) {
+        struct dp_offload_worker *worker = rule->shard->worker;
+        uint64_t orig;
+
+        rule->ready = true;
+        rule->ready_us = dp_offload_now_us();
+        atomic_add_explicit(&worker->n_pending, 1, &orig,
+                            memory_order_acq_rel);
+        mpsc_queue_insert(&worker->queue, &rule->ready_node);
+    }
+}
+
+/* Members. */
+
+struct dp_offload_member *
+dp_rule_member_find(const struct dp_offload_rule *rule, const void *flow)
+{
+    for (size_t i = 0; i < rule->n_members; i++) {
+        if (rule->members[i].flow == flow) {
+            return &rule->members[i];
+        }
+    }
+    return NULL;
+}
+
+bool
+dp_rule_member_add(struct dp_offload *offload, struct dp_offload_rule *rule,
+                   struct dp_mark_index *index, void *flow)
+{
+    struct dp_offload_member *member;
+
+    if (dp_rule_member_find(rule, flow)) {
+        return false;
+    }
+    if (rule->n_members >= rule->n_allocated) {
+        size_t n = rule->n_allocated * 2;
+        struct dp_offload_member *members = xmalloc(n * sizeof *members);
+
+        memcpy(members, rule->members, rule->n_members * sizeof *members);
+        if (rule->members != &rule->one) {
+            free(rule->members);
+        }
+        rule->members = members;
+        rule->n_allocated = n;
+    }
+    member = &rule->members[rule->n_members++];
+    *member = (struct dp_offload_member) { .index = index, .flow = flow };
+    offload->env.flow_ref(offload->env.aux, flow);
+    if (rule->mark) {
+        dp_mark_index_set(index, rule->mark, flow);
+    }
+    return true;
+}
+
+/* Takes member 'i' out.  Another flow of the same lane takes its slot over. */
+static void
+dp_rule_member_remove(struct dp_offload *offload,
+                      struct dp_offload_rule *rule, size_t i)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    struct dp_offload_member member = rule->members[i];
+
+    rule->n_members--;
+    memmove(&rule->members[i], &rule->members[i + 1],
+            (rule->n_members - i) * sizeof member);
+
+    if (rule->mark
+        && dp_mark_index_clear(member.index, rule->mark, member.flow)) {
+        for (size_t j = rule->n_members; j-- > 0; ) {
+            if (rule->members[j].index == member.index) {
+                dp_mark_index_set(member.index, rule->mark,
+                                  rule->members[j].flow);
+                break;
+            }
+        }
+    }
+    offload->env.flow_unref(offload->env.aux, member.flow);
+}
+
+bool
+dp_rule_member_del(struct dp_offload *offload, struct dp_offload_rule *rule,
+                   struct dp_mark_index *index, void *flow)
+{
+    struct dp_offload_member *member = dp_rule_member_find(rule, flow);
+
+    if (!member || member->index != index) {
+        return false;
+    }
+    dp_rule_member_remove(offload, rule, member - rule->members);
+    return true;
+}
+
+void
+dp_rule_members_clear(struct dp_offload *offload,
+                      struct dp_offload_rule *rule)
+{
+    while (rule->n_members) {
+        dp_rule_member_remove(offload, rule, rule->n_members - 1);
+    }
+}
+
+/* Marks. */
+
+int
+dp_rule_take_mark(struct dp_offload *offload, struct dp_offload_rule *rule,
+                  const struct dp_offload_port *port)
+{
+    int error = dp_mark_assign(offload->marks, port->info.mark_bits, rule,
+                               &rule->mark);
+
+    for (size_t i = 0; !error && i < rule->n_members; i++) {
+        dp_mark_index_set(rule->members[i].index, rule->mark,
+                          rule->members[i].flow);
+    }
+    rule->marked_once = false;
+    return error;
+}
+
+void
+dp_rule_drop_mark(struct dp_offload *offload, struct dp_offload_rule *rule,
+                  struct dp_offload_port *port)
+{
+    if (!rule->mark) {
+        return;
+    }
+    for (size_t i = 0; i < rule->n_members; i++) {
+        dp_mark_index_clear(rule->members[i].index, rule->mark,
+                            rule->members[i].flow);
+    }
+    if (rule->marked_once) {
+        dp_mark_release(offload->marks, rule->mark, rule,
+                        port ? &port->limbo : &offload->limbo);
+    } else {
+        dp_mark_cancel(offload->marks, rule->mark, rule);
+    }
+    rule->mark = 0;
+}

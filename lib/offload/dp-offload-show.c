@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A snapshot is taken as JSON, shard by shard, and text is made of it, so the
+ * two never differ. */
+
+#include <config.h>
+#include "offload/dp-offload.h"
+
+#include <inttypes.h>
+
+#include "odp-util.h"
+#include "offload/dp-offload-engine.h"
+#include "offload/dp-offload-port.h"
+#include "offload/dp-offload-rule.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+#include "util.h"
+
+static const char *
+dp_offload_level_name(enum dp_offload_level level)
+{
+    switch (level) {
+    case DP_OFFLOAD_ABSENT: return "no";
+    case DP_OFFLOAD_MARKED: return "partial";
+    case DP_OFFLOAD_WHOLE:  return "yes";
+    }
+    OVS_NOT_REACHED();
+}
+
+static const char *
+dp_offload_port_state_name(enum dp_offload_port_state state)
+{
+    switch (state) {
+    case DP_OFFLOAD_PORT_RUNNING:  return "running";
+    case DP_OFFLOAD_PORT_PAUSED:   return "paused";
+    case DP_OFFLOAD_PORT_STOPPING: return "stopping";
+    }
+    OVS_NOT_REACHED();
+}
+
+static struct json *
+dp_offload_json_u64(const atomic_uint64_t *counter)
+{
+    uint64_t value;
+
+    atomic_read_relaxed(CONST_CAST(atomic_uint64_t *, counter), &value);
+    return json_integer_create(value);
+}
+
+/* Returns the integer, or the string, member 'name' of 'json', which has
+ * it. */
+static long long int
+dp_offload_int(const struct json *json, const char *name)
+{
+    return json_integer(shash_find_data(json_object(json), name));
+}
+
+static const char *
+dp_offload_str(const struct json *json, const char *name)
+{
+    const struct json *value = shash_find_data(json_object(json), name);
+
+    return value ? json_string(value) : NULL;
+}
+
+/* offload/show. */
+
+static struct json *
+dp_offload_port_json(const struct dp_offload_port *port_)
+{
+    struct dp_offload_port *port = CONST_CAST(struct dp_offload_port *, port_);
+    struct json *failures = json_object_create();
+    struct json *json = json_object_create();
+
+    json_object_put_string(json, "name", port->name);
+    json_object_put(json, "port_no",
+                    json_integer_create(odp_to_u32(port->port_no)));
+    ovs_mutex_lock(&port->mutex);
+    json_object_put_string(json, "state",
+                           dp_offload_port_state_name(port->state));
+    if (port->class) {
+        json_object_put_string(json, "provider", port->class->name);
+        json_object_put(json, "mark_bits",
+                        json_integer_create(port->info.mark_bits));
+        json_object_put(json, "capacity",
+                        json_integer_create(port->info.capacity));
+    }
+    ovs_mutex_unlock(&port->mutex);
+    json_object_put(json, "partial", dp_offload_json_u64(&port->n_marked));
+    json_object_put(json, "whole", dp_offload_json_u64(&port->n_whole));
+    json_object_put(json, "puts", dp_offload_json_u64(&port->n_puts));
+    json_object_put(json, "dels", dp_offload_json_u64(&port->n_dels));
+    for (int i = 0; i < DP_OFFLOAD_N_WHYS; i++) {
+        uint64_t n;
+
+        atomic_read_relaxed(&port->n_failed[i], &n);
+        if (n) {
+            json_object_put(failures, dp_offload_why_text(i),
+                            json_integer_create(n));
+        }
+    }
+    json_object_put(json, "failures", failures);
+    return json;
+}
+
+struct json *
+dp_offload_show_json(const struct dp_offload *offload)
+{
+    struct json *json = json_object_create();
+    struct json *ports = json_array_create_empty();
+    const struct dp_offload_port *port;
+
+    json_object_put(json, "enabled",
+                    json_boolean_create(dp_offload_is_enabled(offload)));
+    json_object_put(json, "threads", json_integer_create(
+                        dp_offload_get_n_workers(offload)));
+    json_object_put(json, "rules",
+                    json_integer_create(dp_offload_n_rules(offload)));
+    json_object_put(json, "installed",
+                    json_integer_create(dp_offload_n_installed(offload)));
+    json_object_put(json, "marks",
+                    json_integer_create(dp_offload_n_marks(offload)));
+    CMAP_FOR_EACH (port, node, &offload->ports) {
+        json_array_add(ports, dp_offload_port_json(port));
+    }
+    json_object_put(json, "ports", ports);
+    return json;
+}
+
+static void
+dp_offload_format_port(const struct json *json, struct ds *ds)
+{
+    const struct json *failures
+        = shash_find_data(json_object(json), "failures");
+    const char *provider = dp_offload_str(json, "provider");
+    struct shash_node *node;
+
+    ds_put_format(ds, "  %s: port %lld, %s", dp_offload_str(json, "name"),
+                  dp_offload_int(json, "port_no"),
+                  dp_offload_str(json, "state"));
+    if (!provider) {
+        ds_put_cstr(ds, ", no provider\n");
+        return;
+    }
+    ds_put_format(ds, ", provider %s\n", provider);
+    ds_put_format(ds, "    marks of %lld bits, capacity ",
+                  dp_offload_int(json, "mark_bits"));
+    if (dp_offload_int(json, "capacity")) {
+        ds_put_format(ds, "%lld\n", dp_offload_int(json, "capacity"));
+    } else {
+        ds_put_cstr(ds, "unknown\n");
+    }
+    ds_put_format(ds, "    rules: %lld whole, %lld partial;"
+                  " %lld insertions, %lld deletions\n",
+                  dp_offload_int(json, "whole"),
+                  dp_offload_int(json, "partial"),
+                  dp_offload_int(json, "puts"), dp_offload_int(json, "dels"));
+    SHASH_FOR_EACH (node, json_object(failures)) {
+        ds_put_format(ds, "    failed: %s: %"PRId64"\n", node->name,
+                      json_integer(node->data));
+    }
+}
+
+void
+dp_offload_format_show(const struct dp_offload *offload, struct ds *ds)
+{
+    struct json *json = dp_offload_show_json(offload);
+    const struct json *ports = shash_find_data(json_object(json), "ports");
+
+    ds_put_format(ds, "Offloading: %s, %lld threads\n",
+                  dp_offload_is_enabled(offload) ? "on" : "off",
+                  dp_offload_int(json, "threads"));
+    ds_put_format(ds, "Rules: %lld, in NICs: %lld, marks in use: %lld\n",
+                  dp_offload_int(json, "rules"),
+                  dp_offload_int(json, "installed"),
+                  dp_offload_int(json, "marks"));
+    ds_put_cstr(ds, "Ports:\n");
+    for (size_t i = 0; i < json_array(ports)->n; i++) {
+        dp_offload_format_port(json_array(ports)->elems[i], ds);
+    }
+    json_destroy(json);
+}
+
+/* offload/rules. */
+
+static struct json *
+dp_offload_rule_json(const struct dp_offload_rule *rule, uint64_t now_us)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    struct json *json = json_object_create();
+    const struct dp_offload_port *port = rule->port;
+    uint64_t n_packets = 0, n_bytes = 0;
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    odp_format_ufid(&rule->mega_ufid, &ds);
+    json_object_put_string(json, "mega_ufid", ds_cstr(&ds));
+    json_object_put(json, "port_no",
+                    json_integer_create(odp_to_u32(rule->in_port)));
+    json_object_put_string(json, "offloaded",
+                           dp_offload_level_name(rule->level));
+    json_object_put_string(json, "why", dp_offload_why_text(rule->why));
+    if (rule->error) {
+        json_object_put_string(json, "error", ovs_strerror(rule->error));
+    }
+    json_object_put(json, "mark", json_integer_create(rule->mark));
+    json_object_put(json, "flows", json_integer_create(rule->n_members));
+    json_object_put(json, "age_ms",
+                    json_integer_create((now_us - rule->since_us) / 1000));
+    for (size_t i = 0; i < rule->n_members; i++) {
+        n_packets += rule->members[i].n_packets;
+        n_bytes += rule->members[i].n_bytes;
+    }
+    json_object_put(json, "packets", json_integer_create(n_packets));
+    json_object_put(json, "bytes", json_integer_create(n_bytes));
+    if (rule->level != DP_OFFLOAD_ABSENT && port->class->format) {
+        uint32_t lost_gen;
+
+        atomic_read_relaxed(
+            &CONST_CAST(struct dp_offload_port *, port)->lost_gen, &lost_gen);
+        if (!rule->busy && (int32_t) (rule->port_gen - lost_gen) >= 0) {
+            ds_clear(&ds);
+            port->class->format(port->aux, rule->handle, &ds);
+            json_object_put_string(json, "rule", ds_cstr(&ds));
+        }
+    }
+    ds_destroy(&ds);
+    return json;
+}
+
+struct json *
+dp_offload_rules_json(const struct dp_offload *offload, odp_port_t port_no)
+{
+    struct json *json = json_array_create_empty();
+    uint64_t now_us = dp_offload_now_us();
+
+    for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
+        struct dp_offload_shard *shard = &offload->shards[i];
+        const struct dp_offload_rule *rule;
+
+        ovs_mutex_lock(&shard->mutex);
+        HMAP_FOR_EACH (rule, node, &shard->rules) {
+            if (port_no == ODPP_NONE || rule->in_port == port_no) {
+                dp_rule_is_locked(rule, shard);
+                json_array_add(json, dp_offload_rule_json(rule, now_us));
+            }
+        }
+        ovs_mutex_unlock(&shard->mutex);
+    }
+    return json;
+}
+
+static void
+dp_offload_format_rule(const struct json *json, struct ds *ds)
+{
+    const char *error = dp_offload_str(json, "error");
+    const char *rule = dp_offload_str(json, "rule");
+
+    ds_put_format(ds, "%s, in_port %lld, offloaded:%s",
+                  dp_offload_str(json, "mega_ufid"),
+                  dp_offload_int(json, "port_no"),
+                  dp_offload_str(json, "offloaded"));
+    if (strcmp(dp_offload_str(json, "offloaded"), "yes")) {
+        ds_put_format(ds, " (%s%s%s)", dp_offload_str(json, "why"),
+                      error ? ": " : "", error ? error : "");
+    }
+    ds_put_format(ds, ", mark %lld, flows %lld, packets %lld, bytes %lld,"
+                  " for %lld ms\n",
+                  dp_offload_int(json, "mark"), dp_offload_int(json, "flows"),
+                  dp_offload_int(json, "packets"),
+                  dp_offload_int(json, "bytes"),
+                  dp_offload_int(json, "age_ms"));
+    if (rule) {
+        ds_put_format(ds, "  %s\n", rule);
+    }
+}
+
+void
+dp_offload_format_rules(const struct dp_offload *offload, odp_port_t port_no,
+                        struct ds *ds)
+{
+    struct json *json = dp_offload_rules_json(offload, port_no);
+
+    for (size_t i = 0; i < json_array(json)->n; i++) {
+        dp_offload_format_rule(json_array(json)->elems[i], ds);
+    }
+    json_destroy(json);
+}
+
+/* offload/why. */
+
+struct json *
+dp_offload_why_json(const struct dp_offload *offload,
+                    const ovs_u128 *mega_ufid)
+{
+    uint64_t counts[DP_OFFLOAD_N_WHYS] = { 0 };
+    struct json *json;
+
+    if (mega_ufid) {
+        struct dp_offload_shard *shard = dp_rule_shard(offload, mega_ufid);
+        const struct dp_offload_rule *rule;
+
+        ovs_mutex_lock(&shard->mutex);
+        rule = dp_rule_find(shard, mega_ufid);
+        if (rule) {
+            dp_rule_is_locked(rule, shard);
+            json = dp_offload_rule_json(rule, dp_offload_now_us());
+        } else {
+            json = NULL;
+        }
+        ovs_mutex_unlock(&shard->mutex);
+
+        if (!json) {
+            json = json_object_create();
+            json_object_put_string(
+                json, "why", dp_offload_why_text(
+                    dp_offload_flow_why(offload, mega_ufid)));
+        }
+        return json;
+    }
+
+    for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
+        struct dp_offload_shard *shard = &offload->shards[i];
+        const struct dp_offload_rule *rule;
+
+        ovs_mutex_lock(&shard->mutex);
+        HMAP_FOR_EACH (rule, node, &shard->rules) {
+            counts[rule->why]++;
+        }
+        ovs_mutex_unlock(&shard->mutex);
+    }
+
+    json = json_array_create_empty();
+    for (int i = 0; i < DP_OFFLOAD_N_WHYS; i++) {
+        if (counts[i]) {
+            struct json *entry = json_object_create();
+
+            json_object_put_string(entry, "why", dp_offload_why_text(i));
+            json_object_put(entry, "rules", json_integer_create(counts[i]));
+            json_array_add(json, entry);
+        }
+    }
+    return json;
+}
+
+void
+dp_offload_format_why(const struct dp_offload *offload,
+                      const ovs_u128 *mega_ufid, struct ds *ds)
+{
+    struct json *json = dp_offload_why_json(offload, mega_ufid);
+
+    if (json->type == JSON_ARRAY) {
+        for (size_t i = 0; i < json_array(json)->n; i++) {
+            const struct json *entry = json_array(json)->elems[i];
+
+            ds_put_format(ds, "%6lld  %s\n", dp_offload_int(entry, "rules"),
+                          dp_offload_str(entry, "why"));
+        }
+    } else if (dp_offload_str(json, "mega_ufid")) {
+        dp_offload_format_rule(json, ds);
+    } else {
+        ds_put_format(ds, "offloaded:no (%s)\n",
+                      dp_offload_str(json, "why"));
+    }
+    json_destroy(json);
+}

@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Requests never say "add" or "remove": they change what a rule desires and
+ * see to it that its worker will look at it.  So it doesn't matter in which
+ * order they arrive, nor how many: an addition and a removal that meet cancel
+ * out, a second removal finds nothing to do, a modification that overtakes the
+ * addition is part of it.  What was done is compared with 'gen', which counts
+ * requests, so that one that comes while an operation is under way is not
+ * lost. */
+
+#include <config.h>
+#include "offload/dp-offload-step.h"
+
+#include <errno.h>
+
+#include "coverage.h"
+#include "odp-util.h"
+#include "offload/dp-offload-port.h"
+#include "offload/dp-offload-rule.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(dp_offload_step);
+
+COVERAGE_DEFINE(dp_offload_put);
+COVERAGE_DEFINE(dp_offload_put_failed);
+COVERAGE_DEFINE(dp_offload_del);
+COVERAGE_DEFINE(dp_offload_del_failed);
+
+/* Removals that fail this often from a port that goes are given up. */
+#define DP_RULE_MAX_DELS 3
+
+/* State. */
+
+static void
+dp_rule_count(struct dp_offload_port *port, enum dp_offload_level level,
+              int delta)
+{
+    atomic_uint64_t *counter = (level == DP_OFFLOAD_WHOLE
+                                ? &port->n_whole : &port->n_marked);
+    uint64_t orig;
+
+    if (delta > 0) {
+        atomic_add_relaxed(counter, 1, &orig);
+    } else {
+        atomic_sub_relaxed(counter, 1, &orig);
+    }
+}
+
+/* Records that 'rule' is in the NIC of its port as 'level'. */
+static void
+dp_rule_set_level(struct dp_offload_worker *worker,
+                  struct dp_offload_rule *rule, enum dp_offload_level level)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    if (level == rule->level) {
+        return;
+    }
+
+    ovs_mutex_lock(&worker->mutex);
+    worker->figures.n_inserted += ((level != DP_OFFLOAD_ABSENT)
+                                   - (rule->level != DP_OFFLOAD_ABSENT));
+    ovs_mutex_unlock(&worker->mutex);
+
+    if (rule->level != DP_OFFLOAD_ABSENT) {
+        dp_rule_count(rule->port, rule->level, -1);
+    }
+    if (level != DP_OFFLOAD_ABSENT) {
+        dp_rule_count(rule->port, level, 1);
+    }
+    if (rule->level == DP_OFFLOAD_WHOLE) {
+        ovs_list_remove(&rule->whole_node);
+        ovs_list_init(&rule->whole_node);
+    }
+    if (level == DP_OFFLOAD_WHOLE) {
+        ovs_list_push_back(&rule->shard->whole, &rule->whole_node);
+    }
+    if (level == DP_OFFLOAD_ABSENT) {
+        rule->handle = NULL;
+    }
+    rule->level = level;
+    rule->since_us = dp_offload_now_us();
+}
+
+/* Books what the NIC has counted since the last reading to the flow that has
+ * the rule.  Counters that went back (another rule, a reset) are a new
+ * base. */
+static void
+dp_rule_book(struct dp_offload_rule *rule, const struct dp_offload_op *op)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    if (!op->counted) {
+        return;
+    }
+    if (op->n_packets > rule->hw_packets && rule->n_members) {
+        struct dp_offload_member *member
+            = &rule->members[rule->n_members - 1];
+
+        member->n_packets += op->n_packets - rule->hw_packets;
+        if (op->n_bytes > rule->hw_bytes) {
+            member->n_bytes += op->n_bytes - rule->hw_bytes;
+        }
+        rule->used = time_msec();
+    }
+    rule->hw_packets = op->n_packets;
+    rule->hw_bytes = op->n_bytes;
+}
+
+/* 'rule' has left the NIC, or the NIC has left us. */
+static void
+dp_rule_absent(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    dp_rule_set_level(worker, rule, DP_OFFLOAD_ABSENT);
+    rule->replace = false;
+    rule->n_retries = 0;
+}
+
+static void
+dp_rule_forget(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    struct dp_offload_port *port = rule->port;
+
+    if (port->class->forget) {
+        port->class->forget(port->aux, rule->handle);
+    }
+    dp_rule_absent(worker, rule);
+}
+
+static void
+dp_rule_retry(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    uint64_t delay_us = UINT64_C(1000) << MIN(rule->n_retries, 10);
+
+    rule->n_retries++;
+    ovs_mutex_lock(&worker->mutex);
+    worker->figures.n_retries++;
+    ovs_mutex_unlock(&worker->mutex);
+
+    /* The heap has its largest element on top. */
+    heap_insert(&worker->retries, &rule->retry_node,
+                UINT64_MAX - (dp_offload_now_us() + delay_us));
+}
+
+/* Steps. */
+
+/* Is 'why' something that only a change of the flow or of the port mends? */
+static bool
+dp_rule_is_refused(const struct dp_offload_rule *rule, uint32_t port_gen)
+{
+    if (rule->port_gen != port_gen) {
+        return false;
+    } else if (rule->why >= DP_OFFLOAD_WHY_M_RECIRC
+               && rule->why < DP_OFFLOAD_WHY_A_MARK_ONLY) {
+        return true;
+    } else {
+        return ((rule->why == DP_OFFLOAD_WHY_REFUSED
+                 || rule->why == DP_OFFLOAD_WHY_GONE)
+                && rule->put_gen == rule->gen);
+    }
+}
+
+/* Begins 'step' on 'rule', in 'port'.  Returns NONE, or why not. */
+static enum dp_offload_why
+dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
+              struct dp_offload_port *port, enum dp_rule_step step,
+              struct dp_offload_op *op)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    enum dp_offload_why why;
+
+    why = dp_offload_port_enter(port, !rule->port, step == DP_RULE_DEL);
+    if (why) {
+        return why;
+    }
+
+    rule->port = port;
+    rule->busy = true;
+    op->mega_ufid = rule->mega_ufid;
+    op->mark = rule->mark;
+    op->port_name = port->name;
+    op->handle = rule->handle;
+    op->level = rule->level;
+    op->error = 0;
+    op->why = DP_OFFLOAD_WHY_NONE;
+    op->n_packets = op->n_bytes = 0;
+    op->counted = false;
+    op->rule = rule;
+    op->port = port;
+    op->flow = NULL;
+    op->actions_hash = 0;
+    op->gen = rule->gen;
+    atomic_read_relaxed(&port->gen, &op->port_gen);
+    op->step = step;
+    if (step == DP_RULE_PUT || step == DP_RULE_PLAN) {
+        op->flow = rule->members[rule->n_members - 1].flow;
+        offload->env.flow_ref(offload->env.aux, op->flow);
+    }
+    return DP_OFFLOAD_WHY_NONE;
+}
+
+static enum dp_rule_step
+dp_rule_next_installed(struct dp_offload_worker *worker,
+                       struct dp_offload_rule *rule,
+                       struct dp_offload_op *op)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    struct dp_offload_port *port = rule->port;
+    enum dp_rule_step step = DP_RULE_NOTHING;
+    uint32_t port_gen;
+    bool whole;
+
+    atomic_read_relaxed(&port->gen, &port_gen);
+    if (!rule->n_members
+        || !dp_offload_is_enabled(worker->offload)
+        || rule->port_gen != port_gen || rule->replace
+        || dp_offload_port_state(port) == DP_OFFLOAD_PORT_STOPPING) {
+        step = DP_RULE_DEL;
+    } else if (rule->put_gen != rule->gen
+               && !dp_offload_port_enter(port, false, false)) {
+        whole = port->info.whole;
+        dp_offload_port_leave(port, false);
+        if (whole) {
+            step = DP_RULE_PLAN;
+        } else {
+            /* A rule that marks depends on the match alone. */
+            rule->put_gen = rule->gen;
+        }
+    }
+
+    if (step != DP_RULE_NOTHING
+        && dp_rule_begin(worker->offload, rule, port, step, op)) {
+        /* Paused.  All rules are looked at again when it ends. */
+        step = DP_RULE_NOTHING;
+    }
+    return step;
+}
+
+/* Notes why 'rule' has to stay absent. */
+static enum dp_rule_step
+dp_rule_stay_absent(struct dp_offload *offload, struct dp_offload_rule *rule,
+                    struct dp_offload_port *port, enum dp_offload_why why)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    dp_rule_drop_mark(offload, rule, port);
+    rule->why = why;
+    rule->error = 0;
+    return DP_RULE_NOTHING;
+}
+
+static enum dp_rule_step
+dp_rule_next_absent(struct dp_offload_worker *worker,
+                    struct dp_offload_rule *rule, struct dp_offload_op *op)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    struct dp_offload *offload = worker->offload;
+    struct dp_offload_port *port;
+    enum dp_offload_why why;
+    uint32_t port_gen;
+
+    port = dp_offload_port_find(offload, rule->in_port);
+    if (!rule->n_members) {
+        dp_rule_drop_mark(offload, rule, port);
+        dp_rule_destroy(offload, rule);
+        return DP_RULE_FREED;
+    } else if (!dp_offload_is_enabled(offload)) {
+        return dp_rule_stay_absent(offload, rule, port, DP_OFFLOAD_WHY_OFF);
+    } else if (!port) {
+        return dp_rule_stay_absent(offload, rule, NULL,
+                                   DP_OFFLOAD_WHY_NO_PORT);
+    } else if (dp_offload_port_state(port) == DP_OFFLOAD_PORT_PAUSED) {
+        return dp_rule_stay_absent(offload, rule, port,
+                                   DP_OFFLOAD_WHY_PORT_PAUSED);
+    }
+
+    atomic_read_relaxed(&port->gen, &port_gen);
+    if (dp_rule_is_refused(rule, port_gen)) {
+        dp_rule_drop_mark(offload, rule, port);
+        return DP_RULE_NOTHING;
+    }
+
+    /* While we are inside, 'info' and 'class' do not change. */
+    why = dp_offload_port_enter(port, true, false);
+    if (why) {
+        return dp_rule_stay_absent(offload, rule, port, why);
+    }
+    if (rule->mark >> port->info.mark_bits) {
+        dp_rule_drop_mark(offload, rule, port);
+    }
+    if (!rule->mark && dp_rule_take_mark(offload, rule, port)) {
+        dp_offload_port_leave(port, true);
+        rule->why = DP_OFFLOAD_WHY_NO_MARK;
+        rule->error = ENOSPC;
+        dp_rule_retry(worker, rule);
+        return DP_RULE_NOTHING;
+    }
+    rule->port = port;
+    why = dp_rule_begin(offload, rule, port, DP_RULE_PUT, op);
+    dp_offload_port_leave(port, why != DP_OFFLOAD_WHY_NONE);
+    if (why) {
+        rule->port = NULL;
+        return dp_rule_stay_absent(offload, rule, port, why);
+    }
+    return DP_RULE_PUT;
+}
+
+enum dp_rule_step
+dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
+             struct dp_offload_op *op)
+{
+    uint32_t lost_gen;
+
+    if (rule->busy) {
+        rule->again = true;
+        return DP_RULE_NOTHING;
+    }
+
+    /* It waits no more. */
+    if (rule->retry_node.idx) {
+        heap_remove(&worker->retries, &rule->retry_node);
+        rule->retry_node.idx = 0;
+    }
+    if (!ovs_list_is_empty(&rule->full_node)) {
+        ovs_list_remove(&rule->full_node);
+        ovs_list_init(&rule->full_node);
+    }
+
+    if (rule->level != DP_OFFLOAD_ABSENT) {
+        atomic_read_relaxed(&rule->port->lost_gen, &lost_gen);
+        if ((int32_t) (rule->port_gen - lost_gen) >= 0) {
+            return dp_rule_next_installed(worker, rule, op);
+        }
+        dp_rule_forget(worker, rule);
+    }
+    if (rule->port) {
+        struct dp_offload_port *port = rule->port;
+
+        if (dp_offload_port_state(port) == DP_OFFLOAD_PORT_STOPPING) {
+            dp_rule_drop_mark(worker->offload, rule, port);
+        }
+        rule->port = NULL;
+        dp_offload_port_detach(port);
+    }
+    return dp_rule_next_absent(worker, rule, op);
+}
+
+bool
+dp_rule_start_query(struct dp_offload_rule *rule, struct dp_offload_op *op)
+{
+    uint32_t lost_gen;
+    uint64_t orig;
+
+    if (rule->busy || rule->level != DP_OFFLOAD_WHOLE
+        || !rule->port->class->query) {
+        return false;
+    }
+    atomic_read_relaxed(&rule->port->lost_gen, &lost_gen);
+    if ((int32_t) (rule->port_gen - lost_gen) < 0
+        || dp_rule_begin(NULL, rule, rule->port, DP_RULE_QUERY, op)) {
+        return false;
+    }
+    atomic_add_relaxed(&rule->shard->worker->n_pending, 1, &orig);
+    return true;
+}
+
+/* Results. */
+
+static void
+dp_rule_log(const struct dp_offload_op *op)
+{
+    struct vlog_module *module = op->worker->offload->env.log;
+    const char *what = op->step == DP_RULE_PUT ? "add" : "delete";
+    struct ds ds;
+
+    module = module ? module : &this_module;
+    if (!vlog_is_enabled(module, VLL_DBG)) {
+        return;
+    }
+
+    ds_init(&ds);
+    odp_format_ufid(&op->mega_ufid, &ds);
+    if (!op->error) {
+        vlog(module, VLL_DBG, "%s: succeed to %s netdev flow %s, mark %"PRIu32,
+             op->port_name, what, ds_cstr(&ds), op->mark);
+    } else {
+        vlog(module, VLL_DBG, "%s: failed to %s netdev flow %s: %s (%s)",
+             op->port_name, what, ds_cstr(&ds), ovs_strerror(op->error),
+             dp_offload_why_text(op->why));
+    }
+    ds_destroy(&ds);
+}
+
+static enum dp_offload_why
+dp_rule_classify(const struct dp_offload_op *op)
+{
+    switch (op->error) {
+    case ENOSPC:
+    case ENOMEM:
+    case EDQUOT:
+        return DP_OFFLOAD_WHY_FULL;
+
+    case EAGAIN:
+    case EBUSY:
+    case ETIMEDOUT:
+        return DP_OFFLOAD_WHY_BUSY;
+
+    case ENOENT:
+        return DP_OFFLOAD_WHY_GONE;
+
+    default:
+        return op->why ? op->why : DP_OFFLOAD_WHY_REFUSED;
+    }
+}
+
+static void
+dp_rule_put_failed(struct dp_offload_worker *worker,
+                   struct dp_offload_rule *rule,
+                   const struct dp_offload_op *op)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    struct dp_offload_port *port = rule->port;
+    uint64_t orig;
+
+    COVERAGE_INC(dp_offload_put_failed);
+    rule->why = dp_rule_classify(op);
+    rule->error = op->error;
+    atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
+
+    dp_rule_drop_mark(worker->offload, rule, port);
+    if (rule->why == DP_OFFLOAD_WHY_FULL) {
+        /* Waits in line until there may be room. */
+        ovs_list_push_back(&port->full[worker->id], &rule->full_node);
+    } else if (rule->why == DP_OFFLOAD_WHY_BUSY) {
+        dp_rule_retry(worker, rule);
+    }
+}
+
+static void
+dp_rule_put_done(struct dp_offload_worker *worker,
+                 struct dp_offload_rule *rule, const struct dp_offload_op *op)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    uint64_t delay_us, orig;
+
+    rule->put_gen = op->gen;
+    rule->port_gen = op->port_gen;
+    rule->actions_hash = op->actions_hash;
+
+    delay_us = dp_offload_now_us() - rule->ready_us;
+    ovs_mutex_lock(&worker->mutex);
+    if (op->error) {
+        worker->figures.n_put_failures++;
+    } else {
+        worker->figures.n_puts++;
+        mov_avg_cma_update(&worker->figures.cma, delay_us);
+        mov_avg_ema_update(&worker->figures.ema, delay_us);
+    }
+    ovs_mutex_unlock(&worker->mutex);
+
+    if (op->error) {
+        dp_rule_put_failed(worker, rule, op);
+        return;
+    }
+
+    COVERAGE_INC(dp_offload_put);
+    atomic_add_relaxed(&rule->port->n_puts, 1, &orig);
+    ovs_assert(op->level != DP_OFFLOAD_ABSENT);
+    rule->handle = op->handle;
+    rule->why = op->why;
+    if (op->level == DP_OFFLOAD_WHOLE) {
+        rule->why = DP_OFFLOAD_WHY_NONE;
+    } else if (rule->why < DP_OFFLOAD_WHY_A_MARK_ONLY) {
+        rule->why = DP_OFFLOAD_WHY_A_MARK_ONLY;
+    }
+    rule->error = 0;
+    rule->n_retries = 0;
+    rule->marked_once = true;
+    rule->hw_packets = rule->hw_bytes = 0;
+    dp_rule_set_level(worker, rule, op->level);
+}
+
+static void
+dp_rule_del_done(struct dp_offload_worker *worker,
+                 struct dp_offload_rule *rule, const struct dp_offload_op *op)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    struct dp_offload_port *port = rule->port;
+    bool removed = !op->error || op->error == ENOENT;
+    bool stopping = dp_offload_port_state(port) == DP_OFFLOAD_PORT_STOPPING;
+    uint64_t orig;
+
+    dp_rule_book(rule, op);
+
+    ovs_mutex_lock(&worker->mutex);
+    if (removed) {
+        worker->figures.n_dels++;
+    } else {
+        worker->figures.n_del_failures++;
+    }
+    ovs_mutex_unlock(&worker->mutex);
+
+    if (removed) {
+        COVERAGE_INC(dp_offload_del);
+        atomic_add_relaxed(&port->n_dels, 1, &orig);
+        dp_rule_absent(worker, rule);
+    } else {
+        COVERAGE_INC(dp_offload_del_failed);
+        rule->why = DP_OFFLOAD_WHY_REMOVAL;
+        rule->error = op->error;
+        atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
+        if (!stopping || rule->n_retries + 1 < DP_RULE_MAX_DELS) {
+            dp_rule_retry(worker, rule);
+            return;
+        }
+
+        /* The provider's close() will see to it. */
+        dp_rule_forget(worker, rule);
+    }
+
+    if (stopping || !rule->n_members
+        || !dp_offload_is_enabled(worker->offload)) {
+        dp_rule_drop_mark(worker->offload, rule, port);
+    }
+    rule->why = DP_OFFLOAD_WHY_QUEUED;
+    rule->error = 0;
+    if (rule->n_members) {
+        /* Replaced, or at least to be told why not. */
+        dp_rule_ready(rule);
+    }
+}
+
+static void
+dp_rule_plan_done(struct dp_offload_rule *rule,
+                  const struct dp_offload_op *op)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    bool same = op->actions_hash == rule->actions_hash;
+
+    rule->put_gen = op->gen;
+    if (op->error || same) {
+        /* The flow has gone, or other flows of the rule had told us. */
+    } else if (op->level == DP_OFFLOAD_WHOLE
+               || rule->level == DP_OFFLOAD_WHOLE) {
+        rule->replace = true;
+        dp_rule_ready(rule);
+    } else {
+        rule->why = op->why;
+        rule->actions_hash = op->actions_hash;
+    }
+}
+
+void
+dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
+{
+    struct dp_offload_rule *rule = op->rule;
+    struct dp_offload_shard *shard = rule->shard;
+    struct dp_offload_port *port = op->port;
+    bool detach;
+    uint64_t orig;
+
+    if (op->step == DP_RULE_PUT || op->step == DP_RULE_DEL) {
+        dp_rule_log(op);
+    }
+
+    ovs_mutex_lock(&shard->mutex);
+    dp_rule_is_locked(rule, shard);
+    rule->busy = false;
+    switch (op->step) {
+    case DP_RULE_PUT:
+        dp_rule_put_done(worker, rule, op);
+        break;
+    case DP_RULE_DEL:
+        dp_rule_del_done(worker, rule, op);
+        break;
+    case DP_RULE_PLAN:
+        dp_rule_plan_done(rule, op);
+        break;
+    case DP_RULE_QUERY:
+        if (!op->error) {
+            dp_rule_book(rule, op);
+        }
+        break;
+    default:
+        OVS_NOT_REACHED();
+    }
+    if (op->flow) {
+        worker->offload->env.flow_unref(worker->offload->env.aux, op->flow);
+    }
+    if (rule->again) {
+        rule->again = false;
+        dp_rule_ready(rule);
+    }
+
+    detach = (rule->level == DP_OFFLOAD_ABSENT
+              && ovs_list_is_empty(&rule->full_node));
+    if (detach) {
+        rule->port = NULL;
+        if (!rule->n_members && !rule->ready && !rule->retry_node.idx) {
+            dp_rule_drop_mark(worker->offload, rule, port);
+            dp_rule_destroy(worker->offload, rule);
+        }
+    }
+    ovs_mutex_unlock(&shard->mutex);
+
+    dp_offload_port_leave(port, detach);
+    atomic_sub_explicit(&worker->n_pending, 1, &orig, memory_order_acq_rel);
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_OFFLOAD_H
+#define DP_OFFLOAD_H 1
+
+/* dp-offload: the front door of the offload engine
+ * ================================================
+ *
+ * Job.  Keeps in the NICs what the datapath wants to have there.  The
+ * datapath says which megaflows it has; the engine keeps one RULE for each,
+ * compares what is desired with what is there, and lets worker threads bring
+ * the two together through a provider (dp-offload-provider.h).  It never sees
+ * a packet and knows none of the datapath's types: flows are opaque pointers,
+ * and what it needs to know about them it asks through 'struct
+ * dp_offload_env'.
+ *
+ * Owns.  Rules, marks, worker threads, the port objects of the providers.
+ * Holds one reference on each registered flow, from flow_put to flow_del, and
+ * one on the netdev of each port.
+ *
+ * Invariants (dp_offload_check()).  When the queue is drained, the providers
+ * hold exactly the desired rules, and nothing else.  A rule stands in the
+ * ready queue at most once.  A mark is given to one rule at a time and comes
+ * back only after the rule's removal was confirmed, the rx queues of its port
+ * have been drained since, and a grace period has passed.
+ *
+ * Thread-safety
+ * =============
+ *
+ *     flow_put, flow_modify, flow_del, flow_get: any thread, any time.  They
+ *         take a mutex that is held for a few hundred instructions and never
+ *         across a call of a provider.  Requests for ONE flow come from its
+ *         lane's writer in order: put before modify and del.
+ *     lane_create, lane_destroy, port_*, set_*, flush, run, formatters: the
+ *         control thread.  No lane may wait for that thread in a way that
+ *         keeps a worker from quiescing.
+ *
+ * Locks, in the order in which they are taken: an engine's 'mutex' (control
+ * thread), a shard's mutex, a mark index's mutex or the marks' mutex.
+ *
+ * Cost.  Offload off: one relaxed load per flow request.  On: a hash lookup
+ * under an uncontended mutex.  No call of a lane wakes a thread.
+ *
+ * See also.  dp-mark-index.h (what lanes read per packet). */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "offload/dp-mark-drain.h"
+#include "offload/dp-mark-index.h"
+#include "openvswitch/types.h"
+
+struct dpif_flow_attrs;
+struct dpif_flow_stats;
+struct ds;
+struct json;
+struct match;
+struct netdev;
+struct netdev_custom_stats;
+struct ofpbuf;
+struct vlog_module;
+
+struct dp_offload;
+struct dp_offload_class;
+
+#define DP_OFFLOAD_MAX_WORKERS 10
+
+/* Why a megaflow is not offloaded, or not wholly. */
+enum dp_offload_why {
+#define DP_OFFLOAD_WHY(NAME, TEXT) DP_OFFLOAD_WHY_##NAME,
+#include "offload/dp-offload-why.def"
+    DP_OFFLOAD_N_WHYS
+};
+
+/* Returns the text, or the name ("M_CT"), of 'why'. */
+const char *dp_offload_why_text(enum dp_offload_why why);
+const char *dp_offload_why_name(enum dp_offload_why why);
+
+/* What the engine asks of the datapath.  The functions are called on worker
+ * threads, in a non-quiescent state, with no lock held except where noted. */
+struct dp_offload_env {
+    void *aux;                          /* First argument of all. */
+
+    /* Takes and drops a reference on a flow.  Called with a shard's mutex
+     * held, so they may not call back into the engine.  Dropping the last
+     * one must not free the flow before the next grace period. */
+    void (*flow_ref)(void *aux, void *flow);
+    void (*flow_unref)(void *aux, void *flow);
+
+    /* Stores what 'flow' matches into '*match' (which the callee initialises
+     * whole) and appends its present actions, netlink attributes, to
+     * 'actions'.  Returns false if 'flow' has been removed meanwhile; the
+     * engine then waits for the flow_del that must come. */
+    bool (*flow_describe)(void *aux, const void *flow, struct match *match,
+                          struct ofpbuf *actions);
+
+    /* Returns the oldest drain epoch among the rx queues of 'port_no' (see
+     * dp-mark-drain.h); UINT64_MAX if the port has none.  May be null: marks
+     * are then kept in quarantine for a fixed time. */
+    uint64_t (*port_drained)(void *aux, odp_port_t port_no);
+
+    /* The log module of the datapath, for the lines about single rules that
+     * administrators know ("succeed to add netdev flow"); null for the
+     * engine's own. */
+    struct vlog_module *log;
+};
+
+/* What the caller of flow_put() knows about a flow without computing much. */
+struct dp_offload_info {
+    odp_port_t in_port;
+    ovs_u128 mega_ufid;     /* Hash of the masked key AND the mask. */
+};
+
+/* Life cycle. */
+
+/* Creates an engine, switched off, that will run 'n_workers' (1...10)
+ * threads.  'classes', ended by a null pointer, are the providers in order of
+ * preference; both 'env' and 'classes' are copied, their contents not. */
+struct dp_offload *dp_offload_create(const struct dp_offload_env *env,
+                                     const struct dp_offload_class *classes[],
+                                     unsigned int n_workers);
+
+/* Removes all rules and ports and frees 'offload'.  All lanes must have been
+ * destroyed.  Null is fine. */
+void dp_offload_destroy(struct dp_offload *offload);
+
+/* Switches offloading on or off; nothing happens if it is already so.
+ *
+ * On: the caller then calls flow_put() for all flows that it has (one that is
+ * registered already does no harm).  Returns true if the caller has to.
+ * Off: returns at once; the flows are forgotten, the rules are removed by the
+ * workers. */
+bool dp_offload_set_enabled(struct dp_offload *offload, bool enabled);
+static inline bool dp_offload_is_enabled(const struct dp_offload *offload);
+
+/* Changes the number of worker threads.  Returns 0, or EINVAL if 'n' is not
+ * in 1...10 (nothing is changed then).  May wait for one call of a provider
+ * on each worker; no lane waits. */
+int dp_offload_set_n_workers(struct dp_offload *offload, unsigned int n);
+unsigned int dp_offload_get_n_workers(const struct dp_offload *offload);
+
+/* Lanes. */
+
+/* Returns a new mark index for lane 'lane_id', owned by the engine until
+ * lane_destroy().  Before that, all of the lane's flows must have been
+ * removed with flow_del(). */
+struct dp_mark_index *dp_offload_lane_create(struct dp_offload *offload,
+                                             unsigned int lane_id);
+void dp_offload_lane_destroy(struct dp_offload *offload,
+                             struct dp_mark_index *index);
+
+/* Where lanes read the current drain epoch (dp-mark-drain.h). */
+const struct dp_mark_epoch *dp_offload_epoch(const struct dp_offload *offload);
+
+/* Flows. */
+
+/* 'flow' was installed in the lane of 'index'.  Takes a reference. */
+void dp_offload_flow_put(struct dp_offload *offload,
+                         struct dp_mark_index *index, void *flow,
+                         const struct dp_offload_info *info);
+
+/* The actions of 'flow' have changed. */
+void dp_offload_flow_modify(struct dp_offload *offload, void *flow,
+                            const ovs_u128 *mega_ufid);
+
+/* 'flow' was removed from the lane of 'index'.  Its mark means nothing to the
+ * lane from now on.  Unknown flows are ignored. */
+void dp_offload_flow_del(struct dp_offload *offload,
+                         struct dp_mark_index *index, void *flow,
+                         const ovs_u128 *mega_ufid);
+
+/* Initialises '*stats' and '*attrs' (either may be null) with what the NIC has
+ * done for 'flow', by the last reading: to be added to what software counted.
+ * Never waits for a NIC.  Returns true if the flow is offloaded; 'attrs' is
+ * then as dpctl/dump-flows shows it: layer "ovs" means partially. */
+bool dp_offload_flow_get(const struct dp_offload *offload, const void *flow,
+                         const ovs_u128 *mega_ufid,
+                         struct dpif_flow_stats *stats,
+                         struct dpif_flow_attrs *attrs);
+
+/* Why a megaflow is not (wholly) offloaded; NONE if it is. */
+enum dp_offload_why dp_offload_flow_why(const struct dp_offload *offload,
+                                        const ovs_u128 *mega_ufid);
+
+/* Ports. */
+
+/* The datapath has a new port.  Takes a reference on 'netdev' (which may be
+ * null in tests).  Returns 0 if a provider took it, else EOPNOTSUPP, and the
+ * port is remembered anyway, so that 'why' can tell. */
+int dp_offload_port_add(struct dp_offload *offload, odp_port_t port_no,
+                        struct netdev *netdev);
+
+/* Stops the port, waits until its rules have been removed, forgets it and
+ * drops the netdev.  Call it when no lane polls the port any more and before
+ * the netdev is detached.  Waits for the workers, quiescent. */
+void dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no);
+
+/* Around a reconfiguration that may stop the device.  After pause() returns
+ * no provider call is under way for the port.  restart() ends the pause, finds
+ * out whether the rules have survived, and installs again what has not. */
+void dp_offload_port_pause(struct dp_offload *offload, odp_port_t port_no);
+void dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no);
+
+/* Tries again to find a provider for ports that have none, e.g. after Open
+ * vSwitch's flow API was switched on. */
+void dp_offload_ports_probe(struct dp_offload *offload);
+
+/* Forgets all flows and waits until their rules have left the NICs, or, for
+ * rules that will not leave, until removal has failed several times. */
+void dp_offload_flush(struct dp_offload *offload);
+
+/* Waits until there is nothing to do for the workers but rules that wait for
+ * their time to be tried again.  For tests, and before a report. */
+void dp_offload_drain(struct dp_offload *offload);
+
+/* Figures. */
+
+/* Fills '*stats' for dpctl/offload-stats-show.  Returns 0 or EOPNOTSUPP if
+ * offloading is off. */
+int dp_offload_stats_get(const struct dp_offload *offload,
+                         struct netdev_custom_stats *stats);
+
+/* Number of rules that are in a NIC. */
+uint64_t dp_offload_n_installed(const struct dp_offload *offload);
+
+/* Number of rules of any state, and of marks that are not free. */
+size_t dp_offload_n_rules(const struct dp_offload *offload);
+size_t dp_offload_n_marks(const struct dp_offload *offload);
+
+/* Text for offload/show, offload/rules [PORT] (ODPP_NONE: all ports), and
+ * offload/why UFID | all ('mega_ufid' null: counts by reason). */
+void dp_offload_format_show(const struct dp_offload *offload, struct ds *ds);
+void dp_offload_format_rules(const struct dp_offload *offload,
+                             odp_port_t port_no, struct ds *ds);
+void dp_offload_format_why(const struct dp_offload *offload,
+                           const ovs_u128 *mega_ufid, struct ds *ds);
+
+/* The same as JSON; the caller frees it. */
+struct json *dp_offload_show_json(const struct dp_offload *offload);
+struct json *dp_offload_rules_json(const struct dp_offload *offload,
+                                   odp_port_t port_no);
+struct json *dp_offload_why_json(const struct dp_offload *offload,
+                                 const ovs_u128 *mega_ufid);
+
+/* Aborts if an invariant is broken.  The engine must be idle. */
+void dp_offload_check(const struct dp_offload *offload);
+
+/* Implementation of the inline function. */
+
+#include "ovs-atomic.h"
+
+/* The first member of every engine. */
+struct dp_offload_switch {
+    atomic_bool enabled;
+};
+
+static inline bool
+dp_offload_is_enabled(const struct dp_offload *offload)
+{
+    const struct dp_offload_switch *sw
+        = (const struct dp_offload_switch *) offload;
+    bool enabled;
+
+    atomic_read_explicit(&CONST_CAST(struct dp_offload_switch *, sw)->enabled,
+                         &enabled, memory_order_acquire);
+    return enabled;
+}
+
+#endif /* dp-offload.h */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_BURST_H
+#define DP_BURST_H 1
+
+/* dp-burst: packets on their way through the pipe
+ * ===============================================
+ *
+ * Job.  Carry up to 32 packets from one port from stage to stage, as parallel
+ * arrays.  A packet is undecided (its bit in 'undecided' is set), decided (it
+ * has a flow, or actions of its own after an upcall), or gone (dropped: it is
+ * neither).
+ *
+ * Owns.  Its packets, from dp_burst_init() until a stage drops them or
+ * dp_exec_run() has executed them; the actions in 'once'.
+ *
+ * Life.  On the stack of dp_pipe_run().  'keys' is filled only for packets
+ * that the lookup stage had to extract. */
+
+#include "dp-packet.h"
+#include "flow/dp-actions.h"
+#include "flow/dp-flow.h"
+#include "flow/dp-key.h"
+
+/* The packets of a burst that are to be treated alike, in arrival order. */
+struct dp_group {
+    struct dp_flow *flow;               /* To count on; or NULL. */
+    const struct dp_actions *actions;
+    const struct miniflow *mf;          /* Key of the flow or a packet. */
+    struct dp_packet_batch batch;
+    unsigned int n_bytes;
+    uint16_t tcp_flags;
+};
+
+struct dp_burst {
+    odp_port_t in_port;
+    unsigned int depth;                 /* Recirculations so far. */
+    size_t n;
+    uint32_t undecided;                 /* Bitmap. */
+    uint32_t decided;                   /* Bitmap. */
+    struct dp_packet *packets[NETDEV_MAX_BURST];
+    struct dp_flow *flows[NETDEV_MAX_BURST];
+    struct dp_actions *once[NETDEV_MAX_BURST];  /* NULL but after a miss. */
+    uint16_t tcp_flags[NETDEV_MAX_BURST];
+    struct dp_key *keys[NETDEV_MAX_BURST];      /* In 'key_store'. */
+
+    size_t n_groups;
+    struct dp_group groups[NETDEV_MAX_BURST];
+    struct dp_key key_store[NETDEV_MAX_BURST];
+};
+
+BUILD_ASSERT_DECL(NETDEV_MAX_BURST == 32);
+
+static inline void
+dp_burst_init(struct dp_burst *burst, const struct dp_packet_batch *batch,
+              odp_port_t in_port, unsigned int depth)
+{
+    burst->in_port = in_port;
+    burst->depth = depth;
+    burst->n = batch->count;
+    burst->undecided = burst->n == 32 ? UINT32_MAX : (1u << burst->n) - 1;
+    burst->decided = 0;
+    burst->n_groups = 0;
+    for (size_t i = 0; i < burst->n; i++) {
+        burst->packets[i] = batch->packets[i];
+        burst->once[i] = NULL;
+    }
+}
+
+/* Packet 'i' goes to 'flow'. */
+static inline void
+dp_burst_decide(struct dp_burst *burst, int i, struct dp_flow *flow,
+                uint16_t tcp_flags)
+{
+    burst->flows[i] = flow;
+    burst->tcp_flags[i] = tcp_flags;
+    burst->undecided &= ~(UINT32_C(1) << i);
+    burst->decided |= UINT32_C(1) << i;
+}
+
+/* Packet 'i' ends here. */
+static inline void
+dp_burst_drop(struct dp_burst *burst, int i)
+{
+    dp_packet_delete(burst->packets[i]);
+    burst->undecided &= ~(UINT32_C(1) << i);
+}
+
+#endif /* dp-burst.h */

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "pipe/dp-exec.h"
+
+#include <errno.h>
+
+#include "dp-packet.h"
+#include "flow.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "odp-util.h"
+#include "openvswitch/ofpbuf.h"
+#include "pipe/dp-drop.h"
+#include "pipe/dp-lane.h"
+#include "pipe/dp-upcall.h"
+
+/* Asks the upper layers about 'packet', which it takes over, and does what
+ * they answer. */
+static void
+ask(const struct dp_exec *x, struct dp_packet *packet,
+    const struct nlattr *userdata, struct ofpbuf *actions)
+{
+    struct dp_packet_batch one;
+    struct flow flow;
+    ovs_u128 ufid;
+    int error;
+
+    flow_extract(packet, &flow);
+    odp_flow_key_hash(&flow, sizeof flow, &ufid);
+    ofpbuf_clear(actions);
+    error = dp_upcall(x->lane, packet, &flow, NULL, &ufid, DPIF_UC_ACTION,
+                      userdata, actions, NULL);
+    dp_packet_batch_init_packet(&one, packet);
+    if (!error || error == ENOSPC) {
+        dp_exec_nlattrs(x, &one, actions->data, actions->size, true);
+    } else {
+        dp_drop_count(DP_DROP_USERSPACE, 1);
+        dp_packet_delete_batch(&one, true);
+    }
+}
+
+/* Executes a "userspace" action. */
+void
+dp_exec_userspace(const struct dp_exec *x, struct dp_packet_batch *batch,
+                  const struct nlattr *a, bool steal)
+{
+    const struct nlattr *userdata;
+    struct dp_packet_batch own;
+    struct dp_packet *packet;
+    struct ofpbuf actions;
+
+    if (!dp_upcall_begin(x->lane)) {
+        dp_drop_count(DP_DROP_LOCK, dp_packet_batch_size(batch));
+        dp_packet_delete_batch(batch, steal);
+        return;
+    }
+    if (steal) {
+        own = *batch;
+        dp_packet_batch_init(batch);
+    } else {
+        dp_packet_batch_clone(&own, batch);
+        dp_packet_batch_reset_cutlen(batch);
+    }
+    dp_packet_batch_apply_cutlen(&own);
+
+    userdata = nl_attr_find_nested(a, OVS_USERSPACE_ATTR_USERDATA);
+    ofpbuf_init(&actions, 0);
+    DP_PACKET_BATCH_FOR_EACH (i, packet, &own) {
+        ask(x, packet, userdata, &actions);
+    }
+    ofpbuf_uninit(&actions);
+    dp_upcall_end(x->lane);
+}

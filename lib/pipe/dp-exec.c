@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "pipe/dp-exec.h"
+
+#include "dp-packet.h"
+#include "netdev.h"
+#include "odp-execute.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+#include "flow/dp-log.h"
+#include "pipe/dp-bond.h"
+#include "pipe/dp-burst.h"
+#include "pipe/dp-drop.h"
+#include "pipe/dp-lane.h"
+#include "pipe/dp-meter.h"
+#include "pipe/dp-pipe.h"
+
+/* Stealing.  A step with 'steal' consumes the packets of its batch; without
+ * it, the batch is there afterwards for the next step, perhaps changed (CT,
+ * METER, EXECUTE change packets; OUTPUT, RECIRC and the like work on
+ * clones). */
+
+/* Moves or clones the packets of 'batch' into 'own', cut to their length. */
+static void
+take_packets(struct dp_packet_batch *batch, struct dp_packet_batch *own,
+             bool steal)
+{
+    if (steal) {
+        *own = *batch;
+        dp_packet_batch_init(batch);
+    } else {
+        dp_packet_batch_clone(own, batch);
+        dp_packet_batch_reset_cutlen(batch);
+    }
+    dp_packet_batch_apply_cutlen(own);
+}
+
+static void
+output(const struct dp_exec *x, struct dp_packet_batch *batch,
+       odp_port_t port_no, bool steal)
+{
+    struct dp_tx_port *port = dp_tx_find(&x->lane->tx, port_no);
+
+    if (OVS_LIKELY(port)) {
+        struct dp_packet_batch own;
+
+        take_packets(batch, &own, steal);
+        dp_tx_output(x->lane, port, &own);
+    } else {
+        dp_drop_count(DP_DROP_INVALID_PORT, dp_packet_batch_size(batch));
+        dp_packet_delete_batch(batch, steal);
+    }
+}
+
+/* Spreads packets over the members of a bond by their hash. */
+static void
+lb_output(const struct dp_exec *x, struct dp_packet_batch *batch,
+          uint32_t bond_id, bool steal)
+{
+    struct dp_bond *bond = dp_bonds_find(x->lane->shared->bonds, bond_id);
+    struct dp_bond_tally *tally;
+    struct dp_packet_batch own;
+    struct dp_packet *packet;
+
+    if (!bond) {
+        dp_drop_count(DP_DROP_INVALID_BOND, dp_packet_batch_size(batch));
+        dp_packet_delete_batch(batch, steal);
+        return;
+    }
+    tally = dp_bond_tally(bond, x->lane->core_id);
+    take_packets(batch, &own, steal);
+    DP_PACKET_BATCH_FOR_EACH (i, packet, &own) {
+        uint32_t hash = packet->md.dp_hash;
+        odp_port_t port_no = dp_bond_choose(bond, hash);
+        struct dp_packet_batch one;
+
+        if (dp_tx_find(&x->lane->tx, port_no)) {
+            dp_bond_count(tally, hash, dp_packet_size(packet));
+        }
+        dp_packet_batch_init_packet(&one, packet);
+        output(x, &one, port_no, true);
+    }
+}
+
+/* Sends packets through the pipe once more, or drops them if they have been
+ * there too often.  Takes ownership of them. */
+void
+dp_exec_again(const struct dp_exec *x, struct dp_packet_batch *batch)
+{
+    size_t n = dp_packet_batch_size(batch);
+
+    if (OVS_LIKELY(x->depth < DP_MAX_RECIRC_DEPTH)) {
+        if (n) {
+            dp_pipe_again(x->lane, batch, x->depth + 1);
+        }
+    } else {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+
+        VLOG_WARN_RL(&rl, "Packet dropped. Max recirculation depth "
+                     "exceeded.");
+        dp_drop_count(DP_DROP_RECIRC, n);
+        dp_packet_delete_batch(batch, true);
+    }
+}
+
+static void
+recirculate(const struct dp_exec *x, struct dp_packet_batch *batch,
+            uint32_t recirc_id, bool steal)
+{
+    struct dp_packet_batch own;
+    struct dp_packet *packet;
+
+    if (steal) {
+        own = *batch;
+        dp_packet_batch_init(batch);
+    } else {
+        dp_packet_batch_clone(&own, batch);
+    }
+    DP_PACKET_BATCH_FOR_EACH (i, packet, &own) {
+        packet->md.recirc_id = recirc_id;
+    }
+    dp_exec_again(x, &own);
+}
+
+static void exec_cb(void *x, struct dp_packet_batch *, const struct nlattr *,
+                    bool steal);
+
+static void
+exec_step(const struct dp_exec *x, struct dp_packet_batch *batch,
+          const struct dp_step *step, bool steal)
+{
+    switch (step->type) {
+    case DP_STEP_OUTPUT:
+        output(x, batch, step->port, steal);
+        break;
+
+    case DP_STEP_LB_OUTPUT:
+        lb_output(x, batch, step->arg, steal);
+        break;
+
+    case DP_STEP_RECIRC:
+        recirculate(x, batch, step->arg, steal);
+        break;
+
+    case DP_STEP_METER:
+        dp_meter_run(x->lane->shared->meters, batch, step->arg, x->lane->now);
+        dp_packet_delete_batch(batch, steal);
+        break;
+
+    case DP_STEP_CT:
+        dp_exec_ct(x, batch, step->attr);
+        dp_packet_delete_batch(batch, steal);
+        break;
+
+    case DP_STEP_TUNNEL_PUSH:
+        dp_exec_tunnel_push(x, batch, step->attr);
+        dp_packet_delete_batch(batch, steal);
+        break;
+
+    case DP_STEP_TUNNEL_POP:
+        dp_exec_tunnel_pop(x, batch, step, steal);
+        break;
+
+    case DP_STEP_USERSPACE:
+        dp_exec_userspace(x, batch, step->attr, steal);
+        break;
+
+    case DP_STEP_EXECUTE:
+        odp_execute_actions(CONST_CAST(struct dp_exec *, x), batch, steal,
+                            step->attr, step->len, exec_cb);
+        break;
+
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
+/* odp_execute_actions() meets an action that only a datapath can do, inside
+ * "clone", "sample" and the like. */
+static void
+exec_cb(void *x, struct dp_packet_batch *batch, const struct nlattr *a,
+        bool steal)
+{
+    struct dp_step step;
+
+    if (dp_actions_step_from_attr(a, &step)) {
+        exec_step(x, batch, &step, steal);
+    } else {
+        OVS_NOT_REACHED();
+    }
+}
+
+static void
+exec_steps(const struct dp_exec *x, struct dp_packet_batch *batch,
+           const struct dp_actions *actions)
+{
+    if (OVS_UNLIKELY(!actions->n_steps)) {
+        dp_packet_delete_batch(batch, true);
+        return;
+    }
+    for (size_t i = 0; i < actions->n_steps; i++) {
+        const struct dp_step *step = &actions->steps[i];
+
+        exec_step(x, batch, step, step->last);
+        if (dp_packet_batch_is_empty(batch)) {
+            break;
+        }
+    }
+}
+
+/* Executes attributes that have not been compiled. */
+void
+dp_exec_nlattrs(const struct dp_exec *x, struct dp_packet_batch *batch,
+                const struct nlattr *nla, size_t len, bool steal)
+{
+    odp_execute_actions(CONST_CAST(struct dp_exec *, x), batch, steal, nla,
+                        len, exec_cb);
+}
+
+/* Executes actions on the packets of 'batch', which it takes over and which
+ * looked like 'mf'. */
+void
+dp_exec_attrs(struct dp_lane *lane, struct dp_packet_batch *batch,
+              const struct nlattr *nla, size_t len, const struct miniflow *mf)
+{
+    struct dp_exec x = { .lane = lane, .mf = mf, .depth = 0 };
+
+    dp_exec_nlattrs(&x, batch, nla, len, true);
+}
+
+void
+dp_exec_run(struct dp_lane *lane, struct dp_burst *burst)
+{
+    struct dp_exec x = { .lane = lane, .depth = burst->depth };
+    long long int now = lane->now / 1000;
+    int i;
+
+    for (size_t g = 0; g < burst->n_groups; g++) {
+        struct dp_group *group = &burst->groups[g];
+
+        if (OVS_LIKELY(group->flow)) {
+            dp_flow_count(group->flow, dp_packet_batch_size(&group->batch),
+                          group->n_bytes, group->tcp_flags, now);
+        }
+        x.mf = group->mf;
+        exec_steps(&x, &group->batch, group->actions);
+    }
+    ULLONG_FOR_EACH_1 (i, burst->decided) {
+        if (OVS_UNLIKELY(burst->once[i])) {
+            dp_actions_free(burst->once[i]);
+        }
+    }
+}

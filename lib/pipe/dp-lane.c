@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "pipe/dp-lane.h"
+
+#include "dpif.h"
+#include "odp-util.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/match.h"
+#include "packets.h"
+#include "util.h"
+#include "flow/dp-log.h"
+#include "offload/dp-offload.h"
+
+/* Subtables are sorted once a second. */
+#define RANK_INTERVAL_US 1000000
+
+void
+dp_lane_init(struct dp_lane *lane, struct dp_shared *shared,
+             unsigned int core_id, int numa_id)
+{
+    memset(lane, 0, sizeof *lane);
+    lane->shared = shared;
+    lane->core_id = core_id;
+    lane->numa_id = numa_id;
+    lane->emc_enabled = true;
+    dp_emc_init(&lane->emc);
+    dp_smc_init(&lane->smc);
+    dp_simple_init(&lane->simple);
+    dp_tx_init(&lane->tx);
+    pmd_perf_stats_init(&lane->perf);
+    dp_flow_table_init(&lane->flows);
+    ovs_mutex_init_recursive(&lane->main_mutex);
+    dp_lane_update_clock(lane);
+}
+
+/* Uninitialises 'lane', whose flows must have been flushed and whose ports
+ * must have been removed. */
+void
+dp_lane_uninit(struct dp_lane *lane)
+{
+    dp_emc_uninit(&lane->emc);
+    dp_smc_uninit(&lane->smc);
+    dp_simple_uninit(&lane->simple);
+    dp_tx_uninit(&lane->tx);
+    dp_flow_table_uninit(&lane->flows);
+    ovs_mutex_destroy(&lane->main_mutex);
+}
+
+static void
+log_flow_add(const struct dp_flow *flow, const struct match *match,
+             const struct nlattr *actions, size_t len)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    struct odp_flow_key_parms parms = {
+        .flow = &match->flow,
+        .mask = &match->wc.masks,
+        .support = dp_odp_support,
+    };
+    struct ofpbuf key, mask;
+
+    ofpbuf_init(&key, 0);
+    ofpbuf_init(&mask, 0);
+    odp_flow_key_from_flow(&parms, &key);
+    parms.key_buf = &key;
+    odp_flow_key_from_mask(&parms, &mask);
+
+    odp_format_ufid(&flow->ufid, &ds);
+    ds_put_cstr(&ds, " mega_");
+    odp_format_ufid(&flow->mega_ufid, &ds);
+    ds_put_char(&ds, ' ');
+    odp_flow_format(key.data, key.size, mask.data, mask.size, NULL, &ds,
+                    false);
+    ds_put_cstr(&ds, ", actions:");
+    format_odp_actions(&ds, actions, len, NULL);
+    VLOG(VLL_DBG, "flow_add: %s", ds_cstr(&ds));
+
+    ofpbuf_uninit(&key);
+    ofpbuf_uninit(&mask);
+    ds_destroy(&ds);
+}
+
+/* Registers 'flow' with the offload engine, if there is one. */
+void
+dp_lane_offer(struct dp_lane *lane, struct dp_flow *flow)
+{
+    if (lane->marks && dp_offload_is_enabled(lane->shared->offload)) {
+        const struct dp_offload_info info = {
+            .in_port = flow->in_port,
+            .mega_ufid = flow->mega_ufid,
+        };
+
+        atomic_store_relaxed(&flow->offered, true);
+        dp_offload_flow_put(lane->shared->offload, lane->marks, flow, &info);
+    }
+}
+
+/* Adds a megaflow to 'lane' and returns it; the table owns it.  The caller has
+ * made sure that there is none with this UFID and that none overlaps. */
+struct dp_flow *
+dp_lane_install__(struct dp_lane *lane, const struct match *match_,
+                  const ovs_u128 *ufid, const struct nlattr *actions,
+                  size_t len)
+{
+    struct match match = *match_;
+    struct dp_mask *mask;
+    struct dp_flow *flow;
+
+    /* A port's megaflows stand in a classifier of their own, and a megaflow is
+     * good for one pass only. */
+    match.wc.masks.in_port.odp_port = ODPP_NONE;
+    match.wc.masks.recirc_id = UINT32_MAX;
+
+    /* Netlink keys can't leave the presence of a VLAN tag open: no tag in the
+     * key means "no tag" to whoever dumps the flow, and a tag means a tag.  So
+     * where the tag was not looked at, match what the packet had. */
+    if (!match.wc.masks.vlans[0].tci) {
+        match.wc.masks.vlans[0].tci = htons(VLAN_VID_MASK | VLAN_CFI);
+    }
+
+    mask = dp_flow_table_share_mask(&lane->flows,
+                                    match.flow.in_port.odp_port,
+                                    dp_mask_create(&match.wc));
+    flow = dp_flow_create(&match.flow, mask, ufid, lane->core_id, actions,
+                          len);
+    dp_flow_table_insert(&lane->flows, flow);
+    dp_simple_insert(&lane->simple, flow);
+    dp_lane_offer(lane, flow);
+    if (OVS_UNLIKELY(!VLOG_DROP_DBG(&dp_log_rl))) {
+        log_flow_add(flow, &match, actions, len);
+    }
+    return flow;
+}
+
+struct dp_flow *
+dp_lane_install(struct dp_lane *lane, const struct match *match,
+                const ovs_u128 *ufid, const struct nlattr *actions, size_t len)
+{
+    struct dp_flow *flow;
+
+    ovs_mutex_lock(&lane->flows.mutex);
+    flow = dp_lane_install__(lane, match, ufid, actions, len);
+    ovs_mutex_unlock(&lane->flows.mutex);
+    return flow;
+}
+
+/* Removes 'flow' from 'lane'. */
+void
+dp_lane_remove(struct dp_lane *lane, struct dp_flow *flow)
+{
+    bool offered;
+
+    dp_simple_remove(&lane->simple, flow);
+    atomic_read_relaxed(&flow->offered, &offered);
+    if (offered) {
+        dp_offload_flow_del(lane->shared->offload, lane->marks, flow,
+                            &flow->mega_ufid);
+    }
+    dp_flow_table_remove(&lane->flows, flow);
+}
+
+void
+dp_lane_flush_flows(struct dp_lane *lane)
+{
+    struct dp_flow *flow;
+
+    ovs_mutex_lock(&lane->flows.mutex);
+    CMAP_FOR_EACH (flow, ufid_node, &lane->flows.flows) {
+        dp_lane_remove(lane, flow);
+    }
+    ovs_mutex_unlock(&lane->flows.mutex);
+}
+
+/* Does what a lane has to do from time to time: every thousand iterations of
+ * a PMD thread, every run of the main thread. */
+void
+dp_lane_housekeeping(struct dp_lane *lane)
+{
+    dp_emc_sweep(&lane->emc);
+    if (lane->now >= lane->next_rank) {
+        dp_flow_table_rank(&lane->flows);
+        lane->next_rank = lane->now + RANK_INTERVAL_US;
+    }
+    dp_tx_expire_queues(lane);
+}

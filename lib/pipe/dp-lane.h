@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_LANE_H
+#define DP_LANE_H 1
+
+/* dp-lane: all that one thread needs to move packets
+ * ==================================================
+ *
+ * Job.  Bundle a thread's flow table, caches, output queues, counters and
+ * clock.  A PMD thread has a lane of its own.  The main lane serves all other
+ * threads, one at a time.
+ *
+ * Owns.  Everything in it but what 'shared' points to.
+ *
+ * Thread-safety.  See the headings in the struct.  "Owner" is the PMD thread,
+ * or for the main lane whoever holds 'main_mutex'.  The mutex is recursive,
+ * because an upcall may send a packet of its own (an ARP request for a tunnel,
+ * say) from inside the pipe; for that reason nothing in a lane is scratch of a
+ * pass through the pipe: that is in 'struct dp_burst' and 'struct dp_work', on
+ * the stack.
+ *
+ * Units.  'now' in us of time_usec(), read once per poll. */
+
+#include "dpif-netdev-perf.h"
+#include "openvswitch/list.h"
+#include "ovs-thread.h"
+#include "timeval.h"
+#include "flow/dp-emc.h"
+#include "flow/dp-flow-table.h"
+#include "flow/dp-simple.h"
+#include "flow/dp-smc.h"
+#include "offload/dp-mark-index.h"
+#include "pipe/dp-shared.h"
+#include "pipe/dp-tx.h"
+
+struct dp_rxq_load;
+
+/* Packets that go through the pipe once more. */
+struct dp_work_item {
+    struct ovs_list node;
+    unsigned int depth;         /* Recirculations so far. */
+    struct dp_packet_batch batch;
+};
+
+/* The work of one call of the pipe, oldest first. */
+struct dp_work {
+    struct ovs_list items;      /* 'struct dp_work_item's. */
+    struct dp_work *outer;      /* The call that we are nested in, or NULL. */
+};
+
+struct dp_lane {
+    /* Constant after creation. */
+    struct dp_shared *shared;   /* Borrowed from the datapath. */
+    unsigned int core_id;       /* NON_PMD_CORE_ID for the main lane. */
+    int numa_id;
+
+    /* Owner thread only. */
+    struct dp_emc emc;
+    struct dp_smc smc;
+    struct dp_simple simple;
+    struct dp_tx tx;
+    struct dp_work *work;       /* Of the innermost call of the pipe. */
+    struct dp_rxq_load *load;   /* Of the rx queue being served, or NULL. */
+    bool emc_enabled;           /* Of the port being served. */
+    long long int now;
+    long long int next_rank;    /* When to sort subtables again. */
+    int n_sent;                 /* Packets, since dp_lane_take_sent(). */
+
+    /* Published (RCU or atomic), or guarded inside. */
+    struct pmd_perf_stats perf;
+    struct dp_flow_table flows;
+    struct dp_mark_index *marks;    /* The engine's; NULL without engine. */
+
+    /* Main lane only: held by its user. */
+    struct ovs_mutex main_mutex;
+};
+
+void dp_lane_init(struct dp_lane *, struct dp_shared *, unsigned int core_id,
+                  int numa_id);
+void dp_lane_uninit(struct dp_lane *);
+
+struct dp_flow *dp_lane_install(struct dp_lane *, const struct match *,
+                                const ovs_u128 *ufid,
+                                const struct nlattr *actions, size_t len)
+    OVS_EXCLUDED(lane->flows.mutex);
+struct dp_flow *dp_lane_install__(struct dp_lane *lane, const struct match *,
+                                  const ovs_u128 *ufid,
+                                  const struct nlattr *actions, size_t len)
+    OVS_REQUIRES(lane->flows.mutex);
+void dp_lane_offer(struct dp_lane *lane, struct dp_flow *)
+    OVS_REQUIRES(lane->flows.mutex);
+void dp_lane_remove(struct dp_lane *lane, struct dp_flow *)
+    OVS_REQUIRES(lane->flows.mutex);
+void dp_lane_flush_flows(struct dp_lane *);
+void dp_lane_housekeeping(struct dp_lane *);
+
+static inline bool
+dp_lane_is_main(const struct dp_lane *lane)
+{
+    return lane->core_id == NON_PMD_CORE_ID;
+}
+
+static inline void
+dp_lane_update_clock(struct dp_lane *lane)
+{
+    lane->now = time_usec();
+}
+
+/* See 'emc_insert_min' in dp-shared.h; 0 if the port wants no EMC. */
+static inline uint32_t
+dp_lane_emc_insert_min(const struct dp_lane *lane)
+{
+    uint32_t min;
+
+    atomic_read_relaxed(&lane->shared->emc_insert_min, &min);
+    return lane->emc_enabled ? min : 0;
+}
+
+/* Returns how many packets were sent since the last call. */
+static inline int
+dp_lane_take_sent(struct dp_lane *lane)
+{
+    int n = lane->n_sent;
+
+    lane->n_sent = 0;
+    return n;
+}
+
+static inline void
+dp_lane_count(struct dp_lane *lane, enum pmd_stat_type type, int n)
+{
+    pmd_perf_update_counter(&lane->perf, type, n);
+}
+
+#endif /* dp-lane.h */

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "pipe/dp-pipe.h"
+
+#include "dp-packet.h"
+#include "util.h"
+#include "pipe/dp-burst.h"
+#include "pipe/dp-exec.h"
+#include "pipe/dp-lane.h"
+
+/* The pipe may be entered while it runs: an upcall, made by the miss or exec
+ * stage, may send a packet of its own.  Each call has its own burst and work
+ * list, on the stack; the innermost one collects what is recirculated. */
+
+static void
+work_begin(struct dp_lane *lane, struct dp_work *work)
+{
+    ovs_list_init(&work->items);
+    work->outer = lane->work;
+    lane->work = work;
+}
+
+static void
+work_end(struct dp_lane *lane, struct dp_work *work)
+{
+    ovs_assert(ovs_list_is_empty(&work->items));
+    lane->work = work->outer;
+}
+
+/* Puts the packets of 'batch', of which it takes ownership, at the end of the
+ * work list, for their 'depth'th recirculation. */
+void
+dp_pipe_again(struct dp_lane *lane, struct dp_packet_batch *batch,
+              unsigned int depth)
+{
+    struct dp_work_item *item = xmalloc(sizeof *item);
+
+    item->depth = depth;
+    item->batch = *batch;
+    ovs_list_push_back(&lane->work->items, &item->node);
+    dp_packet_batch_init(batch);
+}
+
+/* Takes the oldest item of the work list into 'burst'.  Returns false if there
+ * is none.  Reassembly may bring fragments from several ports together; a
+ * burst has packets from one. */
+static bool
+dp_lane_next(struct dp_lane *lane, struct dp_burst *burst)
+{
+    struct dp_work *work = lane->work;
+    struct dp_work_item *item;
+    struct dp_packet_batch *batch;
+    odp_port_t in_port;
+    size_t n = 0;
+
+    if (ovs_list_is_empty(&work->items)) {
+        return false;
+    }
+    item = CONTAINER_OF(ovs_list_front(&work->items), struct dp_work_item,
+                        node);
+    batch = &item->batch;
+    in_port = batch->packets[0]->md.in_port.odp_port;
+    while (n < batch->count
+           && batch->packets[n]->md.in_port.odp_port == in_port) {
+        n++;
+    }
+
+    size_t n_left = batch->count - n;
+    batch->count = n;
+    dp_burst_init(burst, batch, in_port, item->depth);
+    dp_lane_count(lane, PMD_STAT_RECIRC, n);
+    if (n_left) {
+        memmove(batch->packets, batch->packets + n,
+                n_left * sizeof batch->packets[0]);
+        batch->count = n_left;
+    } else {
+        ovs_list_remove(&item->node);
+        free(item);
+    }
+    return true;
+}
+
+/* Takes 'burst' from lookup to the output queues of 'lane', and whatever is
+ * recirculated on the way. */
+static void
+dp_pipe_run(struct dp_lane *lane, struct dp_burst *burst)
+{
+    do {
+        dp_lookup_run(lane, burst);     /* Keys, caches, classifier. */
+        dp_miss_run(lane, burst);       /* Whoever is still undecided. */
+        dp_group_run(lane, burst);
+        dp_exec_run(lane, burst);       /* Fills lane->tx and lane->work. */
+    } while (dp_lane_next(lane, burst));    /* Recirculated, oldest first. */
+}
+
+/* Forwards the packets of 'batch', which 'in_port' received.  Takes ownership
+ * of them. */
+void
+dp_pipe_receive(struct dp_lane *lane, struct dp_packet_batch *batch,
+                odp_port_t in_port)
+{
+    struct dp_burst burst;
+    struct dp_work work;
+
+    work_begin(lane, &work);
+    dp_burst_init(&burst, batch, in_port, 0);
+    dp_rx_run(lane, &burst);            /* NIC marks decide some. */
+    dp_pipe_run(lane, &burst);
+    work_end(lane, &work);
+}
+
+/* Executes actions on the packets of 'batch', which look like 'flow' and have
+ * valid metadata.  Takes ownership of them. */
+void
+dp_pipe_execute(struct dp_lane *lane, struct dp_packet_batch *batch,
+                const struct flow *flow, const struct nlattr *nla, size_t len)
+{
+    struct dp_burst burst;
+    struct dp_work work;
+    struct dp_key key;
+
+    work_begin(lane, &work);
+    dp_key_from_flow(&key, flow);
+    dp_exec_attrs(lane, batch, nla, len, &key.mf);
+    if (dp_lane_next(lane, &burst)) {
+        dp_pipe_run(lane, &burst);
+    }
+    work_end(lane, &work);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "pmd/dp-pmd.h"
+
+#include "dpdk.h"
+#include "ovs-numa.h"
+#include "ovs-rcu.h"
+#include "ovs-thread.h"
+#include "util.h"
+#include "flow/dp-log.h"
+#include "pmd/dp-port.h"
+
+/* The life of a PMD thread: parked, or in the loop.
+ *
+ * Sleeping.  With "pmd-maxsleep", each iteration in which no queue delivered
+ * at least half a burst makes the sleep before the next one SLEEP_STEP_NS
+ * longer, up to the limit; a queue that does ends the sleeping. */
+
+enum {
+    HOUSEKEEPING_EVERY = 1024,      /* Iterations. */
+    SLEEP_STEP_NS = 1000,
+    BUSY_BURST = NETDEV_MAX_BURST / 2,
+};
+
+static enum dp_pmd_command
+get_command(const struct dp_pmd *pmd)
+{
+    int command;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_pmd *, pmd)->command, &command);
+    return command;
+}
+
+/* Sleeps, quiescent, until there is something else to do, and says what. */
+static enum dp_pmd_command
+park(struct dp_pmd *pmd)
+{
+    enum dp_pmd_command command;
+
+    ovsrcu_quiesce_start();
+    ovs_mutex_lock(&pmd->mutex);
+    pmd->parked = true;
+    xpthread_cond_broadcast(&pmd->cond);
+    while ((command = get_command(pmd)) == DP_PMD_PARK
+           || (command == DP_PMD_RUN && !pmd->n_polls)) {
+        ovs_mutex_cond_wait(&pmd->cond, &pmd->mutex);
+    }
+    pmd->parked = false;
+    ovs_mutex_unlock(&pmd->mutex);
+    ovsrcu_quiesce_end();
+    return command;
+}
+
+/* Sleeps if 'sleep_ns' says so.  Returns the cycles that went by. */
+static uint64_t
+maybe_sleep(struct dp_pmd *pmd, uint64_t max_ns, uint64_t *sleep_ns)
+{
+    struct cycle_timer timer;
+    uint64_t cycles;
+
+    if (!max_ns) {
+        *sleep_ns = 0;
+        return 0;
+    }
+    *sleep_ns = MIN(*sleep_ns, max_ns);
+    if (*sleep_ns < SLEEP_STEP_NS) {
+        return 0;
+    }
+
+    /* Nobody should wait for us to send or to quiesce meanwhile. */
+    dp_tx_flush(&pmd->lane, true);
+    cycle_timer_start(&pmd->lane.perf, &timer);
+    xnanosleep(*sleep_ns);
+    cycles = cycle_timer_stop(&pmd->lane.perf, &timer);
+    dp_lane_count(&pmd->lane, PMD_SLEEP_ITER, 1);
+    pmd_perf_update_counter(&pmd->lane.perf, PMD_CYCLES_SLEEP, cycles);
+    return cycles;
+}
+
+/* One turn over all queues.  Returns the number of packets. */
+static int
+iterate(struct dp_pmd *pmd, uint64_t *sleep_ns)
+{
+    struct dp_lane *lane = &pmd->lane;
+    bool busy = false;
+    int total = 0;
+
+    for (size_t i = 0; i < pmd->n_polls; i++) {
+        struct dp_rxq *rxq = pmd->polls[i];
+
+        if (OVS_LIKELY(rxq->enabled)) {
+            int n = dp_rxq_poll(lane, rxq);
+
+            total += n;
+            busy |= n >= BUSY_BURST;
+        }
+    }
+    if (busy) {
+        *sleep_ns = 0;
+    } else {
+        *sleep_ns += SLEEP_STEP_NS;
+    }
+    return total;
+}
+
+static void
+housekeeping(struct dp_pmd *pmd)
+{
+    dp_lane_update_clock(&pmd->lane);
+    dp_lane_housekeeping(&pmd->lane);
+    dp_pmd_account(pmd);
+    for (size_t i = 0; i < pmd->n_polls; i++) {
+        dp_rxq_check(pmd->polls[i]);
+    }
+    ovsrcu_try_quiesce();
+}
+
+/* Polls until the command changes. */
+static void
+poll_loop(struct dp_pmd *pmd)
+{
+    struct dp_lane *lane = &pmd->lane;
+    struct pmd_perf_stats *perf = &lane->perf;
+    unsigned int n_iterations = 0;
+    uint64_t sleep_ns = 0;
+
+    for (size_t i = 0; i < pmd->n_polls; i++) {
+        dp_rxq_check(pmd->polls[i]);
+    }
+    ovs_mutex_lock(&perf->stats_mutex);
+    while (OVS_LIKELY(get_command(pmd) == DP_PMD_RUN)) {
+        uint64_t max_sleep, sleep_cycles;
+        bool metrics;
+        int n_rx, n_tx;
+
+        atomic_read_relaxed(&lane->shared->max_sleep, &max_sleep);
+        atomic_read_relaxed(&lane->shared->perf_metrics, &metrics);
+        pmd_perf_start_iteration(perf);
+        n_rx = iterate(pmd, &sleep_ns);
+        if (!n_rx && !ovs_list_is_empty(&lane->tx.dirty)) {
+            dp_lane_update_clock(lane);
+            dp_tx_flush(lane, false);
+        }
+        sleep_cycles = maybe_sleep(pmd, max_sleep * 1000, &sleep_ns);
+
+        if (OVS_UNLIKELY(++n_iterations % HOUSEKEEPING_EVERY == 0
+                         || sleep_cycles)) {
+            housekeeping(pmd);
+        }
+        n_tx = dp_lane_take_sent(lane);
+        pmd_perf_end_iteration(perf, n_rx, n_tx, sleep_cycles, metrics);
+    }
+    ovs_mutex_unlock(&perf->stats_mutex);
+    dp_tx_flush(lane, true);
+    dp_emc_flush(&lane->emc);
+}
+
+void *
+dp_pmd_main(void *pmd_)
+{
+    struct dp_pmd *pmd = pmd_;
+    bool attached;
+
+    ovsthread_setspecific(*pmd->lane_key, &pmd->lane);
+    ovs_numa_thread_setaffinity_core(pmd->lane.core_id);
+    attached = dpdk_attach_thread(pmd->lane.core_id);
+    while (park(pmd) == DP_PMD_RUN) {
+        poll_loop(pmd);
+    }
+    dp_emc_flush(&pmd->lane.emc);
+    if (attached) {
+        dpdk_detach_thread();
+    }
+    return NULL;
+}

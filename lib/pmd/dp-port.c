@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "pmd/dp-port.h"
+
+#include <errno.h>
+
+#include "dp-packet.h"
+#include "netdev.h"
+#include "ovs-numa.h"
+#include "util.h"
+#include "flow/dp-log.h"
+#include "offload/dp-offload.h"
+#include "pipe/dp-lane.h"
+#include "pipe/dp-pipe.h"
+#include "pmd/dp-affinity.h"
+
+/* Rings are not longer than this; dp-mark-drain.h wants a bound. */
+enum { MAX_RING_SIZE = 4096 };
+
+/* Creates a port for 'netdev' and stores it in '*portp'.  Returns 0 or a
+ * positive errno value. */
+int
+dp_port_create(struct netdev *netdev, const char *type, odp_port_t port_no,
+               struct dp_port **portp)
+{
+    enum netdev_flags flags;
+    struct dp_port *port;
+    int error;
+
+    /* Refuse what would loop. */
+    netdev_get_flags(netdev, &flags);
+    if (flags & NETDEV_LOOPBACK) {
+        VLOG_ERR("%s: cannot add a loopback device",
+                 netdev_get_name(netdev));
+        return EINVAL;
+    }
+
+    port = xzalloc(sizeof *port);
+    error = netdev_turn_flags_on(netdev, NETDEV_PROMISC, &port->flags);
+    if (error) {
+        VLOG_ERR("%s: cannot set promisc flag", netdev_get_name(netdev));
+        free(port);
+        return error;
+    }
+    port->port_no = port_no;
+    port->type = xstrdup(type);
+    port->netdev = netdev_ref(netdev);
+    port->emc_enabled = true;
+    port->need_reconfigure = true;
+    dp_txqs_init(&port->txqs);
+    *portp = port;
+    return 0;
+}
+
+/* Destroys 'port', which no lane knows any more. */
+void
+dp_port_destroy(struct dp_port *port)
+{
+    dp_port_close_rxqs(port);
+    netdev_restore_flags(port->flags);
+    netdev_close(port->netdev);
+    dp_txqs_uninit(&port->txqs);
+    free(port->affinity);
+    free(port->type);
+    free(port);
+}
+
+void
+dp_port_close_rxqs(struct dp_port *port)
+{
+    for (int i = 0; i < port->n_rxq; i++) {
+        netdev_rxq_close(port->rxqs[i].rx);
+    }
+    free(port->rxqs);
+    port->rxqs = NULL;
+    port->n_rxq = 0;
+}
+
+static int
+open_rxqs(struct dp_port *port)
+{
+    int n = netdev_n_rxq(port->netdev);
+
+    port->rxqs = xcalloc(n, sizeof *port->rxqs);
+    for (int i = 0; i < n; i++) {
+        struct dp_rxq *rxq = &port->rxqs[i];
+        int error = netdev_rxq_open(port->netdev, &rxq->rx, i);
+
+        if (error) {
+            VLOG_ERR("%s: cannot receive packets on this network device "
+                     "queue %d (%s)", netdev_get_name(port->netdev), i,
+                     ovs_strerror(error));
+            dp_port_close_rxqs(port);
+            return error;
+        }
+        rxq->port = port;
+        rxq->queue_id = i;
+        rxq->pinned_core = OVS_CORE_UNSPEC;
+        rxq->enabled = true;
+        dp_rxq_load_init(&rxq->load);
+        port->n_rxq = i + 1;
+    }
+    return 0;
+}
+
+/* Brings 'port' into the configuration that its netdev was asked for and opens
+ * its rx queues again.  No lane may poll it.  Returns 0 or a positive errno
+ * value; the port is of no use then. */
+int
+dp_port_reconfigure(struct dp_port *port, struct dp_offload *offload)
+{
+    int error;
+
+    dp_port_close_rxqs(port);
+    port->need_reconfigure = false;
+    if (port->attached && offload) {
+        dp_offload_port_pause(offload, port->port_no);
+    }
+    error = netdev_reconfigure(port->netdev);
+    if (error && error != EOPNOTSUPP) {
+        VLOG_ERR("Failed to set interface %s new configuration",
+                 netdev_get_name(port->netdev));
+    } else {
+        error = open_rxqs(port);
+    }
+    if (!error) {
+        dp_affinity_apply(port);
+    }
+    if (port->attached && offload) {
+        dp_offload_port_restart(offload, port->port_no);
+    }
+    return error;
+}
+
+/* Takes over the settings of an Interface.  Returns true if queues must be
+ * assigned anew. */
+bool
+dp_port_set_config(struct dp_port *port, const char *affinity, bool by_hash,
+                   bool emc)
+{
+    const char *name = netdev_get_name(port->netdev);
+    bool changed = false;
+
+    if (by_hash != port->by_hash) {
+        port->by_hash = by_hash;
+        changed = true;
+        VLOG_INFO("%s: Tx packet steering mode has been set to '%s'", name,
+                  by_hash ? "hash" : "thread");
+    }
+    if (emc != port->emc_enabled) {
+        port->emc_enabled = emc;
+        VLOG_INFO("%s: EMC has been %s.", name,
+                  emc ? "enabled" : "disabled");
+    }
+    if (netdev_is_pmd(port->netdev)
+        && !nullable_string_is_equal(affinity, port->affinity)) {
+        free(port->affinity);
+        port->affinity = nullable_xstrdup(affinity);
+        dp_affinity_apply(port);
+        changed = true;
+    }
+    return changed;
+}
+
+/* Receives a burst from 'rxq' and forwards it.  Returns the number of packets.
+ * The time that it takes goes to the queue's account. */
+int
+dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
+{
+    struct dp_shared *shared = lane->shared;
+    struct dp_packet_batch batch;
+    struct cycle_timer timer;
+    bool metrics;
+    int qfill = 0;
+    int error, n;
+
+    cycle_timer_start(&lane->perf, &timer);
+    atomic_read_relaxed(&shared->perf_metrics, &metrics);
+    dp_packet_batch_init(&batch);
+    error = netdev_rxq_recv(rxq->rx, &batch, metrics ? &qfill : NULL);
+    n = error ? 0 : dp_packet_batch_size(&batch);
+    if (shared->offload) {
+        dp_mark_drain_poll(&rxq->drain, dp_offload_epoch(shared->offload), n,
+                           MAX_RING_SIZE);
+    }
+    if (OVS_LIKELY(n)) {
+        struct iter_stats *current = &lane->perf.current;
+
+        dp_lane_update_clock(lane);
+        current->batches++;
+        if (metrics) {
+            histogram_add_sample(&lane->perf.pkts_per_batch, n);
+            current->max_vhost_qfill = MAX(current->max_vhost_qfill,
+                                           MAX(qfill, 0));
+        }
+        lane->load = &rxq->load;
+        lane->emc_enabled = rxq->port->emc_enabled;
+        dp_packet_batch_init_packet_fields(&batch);
+        dp_pipe_receive(lane, &batch, rxq->port->port_no);
+        lane->load = NULL;
+        dp_rxq_load_add(&rxq->load, cycle_timer_stop(&lane->perf, &timer));
+        dp_tx_flush(lane, false);
+    } else {
+        cycle_timer_stop(&lane->perf, &timer);
+        if (error && error != EAGAIN && error != EOPNOTSUPP) {
+            static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+
+            VLOG_ERR_RL(&rl, "error receiving data from %s: %s",
+                        netdev_get_name(rxq->port->netdev),
+                        ovs_strerror(error));
+        }
+    }
+    return n;
+}
+
+/* Finds out whether 'rxq' can deliver packets at all (a virtio queue may be
+ * disabled).  Returns true if that has changed. */
+bool
+dp_rxq_check(struct dp_rxq *rxq)
+{
+    bool enabled = netdev_rxq_enabled(rxq->rx);
+    bool changed = enabled != rxq->enabled;
+
+    rxq->enabled = enabled;
+    return changed;
+}

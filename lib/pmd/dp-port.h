@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_PORT_H
+#define DP_PORT_H 1
+
+/* dp-port: ports and their receive queues
+ * =======================================
+ *
+ * Job.  Tie a netdev to a port number, open and close its rx queues, and poll
+ * one queue into a lane.
+ *
+ * Owns.  The netdev (one reference), its promiscuous flag, the rx queues and
+ * the table of tx queues that lanes share.
+ *
+ * Thread-safety.  The control thread creates, changes and destroys ports, and
+ * touches queues only while no lane polls them.  dp_rxq_poll(): the owner of
+ * the lane that the queue was given to. */
+
+#include "dpif-netdev-perf.h"
+#include "openvswitch/hmap.h"
+#include "offload/dp-mark-drain.h"
+#include "pipe/dp-rxq-load.h"
+#include "pipe/dp-tx.h"
+
+struct dp_lane;
+struct dp_offload;
+struct dp_pmd;
+struct netdev;
+struct netdev_rxq;
+struct netdev_saved_flags;
+
+struct dp_rxq {
+    /* Constant while the queue is open. */
+    struct dp_port *port;
+    struct netdev_rxq *rx;
+    int queue_id;
+
+    /* Control thread only. */
+    unsigned int pinned_core;       /* OVS_CORE_UNSPEC: not pinned. */
+    struct dp_pmd *pmd;             /* Who polls it; NULL: nobody. */
+
+    /* Written by the lane that polls. */
+    struct dp_rxq_load load;
+    struct dp_mark_drain drain;     /* For marks in quarantine. */
+    bool enabled;                   /* Last known state; see dp_rxq_check(). */
+};
+
+struct dp_port {
+    /* Constant after creation. */
+    odp_port_t port_no;
+    char *type;                     /* As the user gave it. */
+    struct netdev *netdev;          /* Counted. */
+    struct netdev_saved_flags *flags;
+    struct hmap_node node;          /* In the topology's ports. */
+
+    /* Control thread only; lanes may read while they run. */
+    struct dp_rxq *rxqs;
+    int n_rxq;
+    bool emc_enabled;
+    bool by_hash;                   /* tx-steering=hash. */
+    char *affinity;                 /* pmd-rxq-affinity, or NULL. */
+    bool need_reconfigure;
+    bool attached;                  /* Lanes know the port. */
+    struct dp_txqs txqs;            /* Locked inside. */
+};
+
+int dp_port_create(struct netdev *, const char *type, odp_port_t port_no,
+                   struct dp_port **);
+void dp_port_destroy(struct dp_port *);
+int dp_port_reconfigure(struct dp_port *, struct dp_offload *);
+void dp_port_close_rxqs(struct dp_port *);
+bool dp_port_set_config(struct dp_port *, const char *affinity, bool by_hash,
+                        bool emc);
+
+int dp_rxq_poll(struct dp_lane *, struct dp_rxq *);
+bool dp_rxq_check(struct dp_rxq *);
+
+#endif /* dp-port.h */

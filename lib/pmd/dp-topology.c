@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "pmd/dp-topology.h"
+
+#include <errno.h>
+
+#include "dpdk.h"
+#include "netdev.h"
+#include "openvswitch/poll-loop.h"
+#include "ovs-numa.h"
+#include "util.h"
+#include "flow/dp-log.h"
+#include "offload/dp-offload.h"
+#include "pmd/dp-sched-log.h"
+
+void
+dp_topology_init(struct dp_topology *t, struct dp_shared *shared,
+                 void (*purge)(void *aux, unsigned int core_id), void *aux)
+{
+    memset(t, 0, sizeof *t);
+    t->shared = shared;
+    t->purge = purge;
+    t->aux = aux;
+    ovsthread_key_create(&t->lane_key, NULL);
+    cmap_init(&t->lanes);
+    hmap_init(&t->ports);
+    ovs_mutex_init(&t->mutex);
+
+    t->main = dp_pmd_create(shared, NON_PMD_CORE_ID, OVS_NUMA_UNSPEC,
+                            &t->lane_key);
+    cmap_insert(&t->lanes, &t->main->node, hash_int(NON_PMD_CORE_ID, 0));
+}
+
+struct dp_port *
+dp_topology_port(const struct dp_topology *t, odp_port_t port_no)
+{
+    struct dp_port *port;
+
+    HMAP_FOR_EACH_IN_BUCKET (port, node, hash_odp_port(port_no), &t->ports) {
+        if (port->port_no == port_no) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the lane on 'core_id', or NULL.  The caller is in an RCU read-side
+ * section, or the control thread. */
+struct dp_pmd *
+dp_topology_lane(const struct dp_topology *t, unsigned int core_id)
+{
+    struct dp_pmd *pmd;
+
+    CMAP_FOR_EACH_WITH_HASH (pmd, node, hash_int(core_id, 0), &t->lanes) {
+        if (pmd->lane.core_id == core_id) {
+            return pmd;
+        }
+    }
+    return NULL;
+}
+
+static int
+compare_lanes(const void *a_, const void *b_)
+{
+    const struct dp_pmd *const *a = a_;
+    const struct dp_pmd *const *b = b_;
+
+    return ((*a)->lane.core_id < (*b)->lane.core_id ? -1
+            : (*a)->lane.core_id > (*b)->lane.core_id);
+}
+
+/* Returns all lanes, by core, the main lane last.  The caller frees the array;
+ * the lanes are borrowed. */
+struct dp_pmd **
+dp_topology_sorted_lanes(const struct dp_topology *t, size_t *n)
+{
+    size_t allocated = cmap_count(&t->lanes);
+    struct dp_pmd **lanes = xmalloc(allocated * sizeof *lanes);
+    struct dp_pmd *pmd;
+
+    *n = 0;
+    CMAP_FOR_EACH (pmd, node, &t->lanes) {
+        if (*n == allocated) {
+            lanes = x2nrealloc(lanes, &allocated, sizeof *lanes);
+        }
+        lanes[(*n)++] = pmd;
+    }
+    qsort(lanes, *n, sizeof *lanes, compare_lanes);
+    return lanes;
+}
+
+static void
+park_all(struct dp_topology *t)
+{
+    struct dp_pmd *pmd;
+
+    CMAP_FOR_EACH (pmd, node, &t->lanes) {
+        dp_pmd_park(pmd);
+    }
+}
+
+static void
+resume_all(struct dp_topology *t)
+{
+    struct dp_pmd *pmd;
+
+    CMAP_FOR_EACH (pmd, node, &t->lanes) {
+        dp_pmd_resume(pmd);
+    }
+}
+
+/* Ends the thread of 'pmd', whose flows are lost with it. */
+static void
+remove_lane(struct dp_topology *t, struct dp_pmd *pmd)
+{
+    unsigned int core_id = pmd->lane.core_id;
+    struct dp_port *port;
+
+    if (!dp_pmd_is_main(pmd)) {
+        dp_pmd_park(pmd);
+        dp_pmd_clear_polls(pmd);
+        HMAP_FOR_EACH (port, node, &t->ports) {
+            dp_tx_del_port(&pmd->lane, port->port_no);
+        }
+        dp_pmd_stop(pmd);
+        t->purge(t->aux, core_id);
+    }
+    cmap_remove(&t->lanes, &pmd->node, hash_int(core_id, 0));
+    dp_lane_flush_flows(&pmd->lane);
+    if (pmd->lane.marks) {
+        dp_offload_lane_destroy(t->shared->offload, pmd->lane.marks);
+        pmd->lane.marks = NULL;
+    }
+    dp_pmd_unref(pmd);
+}
+
+/* Uninitialises 't', which must have no ports. */
+void
+dp_topology_uninit(struct dp_topology *t)
+{
+    struct dp_pmd *pmd;
+
+    ovs_assert(hmap_is_empty(&t->ports));
+    CMAP_FOR_EACH (pmd, node, &t->lanes) {
+        remove_lane(t, pmd);
+    }
+    cmap_destroy(&t->lanes);
+    hmap_destroy(&t->ports);
+    free(t->cpu_mask);
+    ovs_mutex_destroy(&t->mutex);
+    ovsthread_key_delete(t->lane_key);
+}
+
+/* Takes the queues and output of 'port' away from all lanes, which are
+ * parked. */
+static void
+detach_port(struct dp_topology *t, struct dp_port *port)
+{
+    struct dp_pmd *pmd;
+
+    CMAP_FOR_EACH (pmd, node, &t->lanes) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < pmd->n_polls; i++) {
+            if (pmd->polls[i]->port == port) {
+                pmd->polls[i]->pmd = NULL;
+            } else {
+                pmd->polls[n++] = pmd->polls[i];
+            }
+        }
+        pmd->n_polls = n;
+        dp_tx_del_port(&pmd->lane, port->port_no);
+    }
+}
+
+static void
+destroy_port(struct dp_topology *t, struct dp_port *port)
+{
+    hmap_remove(&t->ports, &port->node);
+    if (port->attached && t->shared->offload) {
+        dp_offload_port_del(t->shared->offload, port->port_no);
+    }
+    dp_port_destroy(port);
+}
+
+/* Adds a port.  Returns 0 or a positive errno value. */
+int
+dp_topology_add_port(struct dp_topology *t, struct netdev *netdev,
+                     const char *type, odp_port_t port_no)
+{
+    struct dp_port *port;
+    int error = dp_port_create(netdev, type, port_no, &port);
+
+    if (error) {
+        return error;
+    }
+    hmap_insert(&t->ports, &port->node, hash_odp_port(port_no));
+    dp_topology_reconfigure(t);
+
+    /* A port that can't be configured does not survive that. */
+    return dp_topology_port(t, port_no) == port ? 0 : EINVAL;
+}
+
+void
+dp_topology_del_port(struct dp_topology *t, struct dp_port *port)
+{
+    park_all(t);
+    detach_port(t, port);
+    resume_all(t);
+    destroy_port(t, port);
+    dp_topology_reconfigure(t);
+}
+
+static bool
+has_pmd_port(const struct dp_topology *t)
+{
+    struct dp_port *port;
+
+    HMAP_FOR_EACH (port, node, &t->ports) {
+        if (netdev_is_pmd(port->netdev)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Returns the cores that should have a PMD thread. */
+static struct ovs_numa_dump *
+wanted_cores(const struct dp_topology *t)
+{
+    if (!has_pmd_port(t)) {
+        return ovs_numa_dump_n_cores_per_numa(0);
+    } else if (t->cpu_mask && t->cpu_mask[0]) {
+        return ovs_numa_dump_cores_with_cmask(t->cpu_mask);
+    } else {
+        return ovs_numa_dump_n_cores_per_numa(1);
+    }
+}
+
+static bool
+lanes_are(const struct dp_topology *t, const struct ovs_numa_dump *cores)
+{
+    struct ovs_numa_info_core *core;
+
+    if (ovs_numa_dump_count(cores) != cmap_count(&t->lanes) - 1) {
+        return false;
+    }
+    FOR_EACH_CORE_ON_DUMP (core, cores) {
+        if (!dp_topology_lane(t, core->core_id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+log_n_threads(const struct dp_topology *t, const struct ovs_numa_dump *cores)
+{
+    struct ovs_numa_info_numa *numa;
+
+    FOR_EACH_NUMA_ON_DUMP (numa, cores) {
+        struct dp_pmd *pmd;
+        int n = 0;
+
+        CMAP_FOR_EACH (pmd, node, &t->lanes) {
+            n += !dp_pmd_is_main(pmd) && pmd->lane.numa_id == numa->numa_id;
+        }
+        VLOG_INFO("There are %d pmd threads on numa node %d", n,
+                  numa->numa_id);
+    }
+}
+
+/* Ends the threads that 'cores' does not want and starts, parked, those that
+ * it does. */
+static void
+change_threads(struct dp_topology *t, const struct ovs_numa_dump *cores)
+{
+    struct ovs_numa_info_core *core;
+    struct dp_pmd *pmd;
+
+    if (lanes_are(t, cores)) {
+        return;
+    }
+    CMAP_FOR_EACH (pmd, node, &t->lanes) {
+        if (!dp_pmd_is_main(pmd)
+            && !ovs_numa_dump_contains_core(cores, pmd->lane.numa_id,
+                                            pmd->lane.core_id)) {
+            remove_lane(t, pmd);
+        }
+    }
+    FOR_EACH_CORE_ON_DUMP (core, cores) {
+        if (!dp_topology_lane(t, core->core_id)) {
+            pmd = dp_pmd_create(t->shared, core->core_id, core->numa_id,
+                                &t->lane_key);
+            cmap_insert(&t->lanes, &pmd->node, hash_int(core->core_id, 0));
+            dp_pmd_start(pmd);
+        }
+    }
+    log_n_threads(t, cores);
+}
+
+/* Reconfigures the netdevs that want it.  A port that fails is removed. */
+static void
+reconfigure_ports(struct dp_topology *t, size_t n_lanes)
+{
+    struct dp_port *port;
+    bool any = false;
+
+    HMAP_FOR_EACH (port, node, &t->ports) {
+        netdev_set_tx_multiq(port->netdev, n_lanes);
+        port->need_reconfigure |= netdev_is_reconf_required(port->netdev);
+        any |= port->need_reconfigure;
+    }
+    if (!any) {
+        return;
+    }
+
+    park_all(t);
+    HMAP_FOR_EACH (port, node, &t->ports) {
+        if (port->need_reconfigure) {
+            detach_port(t, port);
+        }
+    }
+    resume_all(t);
+
+    HMAP_FOR_EACH_SAFE (port, node, &t->ports) {
+        if (port->need_reconfigure
+            && dp_port_reconfigure(port, t->shared->offload)) {
+            destroy_port(t, port);
+        }
+    }
+}
+
+/* Chooses how lanes share the tx queues of 'port'. */
+static void
+configure_txqs(struct dp_port *port, size_t n_lanes)
+{
+    int n = MAX(netdev_n_txq(port->netdev), 1);
+    enum dp_txq_mode mode;
+
+    if (port->by_hash && n > 1) {
+        mode = DP_TXQ_HASH;
+    } else if (n < n_lanes) {
+        mode = DP_TXQ_XPS;
+    } else {
+        mode = DP_TXQ_STATIC;
+    }
+    dp_txqs_configure(&port->txqs, mode, n);
+}
+
+/* Tells the offload engine about ports that are new. */
+static void
+announce_ports(struct dp_topology *t)
+{
+    struct dp_port *port;
+
+    HMAP_FOR_EACH (port, node, &t->ports) {
+        if (!port->attached) {
+            if (t->shared->offload) {
+                dp_offload_port_add(t->shared->offload, port->port_no,
+                                    port->netdev);
+            }
+            port->attached = true;
+        }
+    }
+}
+
+/* Gives all lanes, which are parked, the queues of 'plan' and all ports. */
+static void
+hand_out(struct dp_topology *t, const struct dp_sched *plan)
+{
+    struct dp_port *port;
+    struct dp_pmd **lanes;
+    size_t n_lanes;
+
+    lanes = dp_topology_sorted_lanes(t, &n_lanes);
+    HMAP_FOR_EACH (port, node, &t->ports) {
+        configure_txqs(port, n_lanes);
+    }
+    for (size_t i = 0; i < n_lanes; i++) {
+        struct dp_pmd *pmd = lanes[i];
+
+        dp_pmd_clear_polls(pmd);
+        pmd->lane.tx.static_qid = i;
+        dp_tx_forget_queues(&pmd->lane.tx);
+        HMAP_FOR_EACH (port, node, &t->ports) {
+            if (!dp_tx_find(&pmd->lane.tx, port->port_no)) {
+                dp_tx_add_port(&pmd->lane.tx, port->port_no, port->netdev,
+                               &port->txqs);
+            }
+        }
+    }
+    free(lanes);
+
+    dp_topology_apply_plan(t, plan);
+    HMAP_FOR_EACH (port, node, &t->ports) {
+        if (!netdev_is_pmd(port->netdev)) {
+            for (int i = 0; i < port->n_rxq; i++) {
+                dp_pmd_add_poll(t->main, &port->rxqs[i]);
+            }
+        }
+    }
+}
+
+/* Brings lanes and ports into the shape that the configuration asks for.  See
+ * dp-topology.h. */
+void
+dp_topology_reconfigure(struct dp_topology *t)
+{
+    struct ovs_numa_dump *cores = wanted_cores(t);
+    struct dp_sched plan;
+
+    t->need_reconfigure = false;
+    t->n_reconfigured++;
+
+    reconfigure_ports(t, ovs_numa_dump_count(cores) + 1);
+    ovs_numa_dump_destroy(cores);
+
+    /* Ports that failed may have been the last ones for PMD threads. */
+    cores = wanted_cores(t);
+    change_threads(t, cores);
+    ovs_numa_dump_destroy(cores);
+
+    dp_sched_init(&plan);
+    dp_topology_plan(t, &plan);
+    if (plan.n_cores || plan.n_rxqs) {
+        dp_sched_log(&plan, &this_module, false);
+    }
+    announce_ports(t);
+    park_all(t);
+    hand_out(t, &plan);
+    resume_all(t);
+    dp_sched_uninit(&plan);
+}
+
+/* Returns whether a netdev or the configuration asks for a reconfiguration. */
+bool
+dp_topology_needs_reconfigure(const struct dp_topology *t)
+{
+    struct dp_port *port;
+
+    if (t->need_reconfigure) {
+        return true;
+    }
+    HMAP_FOR_EACH (port, node, &t->ports) {
+        if (netdev_is_reconf_required(port->netdev)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Polls the queues that no PMD thread polls. */
+void
+dp_topology_poll_main(struct dp_topology *t)
+{
+    struct dp_pmd *main = t->main;
+    struct dp_lane *lane = &main->lane;
+    int n_rx = 0;
+
+    ovs_mutex_lock(&lane->main_mutex);
+    dp_lane_update_clock(lane);
+    for (size_t i = 0; i < main->n_polls; i++) {
+        n_rx += dp_rxq_poll(lane, main->polls[i]);
+    }
+    dp_tx_flush(lane, false);
+    dp_lane_housekeeping(lane);
+    dp_pmd_account(main);
+    ovs_mutex_unlock(&lane->main_mutex);
+}
+
+/* Arranges for the poll loop to wake up when dp_topology_poll_main() or a
+ * reconfiguration has something to do. */
+void
+dp_topology_wait_main(struct dp_topology *t)
+{
+    struct dp_pmd *main = t->main;
+    struct dp_port *port;
+
+    ovs_mutex_lock(&main->lane.main_mutex);
+    for (size_t i = 0; i < main->n_polls; i++) {
+        netdev_rxq_wait(main->polls[i]->rx);
+    }
+    if (!ovs_list_is_empty(&main->lane.tx.dirty)) {
+        poll_immediate_wake();
+    }
+    ovs_mutex_unlock(&main->lane.main_mutex);
+
+    ovs_mutex_lock(&t->mutex);
+    HMAP_FOR_EACH (port, node, &t->ports) {
+        netdev_wait_reconf_required(port->netdev);
+    }
+    if (t->need_reconfigure) {
+        poll_immediate_wake();
+    }
+    ovs_mutex_unlock(&t->mutex);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_TOPOLOGY_H
+#define DP_TOPOLOGY_H 1
+
+/* dp-topology: ports, lanes, and which lane polls which queue
+ * ===========================================================
+ *
+ * Job.  Hold the ports and lanes of a datapath and bring them into the shape
+ * that the configuration asks for: threads on cores, queues on threads, tx
+ * queues for lanes.
+ *
+ * Reconfiguration, in dp_topology_reconfigure():
+ *
+ *    1. Find out which cores should have a PMD thread and which ports have to
+ *       be reconfigured.
+ *    2. Park all lanes, take away the ports and queues that change, resume.
+ *    3. Reconfigure netdevs; other ports go on forwarding.
+ *    4. End threads that are not wanted, start new ones.
+ *    5. Assign queues (dp-sched.h), park, hand out queues and ports, resume.
+ *
+ * Owns.  Ports, and one reference on each lane.
+ *
+ * Thread-safety.  'mutex' guards everything but 'lanes', which flow dumps and
+ * lookups by core read under RCU.  Everything that changes lanes or ports is
+ * called by the control thread. */
+
+#include "cmap.h"
+#include "openvswitch/hmap.h"
+#include "ovs-thread.h"
+#include "pmd/dp-pmd.h"
+#include "pmd/dp-port.h"
+#include "pmd/dp-sched.h"
+
+struct dp_topology {
+    /* Constant after creation. */
+    struct dp_shared *shared;
+    ovsthread_key_t lane_key;       /* In a lane's thread: its lane. */
+    struct dp_pmd *main;            /* Counted; also in 'lanes'. */
+    void (*purge)(void *aux, unsigned int core_id);     /* Before the flows of
+                                     * a lane are lost with it. */
+    void *aux;
+
+    struct cmap lanes;              /* Published: 'struct dp_pmd's. */
+
+    /* Guarded by 'mutex'. */
+    struct ovs_mutex mutex;
+    struct hmap ports;              /* 'struct dp_port's. */
+    char *cpu_mask;                 /* "pmd-cpu-mask", or NULL. */
+    enum dp_sched_algo rxq_assign;  /* How to assign queues. */
+    bool rxq_isolate;               /* Pins isolate cores. */
+    bool need_reconfigure;
+    uint64_t n_reconfigured;        /* How often queues were assigned. */
+};
+
+void dp_topology_init(struct dp_topology *, struct dp_shared *,
+                      void (*purge)(void *aux, unsigned int core_id),
+                      void *aux);
+void dp_topology_uninit(struct dp_topology *);
+
+int dp_topology_add_port(struct dp_topology *topology, struct netdev *,
+                         const char *type, odp_port_t)
+    OVS_REQUIRES(topology->mutex);
+void dp_topology_del_port(struct dp_topology *topology, struct dp_port *)
+    OVS_REQUIRES(topology->mutex);
+void dp_topology_reconfigure(struct dp_topology *topology)
+    OVS_REQUIRES(topology->mutex);
+bool dp_topology_needs_reconfigure(const struct dp_topology *topology)
+    OVS_REQUIRES(topology->mutex);
+void dp_topology_poll_main(struct dp_topology *);
+void dp_topology_wait_main(struct dp_topology *);
+
+struct dp_port *dp_topology_port(const struct dp_topology *, odp_port_t);
+struct dp_pmd *dp_topology_lane(const struct dp_topology *,
+                                unsigned int core_id);
+struct dp_pmd **dp_topology_sorted_lanes(const struct dp_topology *,
+                                         size_t *n);
+
+/* dp-topology-sched.c */
+void dp_topology_plan(const struct dp_topology *topology, struct dp_sched *)
+    OVS_REQUIRES(topology->mutex);
+void dp_topology_record(const struct dp_topology *topology, struct dp_sched *)
+    OVS_REQUIRES(topology->mutex);
+void dp_topology_apply_plan(struct dp_topology *topology,
+                            const struct dp_sched *)
+    OVS_REQUIRES(topology->mutex);
+
+#endif /* dp-topology.h */
