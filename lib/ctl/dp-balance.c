@@ -5,35 +5,35 @@
 
 #include "timeval.h"
 #include "util.h"
-#include "ctl/dp.h"
+#include "ctl/dp-config.h"
 #include "flow/dp-log.h"
 #include "pmd/dp-sched-log.h"
+#include "pmd/dp-topology.h"
 
 #define US_PER_MINUTE (60 * 1000 * 1000LL)
 
 /* The switch or the interval may have changed. */
 void
-dp_balance_configure(struct dp *dp)
+dp_balance_configure(struct dp_balance *balance,
+                     const struct dp_config *config)
 {
-    struct dp_balance *balance = &dp->balance;
-
-    if (dp->config.alb && !balance->enabled) {
+    if (config->alb && !balance->enabled) {
         balance->next_check = time_usec() + DP_GAIN_PERIOD_US;
         balance->next_try = (time_usec()
-                             + dp->config.alb_interval * US_PER_MINUTE);
+                             + config->alb_interval * US_PER_MINUTE);
         balance->memory = (struct dp_gain_memory) DP_GAIN_MEMORY_INITIALIZER;
     }
-    balance->enabled = dp->config.alb;
+    balance->enabled = config->alb;
 }
 
 /* Looks at each PMD once per period.  Returns whether one is overloaded. */
 static bool
-check_overload(struct dp *dp)
+check_overload(struct dp_topology *topology, const struct dp_config *config)
 {
     bool overloaded = false;
     struct dp_pmd *pmd;
 
-    CMAP_FOR_EACH (pmd, node, &dp->topology.lanes) {
+    CMAP_FOR_EACH (pmd, node, &topology->lanes) {
         uint64_t n[PMD_N_STATS], busy, total;
 
         if (dp_pmd_is_main(pmd) || pmd->isolated) {
@@ -46,7 +46,7 @@ check_overload(struct dp *dp)
         total = busy + n[PMD_CYCLES_ITER_IDLE];
         overloaded |= dp_gain_watch(&pmd->watch, busy - pmd->watched_busy,
                                     total - pmd->watched_total,
-                                    dp->config.alb_load);
+                                    config->alb_load);
         pmd->watched_busy = busy;
         pmd->watched_total = total;
     }
@@ -55,11 +55,10 @@ check_overload(struct dp *dp)
 
 /* Makes a dry run.  Returns true if its result should be applied. */
 static bool
-is_worth_it(struct dp *dp)
-    OVS_REQUIRES(dp->topology.mutex)
+is_worth_it(struct dp_balance *balance, struct dp_topology *topology,
+            const struct dp_config *config)
+    OVS_REQUIRES(topology->mutex)
 {
-    struct dp_topology *topology = &dp->topology;
-    struct dp_balance *balance = &dp->balance;
     struct dp_sched current, dry;
     struct dp_gain gain;
 
@@ -75,7 +74,7 @@ is_worth_it(struct dp *dp)
         dp_sched_init(&dry);
         dp_topology_plan(topology, &dry);
         dp_sched_log(&dry, &this_module, true);
-        dp_gain_compare(&current, &dry, dp->config.alb_improvement, &gain);
+        dp_gain_compare(&current, &dry, config->alb_improvement, &gain);
         dp_gain_log(&gain, &this_module);
         dp_sched_uninit(&dry);
     }
@@ -84,9 +83,9 @@ is_worth_it(struct dp *dp)
 }
 
 void
-dp_balance_run(struct dp *dp)
+dp_balance_run(struct dp_balance *balance, struct dp_topology *topology,
+               const struct dp_config *config)
 {
-    struct dp_balance *balance = &dp->balance;
     long long int now;
 
     if (!balance->enabled) {
@@ -97,16 +96,16 @@ dp_balance_run(struct dp *dp)
         return;
     }
     balance->next_check = now + DP_GAIN_PERIOD_US;
-    if (!check_overload(dp) || now < balance->next_try) {
+    if (!check_overload(topology, config) || now < balance->next_try) {
         return;
     }
-    balance->next_try = now + dp->config.alb_interval * US_PER_MINUTE;
+    balance->next_try = now + config->alb_interval * US_PER_MINUTE;
 
-    ovs_mutex_lock(&dp->topology.mutex);
-    if (is_worth_it(dp)) {
+    ovs_mutex_lock(&topology->mutex);
+    if (is_worth_it(balance, topology, config)) {
         VLOG_INFO("PMD auto load balance dry run. Requesting datapath "
                   "reconfigure.");
-        dp->topology.need_reconfigure = true;
+        topology->need_reconfigure = true;
     }
-    ovs_mutex_unlock(&dp->topology.mutex);
+    ovs_mutex_unlock(&topology->mutex);
 }

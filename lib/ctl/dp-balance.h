@@ -11,9 +11,12 @@
  *
  * Thread-safety.  Main thread. */
 
+#include <stdint.h>
+
 #include "pmd/dp-sched-gain.h"
 
-struct dp;
+struct dp_config;
+struct dp_topology;
 
 /* State of the balancer of one datapath.  Main thread only. */
 struct dp_balance {
@@ -24,7 +27,8 @@ struct dp_balance {
     struct dp_gain_memory memory;
 };
 
-void dp_balance_configure(struct dp *);
-void dp_balance_run(struct dp *);
+void dp_balance_configure(struct dp_balance *, const struct dp_config *);
+void dp_balance_run(struct dp_balance *, struct dp_topology *,
+                    const struct dp_config *);
 
 #endif /* dp-balance.h */

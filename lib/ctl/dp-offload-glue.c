@@ -7,25 +7,25 @@
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
-#include "ctl/dp.h"
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
 #include "offload/dp-offload-provider.h"
+#include "pmd/dp-topology.h"
 
 static void
-env_flow_ref(void *dp OVS_UNUSED, void *flow)
+env_flow_ref(void *aux OVS_UNUSED, void *flow)
 {
     dp_flow_ref(flow);
 }
 
 static void
-env_flow_unref(void *dp OVS_UNUSED, void *flow)
+env_flow_unref(void *aux OVS_UNUSED, void *flow)
 {
     dp_flow_unref(flow);
 }
 
 static bool
-env_flow_describe(void *dp OVS_UNUSED, const void *flow_,
+env_flow_describe(void *aux OVS_UNUSED, const void *flow_,
                   struct match *match, struct ofpbuf *buf)
 {
     const struct dp_flow *flow = flow_;
@@ -41,14 +41,13 @@ env_flow_describe(void *dp OVS_UNUSED, const void *flow_,
 }
 
 struct dp_offload *
-dp_offload_glue_create(struct dp *dp)
+dp_offload_glue_create(void)
 {
     const struct dp_offload_class *classes[] = {
         &dp_offload_netdev_class,
         NULL,
     };
     const struct dp_offload_env env = {
-        .aux = dp,
         .flow_ref = env_flow_ref,
         .flow_unref = env_flow_unref,
         .flow_describe = env_flow_describe,
@@ -60,11 +59,11 @@ dp_offload_glue_create(struct dp *dp)
 
 /* Registers all flows that are alive. */
 static void
-register_flows(struct dp *dp)
+register_flows(struct dp_topology *topology)
 {
     struct dp_pmd *pmd;
 
-    CMAP_FOR_EACH (pmd, node, &dp->topology.lanes) {
+    CMAP_FOR_EACH (pmd, node, &topology->lanes) {
         struct dp_lane *lane = &pmd->lane;
         struct dp_flow *flow;
 
@@ -78,15 +77,14 @@ register_flows(struct dp *dp)
 
 /* Follows "hw-offload". */
 void
-dp_offload_glue_run(struct dp *dp)
+dp_offload_glue_run(struct dp_offload *offload, struct dp_topology *topology)
 {
-    struct dp_offload *offload = dp->shared.offload;
     bool enable = netdev_is_flow_api_enabled();
 
     if (enable != dp_offload_is_enabled(offload)) {
         if (dp_offload_set_enabled(offload, enable)) {
             dp_offload_ports_probe(offload);
-            register_flows(dp);
+            register_flows(topology);
         }
     }
 }

@@ -11,10 +11,10 @@
  * Thread-safety.  create and run: main thread.  The engine calls the rest from
  * its workers. */
 
-struct dp;
 struct dp_offload;
+struct dp_topology;
 
-struct dp_offload *dp_offload_glue_create(struct dp *);
-void dp_offload_glue_run(struct dp *);
+struct dp_offload *dp_offload_glue_create(void);
+void dp_offload_glue_run(struct dp_offload *, struct dp_topology *);
 
 #endif /* dp-offload-glue.h */

@@ -10,7 +10,6 @@
 #include "dpdk.h"
 #include "netdev.h"
 #include "netdev-offload.h"
-#include "netdev-vport.h"
 #include "ovs-thread.h"
 #include "util.h"
 #include "ctl/dp-balance.h"
@@ -41,7 +40,7 @@ init_shared(struct dp *dp)
     shared->conntrack = conntrack_init();
     shared->meters = dp_meters_create();
     shared->bonds = dp_bonds_create();
-    shared->offload = dp_offload_glue_create(dp);
+    shared->offload = dp_offload_glue_create();
     atomic_init(&shared->emc_insert_min, 0);
     atomic_init(&shared->smc_enable, false);
     atomic_init(&shared->tx_flush_interval, 0);
@@ -65,7 +64,7 @@ apply_config(struct dp *dp)
                          config->tx_flush_interval);
     atomic_store_relaxed(&shared->perf_metrics, config->perf_metrics);
     atomic_store_relaxed(&shared->max_sleep, config->max_sleep);
-    dp_balance_configure(dp);
+    dp_balance_configure(&dp->balance, config);
     dp_offload_set_n_workers(shared->offload, config->n_offload_threads);
 }
 
@@ -74,6 +73,7 @@ int
 dp_set_config(struct dp *dp, const struct smap *other_config)
 {
     struct dp_topology *topology = &dp->topology;
+    struct dp_shared *shared = &dp->shared;
     struct dp_config old = dp->config;
 
     dp_config_parse(&dp->config, other_config);
@@ -93,7 +93,7 @@ dp_set_config(struct dp *dp, const struct smap *other_config)
         topology->need_reconfigure = true;
     }
     ovs_mutex_unlock(&topology->mutex);
-    dp_offload_glue_run(dp);
+    dp_offload_glue_run(shared->offload, topology);
     return 0;
 }
 
@@ -128,8 +128,6 @@ dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
     static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
     struct dp *dp = xzalloc(sizeof *dp);
     odp_port_t local = ODPP_LOCAL;
-    const char *type;
-    struct netdev *netdev;
     int error;
 
     if (ovsthread_once_start(&once)) {
@@ -151,12 +149,8 @@ dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
     apply_config(dp);
     dp_registry_add(dp);
 
-    type = dpif_port_open_type(class->type, "internal");
-    error = netdev_open(name, type, &netdev);
-    if (!error) {
-        error = dp_add_port(dp, netdev, type, &local);
-        netdev_close(netdev);
-    }
+    error = dp_add_port(dp, name,
+                        dpif_port_open_type(class->type, "internal"), &local);
     if (error) {
         dp_free(dp);
         return error;
@@ -255,22 +249,24 @@ dp_choose_port(struct dp *dp, const char *name)
     return ODPP_NONE;
 }
 
-/* Adds 'netdev' as a port, with number '*port_nop', or with a number stored
- * there if it is ODPP_NONE.  Returns 0, EBUSY (the number is taken), EFBIG (no
- * number is free), or what the netdev answered. */
+/* Adds the network device 'name' of 'type' as a port, with number '*port_nop',
+ * or with a number stored there if it is ODPP_NONE.  Returns 0, EBUSY (the
+ * number is taken), EFBIG (no number is free), or what the netdev answered. */
 int
-dp_add_port(struct dp *dp, struct netdev *netdev, const char *type,
+dp_add_port(struct dp *dp, const char *name, const char *type,
             odp_port_t *port_nop)
 {
     odp_port_t port_no = *port_nop;
+    struct netdev *netdev;
     int error;
 
+    error = netdev_open(name, type, &netdev);
+    if (error) {
+        return error;
+    }
     ovs_mutex_lock(&dp->topology.mutex);
     if (port_no == ODPP_NONE) {
-        char buffer[NETDEV_VPORT_NAME_BUFSIZE];
-
-        port_no = dp_choose_port(
-            dp, netdev_vport_get_dpif_port(netdev, buffer, sizeof buffer));
+        port_no = dp_choose_port(dp, name);
         error = port_no == ODPP_NONE ? EFBIG : 0;
     } else {
         error = dp_topology_port(&dp->topology, port_no) ? EBUSY : 0;
@@ -279,6 +275,7 @@ dp_add_port(struct dp *dp, struct netdev *netdev, const char *type,
         error = dp_topology_add_port(&dp->topology, netdev, type, port_no);
     }
     ovs_mutex_unlock(&dp->topology.mutex);
+    netdev_close(netdev);
     if (!error) {
         *port_nop = port_no;
         seq_change(dp->port_seq);
@@ -292,7 +289,7 @@ void
 dp_run(struct dp *dp)
 {
     dp_topology_poll_main(&dp->topology);
-    dp_balance_run(dp);
+    dp_balance_run(&dp->balance, &dp->topology, &dp->config);
 
     ovs_mutex_lock(&dp->topology.mutex);
     if (dp_topology_needs_reconfigure(&dp->topology)) {

@@ -61,7 +61,7 @@ struct dp *dp_registry_find(const char *name);
 void dp_registry_add(struct dp *);
 void dp_registry_remove(struct dp *);
 
-int dp_add_port(struct dp *, struct netdev *, const char *type,
+int dp_add_port(struct dp *, const char *name, const char *type,
                 odp_port_t *port_nop);
 odp_port_t dp_choose_port(struct dp *, const char *name);
 int dp_set_config(struct dp *, const struct smap *other_config);

@@ -9,6 +9,7 @@
 #include "dpif-provider.h"
 #include "netdev.h"
 #include "netdev-offload.h"
+#include "netdev-vport.h"
 #include "seq.h"
 #include "tnl-neigh-cache.h"
 #include "tnl-ports.h"
@@ -153,11 +154,17 @@ dpif_netdev_get_stats(const struct dpif *dpif, struct dpif_dp_stats *stats)
 
 /* Ports. */
 
+/* All tunnels of one kind share a datapath port, which has a netdev of its
+ * own; for other devices the name leads to 'netdev' itself. */
 static int
 dpif_netdev_port_add(struct dpif *dpif, struct netdev *netdev,
                      odp_port_t *port_nop)
 {
-    return dp_add_port(dpif_netdev_dp(dpif), netdev, netdev_get_type(netdev),
+    char buffer[NETDEV_VPORT_NAME_BUFSIZE];
+    const char *name = netdev_vport_get_dpif_port(netdev, buffer,
+                                                  sizeof buffer);
+
+    return dp_add_port(dpif_netdev_dp(dpif), name, netdev_get_type(netdev),
                        port_nop);
 }
 

@@ -7,8 +7,8 @@
 #include "util.h"
 
 /* Ranking.  'n_hits' counts what a subtable answered since the last
- * dp_cls_rank(), which turns it into the subtable's priority and halves the
- * rest, so that a burst of one second does not turn the order over for good. */
+ * dp_cls_rank(), which makes it the subtable's priority and halves it, so that
+ * a burst of one second does not turn the order over for good. */
 
 struct dp_subtable {
     struct cmap_node node;      /* In 'subtables', by 'mask->hash'. */

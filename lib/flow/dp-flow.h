@@ -23,7 +23,7 @@
  * are written by the owner lane only, with relaxed stores, and read by anyone;
  * a reader may see packets without their bytes for a moment, never garbage.
  *
- * Units.  'used' in ms of time_msec(), 0 for "never"; bytes of whole frames. */
+ * Units.  'used' in ms of time_msec(), 0 for "never"; bytes of frames. */
 
 #include "cmap.h"
 #include "dpif.h"

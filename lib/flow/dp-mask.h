@@ -22,7 +22,7 @@
 #include "flow.h"
 #include "openvswitch/match.h"
 #include "ovs-atomic.h"
-#include "dp-key.h"
+#include "flow/dp-key.h"
 
 /* One 64-bit word of 'struct flow' in which the mask has 1-bits. */
 struct dp_mask_word {
