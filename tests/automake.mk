@@ -6,6 +6,9 @@ tests_dptest_SOURCES = \
 	tests/dptest.c \
 	tests/dptest.h \
 	tests/test-dptest.c
+include tests/pipe/automake.mk
+include tests/pmd/automake.mk
+include tests/ctl/automake.mk
 tests_dptest_LDADD = $(markpath_libs) $(ovs_libs)
 tests_dptest_DEPENDENCIES = \
 	lib/libmarkpath.a \

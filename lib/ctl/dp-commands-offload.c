@@ -105,11 +105,8 @@ show_rules(struct dp *dp, const struct args *args, struct ds *s)
         struct dp_port *port;
 
         ovs_mutex_lock(&dp->topology.mutex);
-        HMAP_FOR_EACH (port, node, &dp->topology.ports) {
-            if (!strcmp(netdev_get_name(port->netdev), args->operand)) {
-                port_no = port->port_no;
-            }
-        }
+        port = dp_topology_port_by_name(&dp->topology, args->operand);
+        port_no = port ? port->port_no : ODPP_NONE;
         ovs_mutex_unlock(&dp->topology.mutex);
         if (port_no == ODPP_NONE) {
             return xasprintf("no port is called '%s'", args->operand);

@@ -105,8 +105,8 @@ static void
 show_rxqs(struct ds *s, struct dp_pmd *pmd,
           const struct dp_command_args *args)
 {
-    int n_intervals = dp_rxq_load_secs_to_intervals(args->secs);
-    uint64_t total, busy, queues = 0;
+    uint64_t total = 0, busy = 0, queues = 0;
+    int n_intervals;
     struct dp_rxq **polls;
 
     if (dp_pmd_is_main(pmd)) {
@@ -118,8 +118,14 @@ show_rxqs(struct ds *s, struct dp_pmd *pmd,
         return;
     }
 
-    total = dp_rxq_load_recent(&pmd->total, n_intervals);
-    busy = dp_rxq_load_recent(&pmd->busy, n_intervals);
+    /* A queue may have been on another core before the last assignment;
+     * compare over the time since then. */
+    n_intervals = MIN(dp_rxq_load_secs_to_intervals(args->secs),
+                      dp_rxq_load_n_intervals(&pmd->total));
+    if (n_intervals) {
+        total = dp_rxq_load_recent(&pmd->total, n_intervals);
+        busy = dp_rxq_load_recent(&pmd->busy, n_intervals);
+    }
     polls = xmemdup(pmd->polls, pmd->n_polls * sizeof *polls);
     qsort(polls, pmd->n_polls, sizeof *polls, compare_polls);
     for (size_t i = 0; i < pmd->n_polls; i++) {

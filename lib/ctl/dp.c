@@ -251,7 +251,8 @@ dp_choose_port(struct dp *dp, const char *name)
 
 /* Adds the network device 'name' of 'type' as a port, with number '*port_nop',
  * or with a number stored there if it is ODPP_NONE.  Returns 0, EBUSY (the
- * number is taken), EFBIG (no number is free), or what the netdev answered. */
+ * number is taken), EEXIST (it is a port already), EFBIG (no number is free),
+ * or what the netdev answered. */
 int
 dp_add_port(struct dp *dp, const char *name, const char *type,
             odp_port_t *port_nop)
@@ -270,6 +271,9 @@ dp_add_port(struct dp *dp, const char *name, const char *type,
         error = port_no == ODPP_NONE ? EFBIG : 0;
     } else {
         error = dp_topology_port(&dp->topology, port_no) ? EBUSY : 0;
+    }
+    if (!error && dp_topology_port_by_name(&dp->topology, name)) {
+        error = EEXIST;
     }
     if (!error) {
         error = dp_topology_add_port(&dp->topology, netdev, type, port_no);

@@ -42,7 +42,7 @@ change_port_number(struct unixctl_conn *conn, int argc OVS_UNUSED,
                    const char *argv[], void *aux OVS_UNUSED)
 {
     odp_port_t new_no = u32_to_odp(atoi(argv[3]));
-    struct dp_port *port, *found = NULL;
+    struct dp_port *found;
     const char *error = NULL;
     struct dp *dp;
 
@@ -57,11 +57,7 @@ change_port_number(struct unixctl_conn *conn, int argc OVS_UNUSED,
     dp_registry_unlock();
 
     ovs_mutex_lock(&dp->topology.mutex);
-    HMAP_FOR_EACH (port, node, &dp->topology.ports) {
-        if (!strcmp(netdev_get_name(port->netdev), argv[2])) {
-            found = port;
-        }
-    }
+    found = dp_topology_port_by_name(&dp->topology, argv[2]);
     if (!found) {
         error = "unknown port";
     } else if (found->port_no == ODPP_LOCAL) {

@@ -247,18 +247,14 @@ dpif_netdev_port_query_by_name(const struct dpif *dpif, const char *name,
 {
     struct dp *dp = dpif_netdev_dp(dpif);
     struct dp_port *port;
-    int error = ENODEV;
 
     ovs_mutex_lock(&dp->topology.mutex);
-    HMAP_FOR_EACH (port, node, &dp->topology.ports) {
-        if (!strcmp(netdev_get_name(port->netdev), name)) {
-            answer_port_query(port, dpif_port);
-            error = 0;
-            break;
-        }
+    port = dp_topology_port_by_name(&dp->topology, name);
+    if (port) {
+        answer_port_query(port, dpif_port);
     }
     ovs_mutex_unlock(&dp->topology.mutex);
-    return error;
+    return port ? 0 : ENODEV;
 }
 
 struct port_dump {

@@ -51,6 +51,19 @@ dp_key_hash(struct dp_packet *packet, const struct dp_key *key)
             ? hash : hash_2words(hash, packet->md.recirc_id));
 }
 
+/* Returns the RSS hash of 'packet', which nobody may have parsed. */
+static inline uint32_t
+dp_key_rss_hash(struct dp_packet *packet)
+{
+    if (OVS_UNLIKELY(!dp_packet_rss_valid(packet))) {
+        struct flow flow;
+
+        flow_extract(packet, &flow);
+        dp_packet_set_rss_hash(packet, flow_hash_5tuple(&flow, 0));
+    }
+    return dp_packet_get_rss_hash(packet);
+}
+
 /* Fills 'key' from 'packet', whose metadata must be initialised.  Sets the
  * header offsets of 'packet'. */
 static inline void

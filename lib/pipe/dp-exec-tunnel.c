@@ -23,7 +23,8 @@ dp_exec_tunnel_push(const struct dp_exec *x, struct dp_packet_batch *batch,
     size_t n = dp_packet_batch_size(batch);
 
     dp_packet_batch_apply_cutlen(batch);
-    if (port && !netdev_push_header(port->netdev, batch, data)) {
+    if (port && netdev_has_tunnel_push_pop(port->netdev)
+        && !netdev_push_header(port->netdev, batch, data)) {
         return true;
     }
     dp_drop_count(DP_DROP_TUNNEL_PUSH, n);
@@ -42,7 +43,7 @@ dp_exec_tunnel_pop(const struct dp_exec *x, struct dp_packet_batch *batch,
     struct dp_packet_batch own;
     struct dp_packet *packet;
 
-    if (!port) {
+    if (!port || !netdev_has_tunnel_push_pop(port->netdev)) {
         dp_drop_count(DP_DROP_INVALID_TNL_PORT, n);
         dp_packet_delete_batch(batch, steal);
         return;

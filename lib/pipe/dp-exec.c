@@ -8,6 +8,7 @@
 #include "odp-execute.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
+#include "flow/dp-key.h"
 #include "flow/dp-log.h"
 #include "pipe/dp-bond.h"
 #include "pipe/dp-burst.h"
@@ -42,7 +43,7 @@ output(const struct dp_exec *x, struct dp_packet_batch *batch,
 {
     struct dp_tx_port *port = dp_tx_find(&x->lane->tx, port_no);
 
-    if (OVS_LIKELY(port)) {
+    if (OVS_LIKELY(port && port->can_send)) {
         struct dp_packet_batch own;
 
         take_packets(batch, &own, steal);
@@ -71,7 +72,7 @@ lb_output(const struct dp_exec *x, struct dp_packet_batch *batch,
     tally = dp_bond_tally(bond, x->lane->core_id);
     take_packets(batch, &own, steal);
     DP_PACKET_BATCH_FOR_EACH (i, packet, &own) {
-        uint32_t hash = packet->md.dp_hash;
+        uint32_t hash = dp_key_rss_hash(packet);
         odp_port_t port_no = dp_bond_choose(bond, hash);
         struct dp_packet_batch one;
 

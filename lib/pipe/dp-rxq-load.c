@@ -26,6 +26,7 @@ dp_rxq_load_clear(struct dp_rxq_load *load)
     for (int i = 0; i < DP_RXQ_LOAD_INTERVALS; i++) {
         atomic_store_relaxed(&load->sums[i], 0);
     }
+    atomic_store_relaxed(&load->n, 0);
 }
 
 void
@@ -86,4 +87,13 @@ dp_rxq_load_secs_to_intervals(int secs)
     return (secs < 1 || secs > max
             ? DP_RXQ_LOAD_INTERVALS
             : DIV_ROUND_UP(secs, DP_RXQ_LOAD_INTERVAL_S));
+}
+
+int
+dp_rxq_load_n_intervals(const struct dp_rxq_load *load)
+{
+    uint32_t n;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_rxq_load *, load)->n, &n);
+    return MIN(n, DP_RXQ_LOAD_INTERVALS);
 }

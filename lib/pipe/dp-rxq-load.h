@@ -55,6 +55,9 @@ void dp_rxq_load_next(struct dp_rxq_load *);
  * mean 12). */
 uint64_t dp_rxq_load_recent(const struct dp_rxq_load *, int n_intervals);
 
+/* Returns the number of intervals that are over, at most 12. */
+int dp_rxq_load_n_intervals(const struct dp_rxq_load *);
+
 /* Returns the sum over the current interval. */
 uint64_t dp_rxq_load_current(const struct dp_rxq_load *);
 

@@ -4,9 +4,9 @@
 #include "pipe/dp-tx.h"
 
 #include "dp-packet.h"
-#include "flow.h"
 #include "netdev.h"
 #include "util.h"
+#include "flow/dp-key.h"
 #include "pipe/dp-lane.h"
 #include "pipe/dp-rxq-load.h"
 
@@ -64,6 +64,7 @@ dp_tx_add_port(struct dp_tx *tx, odp_port_t port_no, struct netdev *netdev,
     port->netdev = netdev;
     port->txqs = txqs;
     port->qid = -1;
+    port->can_send = netdev_n_txq(netdev) > 0;
     dp_packet_batch_init(&port->pending);
     hmap_insert(&tx->ports, &port->node, hash_odp_port(port_no));
 }
@@ -127,17 +128,7 @@ send_by_hash(struct dp_tx_port *port, struct dp_packet_batch *batch)
     struct dp_packet *packet;
 
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        uint32_t hash;
-
-        if (OVS_LIKELY(dp_packet_rss_valid(packet))) {
-            hash = dp_packet_get_rss_hash(packet);
-        } else {
-            struct flow flow;
-
-            flow_extract(packet, &flow);
-            hash = flow_hash_5tuple(&flow, 0);
-        }
-        qids[i] = hash % port->txqs->n;
+        qids[i] = dp_key_rss_hash(packet) % port->txqs->n;
     }
     for (size_t i = 0; i < n; i++) {
         if (qids[i] < 0) {

@@ -63,6 +63,7 @@ struct dp_tx_port {
     odp_port_t port_no;
     struct netdev *netdev;      /* Borrowed. */
     struct dp_txqs *txqs;       /* Borrowed. */
+    bool can_send;              /* A tunnel port can't, only wrap. */
     int qid;                    /* XPS: our queue, or -1. */
     long long int last_used;    /* us; XPS. */
     long long int flush_at;     /* us. */

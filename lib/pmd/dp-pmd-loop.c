@@ -128,6 +128,7 @@ poll_loop(struct dp_pmd *pmd)
     for (size_t i = 0; i < pmd->n_polls; i++) {
         dp_rxq_check(pmd->polls[i]);
     }
+    dp_pmd_restart_account(pmd);
     ovs_mutex_lock(&perf->stats_mutex);
     while (OVS_LIKELY(get_command(pmd) == DP_PMD_RUN)) {
         uint64_t max_sleep, sleep_cycles;

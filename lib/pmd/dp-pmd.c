@@ -135,20 +135,36 @@ dp_pmd_clear_polls(struct dp_pmd *pmd)
     pmd->n_polls = 0;
 }
 
+/* Starts the PMD's own load history again, because its queues may be others
+ * now. */
+void
+dp_pmd_restart_account(struct dp_pmd *pmd)
+{
+    struct pmd_counters *counters = &pmd->lane.perf.counters;
+    uint64_t idle;
+
+    atomic_read_relaxed(&counters->n[PMD_CYCLES_ITER_BUSY], &pmd->last_busy);
+    atomic_read_relaxed(&counters->n[PMD_CYCLES_ITER_IDLE], &idle);
+    pmd->last_total = pmd->last_busy + idle;
+    dp_rxq_load_clear(&pmd->busy);
+    dp_rxq_load_clear(&pmd->total);
+    dp_lane_update_clock(&pmd->lane);
+    pmd->next_interval = pmd->lane.now + DP_RXQ_LOAD_INTERVAL_US;
+}
+
 /* Closes the current interval of all load histories when its time is over. */
 void
 dp_pmd_account(struct dp_pmd *pmd)
 {
-    uint64_t stats[PMD_N_STATS], busy, total;
+    struct pmd_counters *counters = &pmd->lane.perf.counters;
+    uint64_t busy, idle, total;
 
     if (pmd->lane.now < pmd->next_interval) {
         return;
     }
-    for (int i = 0; i < PMD_N_STATS; i++) {
-        atomic_read_relaxed(&pmd->lane.perf.counters.n[i], &stats[i]);
-    }
-    busy = stats[PMD_CYCLES_ITER_BUSY];
-    total = busy + stats[PMD_CYCLES_ITER_IDLE];
+    atomic_read_relaxed(&counters->n[PMD_CYCLES_ITER_BUSY], &busy);
+    atomic_read_relaxed(&counters->n[PMD_CYCLES_ITER_IDLE], &idle);
+    total = busy + idle;
     dp_rxq_load_add(&pmd->busy, busy - pmd->last_busy);
     dp_rxq_load_add(&pmd->total, total - pmd->last_total);
     pmd->last_busy = busy;

@@ -83,6 +83,7 @@ void dp_pmd_unref(struct dp_pmd *);
 void dp_pmd_add_poll(struct dp_pmd *, struct dp_rxq *);
 void dp_pmd_clear_polls(struct dp_pmd *);
 void dp_pmd_account(struct dp_pmd *);
+void dp_pmd_restart_account(struct dp_pmd *);
 
 /* dp-pmd-loop.c */
 void *dp_pmd_main(void *pmd);

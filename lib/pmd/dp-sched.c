@@ -357,11 +357,11 @@ dp_sched_run(struct dp_sched *plan, enum dp_sched_algo algo, bool isolate)
     }
 
     assign_pinned(plan, isolate);
-    if (core_at_or_after(plan, 0, OVS_NUMA_UNSPEC) == SIZE_MAX) {
-        return;
-    }
     if (algo != DP_SCHED_ROUNDROBIN) {
         sort_by_load(plan);
+    }
+    if (core_at_or_after(plan, 0, OVS_NUMA_UNSPEC) == SIZE_MAX) {
+        return;
     }
     for (size_t i = 0; i < plan->n_order; i++) {
         struct dp_sched_rxq *rxq = &plan->rxqs[plan->order[i]];

@@ -45,6 +45,19 @@ dp_topology_port(const struct dp_topology *t, odp_port_t port_no)
     return NULL;
 }
 
+struct dp_port *
+dp_topology_port_by_name(const struct dp_topology *t, const char *name)
+{
+    struct dp_port *port;
+
+    HMAP_FOR_EACH (port, node, &t->ports) {
+        if (!strcmp(netdev_get_name(port->netdev), name)) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
 /* Returns the lane on 'core_id', or NULL.  The caller is in an RCU read-side
  * section, or the control thread. */
 struct dp_pmd *

@@ -70,6 +70,8 @@ void dp_topology_poll_main(struct dp_topology *);
 void dp_topology_wait_main(struct dp_topology *);
 
 struct dp_port *dp_topology_port(const struct dp_topology *, odp_port_t);
+struct dp_port *dp_topology_port_by_name(const struct dp_topology *,
+                                         const char *name);
 struct dp_pmd *dp_topology_lane(const struct dp_topology *,
                                 unsigned int core_id);
 struct dp_pmd **dp_topology_sorted_lanes(const struct dp_topology *,

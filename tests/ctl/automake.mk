@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
+tests_dptest_SOURCES += \
+	tests/ctl/test-config.c \
+	tests/ctl/test-netdev-ct.c

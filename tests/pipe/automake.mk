@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+
+tests_dptest_SOURCES += \
+	tests/pipe/test-bond.c \
+	tests/pipe/test-meter.c \
+	tests/pipe/test-rxq-load.c
