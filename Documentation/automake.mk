@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 EXTRA_DIST += \
-	Documentation/intro/dependencies.rst
+	Documentation/internals/conformance.rst \
+	Documentation/intro/dependencies.rst \
+	Documentation/principles.rst \
+	Documentation/tour.rst

@@ -20,6 +20,42 @@ check-unit: tests/dptest$(EXEEXT) check-rules
 	tests/dptest all
 .PHONY: check-unit
 
+# Our own autotest suite.  It takes Open vSwitch's macros and tools, and our
+# daemon.
+AT_FILES = \
+	tests/testsuite.at \
+	tests/vswitchd.at
+EXTRA_DIST += $(AT_FILES) tests/atlocal.in
+CLEANFILES += tests/package.m4 tests/testsuite
+DISTCLEANFILES = tests/atconfig
+AUTOTEST_PATH = vswitchd:$(OVS_BUILD)/utilities:$(OVS_BUILD)/ovsdb:$\
+$(OVS_BUILD)/tests:$(OVS_SOURCE)/utilities
+TESTSUITEFLAGS =
+
+tests/package.m4: $(top_srcdir)/configure.ac
+	$(AM_V_GEN)$(MKDIR_P) tests && { \
+	echo 'm4_define([AT_PACKAGE_NAME], [$(PACKAGE_NAME)])'; \
+	echo 'm4_define([AT_PACKAGE_TARNAME], [$(PACKAGE_TARNAME)])'; \
+	echo 'm4_define([AT_PACKAGE_VERSION], [$(PACKAGE_VERSION)])'; \
+	echo 'm4_define([AT_PACKAGE_STRING], [$(PACKAGE_STRING)])'; \
+	echo 'm4_define([AT_PACKAGE_BUGREPORT], [])'; } > $@
+tests/testsuite: $(AT_FILES) tests/package.m4
+	$(AM_V_GEN)$(AUTOM4TE) --language=autotest -I tests -I $(srcdir) \
+		-I $(OVS_SOURCE) -o $@.tmp $(srcdir)/tests/testsuite.at && \
+	mv $@.tmp $@
+
+check-own: tests/testsuite tests/atconfig tests/atlocal \
+	vswitchd/ovs-vswitchd$(EXEEXT)
+	@$(SHELL) tests/testsuite -C tests AUTOTEST_PATH=$(AUTOTEST_PATH) \
+		$(CHECK_JOBS) $(TESTSUITEFLAGS); status=$$?; \
+	$(SED) -n 's/^[0-9]*[.] .* ([^ ]*): \(ok\|FAILED\|skipped\) .*/\1/p' \
+		tests/testsuite.log | sort | uniq -c | awk \
+		'{ n[$$2] = $$1 } END { printf "%d passed, %d failed, %d skipped\n", \
+		  n["ok"], n["FAILED"], n["skipped"] }'; \
+	exit $$status
+.PHONY: check-own
+CHECK_JOBS = -j$$(nproc)
+
 # Conformance: Open vSwitch's own suites, with our daemon.  CONFORMANCEFLAGS
 # may hold options for tests/run-conformance, e.g. "-k dpif-netdev -j4".
 EXTRA_DIST += tests/run-conformance
@@ -51,5 +87,18 @@ check-system-compare: vswitchd/ovs-vswitchd$(EXEEXT)
 		tests/conformance/system-ours.json
 .PHONY: check-ovs check-ovs-compare check-system check-system-compare
 
+# The three of them, cheapest first.  All are run, even if one fails.  For a
+# quick "make distcheck", set CHECK_SUITES=check-unit.
+CHECK_SUITES = check-unit check-own check-ovs
+check-local:
+	@status=0; \
+	for suite in $(CHECK_SUITES); do \
+	    echo "== $$suite"; \
+	    $(MAKE) --no-print-directory $$suite || status=1; \
+	done; \
+	exit $$status
+
 clean-local:
+	-test ! -f tests/testsuite || \
+		$(SHELL) tests/testsuite -C tests --clean
 	rm -rf tests/conformance

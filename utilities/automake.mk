@@ -15,3 +15,12 @@ else
 		$(srcdir)/utilities/state-allowed $(markpath_objects)
 endif
 .PHONY: check-rules
+
+# Two network namespaces joined through the switch, with traffic.
+EXTRA_DIST += utilities/markpath-run
+TIME =
+run: vswitchd/ovs-vswitchd$(EXEEXT)
+	@$(PYTHON3) $(srcdir)/utilities/markpath-run --source=$(OVS_SOURCE) \
+		--build=$(OVS_BUILD) --vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
+		$(if $(TIME),--time=$(TIME))
+.PHONY: run
