@@ -205,11 +205,13 @@ void dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no);
 void dp_offload_ports_probe(struct dp_offload *offload);
 
 /* Forgets all flows and waits until their rules have left the NICs, or, for
- * rules that will not leave, until removal has failed several times. */
+ * rules that will not leave, until removal has failed several times.  Flows
+ * that are put meanwhile are not waited for. */
 void dp_offload_flush(struct dp_offload *offload);
 
 /* Waits until there is nothing to do for the workers but rules that wait for
- * their time to be tried again.  For tests, and before a report. */
+ * their time to be tried again.  For tests: if flows keep coming, it may not
+ * return. */
 void dp_offload_drain(struct dp_offload *offload);
 
 /* Figures. */
