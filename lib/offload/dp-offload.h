@@ -89,7 +89,8 @@ struct dp_offload_env {
     /* Stores what 'flow' matches into '*match' (which the callee initialises
      * whole) and appends its present actions, netlink attributes, to
      * 'actions'.  Returns false if 'flow' has been removed meanwhile; the
-     * engine then waits for the flow_del that must come. */
+     * engine then waits for the flow_del that must come.  May be called with a
+     * shard's mutex held, too. */
     bool (*flow_describe)(void *aux, const void *flow, struct match *match,
                           struct ofpbuf *actions);
 
@@ -243,7 +244,7 @@ struct json *dp_offload_rules_json(const struct dp_offload *offload,
 struct json *dp_offload_why_json(const struct dp_offload *offload,
                                  const ovs_u128 *mega_ufid);
 
-/* Aborts if an invariant is broken.  The engine must be idle. */
+/* Aborts if an invariant is broken.  No flow may come or go meanwhile. */
 void dp_offload_check(const struct dp_offload *offload);
 
 /* Implementation of the inline function. */
