@@ -18,11 +18,11 @@
  * take flows in turn, DUMP_BATCH at a time, under the dump's mutex, and format
  * them outside.
  *
- * In a batch the newest flows come first, as far as the table keeps them in
- * order: so the flows for later passes of a packet stand before the one for
- * its first, as users of Open vSwitch see them.  For that a thread that asks
- * for few flows at a time (dpctl does, for one) still takes a whole batch, and
- * holds references on what is left of it between calls. */
+ * Users of Open vSwitch see the flows for later passes of a packet before the
+ * one for its first.  So a thread that asks for few flows at a time (dpctl
+ * does, for one) still takes a whole batch, gets it sorted by recirculation
+ * ID, highest first, and holds references on what is left of it between
+ * calls. */
 
 enum { DUMP_BATCH = 50 };
 
@@ -41,8 +41,8 @@ struct flow_dump_thread {
     struct dpif_flow_dump_thread up;
     struct flow_dump *dump;
     struct dp_lane *lane;               /* Of 'flows'; the dump has it. */
-    struct dp_flow *flows[DUMP_BATCH];  /* Counted; not handed out yet. */
-    int n_flows;
+    struct dp_flow *flows[DUMP_BATCH];  /* Counted until handed out. */
+    int next, n_flows;                  /* flows[next...n_flows - 1]. */
     struct odputil_keybuf keybuf[DUMP_BATCH];
     struct odputil_keybuf maskbuf[DUMP_BATCH];
     char extra[DUMP_BATCH][DP_FLOW_EXTRA_SIZE];
@@ -93,7 +93,7 @@ dpif_netdev_flow_dump_thread_create(struct dpif_flow_dump *dump)
 
     dpif_flow_dump_thread_init(&thread->up, dump);
     thread->dump = CONTAINER_OF(dump, struct flow_dump, up);
-    thread->n_flows = 0;
+    thread->next = thread->n_flows = 0;
     return &thread->up;
 }
 
@@ -103,8 +103,8 @@ dpif_netdev_flow_dump_thread_destroy(struct dpif_flow_dump_thread *thread_)
     struct flow_dump_thread *thread
         = CONTAINER_OF(thread_, struct flow_dump_thread, up);
 
-    while (thread->n_flows) {
-        dp_flow_unref(thread->flows[--thread->n_flows]);
+    while (thread->next < thread->n_flows) {
+        dp_flow_unref(thread->flows[thread->next++]);
     }
     free(thread);
 }
@@ -135,7 +135,25 @@ take_flows(struct flow_dump_thread *thread)
         thread->lane = &pmd->lane;
     }
     ovs_mutex_unlock(&dump->mutex);
+    thread->next = 0;
     thread->n_flows = n;
+}
+
+/* Sorts by recirculation ID, highest first, and otherwise keeps the order. */
+static void
+sort_flows(struct dp_flow *flows[], int n)
+{
+    for (int i = 1; i < n; i++) {
+        struct dp_flow *flow = flows[i];
+        uint32_t recirc_id = miniflow_get_recirc_id(flow->key);
+        int j = i;
+
+        while (j && miniflow_get_recirc_id(flows[j - 1]->key) < recirc_id) {
+            flows[j] = flows[j - 1];
+            j--;
+        }
+        flows[j] = flow;
+    }
 }
 
 int
@@ -150,12 +168,15 @@ dpif_netdev_flow_dump_next(struct dpif_flow_dump_thread *thread_,
     if (dump->skip) {
         return 0;
     }
-    if (!thread->n_flows) {
+    if (thread->next == thread->n_flows) {
         take_flows(thread);
+        if (max_flows < DUMP_BATCH) {
+            sort_flows(thread->flows, thread->n_flows);
+        }
     }
-    n = MIN(MIN(max_flows, DUMP_BATCH), thread->n_flows);
+    n = MIN(MIN(max_flows, DUMP_BATCH), thread->n_flows - thread->next);
     for (int i = 0; i < n; i++) {
-        struct dp_flow *flow = thread->flows[--thread->n_flows];
+        struct dp_flow *flow = thread->flows[thread->next++];
         struct ofpbuf key, mask;
 
         ofpbuf_use_stack(&key, &thread->keybuf[i], sizeof thread->keybuf[i]);
