@@ -98,6 +98,4 @@ check-local:
 	exit $$status
 
 clean-local:
-	-test ! -f tests/testsuite || \
-		$(SHELL) tests/testsuite -C tests --clean
-	rm -rf tests/conformance
+	rm -rf tests/conformance tests/testsuite.dir tests/testsuite.log
