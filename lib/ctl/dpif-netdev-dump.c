@@ -16,7 +16,13 @@
  * A dump walks the lanes that there were when it began, one after the other;
  * it holds a reference on each, so that a lane may end meanwhile.  Threads
  * take flows in turn, DUMP_BATCH at a time, under the dump's mutex, and format
- * them outside. */
+ * them outside.
+ *
+ * In a batch the newest flows come first, as far as the table keeps them in
+ * order: so the flows for later passes of a packet stand before the one for
+ * its first, as users of Open vSwitch see them.  For that a thread that asks
+ * for few flows at a time (dpctl does, for one) still takes a whole batch, and
+ * holds references on what is left of it between calls. */
 
 enum { DUMP_BATCH = 50 };
 
@@ -34,6 +40,9 @@ struct flow_dump {
 struct flow_dump_thread {
     struct dpif_flow_dump_thread up;
     struct flow_dump *dump;
+    struct dp_lane *lane;               /* Of 'flows'; the dump has it. */
+    struct dp_flow *flows[DUMP_BATCH];  /* Counted; not handed out yet. */
+    int n_flows;
     struct odputil_keybuf keybuf[DUMP_BATCH];
     struct odputil_keybuf maskbuf[DUMP_BATCH];
     char extra[DUMP_BATCH][DP_FLOW_EXTRA_SIZE];
@@ -84,27 +93,34 @@ dpif_netdev_flow_dump_thread_create(struct dpif_flow_dump *dump)
 
     dpif_flow_dump_thread_init(&thread->up, dump);
     thread->dump = CONTAINER_OF(dump, struct flow_dump, up);
+    thread->n_flows = 0;
     return &thread->up;
 }
 
 void
-dpif_netdev_flow_dump_thread_destroy(struct dpif_flow_dump_thread *thread)
+dpif_netdev_flow_dump_thread_destroy(struct dpif_flow_dump_thread *thread_)
 {
-    free(CONTAINER_OF(thread, struct flow_dump_thread, up));
+    struct flow_dump_thread *thread
+        = CONTAINER_OF(thread_, struct flow_dump_thread, up);
+
+    while (thread->n_flows) {
+        dp_flow_unref(thread->flows[--thread->n_flows]);
+    }
+    free(thread);
 }
 
-/* Takes up to 'max' flows of one lane, which goes to '*lanep'. */
-static int
-take_flows(struct flow_dump *dump, struct dp_flow *flows[], int max,
-           struct dp_lane **lanep)
+/* Takes a batch of flows of one lane, with references. */
+static void
+take_flows(struct flow_dump_thread *thread)
 {
+    struct flow_dump *dump = thread->dump;
     int n = 0;
 
     ovs_mutex_lock(&dump->mutex);
     while (!n && dump->lane < dump->n_lanes) {
         struct dp_pmd *pmd = dump->lanes[dump->lane];
 
-        while (n < max) {
+        while (n < DUMP_BATCH) {
             struct cmap_node *node = cmap_next_position(
                 &pmd->lane.flows.flows, &dump->position);
 
@@ -113,12 +129,13 @@ take_flows(struct flow_dump *dump, struct dp_flow *flows[], int max,
                 memset(&dump->position, 0, sizeof dump->position);
                 break;
             }
-            flows[n++] = CONTAINER_OF(node, struct dp_flow, ufid_node);
+            thread->flows[n] = CONTAINER_OF(node, struct dp_flow, ufid_node);
+            n += dp_flow_try_ref(thread->flows[n]);
         }
-        *lanep = &pmd->lane;
+        thread->lane = &pmd->lane;
     }
     ovs_mutex_unlock(&dump->mutex);
-    return n;
+    thread->n_flows = n;
 }
 
 int
@@ -128,23 +145,28 @@ dpif_netdev_flow_dump_next(struct dpif_flow_dump_thread *thread_,
     struct flow_dump_thread *thread
         = CONTAINER_OF(thread_, struct flow_dump_thread, up);
     struct flow_dump *dump = thread->dump;
-    struct dp_flow *flows[DUMP_BATCH];
-    struct dp_lane *lane = NULL;
     int n;
 
     if (dump->skip) {
         return 0;
     }
-    n = take_flows(dump, flows, MIN(max_flows, DUMP_BATCH), &lane);
+    if (!thread->n_flows) {
+        take_flows(thread);
+    }
+    n = MIN(MIN(max_flows, DUMP_BATCH), thread->n_flows);
     for (int i = 0; i < n; i++) {
+        struct dp_flow *flow = thread->flows[--thread->n_flows];
         struct ofpbuf key, mask;
 
         ofpbuf_use_stack(&key, &thread->keybuf[i], sizeof thread->keybuf[i]);
         ofpbuf_use_stack(&mask, &thread->maskbuf[i],
                          sizeof thread->maskbuf[i]);
-        dp_flow_to_dpif_flow(lane, flows[i], &key, &mask, &out[i],
+        dp_flow_to_dpif_flow(thread->lane, flow, &key, &mask, &out[i],
                              thread->extra[i], sizeof thread->extra[i],
                              dump->up.terse);
+
+        /* What 'out' points at lives until the caller quiesces. */
+        dp_flow_unref(flow);
     }
     return n;
 }

@@ -340,6 +340,12 @@ execute(struct dp *dp, struct dpif_execute *execute)
     }
     dp_pipe_execute(lane, &batch, execute->flow, execute->actions,
                     execute->actions_len);
+    if (dp_packet_batch_size(&batch) == 1) {
+        /* The caller sees what the actions did to the packet: it may go on
+         * with it.  (The tracker may keep a packet, or bring more.) */
+        dp_packet_swap(execute->packet, batch.packets[0]);
+    }
+    dp_packet_delete_batch(&batch, true);
     if (borrowed) {
         dp_tx_flush(lane, true);
         ovs_mutex_unlock(&lane->main_mutex);

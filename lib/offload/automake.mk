@@ -13,6 +13,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-offload-port.c \
 	lib/offload/dp-offload-port.h \
 	lib/offload/dp-offload-provider.h \
+	lib/offload/dp-offload-rte.c \
 	lib/offload/dp-offload-rule.c \
 	lib/offload/dp-offload-rule.h \
 	lib/offload/dp-offload-show.c \
@@ -23,4 +24,10 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-offload-worker.c \
 	lib/offload/dp-offload-worker.h \
 	lib/offload/dp-offload.c \
-	lib/offload/dp-offload.h
+	lib/offload/dp-offload.h \
+	lib/offload/dp-rte-actions.c \
+	lib/offload/dp-rte-actions.h \
+	lib/offload/dp-rte-format.c \
+	lib/offload/dp-rte-format.h \
+	lib/offload/dp-rte-match.c \
+	lib/offload/dp-rte-match.h

@@ -114,9 +114,10 @@ dp_dummy_is_whole(const struct ofpbuf *actions, uint32_t *outputp)
 }
 
 static int
-dp_dummy_open(const struct dp_offload_class *class, odp_port_t port_no,
-              struct netdev *netdev OVS_UNUSED, void **portp,
-              struct dp_offload_port_info *info)
+dp_dummy_open(const struct dp_offload_class *class,
+              const struct dp_offload *offload OVS_UNUSED,
+              odp_port_t port_no, struct netdev *netdev OVS_UNUSED,
+              void **portp, struct dp_offload_port_info *info)
 {
     struct dp_dummy_nic *nic = CONTAINER_OF(class, struct dp_dummy_nic, class);
     struct dp_dummy_port *port = xzalloc(sizeof *port);
@@ -423,13 +424,18 @@ dp_dummy_restart(void *port_, struct dp_offload_port_info *info)
 }
 
 static void
-dp_dummy_format(const void *port OVS_UNUSED, const void *handle,
-                struct ds *ds)
+dp_dummy_format(void *port OVS_UNUSED, const struct match *match OVS_UNUSED,
+                const struct ofpbuf *actions, enum dp_offload_level level,
+                uint32_t mark, struct ds *ds)
 {
-    const struct dp_dummy_rule *rule = handle;
+    uint32_t output;
 
-    ds_put_format(ds, "dummy mark %"PRIu32" output %"PRIu32,
-                  rule->mark, rule->output);
+    dp_dummy_is_whole(actions, &output);
+    if (level == DP_OFFLOAD_WHOLE) {
+        ds_put_format(ds, "dummy output %"PRIu32, output);
+    } else {
+        ds_put_format(ds, "dummy mark %"PRIu32, mark);
+    }
 }
 
 /* Control. */

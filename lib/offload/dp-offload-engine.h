@@ -91,6 +91,7 @@ struct dp_offload_rule {
     bool ready;                         /* Stands in the queue. */
     bool busy;                          /* An operation is under way. */
     bool again;                         /* Became ready while busy. */
+    bool flushing;                      /* dp_offload_flush() waits for it. */
     bool marked_once;                   /* 'mark' has been in the NIC. */
 
     /* Flows, one or more for each lane; the last one is described to
@@ -209,6 +210,7 @@ struct dp_offload {
     struct dp_offload_worker workers[DP_OFFLOAD_MAX_WORKERS];
     struct cmap ports;                  /* Published (RCU). */
     atomic_uint64_t n_rules;            /* Published (atomic). */
+    atomic_uint64_t n_flushing;         /* Published (atomic). */
     atomic_uint32_t n_workers;          /* Published (atomic). */
 
     /* Guarded by 'mutex': the control thread's affairs. */

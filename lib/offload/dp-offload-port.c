@@ -145,7 +145,8 @@ dp_offload_port_probe(struct dp_offload *offload,
         struct dp_offload_port_info info = { .mark_bits = DP_MARK_BITS };
         void *aux = NULL;
 
-        if (class->open(class, port->port_no, port->netdev, &aux, &info)) {
+        if (class->open(class, offload, port->port_no, port->netdev, &aux,
+                        &info)) {
             continue;
         }
         ovs_assert(info.mark_bits >= 1 && info.mark_bits <= DP_MARK_BITS);
@@ -210,6 +211,26 @@ dp_offload_ports_probe(struct dp_offload *offload)
         }
     }
     ovs_mutex_unlock(&offload->mutex);
+}
+
+bool
+dp_offload_peer(const struct dp_offload *offload,
+                const struct dp_offload_class *class, odp_port_t port_no,
+                struct dp_offload_port_info *info)
+{
+    struct dp_offload_port *port = dp_offload_port_find(offload, port_no);
+    bool found = false;
+
+    if (port) {
+        ovs_mutex_lock(&port->mutex);
+        if (port->class == class
+            && port->state != DP_OFFLOAD_PORT_STOPPING) {
+            *info = port->info;
+            found = true;
+        }
+        ovs_mutex_unlock(&port->mutex);
+    }
+    return found;
 }
 
 static void
@@ -318,6 +339,7 @@ dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no)
         port->info.mark_bits = info.mark_bits;
         port->info.whole = info.whole;
         port->info.capacity = info.capacity;
+        port->info.domain = info.domain;
         port->state = DP_OFFLOAD_PORT_RUNNING;
         ovs_mutex_unlock(&port->mutex);
     }

@@ -10,9 +10,9 @@
  * and reads its counters.  It decides nothing: which rules, when, and what to
  * do about a failure is the engine's business.
  *
- * Threads.  put, del, query, forget, plan, poll and format for a given rule
- * are called by one thread at a time, the rule's worker; for different rules
- * of a port by up to DP_OFFLOAD_MAX_WORKERS threads at once.  open, close,
+ * Threads.  put, del, query, forget, plan and poll for a given rule are called
+ * by one thread at a time, the rule's worker; for different rules of a port by
+ * up to DP_OFFLOAD_MAX_WORKERS threads at once.  open, close,
  * pause and restart of a port are called by the control thread, and the engine
  * makes sure that no other call is under way for the port then; close is
  * called when no rule is left, but those whose removal has failed.
@@ -51,6 +51,8 @@ struct dp_offload_port_info {
     bool whole;                 /* Can some rules run whole? */
     uint64_t capacity;          /* Rules that fit; 0 if not known. */
     const char *dp_layer;       /* Static string: "dpdk", for whole rules. */
+    uint32_t device;            /* For dp_offload_peer(), the provider's: */
+    uint32_t domain;            /*   which port, of which switch. */
 };
 
 /* What restart() found. */
@@ -97,8 +99,10 @@ struct dp_offload_class {
 
     /* Takes port 'port_no', creates '*portp', fills '*info'.  Returns 0, or
      * EOPNOTSUPP if the port is none of the provider's.  'class' is this
-     * object, for providers that exist more than once. */
-    int (*open)(const struct dp_offload_class *class, odp_port_t port_no,
+     * object, for providers that exist more than once; 'offload' is for
+     * dp_offload_peer(). */
+    int (*open)(const struct dp_offload_class *class,
+                const struct dp_offload *offload, odp_port_t port_no,
                 struct netdev *netdev, void **portp,
                 struct dp_offload_port_info *info);
 
@@ -138,10 +142,13 @@ struct dp_offload_class {
     enum dp_offload_restart (*restart)(void *port,
                                        struct dp_offload_port_info *info);
 
-    /* Appends the rule to 'ds' as an administrator of that NIC would enter
-     * it.  May be null.  May be called by the control thread with a shard's
-     * mutex held: it must be short, and ask no NIC. */
-    void (*format)(const void *port, const void *handle, struct ds *ds);
+    /* Appends the rule that is in the NIC as 'level' to 'ds', as an
+     * administrator of that NIC would enter it.  May be null.  Called by the
+     * control thread with a shard's mutex held: it must be short, and ask no
+     * NIC. */
+    void (*format)(void *port, const struct match *match,
+                   const struct ofpbuf *actions, enum dp_offload_level level,
+                   uint32_t mark, struct ds *ds);
 };
 
 /* For providers. */
@@ -151,6 +158,12 @@ struct dp_offload_class {
  * then to be completed with ENOENT. */
 bool dp_offload_op_describe(struct dp_offload_op *op, struct match *match,
                             struct ofpbuf *actions);
+
+/* If 'port_no' has been opened by 'class', stores what it said about it in
+ * '*info' and returns true. */
+bool dp_offload_peer(const struct dp_offload *offload,
+                     const struct dp_offload_class *class,
+                     odp_port_t port_no, struct dp_offload_port_info *info);
 
 /* 'op', whose error was EINPROGRESS, is done, with the result in 'op'. */
 void dp_offload_op_complete(struct dp_offload_op *op);

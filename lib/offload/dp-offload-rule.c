@@ -78,6 +78,7 @@ dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
 
     ovs_assert(!rule->ready && !rule->busy && !rule->mark && !rule->port
                && !rule->n_members && !rule->retry_node.idx);
+    dp_rule_set_flushing(offload, rule, false);
     hmap_remove(&rule->shard->rules, &rule->node);
     if (rule->members != &rule->one) {
         free(rule->members);
@@ -99,6 +100,21 @@ dp_rule_ready(struct dp_offload_rule *rule)
                             memory_order_acq_rel);
         mpsc_queue_insert(&worker->queue, &rule->ready_node);
     }
+}
+
+void
+dp_rule_set_flushing(struct dp_offload *offload, struct dp_offload_rule *rule,
+                     bool flushing)
+{
+    uint64_t orig;
+
+    if (flushing && !rule->flushing) {
+        atomic_add_relaxed(&offload->n_flushing, 1, &orig);
+    } else if (!flushing && rule->flushing) {
+        atomic_sub_explicit(&offload->n_flushing, 1, &orig,
+                            memory_order_release);
+    }
+    rule->flushing = flushing;
 }
 
 /* Members. */

@@ -33,6 +33,11 @@ void dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
 void dp_rule_ready(struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex);
 
+/* Makes dp_offload_flush() wait for 'rule', or not any more. */
+void dp_rule_set_flushing(struct dp_offload *offload,
+                          struct dp_offload_rule *rule, bool flushing)
+    OVS_REQUIRES(rule->shard->mutex);
+
 /* Members.  add() returns false if 'flow' is one already. */
 bool dp_rule_member_add(struct dp_offload *offload,
                         struct dp_offload_rule *rule,

@@ -14,6 +14,8 @@
 #include "offload/dp-offload-rule.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
 #include "util.h"
 
 static const char *
@@ -183,8 +185,29 @@ dp_offload_format_show(const struct dp_offload *offload, struct ds *ds)
 
 /* offload/rules. */
 
+/* Appends what is in the NIC for 'rule', as its provider writes it.  If the
+ * actions have just changed, those of a whole rule are the new ones. */
+static void
+dp_offload_describe_rule(const struct dp_offload *offload,
+                         const struct dp_offload_rule *rule, struct ds *ds)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    const struct dp_offload_env *env = &offload->env;
+    const void *flow = rule->members[rule->n_members - 1].flow;
+    struct ofpbuf actions;
+    struct match match;
+
+    ofpbuf_init(&actions, 256);
+    if (env->flow_describe(env->aux, flow, &match, &actions)) {
+        rule->port->class->format(rule->port->aux, &match, &actions,
+                                  rule->level, rule->mark, ds);
+    }
+    ofpbuf_uninit(&actions);
+}
+
 static struct json *
-dp_offload_rule_json(const struct dp_offload_rule *rule, uint64_t now_us)
+dp_offload_rule_json(const struct dp_offload *offload,
+                     const struct dp_offload_rule *rule, uint64_t now_us)
     OVS_REQUIRES(rule->shard->mutex)
 {
     struct json *json = json_object_create();
@@ -212,14 +235,11 @@ dp_offload_rule_json(const struct dp_offload_rule *rule, uint64_t now_us)
     }
     json_object_put(json, "packets", json_integer_create(n_packets));
     json_object_put(json, "bytes", json_integer_create(n_bytes));
-    if (rule->level != DP_OFFLOAD_ABSENT && port->class->format) {
-        uint32_t lost_gen;
-
-        atomic_read_relaxed(
-            &CONST_CAST(struct dp_offload_port *, port)->lost_gen, &lost_gen);
-        if (!rule->busy && (int32_t) (rule->port_gen - lost_gen) >= 0) {
-            ds_clear(&ds);
-            port->class->format(port->aux, rule->handle, &ds);
+    if (rule->level != DP_OFFLOAD_ABSENT && port->class->format
+        && rule->n_members) {
+        ds_clear(&ds);
+        dp_offload_describe_rule(offload, rule, &ds);
+        if (ds.length) {
             json_object_put_string(json, "rule", ds_cstr(&ds));
         }
     }
@@ -241,7 +261,8 @@ dp_offload_rules_json(const struct dp_offload *offload, odp_port_t port_no)
         HMAP_FOR_EACH (rule, node, &shard->rules) {
             if (port_no == ODPP_NONE || rule->in_port == port_no) {
                 dp_rule_is_locked(rule, shard);
-                json_array_add(json, dp_offload_rule_json(rule, now_us));
+                json_array_add(json,
+                               dp_offload_rule_json(offload, rule, now_us));
             }
         }
         ovs_mutex_unlock(&shard->mutex);
@@ -303,7 +324,8 @@ dp_offload_why_json(const struct dp_offload *offload,
         rule = dp_rule_find(shard, mega_ufid);
         if (rule) {
             dp_rule_is_locked(rule, shard);
-            json = dp_offload_rule_json(rule, dp_offload_now_us());
+            json = dp_offload_rule_json(offload, rule,
+                                        dp_offload_now_us());
         } else {
             json = NULL;
         }

@@ -29,7 +29,8 @@ COVERAGE_DEFINE(dp_offload_put_failed);
 COVERAGE_DEFINE(dp_offload_del);
 COVERAGE_DEFINE(dp_offload_del_failed);
 
-/* Removals that fail this often from a port that goes are given up. */
+/* Removals that fail this often are not waited for, and are given up if the
+ * port goes. */
 #define DP_RULE_MAX_DELS 3
 
 /* State. */
@@ -593,6 +594,11 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
     if (rule->again) {
         rule->again = false;
         dp_rule_ready(rule);
+    }
+    if (!rule->ready && (op->step != DP_RULE_DEL
+                         || rule->level == DP_OFFLOAD_ABSENT
+                         || rule->n_retries >= DP_RULE_MAX_DELS)) {
+        dp_rule_set_flushing(worker->offload, rule, false);
     }
 
     detach = (rule->level == DP_OFFLOAD_ABSENT

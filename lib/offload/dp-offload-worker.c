@@ -231,6 +231,9 @@ dp_worker_run_queue(struct dp_offload_worker *worker)
         dp_rule_is_locked(rule, shard);
         rule->ready = false;
         step = dp_rule_next(worker, rule, op);
+        if (step == DP_RULE_NOTHING && !rule->busy) {
+            dp_rule_set_flushing(worker->offload, rule, false);
+        }
         ovs_mutex_unlock(&shard->mutex);
 
         if (step == DP_RULE_NOTHING || step == DP_RULE_FREED) {

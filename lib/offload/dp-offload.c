@@ -14,7 +14,6 @@
 #include <errno.h>
 
 #include "dpif.h"
-#include "odp-util.h"
 #include "offload/dp-offload-engine.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
@@ -24,9 +23,6 @@
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(dp_offload);
-
-/* How often flush() asks for the removal of rules that refuse. */
-#define DP_OFFLOAD_FLUSH_TRIES 5
 
 const char *
 dp_offload_why_text(enum dp_offload_why why)
@@ -85,6 +81,7 @@ dp_offload_create(const struct dp_offload_env *env,
     }
     cmap_init(&offload->ports);
     atomic_init(&offload->n_rules, 0);
+    atomic_init(&offload->n_flushing, 0);
     ovs_mutex_init(&offload->mutex);
     dp_offload_workers_init(offload, n_workers);
 
@@ -103,6 +100,7 @@ dp_offload_forget_flows(struct dp_offload *offload)
         HMAP_FOR_EACH (rule, node, &shard->rules) {
             dp_rule_is_locked(rule, shard);
             dp_rule_members_clear(offload, rule);
+            dp_rule_set_flushing(offload, rule, true);
             dp_rule_ready(rule);
         }
         ovs_mutex_unlock(&shard->mutex);
@@ -403,14 +401,19 @@ dp_offload_drain(struct dp_offload *offload)
 void
 dp_offload_flush(struct dp_offload *offload)
 {
+    uint64_t n;
+
     dp_offload_forget_flows(offload);
-    for (int i = 0; i < DP_OFFLOAD_FLUSH_TRIES; i++) {
-        dp_offload_drain(offload);
-        if (!dp_offload_n_installed(offload)) {
+    do {
+        bool running;
+
+        ovs_mutex_lock(&offload->mutex);
+        running = offload->threads_running;
+        ovs_mutex_unlock(&offload->mutex);
+        if (!running) {
             break;
         }
-
-        /* Don't wait until those whose removal failed are due. */
-        dp_offload_ready_all(offload, ODPP_NONE);
-    }
+        xnanosleep(100 * 1000);
+        atomic_read_explicit(&offload->n_flushing, &n, memory_order_acquire);
+    } while (n);
 }

@@ -89,7 +89,8 @@ struct dp_offload_env {
     /* Stores what 'flow' matches into '*match' (which the callee initialises
      * whole) and appends its present actions, netlink attributes, to
      * 'actions'.  Returns false if 'flow' has been removed meanwhile; the
-     * engine then waits for the flow_del that must come. */
+     * engine then waits for the flow_del that must come.  May be called with a
+     * shard's mutex held, too. */
     bool (*flow_describe)(void *aux, const void *flow, struct match *match,
                           struct ofpbuf *actions);
 
@@ -205,11 +206,13 @@ void dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no);
 void dp_offload_ports_probe(struct dp_offload *offload);
 
 /* Forgets all flows and waits until their rules have left the NICs, or, for
- * rules that will not leave, until removal has failed several times. */
+ * rules that will not leave, until removal has failed several times.  Flows
+ * that are put meanwhile are not waited for. */
 void dp_offload_flush(struct dp_offload *offload);
 
 /* Waits until there is nothing to do for the workers but rules that wait for
- * their time to be tried again.  For tests, and before a report. */
+ * their time to be tried again.  For tests: if flows keep coming, it may not
+ * return. */
 void dp_offload_drain(struct dp_offload *offload);
 
 /* Figures. */
@@ -241,7 +244,7 @@ struct json *dp_offload_rules_json(const struct dp_offload *offload,
 struct json *dp_offload_why_json(const struct dp_offload *offload,
                                  const ovs_u128 *mega_ufid);
 
-/* Aborts if an invariant is broken.  The engine must be idle. */
+/* Aborts if an invariant is broken.  No flow may come or go meanwhile. */
 void dp_offload_check(const struct dp_offload *offload);
 
 /* Implementation of the inline function. */

@@ -219,15 +219,15 @@ dp_exec_nlattrs(const struct dp_exec *x, struct dp_packet_batch *batch,
                         len, exec_cb);
 }
 
-/* Executes actions on the packets of 'batch', which it takes over and which
- * looked like 'mf'. */
+/* Executes actions on the packets of 'batch', which looked like 'mf' and stay
+ * the caller's. */
 void
 dp_exec_attrs(struct dp_lane *lane, struct dp_packet_batch *batch,
               const struct nlattr *nla, size_t len, const struct miniflow *mf)
 {
     struct dp_exec x = { .lane = lane, .mf = mf, .depth = 0 };
 
-    dp_exec_nlattrs(&x, batch, nla, len, true);
+    dp_exec_nlattrs(&x, batch, nla, len, false);
 }
 
 void

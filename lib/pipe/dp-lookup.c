@@ -33,10 +33,10 @@ lookup_simple(struct dp_lane *lane, struct dp_burst *burst)
 
     ULLONG_FOR_EACH_1 (i, burst->undecided) {
         struct dp_packet *packet = burst->packets[i];
-        ovs_be16 dl_type, vlan_tci;
+        ovs_be16 dl_type = 0, vlan_tci = 0;     /* Of what is not there, */
+        uint8_t nw_frag = 0;                    /* nothing is stored. */
         struct dp_flow *flow;
         uint16_t tcp_flags;
-        uint8_t nw_frag;
 
         if (OVS_UNLIKELY(!dp_packet_is_eth(packet))) {
             continue;

@@ -111,7 +111,7 @@ dp_pipe_receive(struct dp_lane *lane, struct dp_packet_batch *batch,
 }
 
 /* Executes actions on the packets of 'batch', which look like 'flow' and have
- * valid metadata.  Takes ownership of them. */
+ * valid metadata.  They are the caller's still, as the actions left them. */
 void
 dp_pipe_execute(struct dp_lane *lane, struct dp_packet_batch *batch,
                 const struct flow *flow, const struct nlattr *nla, size_t len)

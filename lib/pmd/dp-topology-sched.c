@@ -44,8 +44,10 @@ describe(const struct dp_topology *t, struct dp_sched *plan)
     for (size_t p = 0; p < n; p++) {
         int numa_id = netdev_get_numa_id(ports[p]->netdev);
 
-        if (!ovs_numa_numa_id_is_valid(numa_id)) {
-            numa_id = 0;
+        /* ovs_numa_numa_id_is_valid() does not know that the ids of nodes may
+         * have gaps, so it can't be asked. */
+        if (numa_id < 0) {
+            numa_id = OVS_NUMA_UNSPEC;
         }
         for (int i = 0; i < ports[p]->n_rxq; i++) {
             struct dp_rxq *rxq = &ports[p]->rxqs[i];

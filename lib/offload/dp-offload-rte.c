@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Ports of type dpdk, through rte_flow.
+ *
+ * A rule is tried whole first, if its actions can be expressed: as a transfer
+ * rule if it leaves through another port, as an ingress rule if it drops,
+ * which needs no embedded switch.  If they can't, or the driver refuses, it
+ * marks.
+ *
+ * When a device is stopped, its rules may or may not survive, and the handles
+ * of those that do not are void; and the list of rx queues in a rule that
+ * marks is that of the time of its creation.  So all rules are taken out
+ * before the stop, while the handles are good, and put again afterwards.
+ *
+ * Rules are at priority 0 in group 0.  Megaflows of one port may overlap, and
+ * then have the same actions, so it does not matter which one a NIC picks. */
+
+#include <config.h>
+#include "offload/dp-offload-provider.h"
+
+#include <errno.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_flow.h>
+
+#include "netdev-dpdk.h"
+#include "netdev-offload-provider.h"
+#include "netdev.h"
+#include "offload/dp-rte-actions.h"
+#include "offload/dp-rte-format.h"
+#include "offload/dp-rte-match.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(dp_offload_rte);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 20);
+
+/* How packets are spread over queues without rules; the driver gets those of
+ * them that it knows. */
+#define DP_RTE_RSS_TYPES (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP)
+
+struct dp_rte_port {
+    /* Constant after creation. */
+    const struct dp_offload *offload;
+    const struct dp_offload_class *class;
+    struct netdev *netdev;              /* Counted. */
+    odp_port_t port_no;
+    uint16_t device;
+
+    /* Changed only while no other call is under way. */
+    unsigned int n_rxq;
+    uint64_t rss_types;
+    uint32_t domain;                    /* Of the embedded switch. */
+};
+
+/* A rule, in all forms that it takes on its way. */
+struct dp_rte_rule {
+    struct match match;
+    struct ofpbuf actions;
+    struct dp_rte_pattern pattern;
+    struct dp_rte_actions program;
+};
+
+static int
+dp_rte_errno(const struct rte_flow_error *error)
+{
+    int e = rte_errno ? abs(rte_errno) : EIO;
+
+    VLOG_DBG_RL(&rl, "error type %d: %s (%s)", error->type,
+                error->message ? error->message : "no message",
+                rte_strerror(e));
+    return e;
+}
+
+static struct rte_flow_attr
+dp_rte_attr(const struct dp_rte_actions *program)
+{
+    return (struct rte_flow_attr) {
+        .ingress = !program->transfer,
+        .transfer = program->transfer,
+    };
+}
+
+/* Ports. */
+
+/* Finds out how many bits of a mark the NIC carries.  Drivers that can't tell
+ * now, e.g. because the device does not run, get the benefit of the doubt. */
+static unsigned int
+dp_rte_probe_mark(const struct dp_rte_port *port)
+{
+    static const unsigned int widths[] = { 24, 20, 16, 12, 8 };
+    static const struct rte_flow_item pattern[] = {
+        { .type = RTE_FLOW_ITEM_TYPE_ETH },
+        { .type = RTE_FLOW_ITEM_TYPE_END },
+    };
+    static const struct rte_flow_attr attr = { .ingress = 1 };
+    struct dp_rte_actions program;
+
+    for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
+        uint32_t mark = MIN((UINT32_C(1) << widths[i]) - 1, DP_MARK_MAX);
+        struct rte_flow_error error;
+
+        dp_rte_actions_mark(mark, port->n_rxq, port->rss_types, &program);
+        if (!rte_flow_validate(port->device, &attr, pattern, program.actions,
+                               &error)) {
+            return widths[i];
+        }
+    }
+    return DP_MARK_BITS;
+}
+
+/* Takes in what may change when a device is configured. */
+static void
+dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
+{
+    struct rte_eth_dev_info dev_info;
+
+    memset(&dev_info, 0, sizeof dev_info);
+    port->n_rxq = MAX(netdev_n_rxq(port->netdev), 1);
+    port->rss_types = DP_RTE_RSS_TYPES;
+    port->domain = RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID;
+    if (!rte_eth_dev_info_get(port->device, &dev_info)) {
+        port->rss_types &= dev_info.flow_type_rss_offloads;
+        port->domain = dev_info.switch_info.domain_id;
+    }
+    info->mark_bits = dp_rte_probe_mark(port);
+    info->whole = true;
+    info->capacity = 0;
+    info->dp_layer = "dpdk";
+    info->device = port->device;
+    info->domain = port->domain;
+}
+
+static int
+dp_rte_open(const struct dp_offload_class *class,
+            const struct dp_offload *offload, odp_port_t port_no,
+            struct netdev *netdev, void **portp,
+            struct dp_offload_port_info *info)
+{
+    uint64_t features = RTE_ETH_RX_METADATA_USER_MARK;
+    struct dp_rte_port *port;
+    int device;
+    int error;
+
+    if (!netdev || !netdev_dpdk_flow_api_supported(netdev)) {
+        return EOPNOTSUPP;
+    }
+    device = netdev_dpdk_get_port_id(netdev);
+    if (device < 0 || !rte_eth_dev_is_valid_port(device)) {
+        return EOPNOTSUPP;
+    }
+
+    port = xzalloc(sizeof *port);
+    port->offload = offload;
+    port->class = class;
+    port->netdev = netdev_ref(netdev);
+    port->port_no = port_no;
+    port->device = device;
+
+    /* Some NICs deliver marks only if they know early.  It is too late for a
+     * device that has been configured; others don't mind. */
+    error = rte_eth_rx_metadata_negotiate(device, &features);
+    if (error) {
+        VLOG_DBG("%s: delivery of marks is not negotiable: %s",
+                 netdev_get_name(netdev), rte_strerror(-error));
+    } else if (!(features & RTE_ETH_RX_METADATA_USER_MARK)) {
+        VLOG_INFO("%s: the driver does not deliver marks",
+                  netdev_get_name(netdev));
+    }
+
+    dp_rte_refresh(port, info);
+    *portp = port;
+    return 0;
+}
+
+static void
+dp_rte_flush(struct dp_rte_port *port)
+{
+    struct rte_flow_error error;
+
+    if (rte_flow_flush(port->device, &error)) {
+        VLOG_DBG("%s: flush failed: %s", netdev_get_name(port->netdev),
+                 rte_strerror(rte_errno));
+    }
+}
+
+static void
+dp_rte_close(void *port_)
+{
+    struct dp_rte_port *port = port_;
+
+    dp_rte_flush(port);
+    netdev_close(port->netdev);
+    free(port);
+}
+
+static void
+dp_rte_pause(void *port)
+{
+    dp_rte_flush(port);
+}
+
+static enum dp_offload_restart
+dp_rte_restart(void *port, struct dp_offload_port_info *info)
+{
+    dp_rte_refresh(port, info);
+    return DP_OFFLOAD_LOST;
+}
+
+/* Rules. */
+
+static bool
+dp_rte_find_peer(void *port_, odp_port_t port_no, uint16_t *device)
+{
+    const struct dp_rte_port *port = port_;
+    struct dp_offload_port_info info;
+
+    if (port->domain == RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID
+        || !dp_offload_peer(port->offload, port->class, port_no, &info)
+        || info.domain != port->domain) {
+        return false;
+    }
+    *device = info.device;
+    return true;
+}
+
+static void
+dp_rte_log(const struct dp_rte_port *port, const struct rte_flow_attr *attr,
+           const struct dp_rte_rule *rule, bool ok)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    if (!VLOG_DROP_DBG(&rl)) {
+        dp_rte_format_rule(port->device, attr, rule->pattern.items,
+                           rule->program.actions, &ds);
+        VLOG_DBG("%s: %s: %s", netdev_get_name(port->netdev),
+                 ok ? "created" : "refused", ds_cstr(&ds));
+    }
+    ds_destroy(&ds);
+}
+
+/* Asks the NIC for what 'rule' says.  Returns 0 or a positive errno value. */
+static int
+dp_rte_create(const struct dp_rte_port *port, const struct dp_rte_rule *rule,
+              void **handlep)
+{
+    struct rte_flow_attr attr = dp_rte_attr(&rule->program);
+    struct rte_flow_error error;
+    struct rte_flow *handle;
+    int e = 0;
+
+    memset(&error, 0, sizeof error);
+    rte_errno = 0;
+    handle = netdev_dpdk_rte_flow_create(port->netdev, &attr,
+                                         rule->pattern.items,
+                                         rule->program.actions, &error);
+    if (!handle) {
+        e = dp_rte_errno(&error);
+    }
+    if (VLOG_IS_DBG_ENABLED()) {
+        dp_rte_log(port, &attr, rule, !e);
+    }
+    *handlep = handle;
+    return e;
+}
+
+static void
+dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
+               struct dp_offload_op *op)
+{
+    enum dp_offload_why why;
+
+    ofpbuf_clear(&rule->actions);
+    if (!dp_offload_op_describe(op, &rule->match, &rule->actions)) {
+        op->error = ENOENT;
+        return;
+    }
+    op->why = dp_rte_match_translate(&rule->match, &rule->pattern);
+    if (op->why) {
+        op->error = EOPNOTSUPP;
+        return;
+    }
+
+    why = dp_rte_actions_whole(&rule->actions, dp_rte_find_peer, port,
+                               &rule->program);
+    if (!why) {
+        op->error = dp_rte_create(port, rule, &op->handle);
+        if (!op->error) {
+            op->level = DP_OFFLOAD_WHOLE;
+            return;
+        }
+        why = DP_OFFLOAD_WHY_A_REFUSED;
+    }
+
+    dp_rte_actions_mark(op->mark, port->n_rxq, port->rss_types,
+                        &rule->program);
+    op->error = dp_rte_create(port, rule, &op->handle);
+    if (!op->error) {
+        op->level = DP_OFFLOAD_MARKED;
+        op->why = why;
+    }
+}
+
+static void
+dp_rte_put(void *port, struct dp_offload_op *ops[], size_t n)
+{
+    struct dp_rte_rule *rule = xmalloc(sizeof *rule);
+
+    ofpbuf_init(&rule->actions, 1024);
+    for (size_t i = 0; i < n; i++) {
+        dp_rte_put_one(port, rule, ops[i]);
+    }
+    ofpbuf_uninit(&rule->actions);
+    free(rule);
+}
+
+static int
+dp_rte_query_one(struct dp_rte_port *port, struct dp_offload_op *op)
+{
+    struct rte_flow_query_count query;
+    struct rte_flow_error error;
+
+    memset(&query, 0, sizeof query);
+    memset(&error, 0, sizeof error);
+    rte_errno = 0;
+    if (netdev_dpdk_rte_flow_query_count(port->netdev, op->handle, &query,
+                                         &error)) {
+        return dp_rte_errno(&error);
+    }
+    op->counted = query.hits_set;
+    op->n_packets = query.hits;
+    op->n_bytes = query.bytes_set ? query.bytes : 0;
+    return 0;
+}
+
+static void
+dp_rte_query(void *port, struct dp_offload_op *ops[], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        ops[i]->error = dp_rte_query_one(port, ops[i]);
+    }
+}
+
+static void
+dp_rte_del(void *port_, struct dp_offload_op *ops[], size_t n)
+{
+    struct dp_rte_port *port = port_;
+
+    for (size_t i = 0; i < n; i++) {
+        struct dp_offload_op *op = ops[i];
+        struct rte_flow_error error;
+
+        if (op->level == DP_OFFLOAD_WHOLE) {
+            dp_rte_query_one(port, op);
+        }
+        memset(&error, 0, sizeof error);
+        rte_errno = 0;
+        op->error = (netdev_dpdk_rte_flow_destroy(port->netdev, op->handle,
+                                                  &error)
+                     ? dp_rte_errno(&error) : 0);
+        if (op->error == ENOENT) {
+            /* A driver that does not know the handle has not confirmed that
+             * there is no rule. */
+            op->error = EIO;
+        }
+    }
+}
+
+static bool
+dp_rte_plan(void *port, const struct match *match OVS_UNUSED,
+            const struct ofpbuf *actions, enum dp_offload_why *why)
+{
+    struct dp_rte_actions *program = xmalloc(sizeof *program);
+
+    *why = dp_rte_actions_whole(actions, dp_rte_find_peer, port, program);
+    free(program);
+    return !*why;
+}
+
+static void
+dp_rte_format(void *port_, const struct match *match,
+              const struct ofpbuf *actions, enum dp_offload_level level,
+              uint32_t mark, struct ds *ds)
+{
+    struct dp_rte_port *port = port_;
+    struct dp_rte_rule *rule = xmalloc(sizeof *rule);
+
+    if (!dp_rte_match_translate(match, &rule->pattern)) {
+        if (level == DP_OFFLOAD_MARKED
+            || dp_rte_actions_whole(actions, dp_rte_find_peer, port,
+                                    &rule->program)) {
+            dp_rte_actions_mark(mark, port->n_rxq, port->rss_types,
+                                &rule->program);
+        }
+        struct rte_flow_attr attr = dp_rte_attr(&rule->program);
+        dp_rte_format_rule(port->device, &attr, rule->pattern.items,
+                           rule->program.actions, ds);
+    }
+    free(rule);
+}
+
+const struct dp_offload_class dp_offload_rte_class = {
+    .name = "rte_flow",
+    .open = dp_rte_open,
+    .close = dp_rte_close,
+    .put = dp_rte_put,
+    .del = dp_rte_del,
+    .query = dp_rte_query,
+    .plan = dp_rte_plan,
+    .pause = dp_rte_pause,
+    .restart = dp_rte_restart,
+    .format = dp_rte_format,
+};
+
+/* Open vSwitch registers this flow API for its netdevs of type dpdk.  The
+ * userspace datapath does not need it, since the engine drives rte_flow
+ * itself; so it suits no netdev. */
+static int
+dp_rte_init_flow_api(struct netdev *netdev OVS_UNUSED)
+{
+    return EOPNOTSUPP;
+}
+
+const struct netdev_flow_api netdev_offload_dpdk = {
+    .type = (char *) "dpdk_flow_api",
+    .init_flow_api = dp_rte_init_flow_api,
+};

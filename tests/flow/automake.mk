@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+
+tests_dptest_SOURCES += \
+	tests/flow/flow-random.h \
+	tests/flow/test-actions.c \
+	tests/flow/test-emc.c \
+	tests/flow/test-flow-table.c \
+	tests/flow/test-mask.c

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FLOW_RANDOM_H
+#define FLOW_RANDOM_H 1
+
+/* flow-random: packets, keys and megaflows made by chance
+ * =======================================================
+ *
+ * Job.  Give the tests of the flow room packets of few values, so that random
+ * megaflows and random packets meet often.
+ *
+ * Thread-safety.  Each test is a process with one thread. */
+
+#include "dp-packet.h"
+#include "flow.h"
+#include "packets.h"
+#include "random.h"
+#include "util.h"
+#include "flow/dp-flow.h"
+
+/* A flow as extraction would give it, with a choice of 'n' values for each
+ * field. */
+static inline struct flow
+random_flow(unsigned int n)
+{
+    struct flow flow;
+
+    memset(&flow, 0, sizeof flow);
+    flow.in_port.odp_port = u32_to_odp(1 + random_range(2));
+    flow.packet_type = htonl(PT_ETH);
+    flow.dl_src = (struct eth_addr) ETH_ADDR_C(00,00,00,00,00,01);
+    flow.dl_dst = (struct eth_addr) ETH_ADDR_C(00,00,00,00,00,02);
+    flow.dl_dst.ea[5] = random_range(n);
+    if (random_range(3) == 0) {
+        flow.vlans[0].tpid = htons(ETH_TYPE_VLAN);
+        flow.vlans[0].tci = htons(VLAN_CFI | random_range(n));
+    }
+    if (random_range(4)) {
+        flow.dl_type = htons(ETH_TYPE_IP);
+        flow.nw_src = htonl(0x0a000000 | random_range(n));
+        flow.nw_dst = htonl(0x0a010000 | random_range(n));
+        flow.nw_ttl = 64;
+        flow.nw_proto = random_range(2) ? IPPROTO_UDP : IPPROTO_TCP;
+        flow.tp_src = htons(1 + random_range(n));
+        flow.tp_dst = htons(1 + random_range(n));
+    } else {
+        flow.dl_type = htons(0x1234);
+    }
+    return flow;
+}
+
+/* Writes into 'packet' what 'flow' describes, with its metadata. */
+static inline void
+flow_to_packet(const struct flow *flow, struct dp_packet *packet)
+{
+    dp_packet_init(packet, 0);
+    flow_compose(packet, flow, NULL, 64);
+    pkt_metadata_init(&packet->md, flow->in_port.odp_port);
+}
+
+/* A mask as upcalls give it: port, type and pass always, the rest by chance,
+ * and no field without those that it depends on. */
+static inline struct flow_wildcards
+random_mask(const struct flow *flow)
+{
+    struct flow_wildcards wc;
+
+    memset(&wc, 0, sizeof wc);
+    wc.masks.in_port.odp_port = u32_to_odp(UINT32_MAX);
+    wc.masks.recirc_id = UINT32_MAX;
+    wc.masks.packet_type = OVS_BE32_MAX;
+    wc.masks.dl_type = OVS_BE16_MAX;
+    wc.masks.vlans[0].tci = htons(VLAN_CFI | VLAN_VID_MASK);
+    if (random_range(2)) {
+        memset(&wc.masks.dl_dst, 0xff, sizeof wc.masks.dl_dst);
+    }
+    if (flow->dl_type == htons(ETH_TYPE_IP)) {
+        wc.masks.nw_frag = FLOW_NW_FRAG_MASK;
+        if (random_range(2)) {
+            wc.masks.nw_dst = htonl(0xffffffffu << random_range(3));
+        }
+        if (random_range(2)) {
+            wc.masks.nw_proto = UINT8_MAX;
+            if (random_range(2)) {
+                wc.masks.tp_dst = OVS_BE16_MAX;
+            }
+        }
+    }
+    return wc;
+}
+
+static inline struct dp_flow *
+random_dp_flow(unsigned int n)
+{
+    struct flow flow = random_flow(n);
+    struct flow_wildcards wc = random_mask(&flow);
+    ovs_u128 ufid;
+
+    random_bytes(&ufid, sizeof ufid);
+    return dp_flow_create(&flow, dp_mask_create(&wc), &ufid, 0, NULL, 0);
+}
+
+/* Whether a packet that looks like 'flow' is in megaflow 'f': the definition,
+ * without any of the code under test but expansion. */
+static inline bool
+naive_match(const struct dp_flow *f, const struct flow *flow)
+{
+    struct match match;
+
+    dp_flow_get_match(f, &match);
+    return flow_equal_except(flow, &match.flow, &match.wc);
+}
+
+#endif /* flow-random.h */
