@@ -26,16 +26,6 @@ register_class(const char *type)
     dp_register_provider(class);
 }
 
-static void
-override(const char *type)
-{
-    int error = dp_unregister_provider(type);
-
-    if (!error || error == EAFNOSUPPORT) {
-        register_class(type);
-    }
-}
-
 /* "dpif-dummy/change-port-number DP PORT NEW-NUMBER" */
 static void
 change_port_number(struct unixctl_conn *conn, int argc OVS_UNUSED,
@@ -85,23 +75,34 @@ change_port_number(struct unixctl_conn *conn, int argc OVS_UNUSED,
     dp_unref(dp);
 }
 
+/* Offers the type "dummy", and in the place of all types or of "system" as
+ * 'level' says. */
 void
 dpif_dummy_register(enum dummy_level level)
 {
-    if (level == DUMMY_OVERRIDE_ALL) {
-        struct sset types;
-        const char *type;
+    struct sset types = SSET_INITIALIZER(&types);
+    const char *type;
 
-        sset_init(&types);
+    switch (level) {
+    case DUMMY_OVERRIDE_ALL:
         dp_enumerate_types(&types);
-        SSET_FOR_EACH (type, &types) {
-            override(type);
-        }
-        sset_destroy(&types);
-    } else if (level == DUMMY_OVERRIDE_SYSTEM) {
-        override("system");
+        break;
+    case DUMMY_OVERRIDE_SYSTEM:
+        sset_add(&types, "system");
+        break;
+    case DUMMY_OVERRIDE_NONE:
+    default:
+        break;
     }
+    SSET_FOR_EACH (type, &types) {
+        /* The kernel's datapath may be switched off already. */
+        if (dp_unregister_provider(type) != EBUSY) {
+            register_class(type);
+        }
+    }
+    sset_destroy(&types);
     register_class("dummy");
+
     unixctl_command_register("dpif-dummy/change-port-number",
                              "dp port new-number", 3, 3, change_port_number,
                              NULL);

@@ -12,6 +12,7 @@
 
 void
 dp_txqs_init(struct dp_txqs *txqs)
+    OVS_NO_THREAD_SAFETY_ANALYSIS       /* Nobody else knows it yet. */
 {
     ovs_mutex_init(&txqs->mutex);
     txqs->mode = DP_TXQ_STATIC;
@@ -21,6 +22,7 @@ dp_txqs_init(struct dp_txqs *txqs)
 
 void
 dp_txqs_uninit(struct dp_txqs *txqs)
+    OVS_NO_THREAD_SAFETY_ANALYSIS       /* Nor any more. */
 {
     free(txqs->n_users);
     ovs_mutex_destroy(&txqs->mutex);

@@ -382,6 +382,7 @@ announce_ports(struct dp_topology *t)
 /* Gives all lanes, which are parked, the queues of 'plan' and all ports. */
 static void
 hand_out(struct dp_topology *t, const struct dp_sched *plan)
+    OVS_REQUIRES(t->mutex)
 {
     struct dp_port *port;
     struct dp_pmd **lanes;
@@ -470,12 +471,11 @@ dp_topology_poll_main(struct dp_topology *t)
 {
     struct dp_pmd *main = t->main;
     struct dp_lane *lane = &main->lane;
-    int n_rx = 0;
 
     ovs_mutex_lock(&lane->main_mutex);
     dp_lane_update_clock(lane);
     for (size_t i = 0; i < main->n_polls; i++) {
-        n_rx += dp_rxq_poll(lane, main->polls[i]);
+        dp_rxq_poll(lane, main->polls[i]);
     }
     dp_tx_flush(lane, false);
     dp_lane_housekeeping(lane);
