@@ -17,7 +17,9 @@ tests_dptest_DEPENDENCIES = \
 	$(OVS_ARCHIVES)
 
 check-unit: tests/dptest$(EXEEXT) check-rules
-	tests/dptest all
+	@TSAN_OPTIONS="suppressions=$(abs_top_srcdir)/tests/tsan.supp \
+		$$TSAN_OPTIONS" tests/dptest all
+EXTRA_DIST += tests/tsan.supp
 .PHONY: check-unit
 
 # Our own autotest suite.  It takes Open vSwitch's macros and tools, and our
