@@ -138,7 +138,7 @@ AC_DEFUN([MARKPATH_CHECK_WARNINGS],
   [WARNING_CFLAGS=
    m4_foreach_w([markpath_option],
      [-Wall -Wextra -Wno-sign-compare -Wpointer-arith -Wformat
-      -Wformat-security -Wswitch-enum -Wunused-parameter -Wbad-function-cast
+      -Wformat-security -Wswitch-enum -Wunused-parameter
       -Wstrict-prototypes -Wold-style-definition -Wmissing-prototypes
       -Wmissing-field-initializers -Wshadow -Wthread-safety
       -Wno-null-pointer-arithmetic],

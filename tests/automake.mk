@@ -17,7 +17,9 @@ tests_dptest_DEPENDENCIES = \
 	$(OVS_ARCHIVES)
 
 check-unit: tests/dptest$(EXEEXT) check-rules
-	tests/dptest all
+	@TSAN_OPTIONS="suppressions=$(abs_top_srcdir)/tests/tsan.supp \
+		$$TSAN_OPTIONS" tests/dptest all
+EXTRA_DIST += tests/tsan.supp
 .PHONY: check-unit
 
 # Our own autotest suite.  It takes Open vSwitch's macros and tools, and our
@@ -99,6 +101,4 @@ check-local:
 	exit $$status
 
 clean-local:
-	-test ! -f tests/testsuite || \
-		$(SHELL) tests/testsuite -C tests --clean
-	rm -rf tests/conformance
+	rm -rf tests/conformance tests/testsuite.dir tests/testsuite.log
