@@ -6,9 +6,11 @@ tests_dptest_SOURCES += \
 	tests/offload/test-mark.c \
 	tests/offload/test-offload-speed.c \
 	tests/offload/test-offload.c \
+	tests/offload/test-rte-simnic.c \
 	tests/offload/test-rte.churn.c \
 	tests/offload/test-offload-speed.c \
 	tests/offload/test-offload.c \
+	tests/offload/test-rte-simnic.c \
 	tests/offload/test-rte.c
 
 EXTRA_DIST += tests/offload/tsan.supp

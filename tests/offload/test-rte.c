@@ -112,7 +112,8 @@ static const struct {
     { "ct_zone(5)," IP "," ANY_IP, "M_CT" },
     { "ct_mark(5)," IP "," ANY_IP, "M_CT" },
     { "skb_mark(5)," IP "," ANY_IP, "M_META" },
-    { "tunnel(tun_id=1,src=1.1.1.1,dst=2.2.2.2,ttl=64,flags(key))," IP "," ANY_IP,
+    { "tunnel(tun_id=1,src=1.1.1.1,dst=2.2.2.2,ttl=64,flags(key))," IP ","
+      ANY_IP,
       "M_TUNNEL" },
 
     /* T3, T4. */
