@@ -4,10 +4,7 @@ tests_dptest_SOURCES += \
 	tests/offload/offload-rig.c \
 	tests/offload/offload-rig.h \
 	tests/offload/test-mark.c \
-	tests/offload/test-offload-speed.c \
-	tests/offload/test-offload.c \
-	tests/offload/test-rte-simnic.c \
-	tests/offload/test-rte.churn.c \
+	tests/offload/test-offload-churn.c \
 	tests/offload/test-offload-speed.c \
 	tests/offload/test-offload.c \
 	tests/offload/test-rte-simnic.c \
