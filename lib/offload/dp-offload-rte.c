@@ -135,16 +135,38 @@ dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
     info->domain = port->domain;
 }
 
+/* Asks for the delivery of marks.  Some NICs want to know early; it is too
+ * late for a device that has been configured, and others don't mind. */
+static void
+dp_rte_negotiate(const struct dp_rte_port *port)
+{
+    uint64_t features = RTE_ETH_RX_METADATA_USER_MARK;
+    struct rte_eth_dev_info dev_info;
+    int error;
+
+    memset(&dev_info, 0, sizeof dev_info);
+    if (rte_eth_dev_info_get(port->device, &dev_info)
+        || dev_info.nb_rx_queues) {
+        return;
+    }
+    error = rte_eth_rx_metadata_negotiate(port->device, &features);
+    if (error) {
+        VLOG_DBG("%s: delivery of marks is not negotiable: %s",
+                 netdev_get_name(port->netdev), rte_strerror(-error));
+    } else if (!(features & RTE_ETH_RX_METADATA_USER_MARK)) {
+        VLOG_INFO("%s: the driver does not deliver marks",
+                  netdev_get_name(port->netdev));
+    }
+}
+
 static int
 dp_rte_open(const struct dp_offload_class *class,
             const struct dp_offload *offload, odp_port_t port_no,
             struct netdev *netdev, void **portp,
             struct dp_offload_port_info *info)
 {
-    uint64_t features = RTE_ETH_RX_METADATA_USER_MARK;
     struct dp_rte_port *port;
     int device;
-    int error;
 
     if (!netdev || !netdev_dpdk_flow_api_supported(netdev)) {
         return EOPNOTSUPP;
@@ -161,17 +183,7 @@ dp_rte_open(const struct dp_offload_class *class,
     port->port_no = port_no;
     port->device = device;
 
-    /* Some NICs deliver marks only if they know early.  It is too late for a
-     * device that has been configured; others don't mind. */
-    error = rte_eth_rx_metadata_negotiate(device, &features);
-    if (error) {
-        VLOG_DBG("%s: delivery of marks is not negotiable: %s",
-                 netdev_get_name(netdev), rte_strerror(-error));
-    } else if (!(features & RTE_ETH_RX_METADATA_USER_MARK)) {
-        VLOG_INFO("%s: the driver does not deliver marks",
-                  netdev_get_name(netdev));
-    }
-
+    dp_rte_negotiate(port);
     dp_rte_refresh(port, info);
     *portp = port;
     return 0;

@@ -5,4 +5,9 @@ tests_dptest_SOURCES += \
 	tests/offload/offload-rig.h \
 	tests/offload/test-mark.c \
 	tests/offload/test-offload-churn.c \
-	tests/offload/test-offload.c
+	tests/offload/test-offload-speed.c \
+	tests/offload/test-offload.c \
+	tests/offload/test-rte-simnic.c \
+	tests/offload/test-rte.c
+
+EXTRA_DIST += tests/offload/tsan.supp
