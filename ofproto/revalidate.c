@@ -152,10 +152,12 @@ compare(struct udpif *udpif, struct udpif_key *ukey, struct xlated_key *xk,
     return REVAL_MODIFY;
 }
 
-/* Translates 'ukey' again and judges it.  Refills its cache if 'busy'. */
+/* Translates 'ukey' again, refills its cache, and judges it.
+ *
+ * There has to be a cache: a translation with neither a cache nor side effects
+ * is taken for a dry run, and its actions send nothing to controllers. */
 static enum reval_result
-revalidate_due(struct udpif *udpif, struct udpif_key *ukey, bool busy,
-               uint16_t tcp_flags)
+revalidate_due(struct udpif *udpif, struct udpif_key *ukey, uint16_t tcp_flags)
     OVS_REQUIRES(ukey->mutex)
 {
     uint64_t actions_stub[1024 / 8];
@@ -164,10 +166,7 @@ revalidate_due(struct udpif *udpif, struct udpif_key *ukey, bool busy,
     struct ofpbuf actions;
 
     /* The old cache names objects that the tables may no longer have. */
-    if (!busy) {
-        xlate_cache_delete(ukey->xcache);
-        ukey->xcache = NULL;
-    } else if (ukey->xcache) {
+    if (ukey->xcache) {
         xlate_cache_clear(ukey->xcache);
     } else {
         ukey->xcache = xlate_cache_new();
@@ -241,7 +240,7 @@ revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
         if (!worth_revalidating(udpif, ukey, packets)) {
             return REVAL_DELETE;
         }
-        result = revalidate_due(udpif, ukey, packets > 0, stats->tcp_flags);
+        result = revalidate_due(udpif, ukey, stats->tcp_flags);
         if (result == REVAL_DELETE) {
             /* The cache, if any, is that of the new tables. */
             ukey->reval_seq = reval_seq;

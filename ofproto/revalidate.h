@@ -15,9 +15,6 @@
  * and may name objects that are gone; it is used only while the ukey is
  * current (reval_seq unchanged), else the key is translated again.
  *
- * A cache is made for flows that carry packets only: an idle flow needs none,
- * and half of the price of a translation is the cache.
- *
  * Thread-safety.  Any thread, under RCU, with the ukey's mutex held where the
  * prototype says so.  Translation takes no lock that is taken before a ukey's.
  *

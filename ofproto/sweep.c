@@ -122,12 +122,11 @@ sweep(struct udpif *udpif, size_t first, size_t step, uint64_t dump_seq,
     }
 }
 
-/* Deletes the flows of the ukeys that are alive, of all lanes or of 'pmd_id'.
+/* Deletes the flows of the ukeys that are alive, of all lanes or of 'pmd_id',
+ * and reaps these ukeys and the EVICTED ones.
  *
- * The states are looked at under the lock, so that an EVICTED ukey (from a
- * sweep that was interrupted, or refused by the datapath) is just reaped.  A
- * flow whose deletion fails is forgotten all the same: its lane, or all that
- * would take care of it, goes away.  It leaves by the same edges as others. */
+ * A flow whose deletion fails keeps its ukey, INCONSISTENT, and the sweep will
+ * try again: without the ukey it would be adopted, and counted twice. */
 static void
 sweep_purge__(struct udpif *udpif, bool all, unsigned int pmd_id)
 {
@@ -135,28 +134,29 @@ sweep_purge__(struct udpif *udpif, bool all, unsigned int pmd_id)
 
     dp_ops_init(&ops);
     for (size_t i = 0; i < UKEY_MAP_N_SLOTS; i++) {
-        for (int pass = 0; pass < 2; pass++) {
-            struct udpif_key *ukey;
+        struct udpif_key *ukey;
 
-            CMAP_FOR_EACH (ukey, node, &udpif->ukeys.slots[i].cmap) {
-                if (!all && ukey->pmd_id != pmd_id) {
-                    continue;
-                }
-                ovs_mutex_lock(&ukey->mutex);
-                if (pass && ukey->state == UKEY_INCONSISTENT) {
-                    ukey_transition(ukey, UKEY_EVICTING);
-                    ukey_transition(ukey, UKEY_EVICTED);
-                } else if (!pass && ukey_state_is_live(ukey->state)) {
-                    dp_ops_delete(&ops, udpif, ukey);
-                }
-                ovs_mutex_unlock(&ukey->mutex);
-                ukey_map_reap(&udpif->ukeys, ukey);
-                if (dp_ops_is_full(&ops)) {
-                    sweep_flush(udpif, &ops);
-                }
+        CMAP_FOR_EACH (ukey, node, &udpif->ukeys.slots[i].cmap) {
+            enum ukey_state state;
+
+            if (!all && ukey->pmd_id != pmd_id) {
+                continue;
             }
-            sweep_flush(udpif, &ops);
+            ovs_mutex_lock(&ukey->mutex);
+            state = ukey->state;
+            if (ukey_state_is_live(state)) {
+                dp_ops_delete(&ops, udpif, ukey);
+            }
+            ovs_mutex_unlock(&ukey->mutex);
+
+            if (state == UKEY_EVICTED) {
+                ukey_map_reap(&udpif->ukeys, ukey);
+            }
+            if (dp_ops_is_full(&ops)) {
+                sweep_flush(udpif, &ops);
+            }
         }
+        sweep_flush(udpif, &ops);
         ovsrcu_quiesce();
     }
 }

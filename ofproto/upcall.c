@@ -8,6 +8,7 @@
 
 #include "coverage.h"
 #include "netlink.h"
+#include "ofproto/ofproto-dpif-trace.h"
 #include "ofproto/slow-path.h"
 #include "ofproto/udpif.h"
 #include "ofproto/upcall-log.h"
@@ -125,6 +126,22 @@ upcall_uninit(struct upcall *upcall)
 
 /* Translation. */
 
+/* Explains, with a trace, why the translation of 'upcall' failed. */
+static void
+log_translation_error(const struct upcall *upcall)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
+
+    if (!VLOG_DROP_WARN(&rl)) {
+        struct ds ds = DS_EMPTY_INITIALIZER;
+
+        ofproto_trace(upcall->ofproto, upcall->flow, upcall->packet, NULL, 0,
+                      NULL, &ds, false);
+        VLOG_WARN("%s", ds_cstr(&ds));
+        ds_destroy(&ds);
+    }
+}
+
 /* Translates 'upcall' into 'actions' for its packet and, unless 'wc' is null,
  * a mask. */
 static void
@@ -132,6 +149,7 @@ upcall_translate(struct udpif *udpif, struct upcall *upcall,
                  struct ofpbuf *actions, struct flow_wildcards *wc)
 {
     struct dpif_flow_stats stats;
+    enum xlate_error xerr;
     struct xlate_in xin;
 
     /* Before the tables are looked at: if they change meanwhile, the ukey is
@@ -160,8 +178,11 @@ upcall_translate(struct udpif *udpif, struct upcall *upcall,
         }
     }
 
-    xlate_actions(&xin, &upcall->xout);
+    xerr = xlate_actions(&xin, &upcall->xout);
     upcall->translated = true;
+    if (OVS_UNLIKELY(xerr)) {
+        log_translation_error(upcall);
+    }
 
     if (upcall->fitness == ODP_FIT_TOO_LITTLE) {
         /* The datapath cannot tell such flows apart. */
@@ -172,8 +193,13 @@ upcall_translate(struct udpif *udpif, struct upcall *upcall,
                           upcall->ofp_in_port, upcall->xout.slow,
                           &upcall->slow_actions);
     }
-    if (wc && !udpif_megaflows_enabled()) {
-        flow_wildcards_init_for_packet(wc, upcall->flow);
+    if (wc) {
+        if (!udpif_megaflows_enabled()) {
+            flow_wildcards_init_for_packet(wc, upcall->flow);
+        }
+        /* A translation that reads or writes the in port may leave the mask of
+         * an OpenFlow port, which has half the bits of a datapath's. */
+        wc->masks.in_port.odp_port = ODPP_NONE;
     }
 }
 
