@@ -126,13 +126,17 @@ upcall_uninit(struct upcall *upcall)
 
 /* Translation. */
 
-/* Explains, with a trace, why the translation of 'upcall' failed. */
+/* Explains, with a trace, why the translation of 'upcall' failed, if the
+ * tables are to blame: they lead into the woods.  What is wrong with a packet,
+ * or with the packet for these tables, is no reason to warn. */
 static void
-log_translation_error(const struct upcall *upcall)
+log_translation_error(const struct upcall *upcall, enum xlate_error xerr)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
+    bool tables_to_blame = (xerr == XLATE_RECURSION_TOO_DEEP
+                            || xerr == XLATE_TOO_MANY_RESUBMITS);
 
-    if (!VLOG_DROP_WARN(&rl)) {
+    if (tables_to_blame && !VLOG_DROP_WARN(&rl)) {
         struct ds ds = DS_EMPTY_INITIALIZER;
 
         ofproto_trace(upcall->ofproto, upcall->flow, upcall->packet, NULL, 0,
@@ -181,7 +185,7 @@ upcall_translate(struct udpif *udpif, struct upcall *upcall,
     xerr = xlate_actions(&xin, &upcall->xout);
     upcall->translated = true;
     if (OVS_UNLIKELY(xerr)) {
-        log_translation_error(upcall);
+        log_translation_error(upcall, xerr);
     }
 
     if (upcall->fitness == ODP_FIT_TOO_LITTLE) {
