@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto/detrace.h"
+
+#include "classifier.h"
+#include "odp-util.h"
+#include "ofproto/ofproto-dpif-trace.h"
+#include "ofproto/ofproto-dpif-xlate-cache.h"
+#include "ofproto/ofproto-dpif.h"
+#include "ofproto/revalidate.h"
+#include "ofproto/udpif.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-port.h"
+#include "unixctl.h"
+#include "util.h"
+
+static void
+format_actions(const struct ofpact *ofpacts, size_t len,
+               const struct ofputil_port_map *names, struct ds *ds)
+{
+    struct ofpact_format_params fp = { .port_map = names, .s = ds };
+
+    ds_put_cstr(ds, "actions=");
+    ofpacts_format(ofpacts, len, &fp);
+    ds_put_char(ds, '\n');
+}
+
+static void
+format_rule(struct rule_dpif *rule_, const struct ofputil_port_map *names,
+            struct ds *ds)
+{
+    struct rule *rule = &rule_->up;
+    const struct rule_actions *acts;
+    ovs_be64 cookie;
+
+    ovs_mutex_lock(&rule->mutex);
+    cookie = rule->flow_cookie;
+    ovs_mutex_unlock(&rule->mutex);
+
+    ds_put_format(ds, "cookie=%#"PRIx64", table=%"PRIu8" ",
+                  ntohll(cookie), rule->table_id);
+    cls_rule_format(&rule->cr, ofproto_get_tun_tab(rule->ofproto), names, ds);
+    ds_put_char(ds, ds_last(ds) == ' ' ? '\0' : ',');
+    ds_chomp(ds, '\0');
+    acts = rule_get_actions(rule);
+    format_actions(acts->ofpacts, acts->ofpacts_len, names, ds);
+}
+
+static void
+format_bucket(const struct group_dpif *group,
+              const struct ofputil_bucket *bucket,
+              const struct ofputil_port_map *names, struct ds *ds)
+{
+    ds_put_format(ds, "group_id=%"PRIu32",bucket=bucket_id:%"PRIu32",",
+                  group->up.group_id, bucket->bucket_id);
+    format_actions(bucket->ofpacts, bucket->ofpacts_len, names, ds);
+}
+
+static void
+format_xcache(const struct xlate_cache *xcache, bool with_names,
+              struct ds *ds)
+{
+    struct ofpbuf entries = xcache->entries;    /* To iterate on a copy. */
+    struct xc_entry *entry;
+
+    XC_ENTRY_FOR_EACH (entry, &entries) {
+        struct ofputil_port_map names
+            = OFPUTIL_PORT_MAP_INITIALIZER(&names);
+
+        if (entry->type == XC_RULE) {
+            if (with_names) {
+                ofproto_append_ports_to_map(&names,
+                                            entry->rule->up.ofproto->ports);
+            }
+            format_rule(entry->rule, with_names ? &names : NULL, ds);
+        } else if (entry->type == XC_GROUP) {
+            if (with_names) {
+                ofproto_append_ports_to_map(
+                    &names, entry->group.group->up.ofproto->ports);
+            }
+            format_bucket(entry->group.group, entry->group.bucket,
+                          with_names ? &names : NULL, ds);
+        }
+        ofputil_port_map_destroy(&names);
+    }
+}
+
+/* Finds the ukey of 'ufid': of lane 'pmd_id', or of any if that is
+ * PMD_ID_NULL. */
+static struct udpif_key *
+find_ukey(struct udpif *udpif, const ovs_u128 *ufid, unsigned pmd_id)
+{
+    struct udpif_key *ukey = ukey_map_find(&udpif->ukeys, ufid, pmd_id);
+
+    if (ukey || pmd_id != PMD_ID_NULL) {
+        return ukey;
+    }
+    for (size_t i = 0; i < UKEY_MAP_N_SLOTS; i++) {
+        CMAP_FOR_EACH (ukey, node, &udpif->ukeys.slots[i].cmap) {
+            if (ovs_u128_equals(ukey->ufid, *ufid)) {
+                return ukey;
+            }
+        }
+    }
+    return NULL;
+}
+
+void
+detrace_command(struct unixctl_conn *conn, int argc, const char *argv[],
+                void *aux OVS_UNUSED)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    unsigned int pmd_id = PMD_ID_NULL;
+    const char *ufid_string = NULL;
+    bool with_names = false;
+    struct udpif *udpif;
+    ovs_u128 ufid;
+
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--names")) {
+            with_names = true;
+        } else if (!strncmp(argv[i], "pmd=", 4)) {
+            if (!str_to_uint(argv[i] + 4, 10, &pmd_id)) {
+                unixctl_command_reply_error(conn, "invalid pmd argument");
+                return;
+            }
+        } else {
+            ufid_string = argv[i];
+        }
+    }
+    if (!ufid_string || odp_ufid_from_string(ufid_string, &ufid) <= 0) {
+        unixctl_command_reply_error(conn, "failed to parse ufid");
+        return;
+    }
+
+    LIST_FOR_EACH (udpif, list_node, udpif_all()) {
+        struct udpif_key *ukey = find_ukey(udpif, &ufid, pmd_id);
+
+        if (!ukey) {
+            continue;
+        }
+        ovs_mutex_lock(&ukey->mutex);
+        if ((ukey->state == UKEY_VISIBLE || ukey->state == UKEY_OPERATIONAL)
+            && !revalidate_populate_xcache(udpif, ukey)) {
+            format_xcache(ukey->xcache, with_names, &ds);
+        }
+        ovs_mutex_unlock(&ukey->mutex);
+    }
+    unixctl_command_reply(conn, ds_cstr(&ds));
+    ds_destroy(&ds);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The comparison of masks has two steps.  The first is cheap and right nearly
+ * always: does the new translation look at a bit that the installed mask
+ * wildcards?  But a translation may look at fields that the packet does not
+ * have (it looked at a VLAN that an action pushed, say), which a datapath mask
+ * cannot express.  Such a flow would be deleted and installed again, the same,
+ * for ever (736a8111e).  So a mismatch gets a second opinion: the new mask is
+ * put through the form in which it would be installed, and only if that one is
+ * narrower than what is installed the flow goes. */
+
+#include <config.h>
+
+#include "ofproto/revalidate.h"
+
+#include <errno.h>
+
+#include "flow.h"
+#include "ofproto/flow-limit.h"
+#include "ofproto/netflow.h"
+#include "ofproto/ofproto-dpif-xlate-cache.h"
+#include "ofproto/ofproto-dpif-xlate.h"
+#include "ofproto/ofproto-dpif.h"
+#include "ofproto/slow-path.h"
+#include "ofproto/udpif.h"
+#include "openvswitch/ofpbuf.h"
+#include "ovs-atomic.h"
+#include "seq.h"
+#include "timeval.h"
+
+/* Drivers refresh the counters of offloaded flows this late at worst, in ms:
+ * until then a flow without packets may be a busy one (29720e378). */
+#define OFFLOADED_STATS_DELAY_MS 2000
+
+/* A key, translated. */
+struct xlated_key {
+    struct flow flow;                   /* In port: as in the datapath. */
+    struct flow_wildcards wc;           /* If asked for. */
+    struct xlate_out xout;
+    struct ofproto_dpif *ofproto;
+    ofp_port_t ofp_in_port;
+};
+
+/* Translates the key of 'ukey' into 'xk', which the caller must give to
+ * xlate_out_uninit() if the return value is 0.
+ *
+ * Stores the actions in 'actions' and the mask in 'xk->wc' unless 'actions' is
+ * NULL, the objects concerned in 'xcache' unless that is NULL, and credits
+ * 'credit' to these objects unless that is NULL. */
+static int
+xlate_ukey(struct udpif *udpif, const struct udpif_key *ukey,
+           const struct dpif_flow_stats *credit, uint16_t tcp_flags,
+           struct ofpbuf *actions, struct xlate_cache *xcache,
+           struct xlated_key *xk)
+{
+    enum odp_key_fitness fitness;
+    struct xlate_in xin;
+    int error;
+
+    fitness = odp_flow_key_to_flow(ukey->key, ukey->key_len, &xk->flow, NULL);
+    if (fitness == ODP_FIT_ERROR) {
+        return EINVAL;
+    }
+    error = xlate_lookup(udpif->backer, &xk->flow, &xk->ofproto, NULL, NULL,
+                         NULL, &xk->ofp_in_port, NULL);
+    if (error) {
+        return error;
+    }
+
+    xlate_in_init(&xin, xk->ofproto,
+                  ofproto_dpif_get_tables_version(xk->ofproto), &xk->flow,
+                  xk->ofp_in_port, NULL, tcp_flags, NULL,
+                  actions ? &xk->wc : NULL, actions);
+    if (credit && credit->n_packets) {
+        xin.resubmit_stats = credit;
+        xin.allow_side_effects = true;
+    }
+    xin.xcache = xcache;
+    xlate_actions(&xin, &xk->xout);
+    if (fitness == ODP_FIT_TOO_LITTLE) {
+        xk->xout.slow |= SLOW_MATCH;
+    }
+    return 0;
+}
+
+/* Stores in 'out' what remains of 'wc' once it has been installed. */
+static bool
+mask_as_installed(const struct xlated_key *xk, struct flow_wildcards *out)
+{
+    uint64_t stub[1024 / 8];
+    struct ofpbuf key, mask;
+    uint64_t key_stub[1024 / 8];
+    bool ok;
+    struct odp_flow_key_parms parms = {
+        .flow = &xk->flow,
+        .mask = &xk->wc.masks,
+        .support = xk->ofproto->backer->rt_support.odp,
+    };
+
+    ofpbuf_use_stub(&key, key_stub, sizeof key_stub);
+    ofpbuf_use_stub(&mask, stub, sizeof stub);
+    odp_flow_key_from_flow(&parms, &key);
+    parms.key_buf = &key;
+    odp_flow_key_from_mask(&parms, &mask);
+    ok = odp_flow_key_to_mask(mask.data, mask.size, out, &xk->flow, NULL)
+         != ODP_FIT_ERROR;
+    ofpbuf_uninit(&mask);
+    ofpbuf_uninit(&key);
+    return ok;
+}
+
+/* Is the mask that is installed for 'ukey' too wide for its translation? */
+static bool
+mask_is_too_wide(const struct udpif_key *ukey, const struct xlated_key *xk)
+{
+    struct flow_wildcards installed, wanted;
+
+    if (odp_flow_key_to_mask(ukey->mask, ukey->mask_len, &installed,
+                             &xk->flow, NULL) == ODP_FIT_ERROR) {
+        return true;
+    }
+    return (flow_wildcards_has_extra(&installed, &xk->wc)
+            && (!mask_as_installed(xk, &wanted)
+                || flow_wildcards_has_extra(&installed, &wanted)));
+}
+
+/* Brings 'ukey' in line with 'xk' and 'actions', if its mask allows. */
+static enum reval_result
+compare(struct udpif *udpif, struct udpif_key *ukey, struct xlated_key *xk,
+        struct ofpbuf *actions)
+    OVS_REQUIRES(ukey->mutex)
+{
+    const struct ukey_actions *installed = ukey_actions(ukey);
+
+    if (xk->xout.avoid_caching) {
+        return REVAL_DELETE;
+    }
+    if (xk->xout.slow) {
+        ofpbuf_clear(actions);
+        slow_path_compose(udpif, xk->ofproto, &xk->flow, xk->ofp_in_port,
+                          xk->xout.slow, actions);
+    }
+    if (mask_is_too_wide(ukey, xk)) {
+        return REVAL_DELETE;
+    }
+    if (installed->size == actions->size
+        && !memcmp(installed->data, actions->data, actions->size)) {
+        return REVAL_KEEP;
+    }
+    ukey_set_actions(ukey, actions->data, actions->size);
+    recirc_refs_swap(&ukey->recircs, &xk->xout.recircs);
+    return REVAL_MODIFY;
+}
+
+/* Translates 'ukey' again, refills its cache, and judges it.
+ *
+ * There has to be a cache: a translation with neither a cache nor side effects
+ * is taken for a dry run, and its actions send nothing to controllers. */
+static enum reval_result
+revalidate_due(struct udpif *udpif, struct udpif_key *ukey, uint16_t tcp_flags)
+    OVS_REQUIRES(ukey->mutex)
+{
+    uint64_t actions_stub[1024 / 8];
+    enum reval_result result;
+    struct xlated_key xk;
+    struct ofpbuf actions;
+
+    /* The old cache names objects that the tables may no longer have. */
+    if (ukey->xcache) {
+        xlate_cache_clear(ukey->xcache);
+    } else {
+        ukey->xcache = xlate_cache_new();
+    }
+
+    ofpbuf_use_stub(&actions, actions_stub, sizeof actions_stub);
+    if (!xlate_ukey(udpif, ukey, NULL, tcp_flags, &actions, ukey->xcache,
+                    &xk)) {
+        result = compare(udpif, ukey, &xk, &actions);
+        xlate_out_uninit(&xk.xout);
+    } else {
+        result = REVAL_DELETE;
+    }
+    ofpbuf_uninit(&actions);
+    return result;
+}
+
+/* Is 'ukey' worth a translation, with 'packets' more since it was looked at
+ * the last time? */
+static bool
+worth_revalidating(struct udpif *udpif, const struct udpif_key *ukey,
+                   uint64_t packets)
+    OVS_REQUIRES(ukey->mutex)
+{
+    long long int now = time_msec();
+    long long int dump_ms;
+
+    if (ukey->offloaded
+        && now - MAX(ukey->created, ukey->stats.used)
+           < OFFLOADED_STATS_DELAY_MS) {
+        return true;
+    }
+    atomic_read_relaxed(&udpif->dump_duration, &dump_ms);
+    return flow_limit_worth_revalidating(packets, ukey->stats.used, now,
+                                         dump_ms, ofproto_max_revalidator,
+                                         ofproto_min_revalidate_pps);
+}
+
+int
+revalidate_populate_xcache(struct udpif *udpif, struct udpif_key *ukey)
+{
+    struct xlated_key xk;
+    int error;
+
+    if (ukey->xcache && ukey->reval_seq == seq_read(udpif->reval_seq)) {
+        return 0;
+    } else if (ukey->xcache) {
+        xlate_cache_clear(ukey->xcache);
+    } else {
+        ukey->xcache = xlate_cache_new();
+    }
+    error = xlate_ukey(udpif, ukey, NULL, ukey->stats.tcp_flags, NULL,
+                       ukey->xcache, &xk);
+    if (!error) {
+        xlate_out_uninit(&xk.xout);
+    }
+    return error;
+}
+
+enum reval_result
+revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
+                const struct dpif_flow_stats *stats, const char *dp_layer,
+                uint64_t reval_seq)
+{
+    uint64_t packets = (stats->n_packets > ukey->stats.n_packets
+                        ? stats->n_packets - ukey->stats.n_packets : 0);
+    enum reval_result result = REVAL_KEEP;
+    struct dpif_flow_stats delta;
+
+    if (ukey->reval_seq != reval_seq) {
+        if (!worth_revalidating(udpif, ukey, packets)) {
+            return REVAL_DELETE;
+        }
+        result = revalidate_due(udpif, ukey, stats->tcp_flags);
+        if (result == REVAL_DELETE) {
+            /* The cache, if any, is that of the new tables. */
+            ukey->reval_seq = reval_seq;
+            return result;
+        }
+        ukey->reval_seq = reval_seq;
+    }
+
+    ukey_take_stats(ukey, stats, dp_layer, &delta);
+    if (delta.n_packets) {
+        if (!ukey->xcache) {
+            revalidate_populate_xcache(udpif, ukey);
+        }
+        xlate_push_stats(ukey->xcache, &delta, ukey->offloaded);
+    }
+    return result;
+}
+
+void
+revalidate_push_final_stats(struct udpif *udpif, struct udpif_key *ukey,
+                            struct dpif_flow_stats *delta)
+{
+    bool pushed = !delta->n_packets;
+
+    if (pushed && !netflow_exists()) {
+        return;
+    }
+
+    if (!pushed) {
+        ovs_mutex_lock(&ukey->mutex);
+        if (ukey->xcache && ukey->reval_seq == seq_read(udpif->reval_seq)) {
+            /* Tunnel entries change the number of bytes. */
+            struct dpif_flow_stats push = *delta;
+
+            xlate_push_stats(ukey->xcache, &push, ukey->offloaded);
+            pushed = true;
+        }
+        ovs_mutex_unlock(&ukey->mutex);
+    }
+
+    if (!pushed) {
+        struct xlated_key xk;
+
+        if (!xlate_ukey(udpif, ukey, delta, delta->tcp_flags, NULL, NULL,
+                        &xk)) {
+            xlate_out_uninit(&xk.xout);
+        }
+    }
+
+    if (netflow_exists()) {
+        struct netflow *netflow = NULL;
+        struct ofproto_dpif *ofproto;
+        ofp_port_t ofp_in_port;
+        struct flow flow;
+
+        if (odp_flow_key_to_flow(ukey->key, ukey->key_len, &flow, NULL)
+            != ODP_FIT_ERROR
+            && !xlate_lookup(udpif->backer, &flow, &ofproto, NULL, NULL,
+                             &netflow, &ofp_in_port, NULL)
+            && netflow) {
+            flow.in_port.ofp_port = ofp_in_port;
+            netflow_flow_clear(netflow, &flow);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OFPROTO_REVALIDATE_H
+#define OFPROTO_REVALIDATE_H 1
+
+/* revalidate: is this datapath flow still right?
+ * ==============================================
+ *
+ * Job.  Translates the key of a ukey again and compares the outcome with what
+ * was installed; attributes statistics to whatever the translation passed
+ * through: OpenFlow rules and groups, mirrors, bonds, tunnels, NetFlow, MAC
+ * learning, "learn" actions.
+ *
+ * Which rules get the packets.  Those that handle the flow now, according to
+ * the newest translation.  A translation cache is made from certain tables
+ * and may name objects that are gone; it is used only while the ukey is
+ * current (reval_seq unchanged), else the key is translated again.
+ *
+ * Thread-safety.  Any thread, under RCU, with the ukey's mutex held where the
+ * prototype says so.  Translation takes no lock that is taken before a ukey's.
+ *
+ * See also.  ukey.h, revalidator.h (dump), sweep.h, dp-ops.h. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ofproto/ukey.h"
+
+struct udpif;
+
+enum reval_result {
+    REVAL_KEEP,                 /* Right as it is. */
+    REVAL_DELETE,               /* Wrong, or not worth finding out. */
+    REVAL_MODIFY,               /* Other actions: see ukey_actions(). */
+};
+
+/* Decides about 'ukey', whose counters in the datapath are now '*stats', read
+ * in 'dp_layer' (may be NULL).  Attributes what was not attributed yet, unless
+ * it says REVAL_DELETE: then these packets stay for the deletion to count.
+ * 'reval_seq' is the version of the tables to be judged by.
+ *
+ * After REVAL_MODIFY 'ukey' has the new actions and the references on their
+ * recirculation ids; the caller brings the datapath in line. */
+enum reval_result revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
+                                  const struct dpif_flow_stats *stats,
+                                  const char *dp_layer, uint64_t reval_seq)
+    OVS_REQUIRES(ukey->mutex);
+
+/* Makes sure that 'ukey' has a translation cache that is current. */
+int revalidate_populate_xcache(struct udpif *udpif, struct udpif_key *ukey)
+    OVS_REQUIRES(ukey->mutex);
+
+/* Attributes '*delta', the last packets of a flow that has been deleted, and
+ * tells NetFlow that the flow has ended. */
+void revalidate_push_final_stats(struct udpif *udpif, struct udpif_key *ukey,
+                                 struct dpif_flow_stats *delta)
+    OVS_EXCLUDED(ukey->mutex);
+
+#endif /* ofproto/revalidate.h */
