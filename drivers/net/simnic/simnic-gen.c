@@ -135,6 +135,7 @@ build_l3(struct simnic_template *t, size_t ofs, bool v6, uint8_t proto,
         t->src_ofs = ofs + 12;
         t->dst_ofs = ofs + 16;
         t->l3_csum_ofs = ofs + 10;
+        t->v4_ofs = ofs + 10;
         return 20;
     }
 }
@@ -172,6 +173,7 @@ build_l4(struct simnic_template *t, size_t ofs, enum simnic_proto proto,
     case SIMNIC_ICMP6:
         p[0] = proto == SIMNIC_ICMP4 ? RTE_IP_ICMP_ECHO_REQUEST : 128;
         t->port_ofs = ofs + 4;          /* Identifier and sequence number. */
+        t->v4_ofs = 0;
         t->l4_csum_ofs = ofs + 2;
         t->l4_csum_ports = proto == SIMNIC_ICMP4;
         return 8;
@@ -272,8 +274,7 @@ fill_stream(const struct simnic_config *c, const struct simnic_template *t,
     s->gen.dst = rte_cpu_to_be_32(dst);
     s->gen.sport = rte_cpu_to_be_16(sport);
     s->gen.dport = rte_cpu_to_be_16(dport);
-    memcpy(csum, &s->gen.src, 4);
-    memcpy(csum + 4, &s->gen.dst, 4);
+    memcpy(csum, (uint8_t *) &s->gen + 2, 8);
 
     uint32_t sum = sum16(csum, 8);
     if (l->present & SIMNIC_L3_IPV4) {
@@ -365,8 +366,8 @@ sample_zipf(struct simnic_picker *p, double alpha)
     double *cdf, sum = 0;
     uint32_t *rank;
 
-    p->n_table = RTE_MIN(RTE_MAX(p->n * UINT64_C(4), UINT64_C(1) << 16),
-                         UINT64_C(1) << 22);
+    p->n_table = (p->n > 1 << 20 ? 1 << 22 : p->n < 1 << 14 ? 1 << 16
+                  : p->n * 4);
     p->table = malloc(p->n_table * sizeof *p->table);
     cdf = malloc(p->n * sizeof *cdf);
     rank = malloc(p->n * sizeof *rank);

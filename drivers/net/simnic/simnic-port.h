@@ -45,12 +45,13 @@ struct simnic_port;
 struct simnic_link;
 struct rte_ring;
 
-/* A receive queue: a ring of 'n_desc' mbufs, of which the 'ready' ones from
- * 'tail' on wait to be filled. */
+/* A receive queue: a ring with places for at least 'n_desc' mbufs, of which
+ * the 'ready' ones from 'tail' on wait to be filled. */
 struct simnic_rxq {
     /* Constant while started. */
     struct rte_mbuf **ring;
     uint32_t n_desc;                    /* A multiple of SIMNIC_REFILL. */
+    uint32_t mask;                      /* Of places in 'ring'. */
     uint16_t id;
     bool only_queue;                    /* The port has one rx queue. */
     bool picks;                         /* Order is not round robin. */
@@ -115,6 +116,7 @@ struct simnic_txq {
     struct simnic_port *port;
     struct rte_mbuf **ring;             /* Sent, not yet freed. */
     uint32_t n_desc;
+    uint32_t mask;                      /* Of places in 'ring'. */
     uint32_t head;                      /* Where the next one goes. */
     uint32_t pending;                   /* Sent and not freed. */
     uint16_t id;

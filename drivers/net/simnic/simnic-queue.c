@@ -38,7 +38,8 @@ simnic_rxq_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t n_desc,
         return -ENOMEM;
     }
     memset(q, 0, sizeof *q);
-    q->ring = calloc(n_desc, sizeof *q->ring);
+    q->mask = rte_align32pow2(n_desc) - 1;
+    q->ring = calloc(q->mask + 1, sizeof *q->ring);
     if (!q->ring) {
         free(q);
         return -ENOMEM;
@@ -98,7 +99,8 @@ simnic_txq_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t n_desc,
         return -ENOMEM;
     }
     memset(q, 0, sizeof *q);
-    q->ring = calloc(n_desc, sizeof *q->ring);
+    q->mask = rte_align32pow2(n_desc) - 1;
+    q->ring = calloc(q->mask + 1, sizeof *q->ring);
     if (!q->ring) {
         free(q);
         return -ENOMEM;
@@ -195,6 +197,7 @@ simnic_rxq_start(struct simnic_port *port, struct simnic_rxq *q)
             return ENOMEM;
         }
         q->ready = q->n_desc;
+        q->refill = q->n_desc & q->mask;
         error = start_streams(port, q);
     }
     if (error) {
@@ -212,7 +215,7 @@ simnic_rxq_stop(struct simnic_rxq *q)
     }
     while (q->ready) {
         rte_mempool_put(q->pool, q->ring[q->tail]);
-        q->tail = q->tail + 1 == q->n_desc ? 0 : q->tail + 1;
+        q->tail = (q->tail + 1) & q->mask;
         q->ready--;
     }
     simnic_picker_uninit(&q->picker);

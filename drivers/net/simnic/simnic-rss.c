@@ -75,10 +75,10 @@ types_of(const struct simnic_layer *l, bool ports)
         switch (frag ? 0 : l->l4) {
         case SIMNIC_L4_TCP:
             return (v4 ? RTE_ETH_RSS_NONFRAG_IPV4_TCP
-                    : RTE_ETH_RSS_NONFRAG_IPV6_TCP);
+                    : RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_IPV6_TCP_EX);
         case SIMNIC_L4_UDP:
             return (v4 ? RTE_ETH_RSS_NONFRAG_IPV4_UDP
-                    : RTE_ETH_RSS_NONFRAG_IPV6_UDP);
+                    : RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IPV6_UDP_EX);
         case SIMNIC_L4_SCTP:
             return (v4 ? RTE_ETH_RSS_NONFRAG_IPV4_SCTP
                     : RTE_ETH_RSS_NONFRAG_IPV6_SCTP);
@@ -87,10 +87,12 @@ types_of(const struct simnic_layer *l, bool ports)
         }
     } else if (frag) {
         return (v4 ? RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_FRAG_IPV4
-                : RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6);
+                : RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6
+                | RTE_ETH_RSS_IPV6_EX);
     } else {
         return (v4 ? RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER
-                : RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_OTHER);
+                : RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_OTHER
+                | RTE_ETH_RSS_IPV6_EX);
     }
 }
 

@@ -30,7 +30,9 @@
      | RTE_ETH_RSS_NONFRAG_IPV4_SCTP | RTE_ETH_RSS_NONFRAG_IPV4_OTHER   \
      | RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6                         \
      | RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP      \
-     | RTE_ETH_RSS_NONFRAG_IPV6_SCTP | RTE_ETH_RSS_NONFRAG_IPV6_OTHER)
+     | RTE_ETH_RSS_NONFRAG_IPV6_SCTP | RTE_ETH_RSS_NONFRAG_IPV6_OTHER   \
+     | RTE_ETH_RSS_IPV6_EX | RTE_ETH_RSS_IPV6_TCP_EX                    \
+     | RTE_ETH_RSS_IPV6_UDP_EX)
 
 struct simnic_rss_state {
     uint64_t types;                     /* 0: RSS is off. */

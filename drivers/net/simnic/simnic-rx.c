@@ -26,6 +26,7 @@
 #define V_LIMITED 0x04          /* Rate, burst size, timing, loops. */
 #define V_LATCHED 0x08          /* Verdicts wait in descriptors. */
 #define V_PAYLOAD 0x10          /* fill= or cold=. */
+#define V_ONE     0x20          /* One template, of one line. */
 
 #define AHEAD 8                 /* Packets that prefetches run ahead. */
 
@@ -46,18 +47,18 @@ refill(struct simnic_rxq *q)
             q->no_mbuf++;
             return;
         }
-        q->refill += SIMNIC_REFILL;
-        q->refill = q->refill == q->n_desc ? 0 : q->refill;
+        q->refill = (q->refill + SIMNIC_REFILL) & q->mask;
         q->ready += SIMNIC_REFILL;
     }
 }
 
-static uint64_t
+static inline uint64_t
 flags_of(uint64_t word)
 {
-    return ((word & SIMNIC_W_FLAG ? RTE_MBUF_F_RX_FDIR : 0)
-            | (word & SIMNIC_W_MARK
-               ? RTE_MBUF_F_RX_FDIR | RTE_MBUF_F_RX_FDIR_ID : 0));
+    _Static_assert(SIMNIC_W_MARK >> SIMNIC_W_OL_SHIFT
+                   == (RTE_MBUF_F_RX_FDIR | RTE_MBUF_F_RX_FDIR_ID),
+                   "a word's flags are not an mbuf's");
+    return word >> SIMNIC_W_OL_SHIFT & (SIMNIC_W_MARK >> SIMNIC_W_OL_SHIFT);
 }
 
 /* Copies a captured frame to 'data', without its outer tag if it is to be
@@ -288,10 +289,79 @@ next_packet(struct simnic_rxq *q, unsigned int variant, uint64_t now,
     return true;
 }
 
+/* The headers of a template that is one line long, in registers. */
+struct line {
+    __m128i part[4];
+};
+
+static __rte_always_inline struct line
+load_line(const struct simnic_template *t)
+{
+    const __m128i *p = (const __m128i *) (const void *) t->bytes;
+
+    return (struct line) { { p[0], p[1], p[2], p[3] } };
+}
+
+static __rte_always_inline void
+store_line(const struct line *line, uint8_t *data)
+{
+    __m128i *p = (__m128i *) (void *) data;
+
+    _mm_storeu_si128(p, line->part[0]);
+    _mm_storeu_si128(p + 1, line->part[1]);
+    _mm_storeu_si128(p + 2, line->part[2]);
+    _mm_storeu_si128(p + 3, line->part[3]);
+}
+
+/* Writes what the host gets of stream 's' to 'm'.  Returns its size. */
+static __rte_always_inline uint32_t
+deliver(const struct simnic_rxq *q, const struct simnic_stream *s,
+        uint64_t word, struct rte_mbuf *m, const struct simnic_template *t,
+        const struct line *line, const unsigned int variant)
+{
+    uint8_t *data = (uint8_t *) m->buf_addr + RTE_PKTMBUF_HEADROOM;
+    uint32_t size;
+
+    if (variant & V_PCAP) {
+        m->packet_type = t->packet_type;
+        size = copy_capture(q, s, t->strip, data, &m->vlan_tci);
+        m->pkt_len = m->data_len = size;
+        m->hash.rss = s->hash;
+    } else {
+        __m128i d = _mm_load_si128((const __m128i *) (const void *) t);
+
+        if (variant & V_ONE) {
+            store_line(line, data);
+            simnic_stream_patch(t, s, data);
+        } else {
+            simnic_stream_write(t, s, data);
+        }
+        _mm_storeu_si128((__m128i *) (void *) &m->packet_type,
+                         _mm_insert_epi32(d, s->hash, 3));
+        size = t->pkt_len;
+    }
+    if (variant & V_PAYLOAD) {
+        if (q->port->config.fill && t->pkt_len > t->hdr_size) {
+            memset(data + t->hdr_size, 0, t->pkt_len - t->hdr_size);
+        }
+        if (q->port->config.cold) {
+            leave_cold(data, t->n_lines);
+        }
+    }
+    memcpy(&m->rearm_data, &q->rearm, sizeof q->rearm);
+    m->ol_flags = t->ol_flags | flags_of(word);
+    m->hash.fdir.hi = (uint32_t) word;
+    return size;
+}
+
 static __rte_always_inline uint16_t
 rx_burst(struct simnic_rxq *q, struct rte_mbuf **pkts, uint16_t n,
          const unsigned int variant)
 {
+    struct rte_mbuf **const ring = q->ring;
+    const uint32_t mask = q->mask;
+    const struct simnic_template *t = q->host;
+    struct line line = load_line(t);
     uint32_t want = RTE_MIN((uint32_t) n, q->ready);
     uint32_t got = 0, tail = q->tail, budget;
     uint64_t now = 0, bytes = 0;
@@ -308,18 +378,15 @@ rx_burst(struct simnic_rxq *q, struct rte_mbuf **pkts, uint16_t n,
         want = 0;
     }
     budget = want * 2 + 16;
-    while (got < want && budget) {
-        struct rte_mbuf *m = q->ring[tail];
-        const struct simnic_template *t;
+    while (got < want && budget--) {
+        struct rte_mbuf *m = ring[tail];
         struct simnic_stream *s;
-        uint32_t index, ahead;
-        uint8_t *data;
+        uint32_t index;
         uint64_t word;
 
         if (!next_packet(q, variant, now, &index, &word)) {
             break;
         }
-        budget--;
         if (variant & V_LATCHED && index == UINT32_MAX) {
             continue;
         }
@@ -329,22 +396,16 @@ rx_burst(struct simnic_rxq *q, struct rte_mbuf **pkts, uint16_t n,
                 != q->id)) {
             continue;           /* It was moved to another queue. */
         }
-
-        ahead = tail + AHEAD;
-        ahead = ahead >= q->n_desc ? ahead - q->n_desc : ahead;
-        rte_prefetch0(q->ring[ahead]);
-
+        rte_prefetch0(ring[(tail + AHEAD) & mask]);
         if (unlikely(word & SIMNIC_W_RARE)) {
             enum rare rare = handle_rare(q, index, s, word, m);
 
             if (rare == RARE_SKIP) {
-                if (variant & V_LIMITED) {
-                    q->rate_sent++;
-                }
+                q->rate_sent++;
                 continue;
             }
             if (rare != RARE_DELIVER) {
-                tail = tail + 1 == q->n_desc ? 0 : tail + 1;
+                tail = (tail + 1) & mask;
                 if (rare == RARE_WRITTEN) {
                     bytes += m->pkt_len;
                     pkts[got++] = m;
@@ -355,50 +416,30 @@ rx_burst(struct simnic_rxq *q, struct rte_mbuf **pkts, uint16_t n,
                 continue;
             }
         }
-
-        t = &q->host[s->tmpl];
-        data = (uint8_t *) m->buf_addr + RTE_PKTMBUF_HEADROOM;
-        if (variant & V_PCAP) {
-            m->packet_type = t->packet_type;
-            m->pkt_len = copy_capture(q, s, t->strip, data, &m->vlan_tci);
-            m->data_len = m->pkt_len;
-            m->hash.rss = s->hash;
-            bytes += m->pkt_len;
-        } else {
-            __m128i d = _mm_load_si128((const __m128i *) (const void *) t);
-
-            simnic_stream_write(t, s, data);
-            _mm_storeu_si128((__m128i *) (void *) &m->packet_type,
-                             _mm_insert_epi32(d, s->hash, 3));
-            bytes += t->pkt_len;
+        if (!(variant & V_ONE)) {
+            t = &q->host[s->tmpl];
         }
-        if (variant & V_PAYLOAD) {
-            if (q->port->config.fill && t->pkt_len > t->hdr_size) {
-                memset(data + t->hdr_size, 0, t->pkt_len - t->hdr_size);
-            }
-            if (q->port->config.cold) {
-                leave_cold(data, t->n_lines);
-            }
-        }
-        memcpy(&m->rearm_data, &q->rearm, sizeof q->rearm);
-        m->ol_flags = t->ol_flags | flags_of(word);
-        m->hash.fdir.hi = (uint32_t) word;
+        bytes += deliver(q, s, word, m, t, &line, variant);
         pkts[got++] = m;
-        tail = tail + 1 == q->n_desc ? 0 : tail + 1;
+        tail = (tail + 1) & mask;
     }
     q->tail = tail;
     q->ready -= got;
     q->packets += got;
     q->bytes += bytes;
-    if (variant & V_LIMITED) {
-        q->rate_sent += got;
-    }
+    q->rate_sent += got;
     refill(q);
 
     /* Pairs with the acquire in simnic-classify.c: what this burst looked at
      * may go. */
     __atomic_store_n(&q->bursts, q->bursts + 1, __ATOMIC_RELEASE);
     return got;
+}
+
+static uint16_t
+rx_gen_one(void *rxq, struct rte_mbuf **pkts, uint16_t n)
+{
+    return rx_burst(rxq, pkts, n, V_ONE);
 }
 
 static uint16_t
@@ -470,5 +511,6 @@ simnic_rx_choose(const struct simnic_port *port)
         || c->hot_streams) {
         return rx_gen_ordered;
     }
-    return rx_gen_simple;
+    return (port->streams.n_templates == 1 && port->streams.host->n_lines == 1
+            ? rx_gen_one : rx_gen_simple);
 }

@@ -92,6 +92,7 @@ strip_tag(struct simnic_template *t)
     memmove(t->bytes + 12, t->bytes + 16, sizeof t->bytes - 16);
     t->pkt_len -= 4;
     t->hdr_size -= 4;
+    t->v4_ofs -= t->v4_ofs ? 4 : 0;
     t->src_ofs -= 4;
     t->dst_ofs -= 4;
     t->port_ofs -= 4;
@@ -143,8 +144,8 @@ simnic_streams_key(const struct simnic_streams *ss, uint32_t i,
         struct simnic_layer *l = &key->layer[0];
         size_t ofs = l->present & SIMNIC_L3_IPV6 ? 12 : 0;
 
-        memcpy(l->src + ofs, &s->gen.src, 4);
-        memcpy(l->dst + ofs, &s->gen.dst, 4);
+        memcpy(l->src + ofs, (const uint8_t *) &s->gen + 2, 4);
+        memcpy(l->dst + ofs, (const uint8_t *) &s->gen + 6, 4);
         if (l->l4 & (SIMNIC_L4_TCP | SIMNIC_L4_UDP)) {
             l->sport = s->gen.sport;
             l->dport = s->gen.dport;

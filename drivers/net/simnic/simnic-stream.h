@@ -30,20 +30,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_common.h>
 
 #include "simnic-key.h"
 #include "simnic-rss.h"
 
-/* The word: what the hardware decided. */
+/* The word: what the hardware decided.  FLAG and MARK are RTE_MBUF_F_RX_FDIR
+ * and RTE_MBUF_F_RX_FDIR_ID, SIMNIC_W_OL_SHIFT bits up. */
 #define SIMNIC_W_MARK_MASK   UINT64_C(0xffffffff)   /* Mark, or path. */
 #define SIMNIC_W_QUEUE_SHIFT 32
 #define SIMNIC_W_QUEUE_MASK  UINT64_C(0xff)
-#define SIMNIC_W_FLAG        (UINT64_C(1) << 40)    /* FDIR. */
-#define SIMNIC_W_MARK        (UINT64_C(1) << 41)    /* FDIR and FDIR_ID. */
-#define SIMNIC_W_COUNT       (UINT64_C(1) << 42)    /* Count hits. */
-#define SIMNIC_W_STEP        (UINT64_C(1) << 43)    /* Not for the host. */
-#define SIMNIC_W_SLOW        (UINT64_C(1) << 44)    /* The mark is a path. */
+#define SIMNIC_W_OL_SHIFT    40
+#define SIMNIC_W_COUNT       (UINT64_C(1) << 40)    /* Count hits. */
+#define SIMNIC_W_STEP        (UINT64_C(1) << 41)    /* Not for the host. */
+#define SIMNIC_W_FLAG        (UINT64_C(1) << 42)
+#define SIMNIC_W_SLOW        (UINT64_C(1) << 43)    /* The mark is a path. */
+#define SIMNIC_W_MARK        (UINT64_C(1) << 53 | SIMNIC_W_FLAG)
 #define SIMNIC_W_RARE (SIMNIC_W_COUNT | SIMNIC_W_STEP | SIMNIC_W_SLOW)
 
 struct simnic_stream {
@@ -51,13 +54,13 @@ struct simnic_stream {
     uint32_t hash;
     uint32_t hits;
     union {
-        struct {                /* Network byte order. */
+        struct {                /* Network byte order; as in IPv4/UDP. */
+            uint16_t l3_csum;   /* IPv4: the checksum; IPv6: of addresses. */
             uint32_t src;       /* IPv6: the last 4 bytes. */
             uint32_t dst;
             uint16_t sport;
             uint16_t dport;
-            uint16_t l3_csum;   /* IPv4: the checksum; IPv6: of addresses. */
-        } gen;
+        } __attribute__((packed)) gen;
         struct {
             uint32_t line;      /* Offset of its bytes, in 64 bytes. */
             uint32_t size;
@@ -84,10 +87,11 @@ struct simnic_template {
     uint64_t ol_flags;
     uint16_t l4_const;          /* Sum of what L4 checksums cover. */
     uint8_t n_lines;            /* 64-byte lines with headers. */
-    uint8_t src_ofs, dst_ofs;   /* Where a stream's values go... */
+    uint8_t v4_ofs;             /* Where checksum, addresses, ports go... */
+    uint8_t src_ofs, dst_ofs;   /* ...or, if 'v4_ofs' is 0, each of them. */
     uint8_t port_ofs;
-    uint8_t l3_csum_ofs;        /* ...0: nowhere. */
-    uint8_t l4_csum_ofs;
+    uint8_t l3_csum_ofs;        /* 0: nowhere. */
+    uint8_t l4_csum_ofs;        /* 0: nowhere. */
     bool l4_csum_udp;           /* 0 is written as 0xffff. */
     bool l4_csum_ports;         /* The ports are covered, addresses not. */
     bool strip;                 /* The outer tag is not delivered. */
@@ -147,21 +151,25 @@ simnic_fold(uint32_t sum)
     return sum + (sum >> 16);
 }
 
-/* Writes the headers of generated stream 's' to 'data', which must have room
- * for whole 64-byte lines. */
+/* Puts the values of generated stream 's' into the headers at 'data', which
+ * otherwise are those of 't'. */
 static inline __attribute__((always_inline)) void
-simnic_stream_write(const struct simnic_template *t,
+simnic_stream_patch(const struct simnic_template *t,
                     const struct simnic_stream *s, uint8_t *data)
 {
-    memcpy(data, t->bytes, 64);
-    if (t->n_lines > 1) {
-        memcpy(data + 64, t->bytes + 64, 64);
-    }
-    memcpy(data + t->src_ofs, &s->gen.src, 4);
-    memcpy(data + t->dst_ofs, &s->gen.dst, 4);
-    memcpy(data + t->port_ofs, &s->gen.sport, 4);
-    if (t->l3_csum_ofs) {
-        memcpy(data + t->l3_csum_ofs, &s->gen.l3_csum, 2);
+    const uint8_t *values = (const uint8_t *) &s->gen;
+
+    if (likely(t->v4_ofs)) {
+        /* 14 bytes, from the checksum to the ports. */
+        memcpy(data + t->v4_ofs, values, 8);
+        memcpy(data + t->v4_ofs + 6, values + 6, 8);
+    } else {
+        memcpy(data + t->src_ofs, values + 2, 4);
+        memcpy(data + t->dst_ofs, values + 6, 4);
+        memcpy(data + t->port_ofs, values + 10, 4);
+        if (t->l3_csum_ofs) {
+            memcpy(data + t->l3_csum_ofs, values, 2);
+        }
     }
     if (t->l4_csum_ofs) {
         uint32_t sum = t->l4_const + s->gen.sport + s->gen.dport;
@@ -175,6 +183,19 @@ simnic_stream_write(const struct simnic_template *t,
         }
         memcpy(data + t->l4_csum_ofs, &csum, 2);
     }
+}
+
+/* Writes the headers of generated stream 's' to 'data', which must have room
+ * for whole 64-byte lines. */
+static inline __attribute__((always_inline)) void
+simnic_stream_write(const struct simnic_template *t,
+                    const struct simnic_stream *s, uint8_t *data)
+{
+    memcpy(data, t->bytes, 64);
+    if (t->n_lines > 1) {
+        memcpy(data + 64, t->bytes + 64, 64);
+    }
+    simnic_stream_patch(t, s, data);
 }
 
 #endif /* simnic-stream.h */

@@ -40,9 +40,8 @@ void
 simnic_tx_free(struct simnic_txq *q, uint32_t n)
 {
     while (n) {
-        uint32_t oldest = (q->head >= q->pending ? q->head - q->pending
-                           : q->head + q->n_desc - q->pending);
-        uint32_t run = RTE_MIN(n, q->n_desc - oldest);
+        uint32_t oldest = (q->head - q->pending) & q->mask;
+        uint32_t run = RTE_MIN(n, q->mask + 1 - oldest);
         struct rte_mbuf **pkts = &q->ring[oldest];
 
         if (q->fast_free) {
@@ -59,20 +58,20 @@ uint16_t
 simnic_tx_sink(void *txq, struct rte_mbuf **pkts, uint16_t n)
 {
     struct simnic_txq *q = txq;
+    struct rte_mbuf **const ring = q->ring;
+    const uint32_t mask = q->mask;
+    uint32_t head = q->head;
     uint64_t bytes = 0;
-    uint32_t head;
 
     n = RTE_MIN(n, q->n_desc - SIMNIC_REFILL);
     while (q->pending + n > q->n_desc) {
         simnic_tx_free(q, RTE_MIN((uint32_t) SIMNIC_REFILL, q->pending));
     }
-    head = q->head;
     for (uint16_t i = 0; i < n; i++) {
         bytes += pkts[i]->pkt_len;
-        q->ring[head] = pkts[i];
-        head = head + 1 == q->n_desc ? 0 : head + 1;
+        ring[(head + i) & mask] = pkts[i];
     }
-    q->head = head;
+    q->head = head + n;
     q->pending += n;
     q->packets += n;
     q->bytes += bytes;
