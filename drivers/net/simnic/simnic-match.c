@@ -354,6 +354,10 @@ compile_item(struct compiler *c, const struct item_class *class)
                       "an item has a mask or a range without a value");
     }
 
+    if (c->layer && c->stage == ST_START && class->stage > ST_ETH) {
+        /* What a tunnel carries may begin with Ethernet or without. */
+        demand_bit(c, LAYER_OFS(c, present), SIMNIC_L2_ETH, false);
+    }
     demand_bits(c, LAYER_OFS(c, present),
                 class->stage == ST_VLAN && c->n_vlan ? SIMNIC_L2_MORE_VLAN
                 : class->present);
