@@ -123,6 +123,7 @@ write_edited(struct simnic_rxq *q, uint32_t index,
     simnic_key_parse(frame.data, frame.size, &p);
     m->packet_type = p.ptype;
     m->hash.rss = s->hash;
+    m->hash.fdir.hi = 0;
     m->ol_flags = (ss->wire[s->tmpl].ol_flags
                    | (q->host[s->tmpl].ol_flags & RTE_MBUF_F_RX_RSS_HASH));
     if (path->has_mark) {
@@ -189,8 +190,9 @@ limit(struct simnic_rxq *q, uint32_t n)
         double due = ((double) (now - q->rate_start) * rate
                       / q->port->n_rxq / rte_get_tsc_hz());
 
-        if (due < q->rate_sent || due - q->rate_sent > 1e6) {
-            /* The rate was changed, or nobody polled for long. */
+        if (due < q->rate_sent || due - q->rate_sent > q->n_desc) {
+            /* The rate was changed, or nobody polled for so long that a ring
+             * would have run over. */
             q->rate_start = now;
             q->rate_sent = 0;
             due = 0;

@@ -174,9 +174,7 @@ simnic_streams_frame(const struct simnic_streams *ss, uint32_t i,
         uint8_t header[SIMNIC_TEMPLATE_BYTES];
 
         simnic_stream_write(t, s, header);
-        memcpy(frame, header, RTE_MIN((uint32_t) sizeof header, t->pkt_len));
-        if (t->pkt_len > sizeof header) {
-            memset(frame + sizeof header, 0, t->pkt_len - sizeof header);
-        }
+        memcpy(frame, header, t->hdr_size);
+        memset(frame + t->hdr_size, 0, t->pkt_len - t->hdr_size);
     }
 }
