@@ -1038,7 +1038,8 @@ test_orders(void)
         rte_pktmbuf_free_bulk(pkts, n);
         total += n;
     }
-    CHECK(total > 5000 && total < 20500);       /* We may be preempted. */
+    printf("rate: %u of 20000\n", total);
+    CHECK(total > 2000 && total < 20500);       /* We may be preempted. */
     close_port(port);
 }
 
