@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "simnic-telemetry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_telemetry.h>
+
+#include "simnic-classify.h"
+#include "simnic-ethdev.h"
+#include "simnic-rx.h"
+#include "simnic-wire.h"
+
+static int
+add_name(struct simnic_port *port, void *data)
+{
+    return rte_tel_data_add_array_string(data, port->name);
+}
+
+static int
+list_ports(const char *cmd, const char *params, struct rte_tel_data *data)
+{
+    (void) cmd;
+    (void) params;
+    rte_tel_data_start_array(data, RTE_TEL_STRING_VAL);
+    simnic_port_with(NULL, add_name, data);
+    return 0;
+}
+
+static int
+show_port(struct simnic_port *port, void *data)
+{
+    const struct simnic_config *c = &port->config;
+    uint64_t rx = 0, kept = 0;
+
+    pthread_mutex_lock(&port->mutex);
+    for (uint16_t i = 0; i < port->n_rxq; i++) {
+        rx += port->rxq[i] ? port->rxq[i]->packets : 0;
+        kept += port->rxq[i] ? port->rxq[i]->stepped : 0;
+    }
+    rte_tel_data_add_dict_string(data, "mode", simnic_mode_name(c->mode));
+    rte_tel_data_add_dict_int(data, "port_id", port->port_id);
+    rte_tel_data_add_dict_int(data, "started", port->started);
+    rte_tel_data_add_dict_int(data, "removed", port->removed);
+    rte_tel_data_add_dict_u64(data, "streams", port->streams.n);
+    rte_tel_data_add_dict_u64(data, "rx_packets", rx);
+    rte_tel_data_add_dict_u64(data, "rx_kept_by_rules", kept);
+    rte_tel_data_add_dict_u64(data, "rules", port->rules.n);
+    rte_tel_data_add_dict_u64(data, "rules_transfer", port->rules.transfer.n);
+    rte_tel_data_add_dict_u64(data, "rules_created",
+                              port->flow_stats.created);
+    rte_tel_data_add_dict_u64(data, "rules_destroyed",
+                              port->flow_stats.destroyed);
+    rte_tel_data_add_dict_u64(data, "rules_refused",
+                              port->flow_stats.refused);
+    rte_tel_data_add_dict_u64(data, "rules_full", port->flow_stats.full);
+    rte_tel_data_add_dict_u64(data, "rules_failed", port->flow_stats.failed);
+    rte_tel_data_add_dict_u64(data, "rules_lost", port->flow_stats.lost);
+    rte_tel_data_add_dict_u64(data, "streams_classified",
+                              port->classes.n_classified);
+    rte_tel_data_add_dict_u64(data, "rate", c->rate);
+    rte_tel_data_add_dict_u64(data, "capacity", c->caps.capacity);
+    rte_tel_data_add_dict_u64(data, "group-capacity", c->caps.group_capacity);
+    rte_tel_data_add_dict_u64(data, "groups", c->caps.groups);
+    rte_tel_data_add_dict_u64(data, "priorities", c->caps.priorities);
+    rte_tel_data_add_dict_u64(data, "mark-bits", c->caps.mark_bits);
+    rte_tel_data_add_dict_int(data, "switch", c->caps.switch_domain);
+    rte_tel_data_add_dict_int(data, "keep-rules", c->caps.keep_rules);
+    rte_tel_data_add_dict_u64(data, "latency-us", c->faults.latency_us);
+    rte_tel_data_add_dict_u64(data, "flow-rate", c->faults.flow_rate);
+    rte_tel_data_add_dict_u64(data, "counter-lag-ms",
+                              c->faults.counter_lag_ms);
+    rte_tel_data_add_dict_u64(data, "inflight", c->faults.inflight);
+    rte_tel_data_add_dict_int(data, "no-marks", c->faults.no_marks);
+    pthread_mutex_unlock(&port->mutex);
+    return 0;
+}
+
+static int
+show(const char *cmd, const char *params, struct rte_tel_data *data)
+{
+    (void) cmd;
+    if (!params || !*params) {
+        return -EINVAL;
+    }
+    rte_tel_data_start_dict(data);
+    return -simnic_port_with(params, show_port, data);
+}
+
+struct set_aux {
+    char *key;
+    char *value;
+    char why[200];
+};
+
+static int
+set_one(struct simnic_port *port, void *aux_)
+{
+    struct set_aux *aux = aux_;
+    bool no_marks;
+    int error;
+
+    pthread_mutex_lock(&port->mutex);
+    no_marks = port->config.faults.no_marks;
+    error = simnic_config_set(&port->config, aux->key, aux->value, aux->why,
+                              sizeof aux->why);
+    if (!error && port->started && port->has_streams) {
+        if (no_marks != port->config.faults.no_marks) {
+            simnic_classify_all(port);
+        }
+        /* A rate may have come or gone. */
+        port->dev->rx_pkt_burst = simnic_rx_choose(port);
+        rte_eth_fp_ops[port->port_id].rx_pkt_burst = port->dev->rx_pkt_burst;
+    }
+    pthread_mutex_unlock(&port->mutex);
+    return error;
+}
+
+/* PORT,KEY=VALUE[,KEY=VALUE]...; settings before a bad one stay. */
+static int
+set(const char *cmd, const char *params, struct rte_tel_data *data)
+{
+    struct set_aux aux = { .why = "no such port" };
+    char *copy = strdup(params ? params : "");
+    char *save = NULL, *name, *word;
+    int error = EINVAL;
+
+    (void) cmd;
+    name = copy ? strtok_r(copy, ",", &save) : NULL;
+    if (!name || !save || !*save) {
+        snprintf(aux.why, sizeof aux.why, "expected PORT,KEY=VALUE,...");
+    }
+    while (name && (word = strtok_r(NULL, ",", &save)) != NULL) {
+        aux.key = word;
+        aux.value = strchr(word, '=');
+        if (!aux.value) {
+            snprintf(aux.why, sizeof aux.why, "%s: needs a value", word);
+            error = EINVAL;
+            break;
+        }
+        *aux.value++ = '\0';
+        error = simnic_port_with(name, set_one, &aux);
+        if (error) {
+            break;
+        }
+    }
+    free(copy);
+    rte_tel_data_start_dict(data);
+    rte_tel_data_add_dict_string(data, "result", error ? "error" : "ok");
+    if (error) {
+        rte_tel_data_add_dict_string(data, "why", aux.why);
+    }
+    return 0;
+}
+
+static int
+get_removed(struct simnic_port *port, void *aux)
+{
+    *(struct simnic_port **) aux = port;
+    return 0;
+}
+
+/* The event's callbacks may close the port, so the registry is not locked
+ * while they run. */
+static int
+surprise(const char *cmd, const char *params, struct rte_tel_data *data)
+{
+    struct simnic_port *port = NULL;
+
+    (void) cmd;
+    rte_tel_data_start_dict(data);
+    if (!params || simnic_port_with(params, get_removed, &port)) {
+        return -ENOENT;
+    }
+    simnic_ethdev_surprise_removal(port);
+    rte_tel_data_add_dict_string(data, "result", "ok");
+    return 0;
+}
+
+void
+simnic_telemetry_register(void)
+{
+    rte_telemetry_register_cmd("/simnic/list", list_ports,
+                               "Lists simnic ports. Takes no parameters");
+    rte_telemetry_register_cmd("/simnic/show", show,
+                               "Shows a port. Parameter: name");
+    rte_telemetry_register_cmd("/simnic/set", set,
+                               "Changes capabilities and faults of a port. "
+                               "Parameters: name,key=value,...");
+    rte_telemetry_register_cmd("/simnic/remove", surprise,
+                               "Removes a port by surprise. "
+                               "Parameter: name");
+}
