@@ -148,16 +148,33 @@ remove_lane(struct dp_topology *t, struct dp_pmd *pmd)
     dp_pmd_unref(pmd);
 }
 
+/* Removes all lanes whose cores are not in 'cores', and with NULL the main
+ * lane, too.  Waiting for a thread quiesces, so 'lanes' can't be walked
+ * meanwhile. */
+static void
+remove_lanes(struct dp_topology *t, const struct ovs_numa_dump *cores)
+{
+    size_t n;
+    struct dp_pmd **lanes = dp_topology_sorted_lanes(t, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        struct dp_lane *lane = &lanes[i]->lane;
+
+        if (!cores || (!dp_lane_is_main(lane)
+                       && !ovs_numa_dump_contains_core(cores, lane->numa_id,
+                                                       lane->core_id))) {
+            remove_lane(t, lanes[i]);
+        }
+    }
+    free(lanes);
+}
+
 /* Uninitialises 't', which must have no ports. */
 void
 dp_topology_uninit(struct dp_topology *t)
 {
-    struct dp_pmd *pmd;
-
     ovs_assert(hmap_is_empty(&t->ports));
-    CMAP_FOR_EACH (pmd, node, &t->lanes) {
-        remove_lane(t, pmd);
-    }
+    remove_lanes(t, NULL);
     cmap_destroy(&t->lanes);
     hmap_destroy(&t->ports);
     free(t->cpu_mask);
@@ -290,22 +307,16 @@ static void
 change_threads(struct dp_topology *t, const struct ovs_numa_dump *cores)
 {
     struct ovs_numa_info_core *core;
-    struct dp_pmd *pmd;
 
     if (lanes_are(t, cores)) {
         return;
     }
-    CMAP_FOR_EACH (pmd, node, &t->lanes) {
-        if (!dp_pmd_is_main(pmd)
-            && !ovs_numa_dump_contains_core(cores, pmd->lane.numa_id,
-                                            pmd->lane.core_id)) {
-            remove_lane(t, pmd);
-        }
-    }
+    remove_lanes(t, cores);
     FOR_EACH_CORE_ON_DUMP (core, cores) {
         if (!dp_topology_lane(t, core->core_id)) {
-            pmd = dp_pmd_create(t->shared, core->core_id, core->numa_id,
-                                &t->lane_key);
+            struct dp_pmd *pmd = dp_pmd_create(t->shared, core->core_id,
+                                               core->numa_id, &t->lane_key);
+
             cmap_insert(&t->lanes, &pmd->node, hash_int(core->core_id, 0));
             dp_pmd_start(pmd);
         }
