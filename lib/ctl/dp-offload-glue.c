@@ -44,6 +44,7 @@ struct dp_offload *
 dp_offload_glue_create(void)
 {
     const struct dp_offload_class *classes[] = {
+        &dp_offload_rte_class,
         &dp_offload_netdev_class,
         NULL,
     };
@@ -75,9 +76,12 @@ register_flows(struct dp_topology *topology)
     }
 }
 
-/* Follows "hw-offload". */
+/* Follows "hw-offload".  'new_ports' says that ports have come since the last
+ * call: their providers can be found only after Open vSwitch's dpif layer has
+ * seen the ports, too. */
 void
-dp_offload_glue_run(struct dp_offload *offload, struct dp_topology *topology)
+dp_offload_glue_run(struct dp_offload *offload, struct dp_topology *topology,
+                    bool new_ports)
 {
     bool enable = netdev_is_flow_api_enabled();
 
@@ -86,5 +90,7 @@ dp_offload_glue_run(struct dp_offload *offload, struct dp_topology *topology)
             dp_offload_ports_probe(offload);
             register_flows(topology);
         }
+    } else if (enable && new_ports) {
+        dp_offload_ports_probe(offload);
     }
 }

@@ -11,10 +11,13 @@
  * Thread-safety.  create and run: main thread.  The engine calls the rest from
  * its workers. */
 
+#include <stdbool.h>
+
 struct dp_offload;
 struct dp_topology;
 
 struct dp_offload *dp_offload_glue_create(void);
-void dp_offload_glue_run(struct dp_offload *, struct dp_topology *);
+void dp_offload_glue_run(struct dp_offload *, struct dp_topology *,
+                         bool new_ports);
 
 #endif /* dp-offload-glue.h */

@@ -73,7 +73,6 @@ int
 dp_set_config(struct dp *dp, const struct smap *other_config)
 {
     struct dp_topology *topology = &dp->topology;
-    struct dp_shared *shared = &dp->shared;
     struct dp_config old = dp->config;
 
     dp_config_parse(&dp->config, other_config);
@@ -93,7 +92,6 @@ dp_set_config(struct dp *dp, const struct smap *other_config)
         topology->need_reconfigure = true;
     }
     ovs_mutex_unlock(&topology->mutex);
-    dp_offload_glue_run(shared->offload, topology);
     return 0;
 }
 
@@ -292,7 +290,13 @@ dp_add_port(struct dp *dp, const char *name, const char *type,
 void
 dp_run(struct dp *dp)
 {
+    uint64_t port_seq;
+
     dp_topology_poll_main(&dp->topology);
+    port_seq = seq_read(dp->port_seq);
+    dp_offload_glue_run(dp->shared.offload, &dp->topology,
+                        port_seq != dp->offered_port_seq);
+    dp->offered_port_seq = port_seq;
     dp_balance_run(&dp->balance, &dp->topology, &dp->config);
 
     ovs_mutex_lock(&dp->topology.mutex);

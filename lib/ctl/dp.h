@@ -41,6 +41,7 @@ struct dp {
     struct dp_config config;
     bool first_config;              /* None was set yet. */
     uint64_t last_tnl_conf_seq;
+    uint64_t offered_port_seq;      /* Of 'port_seq', seen by the engine. */
     struct dp_balance balance;
 
     /* Guarded by 'upcall_rwlock' of 'shared'. */
