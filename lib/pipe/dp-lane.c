@@ -28,6 +28,7 @@ dp_lane_init(struct dp_lane *lane, struct dp_shared *shared,
     dp_smc_init(&lane->smc);
     dp_simple_init(&lane->simple);
     dp_tx_init(&lane->tx);
+    ovs_list_init(&lane->spare_items);
     pmd_perf_stats_init(&lane->perf);
     dp_flow_table_init(&lane->flows);
     ovs_mutex_init_recursive(&lane->main_mutex);
@@ -39,10 +40,15 @@ dp_lane_init(struct dp_lane *lane, struct dp_shared *shared,
 void
 dp_lane_uninit(struct dp_lane *lane)
 {
+    struct dp_work_item *item;
+
     dp_emc_uninit(&lane->emc);
     dp_smc_uninit(&lane->smc);
     dp_simple_uninit(&lane->simple);
     dp_tx_uninit(&lane->tx);
+    LIST_FOR_EACH_POP (item, node, &lane->spare_items) {
+        free(item);
+    }
     dp_flow_table_uninit(&lane->flows);
     ovs_mutex_destroy(&lane->main_mutex);
 }

@@ -59,6 +59,7 @@ struct dp_lane {
     struct dp_simple simple;
     struct dp_tx tx;
     struct dp_work *work;       /* Of the innermost call of the pipe. */
+    struct ovs_list spare_items;    /* 'struct dp_work_item's to use again. */
     struct dp_rxq_load *load;   /* Of the rx queue being served, or NULL. */
     bool emc_enabled;           /* Of the port being served. */
     long long int now;

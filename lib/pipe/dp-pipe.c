@@ -34,7 +34,14 @@ void
 dp_pipe_again(struct dp_lane *lane, struct dp_packet_batch *batch,
               unsigned int depth)
 {
-    struct dp_work_item *item = xmalloc(sizeof *item);
+    struct dp_work_item *item;
+
+    if (OVS_LIKELY(!ovs_list_is_empty(&lane->spare_items))) {
+        item = CONTAINER_OF(ovs_list_pop_front(&lane->spare_items),
+                            struct dp_work_item, node);
+    } else {
+        item = xmalloc(sizeof *item);
+    }
 
     item->depth = depth;
     item->batch = *batch;
@@ -76,7 +83,7 @@ dp_lane_next(struct dp_lane *lane, struct dp_burst *burst)
         batch->count = n_left;
     } else {
         ovs_list_remove(&item->node);
-        free(item);
+        ovs_list_push_front(&lane->spare_items, &item->node);
     }
     return true;
 }

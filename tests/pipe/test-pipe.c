@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "pipe/dp-pipe.h"
+
+#include <errno.h>
+
+#include "dp-packet.h"
+#include "flow.h"
+#include "netdev-provider.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "odp-util.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "ovs-rcu.h"
+#include "packets.h"
+#include "random.h"
+#include "util.h"
+#include "pipe/dp-bond.h"
+#include "pipe/dp-lane.h"
+#include "pipe/dp-meter.h"
+#include "tests/dptest.h"
+
+/* The whole pipe of one lane, between bursts that we make and netdevs that
+ * remember what they were sent.
+ *
+ * What is to be done with a packet is a pure function of what it looks like
+ * ("policy"): the upcall callback answers by it, and a model computes from it
+ * where each packet must leave.  However the packets find their flows (caches
+ * on or off, one by one or in bursts, flows deleted under them), the outputs
+ * must be those of the model, and packets of one connection must leave each
+ * port in the order in which they came. */
+
+enum {
+    N_PORTS = 4,                /* 1...N_PORTS */
+    N_CONNECTIONS = 48,
+    N_PACKETS = 60000,
+    MAX_OUTPUTS = 1 << 20,
+};
+
+/* A packet as it left. */
+struct sent {
+    uint32_t id;                /* Number of the packet, from its payload. */
+    uint16_t connection;
+};
+
+struct capture {
+    struct netdev up;
+    struct sent *sent;
+    size_t n;
+};
+
+static struct capture *captures[N_PORTS + 1];
+
+/* The netdev. */
+
+static struct netdev *
+capture_alloc(void)
+{
+    struct capture *capture = xzalloc(sizeof *capture);
+
+    return &capture->up;
+}
+
+static int
+capture_construct(struct netdev *netdev)
+{
+    struct capture *capture = CONTAINER_OF(netdev, struct capture, up);
+
+    capture->sent = xmalloc(MAX_OUTPUTS * sizeof *capture->sent);
+    return 0;
+}
+
+static void
+capture_destruct(struct netdev *netdev)
+{
+    free(CONTAINER_OF(netdev, struct capture, up)->sent);
+}
+
+static void
+capture_dealloc(struct netdev *netdev)
+{
+    free(CONTAINER_OF(netdev, struct capture, up));
+}
+
+/* The last eight bytes of a packet are its number and its connection. */
+struct trailer {
+    ovs_16aligned_be32 id;
+    ovs_be16 connection;
+    ovs_be16 unused;
+};
+
+static int
+capture_send(struct netdev *netdev, int qid OVS_UNUSED,
+             struct dp_packet_batch *batch, bool concurrent OVS_UNUSED)
+{
+    struct capture *capture = CONTAINER_OF(netdev, struct capture, up);
+    struct dp_packet *packet;
+
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        const struct trailer *trailer
+            = ALIGNED_CAST(struct trailer *,
+                           (char *) dp_packet_tail(packet) - sizeof *trailer);
+
+        ovs_assert(capture->n < MAX_OUTPUTS);
+        capture->sent[capture->n++] = (struct sent) {
+            .id = ntohl(get_16aligned_be32(&trailer->id)),
+            .connection = ntohs(trailer->connection),
+        };
+    }
+    dp_packet_delete_batch(batch, true);
+    return 0;
+}
+
+static int
+capture_update_flags(struct netdev *netdev OVS_UNUSED,
+                     enum netdev_flags off OVS_UNUSED,
+                     enum netdev_flags on OVS_UNUSED,
+                     enum netdev_flags *old)
+{
+    *old = 0;
+    return 0;
+}
+
+static const struct netdev_class capture_class = {
+    .type = "capture",
+    .alloc = capture_alloc,
+    .construct = capture_construct,
+    .destruct = capture_destruct,
+    .dealloc = capture_dealloc,
+    .send = capture_send,
+    .update_flags = capture_update_flags,
+};
+
+/* The policy: for a packet of 'connection' in its pass 'recirc_id', a set of
+ * ports to send to and the next pass, or 0. */
+static void
+policy(unsigned int connection, uint32_t recirc_id, uint32_t *ports,
+       uint32_t *next)
+{
+    uint32_t hash = hash_2words(connection / 3, recirc_id);
+
+    *ports = hash & ((1 << N_PORTS) - 1);
+    *next = recirc_id < 3 && hash & 0x100 ? recirc_id + 1 : 0;
+}
+
+static unsigned int n_upcalls;
+
+/* A connection is told by its UDP source port; three have one policy, so a
+ * megaflow is good for three or for one, by the bits that are matched. */
+static int
+upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
+       ovs_u128 *ufid OVS_UNUSED, unsigned int pmd_id OVS_UNUSED,
+       enum dpif_upcall_type type, const struct nlattr *userdata OVS_UNUSED,
+       struct ofpbuf *actions, struct flow_wildcards *wc,
+       struct ofpbuf *put_actions OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    uint32_t ports, next;
+
+    ovs_assert(type == DPIF_UC_MISS);
+    n_upcalls++;
+    policy(ntohs(flow->tp_src), flow->recirc_id, &ports, &next);
+    for (int i = 0; i < N_PORTS; i++) {
+        if (ports & (1u << i)) {
+            nl_msg_put_u32(actions, OVS_ACTION_ATTR_OUTPUT, i + 1);
+        }
+    }
+    if (next) {
+        nl_msg_put_u32(actions, OVS_ACTION_ATTR_RECIRC, next);
+    }
+    wc->masks.in_port.odp_port = ODPP_NONE;
+    wc->masks.recirc_id = UINT32_MAX;
+    wc->masks.packet_type = OVS_BE32_MAX;
+    wc->masks.dl_type = OVS_BE16_MAX;
+    wc->masks.nw_frag = FLOW_NW_FRAG_MASK;
+    wc->masks.nw_proto = UINT8_MAX;
+    wc->masks.tp_src = OVS_BE16_MAX;
+    return random_range(50) ? 0 : ENOSPC;
+}
+
+static struct dp_packet *
+make_packet(uint32_t id, unsigned int connection)
+{
+    struct dp_packet *packet = dp_packet_new_with_headroom(128, 128);
+    struct trailer *trailer;
+    struct flow flow;
+
+    memset(&flow, 0, sizeof flow);
+    flow.dl_type = htons(ETH_TYPE_IP);
+    flow.nw_src = htonl(0x0a000001);
+    flow.nw_dst = htonl(0x0a000002);
+    flow.nw_proto = IPPROTO_UDP;
+    flow.nw_ttl = 64;
+    flow.tp_src = htons(connection);
+    flow.tp_dst = htons(53);
+    flow_compose(packet, &flow, NULL, 64);
+    trailer = ALIGNED_CAST(struct trailer *, (char *) dp_packet_tail(packet)
+                           - sizeof *trailer);
+    put_16aligned_be32(&trailer->id, htonl(id));
+    trailer->connection = htons(connection);
+    dp_packet_reset_offload(packet);
+    return packet;
+}
+
+/* Every output of the model has happened, exactly once, and in order. */
+static void
+check_outputs(const unsigned int connections[])
+{
+    static uint8_t n_seen[N_PORTS + 1][N_PACKETS];
+
+    for (int p = 1; p <= N_PORTS; p++) {
+        int last[N_CONNECTIONS][4];
+
+        /* A packet may leave one port in several passes: passes are told
+         * apart by counting. */
+        memset(last, -1, sizeof last);
+        for (size_t i = 0; i < captures[p]->n; i++) {
+            const struct sent *sent = &captures[p]->sent[i];
+            int pass = n_seen[p][sent->id]++;
+
+            ovs_assert(sent->connection == connections[sent->id]);
+            ovs_assert(pass < 4);
+            ovs_assert((int) sent->id > last[sent->connection][pass]);
+            last[sent->connection][pass] = sent->id;
+        }
+    }
+    for (uint32_t id = 0; id < N_PACKETS; id++) {
+        unsigned int expected[N_PORTS + 1] = { 0 };
+        uint32_t recirc_id = 0;
+
+        do {
+            uint32_t ports, next;
+
+            policy(connections[id], recirc_id, &ports, &next);
+            for (int i = 0; i < N_PORTS; i++) {
+                expected[i + 1] += (ports >> i) & 1;
+            }
+            recirc_id = next;
+        } while (recirc_id);
+        for (int p = 1; p <= N_PORTS; p++) {
+            ovs_assert(n_seen[p][id] == expected[p]);
+        }
+    }
+}
+
+static void
+init_shared(struct dp_shared *shared)
+{
+    memset(shared, 0, sizeof *shared);
+    shared->name = "test";
+    shared->meters = dp_meters_create();
+    shared->bonds = dp_bonds_create();
+    shared->upcalls_enabled = true;
+    shared->upcall_cb = upcall;
+    fat_rwlock_init(&shared->upcall_rwlock);
+}
+
+/* Sends a burst of random length and composition. */
+static uint32_t
+send_burst(struct dp_lane *lane, uint32_t id, unsigned int connections[])
+{
+    struct dp_packet_batch batch;
+    size_t n = MIN(1 + random_range(NETDEV_MAX_BURST), N_PACKETS - id);
+
+    dp_packet_batch_init(&batch);
+    for (size_t i = 0; i < n; i++) {
+        connections[id] = random_range(N_CONNECTIONS);
+        dp_packet_batch_add(&batch, make_packet(id, connections[id]));
+        id++;
+    }
+    dp_packet_batch_init_packet_fields(&batch);
+    dp_lane_update_clock(lane);
+    dp_pipe_receive(lane, &batch, u32_to_odp(1 + random_range(2)));
+    dp_tx_flush(lane, random_range(2));
+    return id;
+}
+
+static void
+test_pipe_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    static unsigned int connections[N_PACKETS];
+    struct dp_txqs txqs[N_PORTS + 1];
+    uint64_t stats[PMD_N_STATS];
+    struct dp_shared shared;
+    struct dp_lane lane;
+    uint32_t id = 0;
+
+    ovs_assert(!netdev_register_provider(&capture_class));
+    init_shared(&shared);
+    dp_lane_init(&lane, &shared, NON_PMD_CORE_ID, 0);
+    for (int p = 1; p <= N_PORTS; p++) {
+        char name[16];
+        struct netdev *netdev;
+
+        snprintf(name, sizeof name, "capture%d", p);
+        ovs_assert(!netdev_open(name, "capture", &netdev));
+        captures[p] = CONTAINER_OF(netdev, struct capture, up);
+        dp_txqs_init(&txqs[p]);
+        dp_txqs_configure(&txqs[p], p - 1 < DP_TXQ_HASH
+                          ? p - 1 : DP_TXQ_HASH, 1);
+        dp_tx_add_port(&lane.tx, u32_to_odp(p), netdev, &txqs[p]);
+    }
+
+    while (id < N_PACKETS) {
+        switch (random_range(20)) {
+        case 0:
+            atomic_store_relaxed(&shared.emc_insert_min,
+                                 random_range(2) ? UINT32_MAX : 0);
+            break;
+        case 1:
+            atomic_store_relaxed(&shared.smc_enable, random_range(2));
+            break;
+        case 2:
+            atomic_store_relaxed(&shared.tx_flush_interval,
+                                 random_range(2) * 50);
+            break;
+        case 3:
+            dp_lane_flush_flows(&lane);
+            break;
+        default:
+            id = send_burst(&lane, id, connections);
+            break;
+        }
+        dp_lane_housekeeping(&lane);
+        ovsrcu_quiesce();
+    }
+    dp_tx_flush(&lane, true);
+    check_outputs(connections);
+
+    /* All packets are accounted for, and each way was taken. */
+    pmd_perf_read_counters(&lane.perf, stats);
+    ovs_assert(stats[PMD_STAT_RECV] == N_PACKETS);
+    ovs_assert(stats[PMD_STAT_RECV] + stats[PMD_STAT_RECIRC]
+               == (stats[PMD_STAT_EXACT_HIT] + stats[PMD_STAT_SMC_HIT]
+                   + stats[PMD_STAT_MASKED_HIT] + stats[PMD_STAT_MISS]));
+    ovs_assert(stats[PMD_STAT_MISS] == n_upcalls);
+    ovs_assert(stats[PMD_STAT_EXACT_HIT] > N_PACKETS / 50);
+    ovs_assert(stats[PMD_STAT_SMC_HIT] > N_PACKETS / 50);
+    ovs_assert(stats[PMD_STAT_MASKED_HIT] > N_PACKETS / 50);
+    ovs_assert(!stats[PMD_STAT_LOST]);
+
+    dp_lane_flush_flows(&lane);
+    for (int p = 1; p <= N_PORTS; p++) {
+        dp_tx_del_port(&lane, u32_to_odp(p));
+        dp_txqs_uninit(&txqs[p]);
+        netdev_close(&captures[p]->up);
+    }
+    dp_lane_uninit(&lane);
+    dp_bonds_destroy(shared.bonds);
+    dp_meters_destroy(shared.meters);
+    fat_rwlock_destroy(&shared.upcall_rwlock);
+}
+DPTEST_REGISTER("pipe", test_pipe_main);
