@@ -9,10 +9,10 @@
 #include <errno.h>
 
 #include "dpif.h"
-#include "dptest.h"
+#include "tests/dptest.h"
 #include "flow.h"
 #include "odp-util.h"
-#include "offload-rig.h"
+#include "tests/offload/offload-rig.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "openvswitch/dynamic-string.h"
