@@ -35,6 +35,8 @@
  *
  * An ABSENT rule without flows is freed. */
 
+#include <sched.h>
+
 #include "heap.h"
 #include "mov-avg.h"
 #include "mpsc-queue.h"
@@ -216,6 +218,8 @@ struct dp_offload {
     /* Guarded by 'mutex': the control thread's affairs. */
     struct ovs_mutex mutex;
     bool threads_running;
+    cpu_set_t process_cpus;             /* That we started with. */
+    cpu_set_t worker_cpus;
     uint32_t port_gen;                  /* Last one given to a port. */
 
     /* Worker 0 only: drain epochs by the clock, if the datapath has none. */

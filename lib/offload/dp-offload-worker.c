@@ -510,7 +510,25 @@ dp_offload_workers_start(struct dp_offload *offload)
         worker->running = true;
     }
     offload->threads_running = true;
+    dp_offload_workers_pin(offload);
     VLOG_INFO("%"PRIu32" offload thread%s started", n, n > 1 ? "s" : "");
+}
+
+void
+dp_offload_workers_pin(struct dp_offload *offload)
+{
+    for (unsigned int i = 0; i < DP_OFFLOAD_MAX_WORKERS; i++) {
+        struct dp_offload_worker *worker = &offload->workers[i];
+
+        if (worker->running) {
+            int error = pthread_setaffinity_np(worker->thread,
+                                               sizeof offload->worker_cpus,
+                                               &offload->worker_cpus);
+            if (error) {
+                VLOG_DBG("worker %u: %s", i, ovs_strerror(error));
+            }
+        }
+    }
 }
 
 void

@@ -25,6 +25,10 @@ void dp_offload_workers_start(struct dp_offload *offload)
 void dp_offload_workers_stop(struct dp_offload *offload)
     OVS_REQUIRES(offload->mutex);
 
+/* Puts the threads on the engine's 'worker_cpus'. */
+void dp_offload_workers_pin(struct dp_offload *offload)
+    OVS_REQUIRES(offload->mutex);
+
 /* Gives the shards to 'n' workers.  The threads must have been stopped. */
 void dp_offload_workers_assign(struct dp_offload *offload, unsigned int n)
     OVS_REQUIRES(offload->mutex);

@@ -83,6 +83,11 @@ dp_offload_create(const struct dp_offload_env *env,
     atomic_init(&offload->n_rules, 0);
     atomic_init(&offload->n_flushing, 0);
     ovs_mutex_init(&offload->mutex);
+    if (sched_getaffinity(0, sizeof offload->process_cpus,
+                          &offload->process_cpus)) {
+        memset(&offload->process_cpus, 0xff, sizeof offload->process_cpus);
+    }
+    offload->worker_cpus = offload->process_cpus;
     dp_offload_workers_init(offload, n_workers);
 
     return offload;
@@ -201,6 +206,24 @@ dp_offload_get_n_workers(const struct dp_offload *offload)
     atomic_read_relaxed(&CONST_CAST(struct dp_offload *, offload)->n_workers,
                         &n);
     return n;
+}
+
+void
+dp_offload_avoid_cores(struct dp_offload *offload, const unsigned int *cores,
+                       size_t n)
+{
+    ovs_mutex_lock(&offload->mutex);
+    offload->worker_cpus = offload->process_cpus;
+    for (size_t i = 0; i < n; i++) {
+        if (cores[i] < CPU_SETSIZE) {
+            CPU_CLR(cores[i], &offload->worker_cpus);
+        }
+    }
+    if (!CPU_COUNT(&offload->worker_cpus)) {
+        offload->worker_cpus = offload->process_cpus;
+    }
+    dp_offload_workers_pin(offload);
+    ovs_mutex_unlock(&offload->mutex);
 }
 
 /* Lanes. */

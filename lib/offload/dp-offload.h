@@ -139,6 +139,12 @@ static inline bool dp_offload_is_enabled(const struct dp_offload *offload);
 int dp_offload_set_n_workers(struct dp_offload *offload, unsigned int n);
 unsigned int dp_offload_get_n_workers(const struct dp_offload *offload);
 
+/* Keeps the workers, those that run and those to come, off the 'n' CPUs in
+ * 'cores', on which lanes poll.  If nothing else is left of the CPUs that the
+ * process may use, the workers may use all of these. */
+void dp_offload_avoid_cores(struct dp_offload *offload,
+                            const unsigned int *cores, size_t n);
+
 /* Lanes. */
 
 /* Returns a new mark index for lane 'lane_id', owned by the engine until

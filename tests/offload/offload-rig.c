@@ -2,9 +2,9 @@
 
 #include <config.h>
 #undef NDEBUG
-#include "offload-rig.h"
+#include "tests/offload/offload-rig.h"
 
-#include "dptest.h"
+#include "tests/dptest.h"
 #include "flow.h"
 #include "hash.h"
 #include "netlink.h"

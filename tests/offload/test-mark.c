@@ -12,7 +12,7 @@
 #include <errno.h>
 
 #include "bitmap.h"
-#include "dptest.h"
+#include "tests/dptest.h"
 #include "ovs-thread.h"
 #include "random.h"
 #include "util.h"

@@ -18,9 +18,9 @@
 #undef NDEBUG
 #include "offload/dp-offload.h"
 
-#include "dptest.h"
+#include "tests/dptest.h"
 #include "flow.h"
-#include "offload-rig.h"
+#include "tests/offload/offload-rig.h"
 #include "offload/dp-mark-drain.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"

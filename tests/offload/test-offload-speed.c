@@ -16,7 +16,7 @@
 #include <malloc.h>
 #include <time.h>
 
-#include "dptest.h"
+#include "tests/dptest.h"
 #include "flow.h"
 #include "hash.h"
 #include "offload/dp-offload-provider.h"

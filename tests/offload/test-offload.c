@@ -9,10 +9,10 @@
 #include <errno.h>
 
 #include "dpif.h"
-#include "dptest.h"
+#include "tests/dptest.h"
 #include "flow.h"
 #include "odp-util.h"
-#include "offload-rig.h"
+#include "tests/offload/offload-rig.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "openvswitch/dynamic-string.h"
@@ -601,6 +601,30 @@ test_offload_switch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("offload-switch-R34-R40-R41", test_offload_switch);
+
+/* Workers keep off the cores of lanes, those that run and those to come. */
+static void
+test_offload_cores(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    const unsigned int all[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+    struct rig_flow *a;
+    struct rig rig;
+
+    rig_init_on(&rig, &plain, 2);
+    a = rig_flow_create(PORT1, 1, 3);
+    for (size_t n = 0; n <= ARRAY_SIZE(all); n++) {
+        dp_offload_avoid_cores(rig.offload, all, n);
+        dp_offload_set_n_workers(rig.offload, 1 + n);
+        rig_put(&rig, 0, a);
+        rig_drain(&rig);
+        ovs_assert(rig_mark(&rig, 0, a));
+        rig_del(&rig, 0, a);
+        rig_drain(&rig);
+    }
+    rig_flow_destroy(a);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-cores", test_offload_cores);
 
 /* R13, "never wait": no request takes 1 ms though the NIC takes 100. */
 static void

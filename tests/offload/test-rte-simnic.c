@@ -14,7 +14,7 @@
 #include "dp-packet.h"
 #include "dpdk.h"
 #include "dpif.h"
-#include "dptest.h"
+#include "tests/dptest.h"
 #include "flow.h"
 #include "hash.h"
 #include "netdev.h"

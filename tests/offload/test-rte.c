@@ -15,7 +15,7 @@
 
 #include "dp-packet.h"
 #include "dpif.h"
-#include "dptest.h"
+#include "tests/dptest.h"
 #include "flow.h"
 #include "netlink.h"
 #include "odp-netlink.h"
