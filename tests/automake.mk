@@ -11,6 +11,7 @@ include tests/offload/automake.mk
 include tests/pipe/automake.mk
 include tests/pmd/automake.mk
 include tests/ctl/automake.mk
+include tests/ofproto/automake.mk
 tests_dptest_LDADD = $(markpath_libs) $(ovs_libs)
 tests_dptest_DEPENDENCIES = \
 	lib/libmarkpath.a \

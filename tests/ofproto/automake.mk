@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+
+tests_dptest_SOURCES += \
+	tests/ofproto/test-flow-limit.c \
+	tests/ofproto/test-ukey-stress.c \
+	tests/ofproto/test-ukey.c
