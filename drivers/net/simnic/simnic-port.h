@@ -90,8 +90,9 @@ struct simnic_rxq {
 
     /* Owner thread only. */
     struct simnic_picker picker;
-    uint32_t *picked;                   /* The next SIMNIC_PICKED choices. */
+    uint32_t *picked;                   /* A ring of blocks of choices. */
     uint32_t picked_pos;
+    bool picked_any;
     uint64_t rate_start;                /* TSC. */
     uint64_t rate_sent;
     bool once_done;                     /* A capture that is not looped. */
@@ -104,7 +105,8 @@ struct simnic_rxq {
     uint32_t latch_size, latch_head, latch_count;
 } __rte_cache_aligned;
 
-#define SIMNIC_PICKED 64
+#define SIMNIC_PICK_BLOCK 32
+#define SIMNIC_PICK_BLOCKS 4
 
 /* A descriptor that was written when its packet arrived. */
 struct simnic_latch {

@@ -159,12 +159,12 @@ start_streams(struct simnic_port *port, struct simnic_rxq *q)
     if (q->picks) {
         uint32_t share = RTE_MAX(n / port->n_rxq, 1u);
 
-        q->picked = calloc(SIMNIC_PICKED, sizeof *q->picked);
+        q->picked = calloc(SIMNIC_PICK_BLOCK * SIMNIC_PICK_BLOCKS,
+                           sizeof *q->picked);
         if (!q->picked
             || simnic_picker_init(&q->picker, c, share, q->id)) {
             return ENOMEM;
         }
-        q->picked_pos = SIMNIC_PICKED;
     }
     if (c->faults.inflight && n) {
         q->latch_size = c->faults.inflight;
@@ -230,6 +230,8 @@ simnic_rxq_stop(struct simnic_rxq *q)
     q->list_len = 0;
     q->latch_size = q->latch_head = q->latch_count = 0;
     q->tail = q->refill = q->pos = q->n = 0;
+    q->picked_pos = 0;
+    q->picked_any = false;
     q->rate_sent = 0;
     q->once_done = false;
 }

@@ -211,24 +211,52 @@ is_due(const struct simnic_rxq *q, uint32_t pos, uint64_t now)
     return q->port->streams.time_ns[pos] <= ns;
 }
 
+/* Chooses the streams of block 'block' of 'picked', and has their records
+ * fetched. */
+static void
+pick_block(struct simnic_rxq *q, uint32_t block)
+{
+    uint32_t *picked = &q->picked[block * SIMNIC_PICK_BLOCK];
+
+    if (q->picker.order != SIMNIC_ZIPF) {
+        q->picker.n = q->n;
+    }
+    simnic_picker_next(&q->picker, picked, SIMNIC_PICK_BLOCK);
+    for (uint32_t i = 0; i < SIMNIC_PICK_BLOCK; i++) {
+        uint32_t pos = RTE_MIN(picked[i], q->n - 1);
+
+        picked[i] = q->list ? q->list[pos] : pos;
+        rte_prefetch0(&q->record[picked[i]]);
+    }
+}
+
+/* Blocks are chosen two ahead, so that records have time to arrive. */
+static inline uint32_t
+next_picked(struct simnic_rxq *q)
+{
+    uint32_t pos = q->picked_pos;
+
+    if (!(pos % SIMNIC_PICK_BLOCK)) {
+        uint32_t block = pos / SIMNIC_PICK_BLOCK;
+
+        if (!q->picked_any) {
+            q->picked_any = true;
+            pick_block(q, 0);
+            pick_block(q, 1);
+        }
+        pick_block(q, (block + 2) % SIMNIC_PICK_BLOCKS);
+    }
+    q->picked_pos = (pos + 1) % (SIMNIC_PICK_BLOCK * SIMNIC_PICK_BLOCKS);
+    return q->picked[pos];
+}
+
 static inline uint32_t
 next_in_order(struct simnic_rxq *q)
 {
     uint32_t pos;
 
     if (q->picks) {
-        if (q->picked_pos == SIMNIC_PICKED) {
-            q->picker.n = q->picker.order == SIMNIC_ZIPF ? q->picker.n : q->n;
-            simnic_picker_next(&q->picker, q->picked, SIMNIC_PICKED);
-            for (uint32_t i = 0; i < SIMNIC_PICKED; i++) {
-                pos = RTE_MIN(q->picked[i], q->n - 1);
-                pos = q->list ? q->list[pos] : pos;
-                q->picked[i] = pos;
-                rte_prefetch0(&q->record[pos]);
-            }
-            q->picked_pos = 0;
-        }
-        return q->picked[q->picked_pos++];
+        return next_picked(q);
     }
     pos = q->pos++;
     if (q->pos >= q->n) {
