@@ -76,14 +76,15 @@ register_flows(struct dp_topology *topology)
     }
 }
 
-/* Follows "hw-offload".  'new_ports' says that ports have come since the last
- * call: their providers can be found only after Open vSwitch's dpif layer has
- * seen the ports, too. */
+/* Follows 'hw_offload', both ways.  Open vSwitch's own switch, which providers
+ * look at, is turned on the first time and stays on.  'new_ports' says that
+ * ports have come since the last call: their providers can be found only after
+ * Open vSwitch's dpif layer has seen the ports, too. */
 void
 dp_offload_glue_run(struct dp_offload *offload, struct dp_topology *topology,
-                    bool new_ports)
+                    bool hw_offload, bool new_ports)
 {
-    bool enable = netdev_is_flow_api_enabled();
+    bool enable = hw_offload && netdev_is_flow_api_enabled();
 
     if (enable != dp_offload_is_enabled(offload)) {
         if (dp_offload_set_enabled(offload, enable)) {

@@ -18,6 +18,6 @@ struct dp_topology;
 
 struct dp_offload *dp_offload_glue_create(void);
 void dp_offload_glue_run(struct dp_offload *, struct dp_topology *,
-                         bool new_ports);
+                         bool hw_offload, bool new_ports);
 
 #endif /* dp-offload-glue.h */

@@ -78,6 +78,7 @@ dp_set_config(struct dp *dp, const struct smap *other_config)
     dp_config_parse(&dp->config, other_config);
     dp_config_log(&dp->config, dp->first_config ? NULL : &old, &this_module);
     dp->first_config = false;
+    dp->hw_offload = smap_get_bool(other_config, "hw-offload", false);
     dp_config_uninit(&old);
     apply_config(dp);
 
@@ -294,7 +295,7 @@ dp_run(struct dp *dp)
 
     dp_topology_poll_main(&dp->topology);
     port_seq = seq_read(dp->port_seq);
-    dp_offload_glue_run(dp->shared.offload, &dp->topology,
+    dp_offload_glue_run(dp->shared.offload, &dp->topology, dp->hw_offload,
                         port_seq != dp->offered_port_seq);
     dp->offered_port_seq = port_seq;
     dp_balance_run(&dp->balance, &dp->topology, &dp->config);

@@ -39,6 +39,7 @@ struct dp {
 
     /* Main thread only. */
     struct dp_config config;
+    bool hw_offload;                /* Wanted by "hw-offload". */
     bool first_config;              /* None was set yet. */
     uint64_t last_tnl_conf_seq;
     uint64_t offered_port_seq;      /* Of 'port_seq', seen by the engine. */

@@ -27,16 +27,13 @@ dp_flow_get_all_stats(const struct dp_lane *lane, const struct dp_flow *flow,
     if (offered) {
         struct dpif_flow_stats nic;
 
-        if (dp_offload_flow_get(lane->shared->offload, flow, &flow->mega_ufid,
-                                &nic, &nic_attrs)) {
-            stats->n_packets += nic.n_packets;
-            stats->n_bytes += nic.n_bytes;
-            stats->used = MAX(stats->used, nic.used);
-            stats->tcp_flags |= nic.tcp_flags;
-        } else {
-            nic_attrs.offloaded = false;
-            nic_attrs.dp_layer = "ovs";
-        }
+        /* What the NIC counted counts, though the rule may have gone. */
+        dp_offload_flow_get(lane->shared->offload, flow, &flow->mega_ufid,
+                            &nic, &nic_attrs);
+        stats->n_packets += nic.n_packets;
+        stats->n_bytes += nic.n_bytes;
+        stats->used = MAX(stats->used, nic.used);
+        stats->tcp_flags |= nic.tcp_flags;
     }
     if (attrs) {
         attrs->offloaded = nic_attrs.offloaded;

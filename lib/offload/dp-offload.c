@@ -3,10 +3,12 @@
 /* The front door only changes what is desired, under a shard's mutex, and
  * leaves the rest to the workers.
  *
- * Switching off races with lanes that have just read that the engine is on.
+ * Switching off leaves the registry as it is: the rules of flows that live stay
+ * in it, absent, with what the NIC has counted for them, and removals of flows
+ * are heeded.  It races with lanes that have just read that the engine is on.
  * They read it again under the shard's mutex; the switch is stored before the
- * first shard is swept, so what a lane adds to a shard before the sweep gets
- * swept, and after it nothing is added. */
+ * first shard is swept, so a rule that a lane adds before the sweep is seen
+ * by it, and after it none is added. */
 
 #include <config.h>
 #include "offload/dp-offload.h"
@@ -14,6 +16,7 @@
 #include <errno.h>
 
 #include "dpif.h"
+#include "odp-util.h"
 #include "offload/dp-offload-engine.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
@@ -168,8 +171,8 @@ dp_offload_set_enabled(struct dp_offload *offload, bool enabled)
     }
     ovs_mutex_unlock(&offload->mutex);
 
-    if (change && !enabled) {
-        dp_offload_forget_flows(offload);
+    if (change) {
+        dp_offload_ready_all(offload, ODPP_NONE);
     }
     return change && enabled;
 }
@@ -319,7 +322,7 @@ dp_offload_flow_del(struct dp_offload *offload, struct dp_mark_index *index,
     struct dp_offload_shard *shard;
     struct dp_offload_rule *rule;
 
-    if (!dp_offload_is_enabled(offload)) {
+    if (!dp_offload_n_rules(offload)) {
         return;
     }
 
@@ -352,7 +355,7 @@ dp_offload_flow_get(const struct dp_offload *offload, const void *flow,
         attrs->dp_layer = "ovs";
         attrs->dp_extra_info = NULL;
     }
-    if (dp_offload_is_enabled(offload)) {
+    if (dp_offload_n_rules(offload)) {
         struct dp_offload_shard *shard = dp_rule_shard(offload, mega_ufid);
         struct dp_offload_member *member = NULL;
         struct dp_offload_rule *rule;

@@ -128,8 +128,9 @@ void dp_offload_destroy(struct dp_offload *offload);
  *
  * On: the caller then calls flow_put() for all flows that it has (one that is
  * registered already does no harm).  Returns true if the caller has to.
- * Off: returns at once; the flows are forgotten, the rules are removed by the
- * workers. */
+ * Off: returns at once; the workers remove the rules.  Flows that are
+ * registered stay so until flow_del(), so that nothing that the NIC has counted
+ * is lost. */
 bool dp_offload_set_enabled(struct dp_offload *offload, bool enabled);
 static inline bool dp_offload_is_enabled(const struct dp_offload *offload);
 
@@ -176,9 +177,10 @@ void dp_offload_flow_del(struct dp_offload *offload,
                          const ovs_u128 *mega_ufid);
 
 /* Initialises '*stats' and '*attrs' (either may be null) with what the NIC has
- * done for 'flow', by the last reading: to be added to what software counted.
- * Never waits for a NIC.  Returns true if the flow is offloaded; 'attrs' is
- * then as dpctl/dump-flows shows it: layer "ovs" means partially. */
+ * done for 'flow', by the last reading: to be added to what software counted,
+ * whether or not the flow is offloaded now, lest counters go back.  Never
+ * waits for a NIC.  Returns true if the flow is offloaded; 'attrs' is then as
+ * dpctl/dump-flows shows it: layer "ovs" means partially. */
 bool dp_offload_flow_get(const struct dp_offload *offload, const void *flow,
                          const ovs_u128 *mega_ufid,
                          struct dpif_flow_stats *stats,

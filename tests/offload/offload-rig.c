@@ -102,6 +102,7 @@ rig_uninit(struct rig *rig)
     uint64_t n_refs;
 
     dp_offload_set_enabled(rig->offload, false);
+    dp_offload_drain(rig->offload);
     for (unsigned int i = 0; i < RIG_N_LANES; i++) {
         ovs_assert(!dp_mark_index_count(rig->lanes[i]));
         dp_offload_lane_destroy(rig->offload, rig->lanes[i]);

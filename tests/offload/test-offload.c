@@ -265,6 +265,17 @@ test_offload_whole(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(stats.n_packets == 15 && stats.n_bytes == 1500);
     ovs_assert(attrs.offloaded && !strcmp(attrs.dp_layer, "ovs"));
 
+    /* Switched off, it still counts as what it was. */
+    dp_offload_set_enabled(rig.offload, false);
+    rig_drain(&rig);
+    ovs_assert(!dp_offload_flow_get(rig.offload, a, &a->mega_ufid, &stats,
+                                    &attrs));
+    ovs_assert(stats.n_packets == 15 && !attrs.offloaded);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    rig_put(&rig, 0, a);
+    rig_drain(&rig);
+    ovs_assert(rig_mark(&rig, 0, a));
+
     rig_del(&rig, 0, a);
     rig_drain(&rig);
     rig_flow_destroy(a);
@@ -586,14 +597,27 @@ test_offload_switch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 
         if (round & 1) {
             dp_offload_flush(rig.offload);
+            ovs_assert(!dp_offload_n_rules(rig.offload));
         }
         ovs_assert(!dp_offload_set_enabled(rig.offload, false));
+        rig_drain(&rig);
         for (unsigned int i = 0; i < RIG_N_LANES; i++) {
             ovs_assert(!dp_mark_index_count(rig.lanes[i]));
         }
-        rig_drain(&rig);
         ovs_assert(!dp_dummy_nic_count(rig.nic, PORT1));
-        ovs_assert(!dp_offload_n_rules(rig.offload));
+        if (!(round & 1)) {
+            ovs_assert(dp_offload_flow_why(rig.offload,
+                                           &flows[0]->mega_ufid)
+                       == DP_OFFLOAD_WHY_OFF);
+        }
+        if (round == 2) {
+            /* Flows that go while it is off, and come back. */
+            for (unsigned int i = 0; i < ARRAY_SIZE(flows); i++) {
+                rig_del(&rig, i % RIG_N_LANES, flows[i]);
+            }
+            rig_drain(&rig);
+            ovs_assert(!dp_offload_n_rules(rig.offload));
+        }
     }
     for (unsigned int i = 0; i < ARRAY_SIZE(flows); i++) {
         rig_flow_destroy(flows[i]);
