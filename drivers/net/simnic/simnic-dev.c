@@ -6,6 +6,8 @@
  * it compares the version, and looks whether what rte_eth_dev_allocate() has
  * just written is where we think it is. */
 
+#include "simnic-dev.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,10 +13,12 @@
 
 #include "simnic-age.h"
 #include "simnic-classify.h"
+#include "simnic-dev.h"
 #include "simnic-flow.h"
 #include "simnic-pcap.h"
 #include "simnic-queue.h"
 #include "simnic-rx.h"
+#include "simnic-stats.h"
 #include "simnic-tx.h"
 #include "simnic-wire.h"
 
