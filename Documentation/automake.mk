@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 EXTRA_DIST += \
+	Documentation/howto/simnic.rst \
 	Documentation/internals/conformance.rst \
 	Documentation/internals/offload.rst \
 	Documentation/intro/dependencies.rst \

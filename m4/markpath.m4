@@ -118,6 +118,23 @@ AC_DEFUN([MARKPATH_CHECK_DPDK],
         [AC_MSG_ERROR([$OVS_BUILD was built with DPDK])])])
    AM_CONDITIONAL([DPDK_NETDEV], [test "$with_dpdk" != no])])
 
+dnl MARKPATH_CHECK_DPDK_SDK
+dnl
+dnl Distributions leave DPDK's headers for drivers out; drivers/net/simnic has
+dnl declarations of its own for then.
+AC_DEFUN([MARKPATH_CHECK_DPDK_SDK],
+  [AC_CACHE_CHECK([for the driver SDK of DPDK], [markpath_cv_dpdk_sdk],
+     [markpath_save_cppflags=$CPPFLAGS
+      CPPFLAGS="$CPPFLAGS $DPDK_CFLAGS"
+      AC_PREPROC_IFELSE([AC_LANG_SOURCE([@%:@include <ethdev_driver.h>
+@%:@include <bus_vdev_driver.h>])],
+        [markpath_cv_dpdk_sdk=yes], [markpath_cv_dpdk_sdk=no])
+      CPPFLAGS=$markpath_save_cppflags])
+   AS_IF([test $markpath_cv_dpdk_sdk = yes],
+     [SIMNIC_SDK_CPPFLAGS=-DHAVE_DPDK_DRIVER_SDK],
+     [SIMNIC_SDK_CPPFLAGS='-I$(srcdir)/drivers/net/simnic/sdk'])
+   AC_SUBST([SIMNIC_SDK_CPPFLAGS])])
+
 dnl MARKPATH_CC_OPTION(OPTION)
 dnl
 dnl Adds OPTION to WARNING_CFLAGS if the compiler takes it silently.

@@ -12,6 +12,7 @@ include tests/pipe/automake.mk
 include tests/pmd/automake.mk
 include tests/ctl/automake.mk
 include tests/ofproto/automake.mk
+include tests/drivers/automake.mk
 tests_dptest_LDADD = $(markpath_libs) $(ovs_libs)
 tests_dptest_DEPENDENCIES = \
 	lib/libmarkpath.a \
@@ -91,9 +92,9 @@ check-system-compare: vswitchd/ovs-vswitchd$(EXEEXT)
 		tests/conformance/system-ours.json
 .PHONY: check-ovs check-ovs-compare check-system check-system-compare
 
-# The three of them, cheapest first.  All are run, even if one fails.  For a
+# All of them, cheapest first.  All are run, even if one fails.  For a
 # quick "make distcheck", set CHECK_SUITES=check-unit.
-CHECK_SUITES = check-unit check-own check-ovs
+CHECK_SUITES = check-unit check-drivers check-own check-ovs
 check-local:
 	@status=0; \
 	for suite in $(CHECK_SUITES); do \

@@ -3,7 +3,7 @@
 /* The front door only changes what is desired, under a shard's mutex, and
  * leaves the rest to the workers.
  *
- * Switching off leaves the registry as it is: the rules of flows that live stay
+ * Switching off leaves the registry as it is: the rules of live flows stay
  * in it, absent, with what the NIC has counted for them, and removals of flows
  * are heeded.  It races with lanes that have just read that the engine is on.
  * They read it again under the shard's mutex; the switch is stored before the

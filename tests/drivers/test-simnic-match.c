@@ -4,10 +4,10 @@
  *
  * Packets are built from a random chain of headers, so the reference knows
  * where each header is without parsing.  Patterns are random items with
- * random masks, biased towards values of a packet so that matches happen.  An
- * item of rte_flow has the layout of the header on the wire (ARP's is padded),
- * which makes the reference a byte-wise comparison: it shares no table, no parser and no key
- * with the code under test.
+ * random masks, biased towards values of a packet so that matches happen.
+ * An item of rte_flow has the layout of the header on the wire (ARP's is
+ * padded), which makes the reference a byte-wise comparison: it shares no
+ * table, no parser and no key with the code under test.
  *
  * Usage: test-simnic-match [ROUNDS [SEED]].  Prints "N passed, N failed". */
 

@@ -14,8 +14,8 @@
  *
  * Invariants.  Every offset is asserted at compile time against numbers read
  * from DPDK 22.11's own library, x86-64, RTE_MAX_QUEUES_PER_PORT 1024.  Any
- * other DPDK refuses to compile here, and simnic_abi_check() refuses to run
- * on it: see simnic-dev.c.
+ * other DPDK refuses to compile here, and probing a port refuses to run on
+ * it: see simnic-dev.c.
  *
  * See also.  simnic-dev.c (registers the driver and checks the ABI). */
 

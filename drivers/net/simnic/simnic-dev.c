@@ -6,6 +6,8 @@
  * it compares the version, and looks whether what rte_eth_dev_allocate() has
  * just written is where we think it is. */
 
+#include "simnic-dev.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,9 +86,9 @@ set_port(uint16_t port_id, struct simnic_port *port)
     pthread_mutex_unlock(&ports_mutex);
 }
 
-/* True if 'dev', just allocated under 'name', looks as simnic-abi.h says. */
+/* True if this is the DPDK that simnic-abi.h describes, by its version. */
 static bool
-simnic_abi_check(const struct rte_eth_dev *dev, const char *name)
+check_version(void)
 {
 #ifndef HAVE_DPDK_DRIVER_SDK
     if (strncmp(rte_version(), "DPDK 22.11.", 11)) {
@@ -95,6 +97,13 @@ simnic_abi_check(const struct rte_eth_dev *dev, const char *name)
         return false;
     }
 #endif
+    return true;
+}
+
+/* True if 'dev', just allocated under 'name', looks as simnic-abi.h says. */
+static bool
+check_abi(const struct rte_eth_dev *dev, const char *name)
+{
     size_t index = dev - rte_eth_devices;
 
     if (index >= RTE_MAX_ETHPORTS || &rte_eth_devices[index] != dev
@@ -195,6 +204,9 @@ probe(struct rte_vdev_device *vdev)
         SIMNIC_LOG(ERR, "%s: not in a secondary process\n", name);
         return -ENOTSUP;
     }
+    if (!check_version()) {
+        return -EPROTO;
+    }
     if (simnic_config_parse(&config, args, why, sizeof why)) {
         SIMNIC_LOG(ERR, "%s: %s\n", name, why);
         return -EINVAL;
@@ -208,7 +220,7 @@ probe(struct rte_vdev_device *vdev)
         SIMNIC_LOG(ERR, "%s: no free Ethernet port\n", name);
         return -ENOMEM;
     }
-    if (!simnic_abi_check(dev, name)) {
+    if (!check_abi(dev, name)) {
         /* We do not know enough of it even to release it. */
         return -EPROTO;
     }

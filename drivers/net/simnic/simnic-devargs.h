@@ -87,7 +87,7 @@ struct simnic_caps {
 /* What goes wrong on purpose. */
 struct simnic_faults {
     uint32_t latency_us;        /* Added to each insertion and removal. */
-    uint32_t flow_rate;         /* Insertions and removals per second; 0: any. */
+    uint32_t flow_rate;         /* Insertions and removals per second. */
     uint32_t counter_lag_ms;    /* Age of the counters that are read. */
     uint32_t inflight;          /* Packets that keep a verdict that is gone. */
     bool no_marks;              /* MARK is accepted, never delivered. */

@@ -13,10 +13,12 @@
 
 #include "simnic-age.h"
 #include "simnic-classify.h"
+#include "simnic-dev.h"
 #include "simnic-flow.h"
 #include "simnic-pcap.h"
 #include "simnic-queue.h"
 #include "simnic-rx.h"
+#include "simnic-stats.h"
 #include "simnic-tx.h"
 #include "simnic-wire.h"
 
@@ -208,6 +210,13 @@ start(struct rte_eth_dev *dev)
     for (uint16_t i = 0; i < port->n_rxq; i++) {
         struct simnic_rxq *q = port->rxq[i];
 
+        if (!q) {
+            SIMNIC_LOG(ERR, "%s: rx queue %u was not set up\n", port->name,
+                       i);
+            stop_queues(port, i);
+            pthread_mutex_unlock(&port->mutex);
+            return -EINVAL;
+        }
         q->conf.offloads |= dev->data->dev_conf.rxmode.offloads;
         error = simnic_rxq_start(port, q);
         if (error) {
@@ -218,6 +227,9 @@ start(struct rte_eth_dev *dev)
         dev->data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
     }
     for (uint16_t i = 0; i < port->n_txq; i++) {
+        if (!port->txq[i]) {
+            continue;
+        }
         dev->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
     }
     if (port->has_streams) {
@@ -253,7 +265,9 @@ stop(struct rte_eth_dev *dev)
     }
     stop_queues(port, port->n_rxq);
     for (uint16_t i = 0; i < port->n_txq; i++) {
-        simnic_txq_stop(port->txq[i]);
+        if (port->txq[i]) {
+            simnic_txq_stop(port->txq[i]);
+        }
         dev->data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
     }
     dev->data->dev_link.link_status = RTE_ETH_LINK_DOWN;

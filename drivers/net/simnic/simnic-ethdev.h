@@ -11,7 +11,7 @@
  * Thread-safety.  The application serialises operations on one port, as
  * ethdev demands; the port's mutex excludes flow operations and telemetry.
  *
- * See also.  simnic-stats.c (statistics), simnic-queue.h (queues). */
+ * See also.  simnic-stats.h (statistics), simnic-queue.h (queues). */
 
 #include "simnic-port.h"
 
@@ -22,14 +22,5 @@ void simnic_ethdev_uninit(struct simnic_port *);
 
 /* Makes the card vanish from under its application, and tells it. */
 void simnic_ethdev_surprise_removal(struct simnic_port *);
-
-/* In simnic-stats.c. */
-int simnic_stats_get(struct rte_eth_dev *, struct rte_eth_stats *);
-int simnic_stats_reset(struct rte_eth_dev *);
-int simnic_xstats_get(struct rte_eth_dev *, struct rte_eth_xstat *,
-                      unsigned int n);
-int simnic_xstats_reset(struct rte_eth_dev *);
-int simnic_xstats_get_names(struct rte_eth_dev *,
-                            struct rte_eth_xstat_name *, unsigned int n);
 
 #endif /* simnic-ethdev.h */

@@ -17,6 +17,8 @@
 
 #include "simnic-age.h"
 #include "simnic-classify.h"
+#include "simnic-dev.h"
+#include "simnic-indirect.h"
 
 static bool
 port_ok(void *port_, uint16_t port_id)

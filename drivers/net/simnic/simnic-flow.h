@@ -19,7 +19,7 @@
  *
  * Cost.  create() and destroy(): 2 us plus 0.3 us for each matching stream.
  *
- * See also.  simnic-indirect.c (indirect actions), simnic-age.h. */
+ * See also.  simnic-indirect.h (indirect actions), simnic-age.h. */
 
 #include "simnic-port.h"
 
@@ -35,23 +35,5 @@ void simnic_flow_env(struct simnic_port *, struct simnic_action_env *);
  * query asks for that. */
 void simnic_flow_read_counter(struct simnic_port *, struct simnic_counter *,
                               struct rte_flow_query_count *query);
-
-/* In simnic-indirect.c. */
-struct rte_flow_action_handle *
-simnic_indirect_create(struct rte_eth_dev *,
-                       const struct rte_flow_indir_action_conf *,
-                       const struct rte_flow_action *,
-                       struct rte_flow_error *);
-int simnic_indirect_destroy(struct rte_eth_dev *,
-                            struct rte_flow_action_handle *,
-                            struct rte_flow_error *);
-int simnic_indirect_update(struct rte_eth_dev *,
-                           struct rte_flow_action_handle *,
-                           const void *update, struct rte_flow_error *);
-int simnic_indirect_query(struct rte_eth_dev *,
-                          const struct rte_flow_action_handle *,
-                          void *data, struct rte_flow_error *);
-struct simnic_shared *simnic_indirect_find(void *port, const void *handle,
-                                           enum rte_flow_action_type *);
 
 #endif /* simnic-flow.h */

@@ -4,6 +4,8 @@
  * Their handles are pointers, found in the port's list before they are used:
  * there are few of them. */
 
+#include "simnic-indirect.h"
+
 #include <errno.h>
 #include <stdlib.h>
 

@@ -20,7 +20,6 @@
 
 #include <pthread.h>
 
-#include <rte_log.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_rwlock.h>
@@ -31,11 +30,6 @@
 #include "simnic-rss.h"
 #include "simnic-rule.h"
 #include "simnic-stream.h"
-
-extern int simnic_logtype;              /* simnic-dev.c. */
-
-#define SIMNIC_LOG(LEVEL, ...) \
-    rte_log(RTE_LOG_##LEVEL, simnic_logtype, "net_simnic: " __VA_ARGS__)
 
 #define SIMNIC_REFILL 32                /* mbufs are got and freed by. */
 #define SIMNIC_MIN_DESC 64
@@ -217,22 +211,6 @@ struct simnic_port {
     uint64_t switched_packets;
     uint64_t switched_bytes;
 };
-
-/* Returns the simnic port that is Ethernet port 'port_id', or NULL if there
- * is none.  The struct outlives the port: it is used again, never freed, so
- * that a core that follows a rule to a port that just went finds something.
- * In simnic-dev.c. */
-struct simnic_port *simnic_port_by_id(uint16_t port_id);
-
-/* Calls 'function' for the port with 'name', or, if 'name' is NULL, for all
- * until one returns nonzero.  Ports do not go meanwhile.  Returns what the
- * last call did, or ENOENT if there was none.  In simnic-dev.c. */
-int simnic_port_with(const char *name,
-                     int (*function)(struct simnic_port *, void *aux),
-                     void *aux);
-
-/* Frees what the port of 'dev' has.  In simnic-dev.c. */
-void simnic_dev_close(struct rte_eth_dev *dev);
 
 /* The port of an Ethernet device. */
 struct simnic_private {

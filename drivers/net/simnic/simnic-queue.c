@@ -13,6 +13,7 @@
 #include <rte_cycles.h>
 #include <rte_ring.h>
 
+#include "simnic-dev.h"
 #include "simnic-tx.h"
 #include "simnic-wire.h"
 

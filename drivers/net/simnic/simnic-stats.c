@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "simnic-ethdev.h"
+#include "simnic-stats.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -10,6 +10,7 @@
 #include <rte_telemetry.h>
 
 #include "simnic-classify.h"
+#include "simnic-dev.h"
 #include "simnic-ethdev.h"
 #include "simnic-rx.h"
 #include "simnic-wire.h"

@@ -22,6 +22,7 @@
 #include <rte_udp.h>
 
 #include "simnic-classify.h"
+#include "simnic-dev.h"
 #include "simnic-rx.h"
 #include "simnic-tx.h"
 

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Flow rules of net_simnic: what they ask is what happens to packets. */
+
+#include "test-simnic-flow.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+
+#include "simnic-util.h"
+
+void
+test_marks(void)
+{
+    uint16_t port = open_port("net_simnic0", "streams=100,megaflows=10");
+    struct rte_mbuf *pkts[MAX];
+    struct rte_flow *flow;
+    struct rule r;
+    unsigned int n;
+
+    rule_init(&r, DST(3));
+    rule_mark(&r, 0xdeadbeef);
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_COUNT, NULL);
+    rule_queue(&r, 0);
+    flow = rule_create(port, &r);
+    CHECK(flow);
+    n = receive(port, 0, pkts, 500);
+    CHECK(n == 500);
+    for (unsigned int i = 0; i < n; i++) {
+        bool marked = pkts[i]->ol_flags & RTE_MBUF_F_RX_FDIR_ID;
+
+        CHECK(marked == (dst_of(pkts[i]) == DST(3)));
+        CHECK(!marked || pkts[i]->hash.fdir.hi == 0xdeadbeef);
+        CHECK(csums_ok(pkts[i]));
+    }
+    rte_pktmbuf_free_bulk(pkts, n);
+    CHECK(hits(port, flow) == 50);
+
+    CHECK(!rte_flow_destroy(port, flow, &error));
+    CHECK(rte_flow_destroy(port, flow, &error) == -ENOENT);
+    n = receive(port, 0, pkts, 200);
+    for (unsigned int i = 0; i < n; i++) {
+        CHECK(!(pkts[i]->ol_flags & RTE_MBUF_F_RX_FDIR));
+    }
+    rte_pktmbuf_free_bulk(pkts, n);
+    close_port(port);
+}
+
+void
+test_drop_and_isolate(void)
+{
+    uint16_t port = open_port("net_simnic0", "streams=10,megaflows=10");
+    struct rte_mbuf *pkts[MAX];
+    struct rte_flow *flow;
+    struct rule r;
+    unsigned int n;
+
+    rule_init(&r, DST(0));
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_COUNT, NULL);
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_DROP, NULL);
+    flow = rule_create(port, &r);
+    CHECK(flow);
+    n = receive(port, 0, pkts, 90);
+    for (unsigned int i = 0; i < n; i++) {
+        CHECK(dst_of(pkts[i]) != DST(0));
+    }
+    rte_pktmbuf_free_bulk(pkts, n);
+    CHECK(hits(port, flow) == 10);
+
+    CHECK(!rte_flow_isolate(port, 1, &error));
+    CHECK(!receive(port, 0, pkts, 10));
+    CHECK(!rte_flow_isolate(port, 0, &error));
+    CHECK(!rte_flow_flush(port, &error));
+    n = receive(port, 0, pkts, 10);
+    CHECK(n == 10);
+    rte_pktmbuf_free_bulk(pkts, n);
+    close_port(port);
+}
+
+void
+test_groups(void)
+{
+    uint16_t port = open_port("net_simnic0", "streams=10,megaflows=10,"
+                              "proto=tcp4");
+    struct rte_flow_action_set_ipv4 set = { .ipv4_addr = RTE_BE32(DST(77)) };
+    struct rte_mbuf *pkts[MAX];
+    struct rte_flow *jump, *after;
+    struct rule r;
+    unsigned int n;
+
+    /* Group 0: everything is counted and goes on to group 5. */
+    rule_init(&r, 0);
+    r.jump.group = 5;
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_COUNT, NULL);
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_JUMP, &r.jump);
+    jump = rule_create(port, &r);
+    CHECK(jump);
+
+    /* Group 5: two priorities for one address, PASSTHRU for another. */
+    rule_init(&r, DST(1));
+    r.attr.group = 5;
+    r.attr.priority = 2;
+    rule_mark(&r, 2);
+    CHECK(rule_create(port, &r));
+    rule_init(&r, DST(1));
+    r.attr.group = 5;
+    r.attr.priority = 1;
+    rule_mark(&r, 1);
+    CHECK(rule_create(port, &r));
+    rule_init(&r, DST(2));
+    r.attr.group = 5;
+    rule_mark(&r, 20);
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_PASSTHRU, NULL);
+    CHECK(rule_create(port, &r));
+    rule_init(&r, 0);
+    r.attr.group = 5;
+    r.attr.priority = 9;
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_COUNT, NULL);
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_FLAG, NULL);
+    after = rule_create(port, &r);
+    CHECK(after);
+
+    n = receive(port, 0, pkts, 100);
+    for (unsigned int i = 0; i < n; i++) {
+        uint32_t dst = dst_of(pkts[i]);
+        uint64_t flags = pkts[i]->ol_flags;
+
+        CHECK(flags & RTE_MBUF_F_RX_FDIR);
+        CHECK(!(flags & RTE_MBUF_F_RX_FDIR_ID)
+              == (dst != DST(1) && dst != DST(2)));
+        CHECK(dst != DST(1) || pkts[i]->hash.fdir.hi == 1);
+        CHECK(dst != DST(2) || pkts[i]->hash.fdir.hi == 20);
+    }
+    rte_pktmbuf_free_bulk(pkts, n);
+    CHECK(hits(port, jump) == 100);
+    CHECK(hits(port, after) == 90);
+
+    /* A rule that edits, and one of the next group that sees it. */
+    rule_init(&r, DST(4));
+    r.jump.group = 6;
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_SET_IPV4_DST, &set);
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_JUMP, &r.jump);
+    r.attr.group = 5;
+    CHECK(rule_create(port, &r));
+    rule_init(&r, DST(77));
+    r.attr.group = 6;
+    rule_mark(&r, 77);
+    CHECK(rule_create(port, &r));
+    n = receive(port, 0, pkts, 100);
+    unsigned int n_edited = 0;
+    for (unsigned int i = 0; i < n; i++) {
+        CHECK(dst_of(pkts[i]) != DST(4));
+        CHECK(csums_ok(pkts[i]));
+        if (dst_of(pkts[i]) == DST(77)) {
+            n_edited++;
+            CHECK(pkts[i]->hash.fdir.hi == 77);
+        }
+    }
+    CHECK(n_edited == 10);
+    rte_pktmbuf_free_bulk(pkts, n);
+
+    /* Backwards is refused. */
+    rule_init(&r, DST(5));
+    r.attr.group = 5;
+    r.jump.group = 5;
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_JUMP, &r.jump);
+    CHECK(!rule_create(port, &r));
+    CHECK(error.type == RTE_FLOW_ERROR_TYPE_ACTION_CONF);
+    close_port(port);
+}
+
+void
+test_edits(void)
+{
+    uint16_t port = open_port("net_simnic0", "streams=8,megaflows=8,"
+                              "proto=tcp4,size=128,fill=1");
+    struct rte_flow_action_of_push_vlan push = { .ethertype
+                                                 = RTE_BE16(0x8100) };
+    struct rte_flow_action_of_set_vlan_vid vid = { RTE_BE16(123) };
+    struct rte_flow_action_of_set_vlan_pcp pcp = { 5 };
+    struct rte_flow_action_set_tp tp = { RTE_BE16(4321) };
+    struct rte_flow_action_set_mac mac = { { 2, 3, 4, 5, 6, 7 } };
+    struct rte_flow_item_eth eth = { .hdr.ether_type = 0 };
+    struct rte_flow_item_ipv4 ip = {
+        .hdr = { .src_addr = RTE_BE32(1), .dst_addr = RTE_BE32(2) } };
+    struct rte_flow_item_udp udp = { .hdr.src_port = RTE_BE16(9) };
+    struct rte_flow_item_vxlan vxlan = { .vni = { 0, 1, 2 } };
+    struct rte_flow_item definition[] = {
+        { .type = RTE_FLOW_ITEM_TYPE_ETH, .spec = &eth },
+        { .type = RTE_FLOW_ITEM_TYPE_IPV4, .spec = &ip },
+        { .type = RTE_FLOW_ITEM_TYPE_UDP, .spec = &udp },
+        { .type = RTE_FLOW_ITEM_TYPE_VXLAN, .spec = &vxlan },
+        { .type = RTE_FLOW_ITEM_TYPE_END },
+    };
+    struct rte_flow_action_vxlan_encap encap = { definition };
+    struct rte_mbuf *pkts[MAX];
+    struct rte_flow *first;
+    struct rule r;
+    unsigned int n;
+
+    rule_init(&r, DST(0));
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_SET_TP_DST, &tp);
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_DEC_TTL, NULL);
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_SET_MAC_DST, &mac);
+    rule_queue(&r, 0);
+    first = rule_create(port, &r);
+    CHECK(first);
+    rule_init(&r, DST(1));
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_OF_PUSH_VLAN, &push);
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_OF_SET_VLAN_VID, &vid);
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_OF_SET_VLAN_PCP, &pcp);
+    rule_mark(&r, 11);
+    CHECK(rule_create(port, &r));
+    rule_init(&r, DST(2));
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_VXLAN_ENCAP, &encap);
+    rule_mark(&r, 22);
+    CHECK(rule_create(port, &r));
+
+    n = receive(port, 0, pkts, 64);
+    CHECK(n == 64);
+    for (unsigned int i = 0; i < n; i++) {
+        uint8_t *p = rte_pktmbuf_mtod(pkts[i], uint8_t *);
+
+        if (pkts[i]->hash.fdir.hi == 11) {
+            CHECK(pkts[i]->pkt_len == 128);
+            CHECK(!memcmp(p + 12, "\x81\x00\xa0\x7b\x08\x00", 6));
+            CHECK((pkts[i]->packet_type & RTE_PTYPE_L2_MASK)
+                  == RTE_PTYPE_L2_ETHER_VLAN);
+        } else if (pkts[i]->hash.fdir.hi == 22) {
+            CHECK(pkts[i]->pkt_len == 124 + 50);
+            CHECK(csums_ok(pkts[i]));
+            CHECK(!memcmp(p + 46, "\0\1\2", 3));
+            CHECK(!memcmp(p + 16, "\0\xa0", 2));
+            CHECK((pkts[i]->packet_type & RTE_PTYPE_TUNNEL_MASK)
+                  == RTE_PTYPE_TUNNEL_VXLAN);
+        } else {
+            CHECK(csums_ok(pkts[i]));
+            if (dst_of(pkts[i]) == DST(0)) {
+                CHECK(!memcmp(p, mac.mac_addr, 6));
+                CHECK(p[22] == 63);
+                CHECK(!memcmp(p + 36, &tp.port, 2));
+            } else {
+                CHECK(p[22] == 64);
+            }
+        }
+    }
+    rte_pktmbuf_free_bulk(pkts, n);
+
+    /* Under traffic: rules with edits come and go. */
+    for (unsigned int k = 0; k < 200; k++) {
+        CHECK(!rte_flow_destroy(port, first, &error));
+        rule_init(&r, DST(0));
+        rule_act(&r, RTE_FLOW_ACTION_TYPE_DEC_TTL, NULL);
+        first = rule_create(port, &r);
+        CHECK(first);
+        n = receive(port, 0, pkts, 16);
+        rte_pktmbuf_free_bulk(pkts, n);
+    }
+    close_port(port);
+}
+
+void
+test_refusals(void)
+{
+    uint16_t port = open_port("net_simnic0", "streams=100,megaflows=100,"
+                              "capacity=5,group-capacity=4,mark-bits=8,"
+                              "groups=4,priorities=2");
+    struct rte_flow *flow[8];
+    struct rule r;
+
+    rule_init(&r, DST(0));
+    rule_mark(&r, 256);
+    CHECK(!rule_create(port, &r));
+    CHECK(error.type == RTE_FLOW_ERROR_TYPE_ACTION_CONF);
+    rule_init(&r, DST(0));
+    rule_queue(&r, 1);
+    CHECK(!rule_create(port, &r));
+    rule_init(&r, DST(0));
+    r.attr.group = 4;
+    rule_mark(&r, 1);
+    CHECK(!rule_create(port, &r));
+    CHECK(error.type == RTE_FLOW_ERROR_TYPE_ATTR_GROUP);
+    r.attr.group = 0;
+    r.attr.priority = 2;
+    CHECK(!rule_create(port, &r));
+    CHECK(error.type == RTE_FLOW_ERROR_TYPE_ATTR_PRIORITY);
+    r.attr.priority = 0;
+    r.attr.egress = 1;
+    CHECK(!rule_create(port, &r));
+    CHECK(error.type == RTE_FLOW_ERROR_TYPE_ATTR_EGRESS);
+    r.attr.egress = 0;
+    r.attr.transfer = 1;
+    CHECK(!rule_create(port, &r));
+    CHECK(error.type == RTE_FLOW_ERROR_TYPE_ACTION);
+    r.attr.transfer = 0;
+    r.ipv4_mask.hdr.packet_id = 1;
+    CHECK(!rule_create(port, &r));
+    CHECK(error.type == RTE_FLOW_ERROR_TYPE_ITEM_MASK);
+    CHECK(error.cause == &r.item[1]);
+    rule_init(&r, DST(0));
+    CHECK(!rule_create(port, &r));
+    CHECK(error.type == RTE_FLOW_ERROR_TYPE_ACTION_NUM);
+    rule_queue(&r, 0);
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_DROP, NULL);
+    CHECK(!rule_create(port, &r));
+    CHECK(error.type == RTE_FLOW_ERROR_TYPE_ACTION);
+
+    for (unsigned int i = 0; i < 6; i++) {
+        rule_init(&r, DST(i));
+        rule_mark(&r, i);
+        r.attr.group = i >= 4;
+        flow[i] = rule_create(port, &r);
+        CHECK((flow[i] != NULL) == (i < 5));
+    }
+    CHECK(rte_errno == ENOSPC);
+    CHECK(!rte_flow_destroy(port, flow[4], &error));
+    rule_init(&r, DST(9));
+    rule_mark(&r, 9);
+    CHECK(!rule_create(port, &r) && rte_errno == ENOSPC);   /* The group. */
+
+    /* A stopped port refuses new rules and keeps the old ones. */
+    CHECK(!rte_eth_dev_stop(port));
+    r.attr.group = 1;
+    CHECK(!rule_create(port, &r));
+    CHECK(error.type == RTE_FLOW_ERROR_TYPE_STATE && rte_errno == EBUSY);
+    CHECK(!rte_flow_destroy(port, flow[0], &error));
+    CHECK(!rte_eth_dev_start(port));
+    CHECK(rule_create(port, &r));
+    close_port(port);
+}
+
+void
+test_faults(void)
+{
+    uint16_t port = open_port("net_simnic0", "streams=10,megaflows=10,"
+                              "keep-rules=0,fail=create:2:5:2,"
+                              "counter-lag-ms=60000");
+    struct rte_flow *flow[4];
+    struct rte_mbuf *pkts[MAX];
+    struct rule r;
+    unsigned int n;
+
+    for (unsigned int i = 0; i < 4; i++) {
+        rule_init(&r, DST(i));
+        rule_mark(&r, i + 1);
+        rule_act(&r, RTE_FLOW_ACTION_TYPE_COUNT, NULL);
+        flow[i] = rte_flow_create(port, &r.attr, r.item, r.action, &error);
+        CHECK((flow[i] != NULL) == (i == 0 || i == 3));
+        CHECK(flow[i] || rte_errno == 5);
+    }
+    CHECK(hits(port, flow[0]) == 0);
+    n = receive(port, 0, pkts, 100);
+    rte_pktmbuf_free_bulk(pkts, n);
+    CHECK(hits(port, flow[0]) == 0);            /* It lags. */
+    CHECK(hits(port, flow[3]) == 10);           /* Read the first time. */
+    CHECK(!rte_eth_dev_stop(port));
+    CHECK(!rte_eth_dev_start(port));
+    CHECK(rte_flow_destroy(port, flow[0], &error) == -ENOENT);
+    n = receive(port, 0, pkts, 100);
+    for (unsigned int i = 0; i < n; i++) {
+        CHECK(!(pkts[i]->ol_flags & RTE_MBUF_F_RX_FDIR));
+    }
+    rte_pktmbuf_free_bulk(pkts, n);
+    close_port(port);
+
+    /* Marks that are accepted and never delivered. */
+    port = open_port("net_simnic0", "no-marks=1");
+    rule_init(&r, DST(0));
+    rule_mark(&r, 1);
+    CHECK(rule_create(port, &r));
+    n = receive(port, 0, pkts, 10);
+    CHECK(n == 10 && !(pkts[0]->ol_flags & RTE_MBUF_F_RX_FDIR));
+    rte_pktmbuf_free_bulk(pkts, n);
+    close_port(port);
+
+    /* A mark that outlives its rule by as many packets as are in flight. */
+    port = open_port("net_simnic0", "inflight=40");
+    rule_init(&r, DST(0));
+    rule_mark(&r, 7);
+    flow[0] = rule_create(port, &r);
+    n = receive(port, 0, pkts, 200);
+    CHECK(n == 200 && pkts[199]->hash.fdir.hi == 7);
+    rte_pktmbuf_free_bulk(pkts, n);
+    CHECK(!rte_flow_destroy(port, flow[0], &error));
+    n = receive(port, 0, pkts, 100);
+    unsigned int stale = 0;
+    for (unsigned int i = 0; i < n; i++) {
+        stale += (pkts[i]->ol_flags & RTE_MBUF_F_RX_FDIR_ID) != 0;
+    }
+    CHECK(stale == 40);
+    rte_pktmbuf_free_bulk(pkts, n);
+    close_port(port);
+}
+
+void
+test_age(void)
+{
+    uint16_t port = open_port("net_simnic0", "streams=2,megaflows=2");
+    struct rte_flow_action age = { .type = RTE_FLOW_ACTION_TYPE_AGE };
+    struct rte_flow_query_age query;
+    struct rte_mbuf *pkts[MAX];
+    struct rte_flow *flow;
+    void *context[4];
+    struct rule r;
+    unsigned int n;
+
+    rule_init(&r, DST(0));
+    r.age.timeout = 1;
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_AGE, &r.age);
+    rule_mark(&r, 1);
+    flow = rule_create(port, &r);
+    CHECK(flow);
+    rte_delay_us_sleep(1300000);
+    CHECK(rte_flow_get_aged_flows(port, NULL, 0, &error) == 1);
+    CHECK(rte_flow_get_aged_flows(port, context, 4, &error) == 1);
+    CHECK(context[0] == flow);
+    CHECK(rte_flow_get_aged_flows(port, context, 4, &error) == 0);
+    n = receive(port, 0, pkts, 10);
+    rte_pktmbuf_free_bulk(pkts, n);
+    CHECK(!rte_flow_query(port, flow, &age, &query, &error));
+    CHECK(!query.aged && query.sec_since_last_hit == 0);
+    close_port(port);
+}
+
+void
+test_indirect(void)
+{
+    uint16_t port = open_port("net_simnic0", "streams=4,megaflows=4");
+    struct rte_flow_indir_action_conf conf = { .ingress = 1 };
+    struct rte_flow_action count = { .type = RTE_FLOW_ACTION_TYPE_COUNT };
+    struct rte_flow_query_count query = { .reset = 1 };
+    struct rte_flow_action_handle *handle;
+    struct rte_mbuf *pkts[MAX];
+    struct rule r;
+    unsigned int n;
+
+    handle = rte_flow_action_handle_create(port, &conf, &count, &error);
+    CHECK(handle);
+    for (unsigned int i = 0; i < 2; i++) {
+        rule_init(&r, DST(i));
+        rule_act(&r, RTE_FLOW_ACTION_TYPE_INDIRECT, handle);
+        rule_mark(&r, i);
+        CHECK(rule_create(port, &r));
+    }
+    n = receive(port, 0, pkts, 100);
+    rte_pktmbuf_free_bulk(pkts, n);
+    CHECK(!rte_flow_action_handle_query(port, handle, &query, &error));
+    CHECK(query.hits == 50 && query.bytes == 50 * 60);
+    CHECK(!rte_flow_action_handle_query(port, handle, &query, &error));
+    CHECK(query.hits == 0);
+    CHECK(rte_flow_action_handle_destroy(port, handle, &error) == -EBUSY);
+    CHECK(!rte_flow_flush(port, &error));
+    CHECK(!rte_flow_action_handle_destroy(port, handle, &error));
+    CHECK(rte_flow_action_handle_destroy(port, handle, &error) == -ENOENT);
+    close_port(port);
+}
