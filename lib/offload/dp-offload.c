@@ -3,12 +3,12 @@
 /* The front door only changes what is desired, under a shard's mutex, and
  * leaves the rest to the workers.
  *
- * Switching off leaves the registry as it is: the rules of flows that live stay
- * in it, absent, with what the NIC has counted for them, and removals of flows
- * are heeded.  It races with lanes that have just read that the engine is on.
- * They read it again under the shard's mutex; the switch is stored before the
- * first shard is swept, so a rule that a lane adds before the sweep is seen
- * by it, and after it none is added. */
+ * Switching off leaves the registry as it is: the rules of flows that live
+ * stay in it, absent, with what the NIC has counted for them, and removals of
+ * flows are heeded.  It races with lanes that have just read that the engine
+ * is on.  They read it again under the shard's mutex; the switch is stored
+ * before the first shard is swept, so a rule that a lane adds before the sweep
+ * is seen by it, and after it none is added. */
 
 #include <config.h>
 #include "offload/dp-offload.h"

@@ -129,8 +129,8 @@ void dp_offload_destroy(struct dp_offload *offload);
  * On: the caller then calls flow_put() for all flows that it has (one that is
  * registered already does no harm).  Returns true if the caller has to.
  * Off: returns at once; the workers remove the rules.  Flows that are
- * registered stay so until flow_del(), so that nothing that the NIC has counted
- * is lost. */
+ * registered stay so until flow_del(), so that nothing that the NIC has
+ * counted is lost. */
 bool dp_offload_set_enabled(struct dp_offload *offload, bool enabled);
 static inline bool dp_offload_is_enabled(const struct dp_offload *offload);
 
