@@ -25,6 +25,7 @@ check-unit: tests/dptest$(EXEEXT) check-rules
 # daemon.
 AT_FILES = \
 	tests/testsuite.at \
+	tests/upcall.at \
 	tests/vswitchd.at
 EXTRA_DIST += $(AT_FILES) tests/atlocal.in
 CLEANFILES += tests/package.m4 tests/testsuite
@@ -56,6 +57,12 @@ check-own: tests/testsuite tests/atconfig tests/atlocal \
 	exit $$status
 .PHONY: check-own
 CHECK_JOBS = -j$$(nproc)
+
+# Models, checked exhaustively (minutes; needs spin).
+EXTRA_DIST += tests/models/run-models tests/models/ukey.pml
+check-models:
+	$(srcdir)/tests/models/run-models || test $$? = 77
+.PHONY: check-models
 
 # Conformance: Open vSwitch's own suites, with our daemon.  CONFORMANCEFLAGS
 # may hold options for tests/run-conformance, e.g. "-k dpif-netdev -j4".
