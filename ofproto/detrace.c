@@ -35,6 +35,7 @@ format_rule(struct rule_dpif *rule_, const struct ofputil_port_map *names,
     struct rule *rule = &rule_->up;
     const struct rule_actions *acts;
     ovs_be64 cookie;
+    size_t size;
 
     ovs_mutex_lock(&rule->mutex);
     cookie = rule->flow_cookie;
@@ -42,18 +43,27 @@ format_rule(struct rule_dpif *rule_, const struct ofputil_port_map *names,
 
     ds_put_format(ds, "cookie=%#"PRIx64", table=%"PRIu8" ",
                   ntohll(cookie), rule->table_id);
+    size = ds->length;
     cls_rule_format(&rule->cr, ofproto_get_tun_tab(rule->ofproto), names, ds);
-    ds_put_char(ds, ds_last(ds) == ' ' ? '\0' : ',');
-    ds_chomp(ds, '\0');
+    if (ds->length > size) {
+        ds_put_char(ds, ',');
+    }
     acts = rule_get_actions(rule);
     format_actions(acts->ofpacts, acts->ofpacts_len, names, ds);
 }
 
+/* 'bucket' null stands for all buckets of 'group'. */
 static void
 format_bucket(const struct group_dpif *group,
               const struct ofputil_bucket *bucket,
               const struct ofputil_port_map *names, struct ds *ds)
 {
+    if (!bucket) {
+        LIST_FOR_EACH (bucket, list_node, &group->up.buckets) {
+            format_bucket(group, bucket, names, ds);
+        }
+        return;
+    }
     ds_put_format(ds, "group_id=%"PRIu32",bucket=bucket_id:%"PRIu32",",
                   group->up.group_id, bucket->bucket_id);
     format_actions(bucket->ofpacts, bucket->ofpacts_len, names, ds);

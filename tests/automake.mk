@@ -29,6 +29,7 @@ EXTRA_DIST += tests/tsan.supp
 # daemon.
 AT_FILES = \
 	tests/testsuite.at \
+	tests/upcall.at \
 	tests/vswitchd.at
 EXTRA_DIST += $(AT_FILES) tests/atlocal.in
 CLEANFILES += tests/package.m4 tests/testsuite
@@ -60,6 +61,12 @@ check-own: tests/testsuite tests/atconfig tests/atlocal \
 	exit $$status
 .PHONY: check-own
 CHECK_JOBS = -j$$(nproc)
+
+# Models, checked exhaustively (minutes; needs spin).
+EXTRA_DIST += tests/models/run-models tests/models/ukey.pml
+check-models:
+	$(srcdir)/tests/models/run-models || test $$? = 77
+.PHONY: check-models
 
 # Conformance: Open vSwitch's own suites, with our daemon.  CONFORMANCEFLAGS
 # may hold options for tests/run-conformance, e.g. "-k dpif-netdev -j4".

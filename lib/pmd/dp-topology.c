@@ -301,6 +301,23 @@ log_n_threads(const struct dp_topology *t, const struct ovs_numa_dump *cores)
     }
 }
 
+/* Tells the offload engine where its workers must not run. */
+static void
+keep_workers_away(struct dp_topology *t)
+{
+    unsigned int *cores = xmalloc(cmap_count(&t->lanes) * sizeof *cores);
+    struct dp_pmd *pmd;
+    size_t n = 0;
+
+    CMAP_FOR_EACH (pmd, node, &t->lanes) {
+        if (!dp_pmd_is_main(pmd)) {
+            cores[n++] = pmd->lane.core_id;
+        }
+    }
+    dp_offload_avoid_cores(t->shared->offload, cores, n);
+    free(cores);
+}
+
 /* Ends the threads that 'cores' does not want and starts, parked, those that
  * it does. */
 static void
@@ -320,6 +337,9 @@ change_threads(struct dp_topology *t, const struct ovs_numa_dump *cores)
             cmap_insert(&t->lanes, &pmd->node, hash_int(core->core_id, 0));
             dp_pmd_start(pmd);
         }
+    }
+    if (t->shared->offload) {
+        keep_workers_away(t);
     }
     log_n_threads(t, cores);
 }
