@@ -5,7 +5,9 @@
  * of its headers, and the write of its mbuf.
  *
  * Records, mbufs and headers that the next packets need are prefetched while
- * the present ones are written, as a driver prefetches descriptors. */
+ * the present ones are written, as a driver prefetches descriptors.  Headers
+ * only if they are in huge pages: measured, that gains 4 cycles per packet
+ * with and loses 5 without them. */
 
 #include "simnic-rx.h"
 
@@ -14,6 +16,7 @@
 
 #include <rte_byteorder.h>
 #include <rte_cycles.h>
+#include <rte_eal.h>
 #include <rte_ether.h>
 #include <rte_prefetch.h>
 
@@ -27,6 +30,7 @@
 #define V_LATCHED 0x08          /* Verdicts wait in descriptors. */
 #define V_PAYLOAD 0x10          /* fill= or cold=. */
 #define V_ONE     0x20          /* One template, of one line. */
+#define V_HUGE    0x40          /* Packets are in huge pages. */
 
 #define AHEAD 8                 /* Packets that prefetches run ahead. */
 
@@ -427,6 +431,10 @@ rx_burst(struct simnic_rxq *q, struct rte_mbuf **pkts, uint16_t n,
             continue;           /* It was moved to another queue. */
         }
         rte_prefetch0(ring[(tail + AHEAD) & mask]);
+        if (variant & V_HUGE) {
+            rte_prefetch0((uint8_t *) ring[(tail + AHEAD / 2) & mask]->buf_addr
+                          + RTE_PKTMBUF_HEADROOM);
+        }
         if (unlikely(word & SIMNIC_W_RARE)) {
             enum rare rare = handle_rare(q, index, s, word, m);
 
@@ -466,49 +474,23 @@ rx_burst(struct simnic_rxq *q, struct rte_mbuf **pkts, uint16_t n,
     return got;
 }
 
-static uint16_t
-rx_gen_one(void *rxq, struct rte_mbuf **pkts, uint16_t n)
-{
-    return rx_burst(rxq, pkts, n, V_ONE);
-}
+#define RX_FUNCTION(NAME, VARIANT)                                      \
+    static uint16_t                                                     \
+    NAME(void *rxq, struct rte_mbuf **pkts, uint16_t n)                 \
+    {                                                                   \
+        return rx_burst(rxq, pkts, n, VARIANT);                         \
+    }
 
-static uint16_t
-rx_gen_simple(void *rxq, struct rte_mbuf **pkts, uint16_t n)
-{
-    return rx_burst(rxq, pkts, n, 0);
-}
-
-static uint16_t
-rx_gen_ordered(void *rxq, struct rte_mbuf **pkts, uint16_t n)
-{
-    return rx_burst(rxq, pkts, n, V_ORDERED);
-}
-
-static uint16_t
-rx_gen_limited(void *rxq, struct rte_mbuf **pkts, uint16_t n)
-{
-    return rx_burst(rxq, pkts, n, V_ORDERED | V_LIMITED | V_PAYLOAD);
-}
-
-static uint16_t
-rx_gen_latched(void *rxq, struct rte_mbuf **pkts, uint16_t n)
-{
-    return rx_burst(rxq, pkts, n,
-                    V_ORDERED | V_LIMITED | V_PAYLOAD | V_LATCHED);
-}
-
-static uint16_t
-rx_pcap(void *rxq, struct rte_mbuf **pkts, uint16_t n)
-{
-    return rx_burst(rxq, pkts, n, V_PCAP | V_ORDERED | V_LIMITED);
-}
-
-static uint16_t
-rx_pcap_latched(void *rxq, struct rte_mbuf **pkts, uint16_t n)
-{
-    return rx_burst(rxq, pkts, n,
-                    V_PCAP | V_ORDERED | V_LIMITED | V_LATCHED);
-}
+RX_FUNCTION(rx_gen_one, V_ONE)
+RX_FUNCTION(rx_gen_one_huge, V_ONE | V_HUGE)
+RX_FUNCTION(rx_gen_simple, 0)
+RX_FUNCTION(rx_gen_simple_huge, V_HUGE)
+RX_FUNCTION(rx_gen_ordered, V_ORDERED)
+RX_FUNCTION(rx_gen_ordered_huge, V_ORDERED | V_HUGE)
+RX_FUNCTION(rx_gen_limited, V_ORDERED | V_LIMITED | V_PAYLOAD)
+RX_FUNCTION(rx_gen_latched, V_ORDERED | V_LIMITED | V_PAYLOAD | V_LATCHED)
+RX_FUNCTION(rx_pcap, V_PCAP | V_ORDERED | V_LIMITED)
+RX_FUNCTION(rx_pcap_latched, V_PCAP | V_ORDERED | V_LIMITED | V_LATCHED)
 
 /* A sink receives nothing. */
 static uint16_t
@@ -524,6 +506,7 @@ eth_rx_burst_t
 simnic_rx_choose(const struct simnic_port *port)
 {
     const struct simnic_config *c = &port->config;
+    bool huge = rte_eal_has_hugepages();
 
     if (port->removed || !port->has_streams) {
         return rx_none;
@@ -539,8 +522,10 @@ simnic_rx_choose(const struct simnic_port *port)
     }
     if (port->n_rxq > 1 || c->order != SIMNIC_RR || c->train > 1
         || c->hot_streams) {
-        return rx_gen_ordered;
+        return huge ? rx_gen_ordered_huge : rx_gen_ordered;
     }
-    return (port->streams.n_templates == 1 && port->streams.host->n_lines == 1
-            ? rx_gen_one : rx_gen_simple);
+    if (port->streams.n_templates == 1 && port->streams.host->n_lines == 1) {
+        return huge ? rx_gen_one_huge : rx_gen_one;
+    }
+    return huge ? rx_gen_simple_huge : rx_gen_simple;
 }

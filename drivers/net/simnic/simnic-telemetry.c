@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_telemetry.h>
 
 #include "simnic-classify.h"
@@ -46,6 +47,7 @@ show_port(struct simnic_port *port, void *data)
     rte_tel_data_add_dict_int(data, "port_id", port->port_id);
     rte_tel_data_add_dict_int(data, "started", port->started);
     rte_tel_data_add_dict_int(data, "removed", port->removed);
+    rte_tel_data_add_dict_u64(data, "tsc_hz", rte_get_tsc_hz());
     rte_tel_data_add_dict_u64(data, "streams", port->streams.n);
     rte_tel_data_add_dict_u64(data, "rx_packets", rx);
     rte_tel_data_add_dict_u64(data, "rx_kept_by_rules", kept);
