@@ -19,8 +19,8 @@ tests_dptest_DEPENDENCIES = \
 	ofproto/libmarkofproto.a \
 	$(OVS_ARCHIVES)
 
-check-unit: tests/dptest$(EXEEXT)
-	@status=0; \
+check-unit: tests/dptest$(EXEEXT) $(simnic_plugin)
+	@status=0; SIMNIC_PLUGIN=$(simnic_path); export SIMNIC_PLUGIN; \
 	$(MAKE) --no-print-directory check-rules || status=1; \
 	TSAN_OPTIONS="suppressions=$(abs_top_srcdir)/tests/tsan.supp \
 		$$TSAN_OPTIONS" tests/dptest all || status=1; \
