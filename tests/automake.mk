@@ -19,9 +19,12 @@ tests_dptest_DEPENDENCIES = \
 	ofproto/libmarkofproto.a \
 	$(OVS_ARCHIVES)
 
-check-unit: tests/dptest$(EXEEXT) check-rules
-	@TSAN_OPTIONS="suppressions=$(abs_top_srcdir)/tests/tsan.supp \
-		$$TSAN_OPTIONS" tests/dptest all
+check-unit: tests/dptest$(EXEEXT)
+	@status=0; \
+	$(MAKE) --no-print-directory check-rules || status=1; \
+	TSAN_OPTIONS="suppressions=$(abs_top_srcdir)/tests/tsan.supp \
+		$$TSAN_OPTIONS" tests/dptest all || status=1; \
+	exit $$status
 EXTRA_DIST += tests/tsan.supp
 .PHONY: check-unit
 
