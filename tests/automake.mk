@@ -102,7 +102,7 @@ check-system-compare: vswitchd/ovs-vswitchd$(EXEEXT)
 		tests/conformance/system-ours.json
 .PHONY: check-ovs check-ovs-compare check-system check-system-compare
 
-# All of them, cheapest first.  All are run, even if one fails.  For a
+# All of them, cheapest first.  Each is run, even if one fails.  For a
 # quick "make distcheck", set CHECK_SUITES=check-unit.
 CHECK_SUITES = check-unit check-drivers check-own check-ovs
 check-local:
