@@ -2,6 +2,7 @@
 
 EXTRA_DIST += \
 	Documentation/internals/conformance.rst \
+	Documentation/internals/upcalls.rst \
 	Documentation/intro/dependencies.rst \
 	Documentation/principles.rst \
 	Documentation/tour.rst
