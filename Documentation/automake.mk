@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	Documentation/howto/simnic.rst \
 	Documentation/internals/conformance.rst \
 	Documentation/internals/offload.rst \
+	Documentation/internals/upcalls.rst \
 	Documentation/intro/dependencies.rst \
 	Documentation/principles.rst \
 	Documentation/tour.rst

@@ -140,13 +140,11 @@ log_unadoptable(const struct dpif_flow *flow, int error)
     }
 }
 
-/* Finds or makes the ukey of 'flow', and locks it.  Returns 0, or EBUSY if
- * someone else has it locked or is putting it there, or another errno value
- * if the flow cannot have one. */
+/* Finds or makes the ukey of 'flow'.  Returns 0, or EBUSY if someone else is
+ * putting it there, or another errno value if the flow cannot have one. */
 static int
 acquire(struct udpif *udpif, const struct dpif_flow *flow,
         struct udpif_key **ukeyp)
-    OVS_TRY_LOCK(0, (*ukeyp)->mutex)
 {
     struct udpif_key *ukey = ukey_map_find(&udpif->ukeys, &flow->ufid,
                                            flow->pmd_id);
@@ -165,10 +163,6 @@ acquire(struct udpif *udpif, const struct dpif_flow *flow,
             return EBUSY;
         }
         *ukeyp = ukey;
-    }
-    if (ovs_mutex_trylock(&ukey->mutex)) {
-        COVERAGE_INC(upcall_ukey_contention);
-        return EBUSY;
     }
     return 0;
 }
@@ -275,8 +269,12 @@ dump(struct udpif *udpif)
             int error = acquire(udpif, &flows[i], &ukey);
 
             if (!error) {
-                dump_one(&ctx, ukey, &flows[i], &ops);
-                ovs_mutex_unlock(&ukey->mutex);
+                if (!ovs_mutex_trylock(&ukey->mutex)) {
+                    dump_one(&ctx, ukey, &flows[i], &ops);
+                    ovs_mutex_unlock(&ukey->mutex);
+                } else {
+                    COVERAGE_INC(upcall_ukey_contention);
+                }
             } else if (error != EBUSY && error != ENOENT) {
                 log_unadoptable(&flows[i], error);
                 dp_ops_delete_stray(&ops, udpif, &flows[i]);
