@@ -302,7 +302,9 @@ next_packet(struct simnic_rxq *q, unsigned int variant, uint64_t now,
         *index = q->pos++;
         q->pos = q->pos == q->n ? 0 : q->pos;
     }
-    *word = __atomic_load_n(&q->record[*index].word, __ATOMIC_RELAXED);
+
+    /* Pairs with the release in classify(): a slow word leads to a path. */
+    *word = __atomic_load_n(&q->record[*index].word, __ATOMIC_ACQUIRE);
     if (variant & V_LATCHED) {
         struct simnic_latch *l = &q->latch[q->latch_head];
         struct simnic_latch old = *l;
