@@ -261,8 +261,9 @@ static uint32_t
 send_burst(struct dp_lane *lane, uint32_t id, unsigned int connections[])
 {
     struct dp_packet_batch batch;
-    size_t n = MIN(1 + random_range(NETDEV_MAX_BURST), N_PACKETS - id);
+    size_t n = 1 + random_range(NETDEV_MAX_BURST);
 
+    n = MIN(n, N_PACKETS - id);
     dp_packet_batch_init(&batch);
     for (size_t i = 0; i < n; i++) {
         connections[id] = random_range(N_CONNECTIONS);
