@@ -168,7 +168,10 @@ dp_rte_open(const struct dp_offload_class *class,
     struct dp_rte_port *port;
     int device;
 
-    if (!netdev || !netdev_dpdk_flow_api_supported(netdev)) {
+    /* Open vSwitch calls tunnel ports supported, too, and can be asked about
+     * one only when its dpif layer knows it.  A tunnel port is no device. */
+    if (!netdev || strncmp(netdev_get_type(netdev), "dpdk", 4)
+        || !netdev_dpdk_flow_api_supported(netdev)) {
         return EOPNOTSUPP;
     }
     device = netdev_dpdk_get_port_id(netdev);
