@@ -113,18 +113,19 @@ static void
 parse_options(int argc, char *argv[], struct vswitchd_options *options)
 {
     enum {
-        OPT_UNIXCTL = UCHAR_MAX + 1,
-        OPT_MLOCKALL,
-        OPT_PEER_CA_CERT,
+        OPT_FIRST = UCHAR_MAX,
+        VLOG_OPTION_ENUMS,
+        SSL_OPTION_ENUMS,
         OPT_BOOTSTRAP_CA_CERT,
+        OPT_PEER_CA_CERT,
+        DAEMON_OPTION_ENUMS,
+        OPT_MLOCKALL,
+        OPT_UNIXCTL,
+        OPT_DUMMY_NUMA,
         OPT_ENABLE_DUMMY,
         OPT_DISABLE_SYSTEM,
         OPT_DISABLE_SYSTEM_ROUTE,
-        OPT_DUMMY_NUMA,
         OPT_DPDK,
-        DAEMON_OPTION_ENUMS,
-        VLOG_OPTION_ENUMS,
-        SSL_OPTION_ENUMS,
     };
     static const struct option table[] = {
         { "help", no_argument, NULL, 'h' },
@@ -158,44 +159,46 @@ parse_options(int argc, char *argv[], struct vswitchd_options *options)
             print_version();
             exit(EXIT_SUCCESS);
 
-        case OPT_UNIXCTL:
-            options->unixctl_path = optarg;
-            break;
-
-        case OPT_MLOCKALL:
-            options->lock_memory = true;
-            break;
-
-        DAEMON_OPTION_HANDLERS
-        VLOG_OPTION_HANDLERS
-        STREAM_SSL_OPTION_HANDLERS
-
-        case OPT_PEER_CA_CERT:
-            stream_ssl_set_peer_ca_cert_file(optarg);
-            break;
-
-        case OPT_BOOTSTRAP_CA_CERT:
-            stream_ssl_set_ca_cert_file(optarg, true);
+        /* For tests. */
+        case OPT_DUMMY_NUMA:
+            ovs_numa_set_dummy(optarg);
             break;
 
         case OPT_ENABLE_DUMMY:
             dummy_enable(optarg);
             break;
 
-        case OPT_DISABLE_SYSTEM:
-            dp_disallow_provider("system");
-            break;
-
         case OPT_DISABLE_SYSTEM_ROUTE:
             ovs_router_disable_system_routing_table();
             break;
 
-        case OPT_DUMMY_NUMA:
-            ovs_numa_set_dummy(optarg);
+        case OPT_DISABLE_SYSTEM:
+            dp_disallow_provider("system");
+            break;
+
+        /* Certificates that the common SSL options do not cover. */
+        case OPT_BOOTSTRAP_CA_CERT:
+            stream_ssl_set_ca_cert_file(optarg, true);
+            break;
+
+        case OPT_PEER_CA_CERT:
+            stream_ssl_set_peer_ca_cert_file(optarg);
+            break;
+
+        case OPT_MLOCKALL:
+            options->lock_memory = true;
+            break;
+
+        case OPT_UNIXCTL:
+            options->unixctl_path = optarg;
             break;
 
         case OPT_DPDK:
             ovs_fatal(0, "Using --dpdk to configure DPDK is not supported.");
+
+        STREAM_SSL_OPTION_HANDLERS
+        VLOG_OPTION_HANDLERS
+        DAEMON_OPTION_HANDLERS
 
         default:
             /* getopt_long() has said what is wrong. */
