@@ -109,7 +109,9 @@ dp_op_settle(struct dp_op *op)
         } else {
             ukey_transition(ukey, UKEY_INCONSISTENT);
         }
-    } else if (op->dop.error) {
+    } else if (!op->dop.error) {
+        recirc_refs_unref(&ukey->old_recircs);
+    } else {
         /* A sweep cannot have evicted it since: it did not miss the dump that
          * made us modify it.  But main may have purged it. */
         if (ukey->state == UKEY_OPERATIONAL) {

@@ -148,6 +148,7 @@ compare(struct udpif *udpif, struct udpif_key *ukey, struct xlated_key *xk,
         return REVAL_KEEP;
     }
     ukey_set_actions(ukey, actions->data, actions->size);
+    recirc_refs_swap(&ukey->old_recircs, &ukey->recircs);
     recirc_refs_swap(&ukey->recircs, &xk->xout.recircs);
     return REVAL_MODIFY;
 }

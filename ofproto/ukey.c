@@ -85,6 +85,7 @@ ukey_create(const struct ukey_parms *parms)
     ukey->state_where = OVS_SOURCE_LOCATOR;
     ovs_mutex_init(&ukey->mutex);
     recirc_refs_init(&ukey->recircs);
+    recirc_refs_init(&ukey->old_recircs);
     ovsrcu_init(&ukey->actions, NULL);
     ukey_set_actions(ukey, parms->actions, parms->actions_len);
     return ukey;
@@ -98,6 +99,7 @@ ukey_free__(struct udpif_key *ukey)
         recirc_free_id(ukey->key_recirc_id);
     }
     recirc_refs_unref(&ukey->recircs);
+    recirc_refs_unref(&ukey->old_recircs);
     xlate_cache_delete(ukey->xcache);
     free(ovsrcu_get_protected(struct ukey_actions *, &ukey->actions));
     ovs_mutex_destroy(&ukey->mutex);

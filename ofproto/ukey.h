@@ -118,6 +118,8 @@ struct udpif_key {
     uint64_t reval_seq OVS_GUARDED;        /* Tables that it was made from. */
     struct xlate_cache *xcache OVS_GUARDED; /* NULL if not populated. */
     struct recirc_refs recircs OVS_GUARDED; /* Ids used by 'actions'. */
+    struct recirc_refs old_recircs OVS_GUARDED; /* By those before them, which
+                                                 * the datapath may have. */
 };
 
 /* What ukey_create() needs to know.  All pointers are borrowed for the call,
