@@ -45,7 +45,7 @@ struct dp {
     uint64_t offered_port_seq;      /* Of 'port_seq', seen by the engine. */
     struct dp_balance balance;
 
-    /* Guarded by 'upcall_rwlock' of 'shared'. */
+    /* Main thread only. */
     dp_purge_callback *purge_cb;
     void *purge_aux;
 };

@@ -138,18 +138,6 @@ dp_lane_install__(struct dp_lane *lane, const struct match *match_,
     return flow;
 }
 
-struct dp_flow *
-dp_lane_install(struct dp_lane *lane, const struct match *match,
-                const ovs_u128 *ufid, const struct nlattr *actions, size_t len)
-{
-    struct dp_flow *flow;
-
-    ovs_mutex_lock(&lane->flows.mutex);
-    flow = dp_lane_install__(lane, match, ufid, actions, len);
-    ovs_mutex_unlock(&lane->flows.mutex);
-    return flow;
-}
-
 /* Removes 'flow' from 'lane'. */
 void
 dp_lane_remove(struct dp_lane *lane, struct dp_flow *flow)

@@ -79,10 +79,6 @@ void dp_lane_init(struct dp_lane *, struct dp_shared *, unsigned int core_id,
                   int numa_id);
 void dp_lane_uninit(struct dp_lane *);
 
-struct dp_flow *dp_lane_install(struct dp_lane *lane, const struct match *,
-                                const ovs_u128 *ufid,
-                                const struct nlattr *actions, size_t len)
-    OVS_EXCLUDED(lane->flows.mutex);
 struct dp_flow *dp_lane_install__(struct dp_lane *lane, const struct match *,
                                   const ovs_u128 *ufid,
                                   const struct nlattr *actions, size_t len)
