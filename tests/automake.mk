@@ -23,9 +23,11 @@ check-unit: tests/dptest$(EXEEXT) $(simnic_plugin)
 	@status=0; SIMNIC_PLUGIN=$(simnic_path); export SIMNIC_PLUGIN; \
 	$(MAKE) --no-print-directory check-rules || status=1; \
 	TSAN_OPTIONS="suppressions=$(abs_top_srcdir)/tests/tsan.supp \
-		$$TSAN_OPTIONS" tests/dptest all || status=1; \
+		$$TSAN_OPTIONS" \
+	LSAN_OPTIONS="suppressions=$(abs_top_srcdir)/tests/lsan.supp \
+		$$LSAN_OPTIONS" tests/dptest all || status=1; \
 	exit $$status
-EXTRA_DIST += tests/tsan.supp
+EXTRA_DIST += tests/lsan.supp tests/tsan.supp
 .PHONY: check-unit
 
 # Our own autotest suite.  It takes Open vSwitch's macros and tools, and our
