@@ -13,6 +13,7 @@
 #include "flow/dp-log.h"
 #include "pipe/dp-bond.h"
 #include "pipe/dp-burst.h"
+#include "pipe/dp-clone.h"
 #include "pipe/dp-drop.h"
 #include "pipe/dp-lane.h"
 #include "pipe/dp-meter.h"
@@ -32,7 +33,7 @@ take_packets(struct dp_packet_batch *batch, struct dp_packet_batch *own,
         *own = *batch;
         dp_packet_batch_init(batch);
     } else {
-        dp_packet_batch_clone(own, batch);
+        dp_clone_batch(own, batch);
         dp_packet_batch_reset_cutlen(batch);
     }
     dp_packet_batch_apply_cutlen(own);
@@ -122,7 +123,7 @@ recirculate(const struct dp_exec *x, struct dp_packet_batch *batch,
         own = *batch;
         dp_packet_batch_init(batch);
     } else {
-        dp_packet_batch_clone(&own, batch);
+        dp_clone_batch(&own, batch);
     }
     DP_PACKET_BATCH_FOR_EACH (i, packet, &own) {
         packet->md.recirc_id = recirc_id;
@@ -236,6 +237,18 @@ dp_exec_attrs(struct dp_lane *lane, struct dp_packet_batch *batch,
     dp_exec_nlattrs(&x, batch, nla, len, false);
 }
 
+/* Gives 'packet', of which nothing is known but its mark, what 'actions'
+ * need: metadata always, offsets if they say so. */
+static void
+dress(struct dp_packet *packet, odp_port_t in_port,
+      const struct dp_actions *actions)
+{
+    pkt_metadata_init(&packet->md, in_port);
+    if (actions->parse) {
+        parse_tcp_flags(packet, NULL, NULL, NULL);
+    }
+}
+
 /* Executes whatever 'group' has to do. */
 static void
 exec_group(struct dp_exec *x, struct dp_burst *burst,
@@ -257,8 +270,8 @@ exec_group(struct dp_exec *x, struct dp_burst *burst,
     for (size_t n = 0; n < group->n; n++, i = burst->next[i]) {
         struct dp_packet *packet = burst->packets[i];
 
-        if (actions->parse && burst->unparsed & (UINT32_C(1) << i)) {
-            parse_tcp_flags(packet, NULL, NULL, NULL);
+        if (burst->bare & (UINT32_C(1) << i)) {
+            dress(packet, burst->in_port, actions);
         }
         dp_packet_batch_add(&batch, packet);
     }
@@ -269,7 +282,8 @@ exec_group(struct dp_exec *x, struct dp_burst *burst,
 }
 
 /* Sends the packets of 'group' to 'port_no', which is all that they want.
- * Returns false, and does nothing, if there is no such port. */
+ * Returns false, and does nothing, if there is no such port, or if it has to
+ * know more of the packets than there is. */
 static bool
 output_group(struct dp_lane *lane, const struct dp_burst *burst,
              const struct dp_group *group, odp_port_t port_no)
@@ -278,7 +292,8 @@ output_group(struct dp_lane *lane, const struct dp_burst *burst,
     struct dp_packet *packets[NETDEV_MAX_BURST];
     int i = group->first;
 
-    if (OVS_UNLIKELY(!port || !port->can_send)) {
+    if (OVS_UNLIKELY(!port || !port->can_send
+                     || (burst->bare && port->txqs->mode == DP_TXQ_HASH))) {
         return false;
     }
     for (size_t n = 0; n < group->n; n++, i = burst->next[i]) {

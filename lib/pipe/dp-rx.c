@@ -16,8 +16,8 @@
  * nothing: the packet goes the long way. */
 
 /* Decides packet 'i' for 'flow', which its mark means.  No byte of the packet
- * is read, unless the flow's statistics want TCP flags: who needs its header
- * offsets later, parses it ('unparsed'). */
+ * is read, unless the flow's statistics want TCP flags, and its metadata are
+ * not touched: whoever needs them or the offsets sets them ('bare'). */
 static void
 decide_by_mark(struct dp_burst *burst, int i, struct dp_flow *flow)
 {
@@ -25,9 +25,8 @@ decide_by_mark(struct dp_burst *burst, int i, struct dp_flow *flow)
 
     if (flow->can_be_tcp) {
         tcp_flags = parse_tcp_flags(burst->packets[i], NULL, NULL, NULL);
-    } else {
-        burst->unparsed |= UINT32_C(1) << i;
     }
+    burst->bare |= UINT32_C(1) << i;
     dp_burst_decide(burst, i, flow, tcp_flags);
 }
 
@@ -55,6 +54,8 @@ lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
             && !dp_flow_is_dead(flows[i])) {
             decide_by_mark(burst, i, flows[i]);
             n_hits++;
+        } else {
+            pkt_metadata_init(&burst->packets[i]->md, burst->in_port);
         }
     }
     dp_lane_count(lane, PMD_STAT_PHWOL_HIT, n_hits);
@@ -68,25 +69,26 @@ dp_rx_run(struct dp_lane *lane, struct dp_burst *burst)
     uint32_t marks[NETDEV_MAX_BURST];
     unsigned int n_invalid = 0;
     uint32_t marked = 0;
+    int j;
 
     dp_lane_count(lane, PMD_STAT_RECV, burst->n);
     for (size_t i = 0; i < burst->n; i++) {
         struct dp_packet *packet = burst->packets[i];
 
-        if (i + 2 < burst->n) {
-            pkt_metadata_prefetch_init(&burst->packets[i + 2]->md);
-        }
         if (OVS_UNLIKELY(dp_packet_size(packet) < ETH_HEADER_LEN)) {
             dp_burst_drop(burst, i);
             n_invalid++;
             continue;
         }
-        pkt_metadata_init(&packet->md, burst->in_port);
         if (offload && dp_packet_has_flow_mark(packet, &marks[i])) {
             marked |= UINT32_C(1) << i;
         } else {
             OVS_PREFETCH(dp_packet_data(packet));
+            pkt_metadata_prefetch_init(&packet->md);
         }
+    }
+    ULLONG_FOR_EACH_1 (j, burst->undecided & ~marked) {
+        pkt_metadata_init(&burst->packets[j]->md, burst->in_port);
     }
     if (OVS_UNLIKELY(n_invalid)) {
         dp_drop_count(DP_DROP_RX_INVALID, n_invalid);

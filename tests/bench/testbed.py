@@ -69,6 +69,14 @@ class Bench:
     def resume(self):
         os.kill(self.pid, signal.SIGCONT)
 
+    def profile(self, path):
+        """Has perf sample the thread for three seconds."""
+        self.resume()
+        subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F",
+                        "5000", "-t", str(self.thread), "-o", path, "sleep",
+                        "3"], check=True)
+        self.pause()
+
     def sample(self):
         """Returns CPU time in ns and packets, both at about the same time."""
         before = self.cpu_ns()
@@ -191,11 +199,6 @@ class Switch(Bench):
         error = self.vsctl("get", "interface", name, "error").strip()
         if error != "[]":
             raise RuntimeError("%s: port %s: %s" % (self.name, name, error))
-
-    def dp_ports(self):
-        """Returns the datapath's port numbers by name."""
-        return {name: int(number) for number, name in re.findall(
-            r"port (\d+): (\S+)", self.appctl("dpctl/show"))}
 
     def count(self):
         text = self.appctl("dpif-netdev/pmd-stats-show", "-pmd", PMD_CORE)
