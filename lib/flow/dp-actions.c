@@ -8,6 +8,7 @@
 #include "odp-util.h"
 #include "ovs-rcu.h"
 #include "util.h"
+#include "flow/dp-edit.h"
 
 /* Fills 'step' for one top-level or nested attribute 'a' and returns true, or
  * returns false if odp_execute_actions() does without the datapath's help what
@@ -119,7 +120,9 @@ dp_actions_create(const struct nlattr *nla, size_t len)
     NL_ATTR_FOR_EACH_UNSAFE (a, left, copy, len) {
         struct dp_step step;
 
-        if (!dp_actions_step_from_attr(a, &step)) {
+        if (dp_edit_knows(a)) {
+            step = (struct dp_step) { .type = DP_STEP_EDIT, .attr = a };
+        } else if (!dp_actions_step_from_attr(a, &step)) {
             size_t a_len = NLA_ALIGN(a->nla_len);
 
             if (prev && prev->type == DP_STEP_EXECUTE) {

@@ -34,6 +34,7 @@ enum dp_step_type {
     DP_STEP_TUNNEL_PUSH,        /* Encapsulate, by 'attr'. */
     DP_STEP_TUNNEL_POP,         /* Decapsulate at 'port' and go again. */
     DP_STEP_USERSPACE,          /* Upcall, by 'attr'. */
+    DP_STEP_EDIT,               /* Change headers, by 'attr' (dp-edit.h). */
     DP_STEP_EXECUTE,            /* Attributes that need no datapath, or that
                                  * nest some which do. */
 };

@@ -61,7 +61,7 @@ dp_mask_hash_values(const uint64_t values[], size_t n)
     return hash_finish(hash, n * 8);
 }
 
-/* Where the words of a mask are in the values of all keys with the same map. */
+/* Where the words of a mask are in the values of all keys with one map. */
 struct dp_mask_plan {
     struct flowmap map;
     struct {

@@ -21,15 +21,13 @@
 #include "flow/dp-flow.h"
 #include "flow/dp-key.h"
 
-/* The packets of a burst that are to be treated alike, as a list of their
- * numbers in arrival order. */
+/* The packets of a burst that are to be treated alike. */
 struct dp_group {
     struct dp_flow *flow;               /* To count on; NULL: 'once' of the
-                                         * first packet counts. */
+                                         * only packet counts. */
     unsigned int n_bytes;
     uint16_t tcp_flags;
-    uint8_t n;                          /* Packets. */
-    uint8_t first, last;                /* The next one is in 'next'. */
+    uint32_t members;                   /* Bitmap; arrival order. */
 };
 
 struct dp_burst {
@@ -47,7 +45,6 @@ struct dp_burst {
     struct dp_key *keys[NETDEV_MAX_BURST];      /* In 'key_store'. */
 
     size_t n_groups;
-    uint8_t next[NETDEV_MAX_BURST];     /* Of the same group. */
     struct dp_group groups[NETDEV_MAX_BURST];
     struct dp_key key_store[NETDEV_MAX_BURST];
 };

@@ -6,9 +6,9 @@
  * ===========================
  *
  * Job.  Copy packets that go several ways.  The copy of a packet in a DPDK
- * buffer is in a buffer of the same pool, so that a DPDK port can send it as it
- * is; if the pool is empty, or the packet has several segments, it is in plain
- * memory, as the copies of all others.
+ * buffer is in a buffer of the same pool, so that a DPDK port can send it as
+ * it is; if the pool is empty, or the packet has several segments, it is in
+ * plain memory, as the copies of all others.
  *
  * Owns.  Nothing; copies are the caller's.
  *

@@ -9,6 +9,7 @@
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "util.h"
+#include "flow/dp-edit.h"
 #include "flow/dp-key.h"
 #include "flow/dp-log.h"
 #include "pipe/dp-bond.h"
@@ -174,6 +175,11 @@ exec_step(const struct dp_exec *x, struct dp_packet_batch *batch,
         dp_exec_userspace(x, batch, step->attr, steal);
         break;
 
+    case DP_STEP_EDIT:
+        dp_edit_run(batch, step->attr);
+        dp_packet_delete_batch(batch, steal);
+        break;
+
     case DP_STEP_EXECUTE:
         odp_execute_actions(CONST_CAST(struct dp_exec *, x), batch, steal,
                             step->attr, step->len, exec_cb);
@@ -256,18 +262,19 @@ exec_group(struct dp_exec *x, struct dp_burst *burst,
 {
     struct dp_flow *flow = group->flow;
     const struct dp_actions *actions;
+    int first = rightmost_1bit_idx(group->members);
     struct dp_packet_batch batch;
-    int i = group->first;
+    int i;
 
     if (OVS_LIKELY(flow)) {
         actions = dp_flow_get_actions(flow);
         x->mf = flow->key;
     } else {
-        actions = burst->once[i];
-        x->mf = &burst->keys[i]->mf;
+        actions = burst->once[first];
+        x->mf = &burst->keys[first]->mf;
     }
     dp_packet_batch_init(&batch);
-    for (size_t n = 0; n < group->n; n++, i = burst->next[i]) {
+    ULLONG_FOR_EACH_1 (i, group->members) {
         struct dp_packet *packet = burst->packets[i];
 
         if (burst->bare & (UINT32_C(1) << i)) {
@@ -277,7 +284,7 @@ exec_group(struct dp_exec *x, struct dp_burst *burst,
     }
     exec_steps(x, &batch, actions);
     if (OVS_UNLIKELY(!flow)) {
-        dp_actions_free(burst->once[group->first]);
+        dp_actions_free(burst->once[first]);
     }
 }
 
@@ -290,16 +297,17 @@ output_group(struct dp_lane *lane, const struct dp_burst *burst,
 {
     struct dp_tx_port *port = dp_tx_find(&lane->tx, port_no);
     struct dp_packet *packets[NETDEV_MAX_BURST];
-    int i = group->first;
+    size_t n = 0;
+    int i;
 
     if (OVS_UNLIKELY(!port || !port->can_send
                      || (burst->bare && port->txqs->mode == DP_TXQ_HASH))) {
         return false;
     }
-    for (size_t n = 0; n < group->n; n++, i = burst->next[i]) {
-        packets[n] = burst->packets[i];
+    ULLONG_FOR_EACH_1 (i, group->members) {
+        packets[n++] = burst->packets[i];
     }
-    dp_tx_output(lane, port, packets, group->n);
+    dp_tx_output(lane, port, packets, n);
     return true;
 }
 
@@ -314,8 +322,8 @@ dp_exec_run(struct dp_lane *lane, struct dp_burst *burst)
         odp_port_t port_no = ODPP_NONE;
 
         if (OVS_LIKELY(group->flow)) {
-            dp_flow_count(group->flow, group->n, group->n_bytes,
-                          group->tcp_flags, now);
+            dp_flow_count(group->flow, count_1bits(group->members),
+                          group->n_bytes, group->tcp_flags, now);
             port_no = dp_flow_get_output(group->flow);
         }
         if (port_no == ODPP_NONE

@@ -15,19 +15,17 @@
  * that number is this flow's. */
 
 static struct dp_group *
-group_new(struct dp_burst *burst, struct dp_flow *flow, int first)
+group_new(struct dp_burst *burst, struct dp_flow *flow)
 {
     struct dp_group *group = &burst->groups[burst->n_groups++];
 
     group->flow = flow;
     group->n_bytes = 0;
     group->tcp_flags = 0;
-    group->n = 0;
-    group->first = group->last = first;
+    group->members = 0;
     return group;
 }
 
-/* Returns the group of packet 'i', which is new if 'i' is its 'first'. */
 static struct dp_group *
 group_of(struct dp_burst *burst, int i)
 {
@@ -35,13 +33,13 @@ group_of(struct dp_burst *burst, int i)
     struct dp_group *group;
 
     if (OVS_UNLIKELY(burst->once[i])) {
-        return group_new(burst, NULL, i);   /* It made its flow, which does
+        return group_new(burst, NULL);      /* It made its flow, which does
                                              * not count it. */
     }
     group = &burst->groups[flow->group];
     if (flow->group >= burst->n_groups || group->flow != flow) {
         flow->group = burst->n_groups;
-        return group_new(burst, flow, i);
+        return group_new(burst, flow);
     }
     return group;
 }
@@ -56,8 +54,6 @@ dp_group_run(struct dp_lane *lane OVS_UNUSED, struct dp_burst *burst)
 
         group->n_bytes += dp_packet_size(burst->packets[i]);
         group->tcp_flags |= burst->tcp_flags[i];
-        group->n++;
-        burst->next[group->last] = i;
-        group->last = i;
+        group->members |= UINT32_C(1) << i;
     }
 }
