@@ -40,7 +40,7 @@ init_shared(struct dp *dp)
     shared->conntrack = conntrack_init();
     shared->meters = dp_meters_create();
     shared->bonds = dp_bonds_create();
-    shared->offload = dp_offload_glue_create();
+    shared->offload = dp_offload_glue_create(&dp->topology);
     atomic_init(&shared->emc_insert_min, 0);
     atomic_init(&shared->smc_enable, false);
     atomic_init(&shared->tx_flush_interval, 0);

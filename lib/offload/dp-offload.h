@@ -95,8 +95,9 @@ struct dp_offload_env {
                           struct ofpbuf *actions);
 
     /* Returns the oldest drain epoch among the rx queues of 'port_no' (see
-     * dp-mark-drain.h); UINT64_MAX if the port has none.  May be null: marks
-     * are then kept in quarantine for a fixed time. */
+     * dp-mark-drain.h): 0 if it can't tell now, UINT64_MAX if the port has
+     * none.  Must wait for nobody.  May be null: marks are then kept in
+     * quarantine for a fixed time. */
     uint64_t (*port_drained)(void *aux, odp_port_t port_no);
 
     /* The log module of the datapath, for the lines about single rules that
