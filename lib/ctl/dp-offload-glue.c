@@ -46,6 +46,21 @@ env_port_drained(void *topology, odp_port_t port_no)
     return dp_topology_port_drained(topology, port_no);
 }
 
+static bool
+env_port_marks_seen(void *topology, odp_port_t port_no)
+{
+    return dp_topology_marks_seen(topology, port_no);
+}
+
+static uint64_t
+env_flow_packets(void *aux OVS_UNUSED, const void *flow)
+{
+    struct dpif_flow_stats stats;
+
+    dp_flow_get_stats(flow, &stats);
+    return stats.n_packets;
+}
+
 /* Stores in '*env' the answers for an engine that works for 'topology', which
  * need not be initialised before a port is added to the engine, and must
  * outlive it. */
@@ -59,6 +74,8 @@ dp_offload_glue_env(const struct dp_topology *topology,
         .flow_unref = env_flow_unref,
         .flow_describe = env_flow_describe,
         .port_drained = env_port_drained,
+        .port_marks_seen = env_port_marks_seen,
+        .flow_packets = env_flow_packets,
         .log = &this_module,
     };
 }

@@ -66,6 +66,7 @@ apply_config(struct dp *dp)
     atomic_store_relaxed(&shared->max_sleep, config->max_sleep);
     dp_balance_configure(&dp->balance, config);
     dp_offload_set_n_workers(shared->offload, config->n_offload_threads);
+    dp_offload_set_delay(shared->offload, config->offload_delay);
 }
 
 /* Takes over Open_vSwitch:other_config. */

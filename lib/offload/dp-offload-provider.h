@@ -97,6 +97,13 @@ struct dp_offload_class {
     /* For users: "rte_flow", "netdev", "dummy". */
     const char *name;
 
+    /* 'netdev' is about to be configured for the first time: asks for what has
+     * to be asked for before that.  Stores what the answer was in '*delivery'
+     * and returns true, or false if 'netdev' is none of the provider's.  May
+     * be null.  Called by the control thread. */
+    bool (*prepare)(struct netdev *netdev,
+                    enum dp_offload_delivery *delivery);
+
     /* Takes port 'port_no', creates '*portp', fills '*info'.  Returns 0, or
      * EOPNOTSUPP if the port is none of the provider's.  'class' is this
      * object, for providers that exist more than once; 'offload' is for

@@ -135,28 +135,49 @@ dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
     info->domain = port->domain;
 }
 
-/* Asks for the delivery of marks.  Some NICs want to know early; it is too
- * late for a device that has been configured, and others don't mind. */
-static void
-dp_rte_negotiate(const struct dp_rte_port *port)
+static bool
+dp_rte_is_ours(struct netdev *netdev)
+{
+    /* Open vSwitch calls tunnel ports supported, too, and can be asked about
+     * one only when its dpif layer knows it.  A tunnel port is no device. */
+    return (netdev && !strncmp(netdev_get_type(netdev), "dpdk", 4)
+            && netdev_dpdk_flow_api_supported(netdev));
+}
+
+/* Asks for the delivery of marks.  It is too late for a device that has been
+ * configured.  Open vSwitch 3.1's netdev-dpdk does not ask, and finds what we
+ * have asked for when it configures the device.  Delivery may cost something
+ * per packet, so who does not offload does not ask. */
+static bool
+dp_rte_prepare(struct netdev *netdev, enum dp_offload_delivery *delivery)
 {
     uint64_t features = RTE_ETH_RX_METADATA_USER_MARK;
     struct rte_eth_dev_info dev_info;
-    int error;
+    int device, error;
 
+    if (!dp_rte_is_ours(netdev)) {
+        return false;
+    }
+    device = netdev_dpdk_get_port_id(netdev);
     memset(&dev_info, 0, sizeof dev_info);
-    if (rte_eth_dev_info_get(port->device, &dev_info)
-        || dev_info.nb_rx_queues) {
-        return;
+    if (!netdev_is_flow_api_enabled() || device < 0
+        || rte_eth_dev_info_get(device, &dev_info) || dev_info.nb_rx_queues) {
+        *delivery = DP_OFFLOAD_DELIVERY_LATE;
+        return true;
     }
-    error = rte_eth_rx_metadata_negotiate(port->device, &features);
-    if (error) {
-        VLOG_DBG("%s: delivery of marks is not negotiable: %s",
-                 netdev_get_name(port->netdev), rte_strerror(-error));
-    } else if (!(features & RTE_ETH_RX_METADATA_USER_MARK)) {
-        VLOG_INFO("%s: the driver does not deliver marks",
-                  netdev_get_name(port->netdev));
+
+    error = rte_eth_rx_metadata_negotiate(device, &features);
+    if (error == -ENOTSUP) {
+        *delivery = DP_OFFLOAD_DELIVERY_PLAIN;
+    } else if (error || !(features & RTE_ETH_RX_METADATA_USER_MARK)) {
+        *delivery = DP_OFFLOAD_DELIVERY_REFUSED;
+        VLOG_WARN("%s: the driver does not deliver marks%s%s",
+                  netdev_get_name(netdev), error ? ": " : "",
+                  error ? rte_strerror(-error) : "");
+    } else {
+        *delivery = DP_OFFLOAD_DELIVERY_GRANTED;
     }
+    return true;
 }
 
 static int
@@ -168,10 +189,7 @@ dp_rte_open(const struct dp_offload_class *class,
     struct dp_rte_port *port;
     int device;
 
-    /* Open vSwitch calls tunnel ports supported, too, and can be asked about
-     * one only when its dpif layer knows it.  A tunnel port is no device. */
-    if (!netdev || strncmp(netdev_get_type(netdev), "dpdk", 4)
-        || !netdev_dpdk_flow_api_supported(netdev)) {
+    if (!dp_rte_is_ours(netdev)) {
         return EOPNOTSUPP;
     }
     device = netdev_dpdk_get_port_id(netdev);
@@ -186,7 +204,6 @@ dp_rte_open(const struct dp_offload_class *class,
     port->port_no = port_no;
     port->device = device;
 
-    dp_rte_negotiate(port);
     dp_rte_refresh(port, info);
     *portp = port;
     return 0;
@@ -420,6 +437,7 @@ dp_rte_format(void *port_, const struct match *match,
 
 const struct dp_offload_class dp_offload_rte_class = {
     .name = "rte_flow",
+    .prepare = dp_rte_prepare,
     .open = dp_rte_open,
     .close = dp_rte_close,
     .put = dp_rte_put,

@@ -131,6 +131,16 @@ dp_rule_forget(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     dp_rule_absent(worker, rule);
 }
 
+/* Looks at 'rule' again at 'when_us'. */
+static void
+dp_rule_wait(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
+             uint64_t when_us)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    /* The heap has its largest element on top. */
+    heap_insert(&worker->retries, &rule->retry_node, UINT64_MAX - when_us);
+}
+
 static void
 dp_rule_retry(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex)
@@ -142,9 +152,7 @@ dp_rule_retry(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     worker->figures.n_retries++;
     ovs_mutex_unlock(&worker->mutex);
 
-    /* The heap has its largest element on top. */
-    heap_insert(&worker->retries, &rule->retry_node,
-                UINT64_MAX - (dp_offload_now_us() + delay_us));
+    dp_rule_wait(worker, rule, dp_offload_now_us() + delay_us);
 }
 
 /* Steps. */
@@ -261,6 +269,7 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     struct dp_offload *offload = worker->offload;
     struct dp_offload_port *port;
     enum dp_offload_why why;
+    uint64_t delay_us;
     uint32_t port_gen;
 
     port = dp_offload_port_find(offload, rule->in_port);
@@ -282,6 +291,13 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     if (dp_rule_is_refused(rule, port_gen)) {
         dp_rule_drop_mark(offload, rule, port);
         return DP_RULE_NOTHING;
+    }
+
+    atomic_read_relaxed(&offload->delay_us, &delay_us);
+    if (delay_us && dp_offload_now_us() < rule->born_us + delay_us) {
+        dp_rule_wait(worker, rule, rule->born_us + delay_us);
+        return dp_rule_stay_absent(offload, rule, port,
+                                   DP_OFFLOAD_WHY_YOUNG);
     }
 
     /* While we are inside, 'info' and 'class' do not change. */

@@ -93,6 +93,7 @@ open_rxqs(struct dp_port *port)
     struct dp_drains *drains = xzalloc(sizeof *drains
                                        + n * sizeof drains->queues[0]);
 
+    atomic_init(&drains->marks_seen, false);
     drains->n = n;
     ovsrcu_set(&port->drains, drains);
     port->rxqs = xcalloc(n, sizeof *port->rxqs);
@@ -109,6 +110,7 @@ open_rxqs(struct dp_port *port)
         }
         rxq->port = port;
         rxq->queue_id = i;
+        rxq->drains = drains;
         rxq->drain = &drains->queues[i];
         rxq->pinned_core = OVS_CORE_UNSPEC;
         rxq->enabled = true;
@@ -130,6 +132,10 @@ dp_port_reconfigure(struct dp_port *port, struct dp_offload *offload)
     port->need_reconfigure = false;
     if (port->attached && offload) {
         dp_offload_port_pause(offload, port->port_no);
+    }
+    if (offload && !port->prepared) {
+        port->delivery = dp_offload_prepare(offload, port->netdev);
+        port->prepared = true;
     }
     error = netdev_reconfigure(port->netdev);
     if (error && error != EOPNOTSUPP) {
@@ -166,6 +172,20 @@ dp_port_drained(const struct dp_port *port)
     return oldest;
 }
 
+/* Did a mark lead a packet of 'port' to its flow since the queues were
+ * opened? */
+bool
+dp_port_marks_seen(const struct dp_port *port)
+{
+    struct dp_drains *drains = ovsrcu_get(struct dp_drains *, &port->drains);
+    bool seen = false;
+
+    if (drains) {
+        atomic_read_relaxed(&drains->marks_seen, &seen);
+    }
+    return seen;
+}
+
 /* Takes over the settings of an Interface.  Returns true if queues must be
  * assigned anew. */
 bool
@@ -196,6 +216,17 @@ dp_port_set_config(struct dp_port *port, const char *affinity, bool by_hash,
     return changed;
 }
 
+/* Returns how many packets 'lane' has taken by their marks. */
+static uint64_t
+n_mark_hits(const struct dp_lane *lane)
+{
+    uint64_t n;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_lane *, lane)
+                        ->perf.counters.n[PMD_STAT_PHWOL_HIT], &n);
+    return n;
+}
+
 /* Receives a burst from 'rxq' and forwards it.  Returns the number of packets.
  * The time that it takes goes to the queue's account. */
 int
@@ -219,6 +250,8 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
     }
     if (OVS_LIKELY(n)) {
         struct iter_stats *current = &lane->perf.current;
+        uint64_t n_hits;
+        bool marks_seen;
 
         dp_lane_update_clock(lane);
         current->batches++;
@@ -230,7 +263,12 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
         lane->load = &rxq->load;
         lane->emc_enabled = rxq->port->emc_enabled;
         dp_packet_batch_init_packet_fields(&batch);
+        atomic_read_relaxed(&rxq->drains->marks_seen, &marks_seen);
+        n_hits = marks_seen ? 0 : n_mark_hits(lane);
         dp_pipe_receive(lane, &batch, rxq->port->port_no);
+        if (OVS_UNLIKELY(!marks_seen) && n_mark_hits(lane) != n_hits) {
+            atomic_store_relaxed(&rxq->drains->marks_seen, true);
+        }
         lane->load = NULL;
         dp_rxq_load_add(&rxq->load, cycle_timer_stop(&lane->perf, &timer));
         dp_tx_flush(lane, false);

@@ -13,14 +13,15 @@
  *
  * Thread-safety.  The control thread creates, changes and destroys ports, and
  * touches queues only while no lane polls them.  dp_rxq_poll(): the owner of
- * the lane that the queue was given to.  dp_port_drained(): any thread, in an
- * RCU read-side section. */
+ * the lane that the queue was given to.  dp_port_drained() and
+ * dp_port_marks_seen(): any thread, in an RCU read-side section. */
 
 #include "cmap.h"
 #include "dpif-netdev-perf.h"
 #include "openvswitch/hmap.h"
 #include "ovs-rcu.h"
 #include "offload/dp-mark-drain.h"
+#include "offload/dp-offload.h"
 #include "pipe/dp-rxq-load.h"
 #include "pipe/dp-tx.h"
 
@@ -36,6 +37,7 @@ struct dp_rxq {
     struct dp_port *port;
     struct netdev_rxq *rx;
     int queue_id;
+    struct dp_drains *drains;       /* Of the port. */
     struct dp_mark_drain *drain;    /* Of the port's 'drains'. */
 
     /* Control thread only. */
@@ -47,9 +49,11 @@ struct dp_rxq {
     bool enabled;                   /* Last known state; see dp_rxq_check(). */
 };
 
-/* How far the rx queues of a port are drained (dp-mark-drain.h).  It outlives
+/* What the rx queues of a port have seen: how far they are drained
+ * (dp-mark-drain.h), and whether marks arrive (dp-mark-watch.h).  It outlives
  * the queues by a grace period, for the offload workers that look at it. */
 struct dp_drains {
+    atomic_bool marks_seen;         /* A mark led to a flow; never reset. */
     int n;
     struct dp_mark_drain queues[];  /* Each written by the lane that polls. */
 };
@@ -74,6 +78,8 @@ struct dp_port {
     char *affinity;                 /* pmd-rxq-affinity, or NULL. */
     bool need_reconfigure;
     bool attached;                  /* Lanes know the port. */
+    bool prepared;                  /* 'delivery' is known. */
+    enum dp_offload_delivery delivery;
     struct dp_txqs txqs;            /* Locked inside. */
 };
 
@@ -86,6 +92,7 @@ bool dp_port_set_config(struct dp_port *, const char *affinity, bool by_hash,
                         bool emc);
 
 uint64_t dp_port_drained(const struct dp_port *);
+bool dp_port_marks_seen(const struct dp_port *);
 
 int dp_rxq_poll(struct dp_lane *, struct dp_rxq *);
 bool dp_rxq_check(struct dp_rxq *);

@@ -46,21 +46,41 @@ dp_topology_port(const struct dp_topology *t, odp_port_t port_no)
     return NULL;
 }
 
-/* Returns the oldest drain epoch of the rx queues of 'port_no'
- * (dp_port_drained()), 0 if there is no such port.  Any thread, in an RCU
- * read-side section. */
-uint64_t
-dp_topology_port_drained(const struct dp_topology *t, odp_port_t port_no)
+/* Returns port 'port_no', or NULL.  Any thread, in an RCU read-side section;
+ * what the control thread owns of the port is out of bounds. */
+static const struct dp_port *
+find_published(const struct dp_topology *t, odp_port_t port_no)
 {
     struct dp_port *port;
 
     CMAP_FOR_EACH_WITH_HASH (port, index_node, hash_odp_port(port_no),
                              &t->index) {
         if (port->port_no == port_no) {
-            return dp_port_drained(port);
+            return port;
         }
     }
-    return 0;
+    return NULL;
+}
+
+/* Returns the oldest drain epoch of the rx queues of 'port_no'
+ * (dp_port_drained()), 0 if there is no such port.  Any thread, in an RCU
+ * read-side section. */
+uint64_t
+dp_topology_port_drained(const struct dp_topology *t, odp_port_t port_no)
+{
+    const struct dp_port *port = find_published(t, port_no);
+
+    return port ? dp_port_drained(port) : 0;
+}
+
+/* dp_port_marks_seen() of 'port_no'.  Any thread, in an RCU read-side
+ * section. */
+bool
+dp_topology_marks_seen(const struct dp_topology *t, odp_port_t port_no)
+{
+    const struct dp_port *port = find_published(t, port_no);
+
+    return port && dp_port_marks_seen(port);
 }
 
 struct dp_port *
@@ -427,6 +447,8 @@ announce_ports(struct dp_topology *t)
             if (t->shared->offload) {
                 dp_offload_port_add(t->shared->offload, port->port_no,
                                     port->netdev);
+                dp_offload_port_set_delivery(t->shared->offload,
+                                             port->port_no, port->delivery);
             }
             port->attached = true;
         }

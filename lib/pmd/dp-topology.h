@@ -73,6 +73,7 @@ void dp_topology_poll_main(struct dp_topology *);
 void dp_topology_wait_main(struct dp_topology *);
 
 uint64_t dp_topology_port_drained(const struct dp_topology *, odp_port_t);
+bool dp_topology_marks_seen(const struct dp_topology *, odp_port_t);
 struct dp_port *dp_topology_port(const struct dp_topology *, odp_port_t);
 struct dp_port *dp_topology_port_by_name(const struct dp_topology *,
                                          const char *name);
