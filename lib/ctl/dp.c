@@ -14,6 +14,7 @@
 #include "util.h"
 #include "ctl/dp-balance.h"
 #include "ctl/dp-offload-glue.h"
+#include "ctl/dp-telemetry.h"
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
 #include "pipe/dp-bond.h"
@@ -299,6 +300,7 @@ dp_run(struct dp *dp)
     dp_offload_glue_run(dp->shared.offload, &dp->topology, dp->hw_offload,
                         port_seq != dp->offered_port_seq);
     dp->offered_port_seq = port_seq;
+    dp_telemetry_run();
     dp_balance_run(&dp->balance, &dp->topology, &dp->config);
 
     ovs_mutex_lock(&dp->topology.mutex);

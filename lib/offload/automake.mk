@@ -32,4 +32,6 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-rte-format.c \
 	lib/offload/dp-rte-format.h \
 	lib/offload/dp-rte-match.c \
-	lib/offload/dp-rte-match.h
+	lib/offload/dp-rte-match.h \
+	lib/offload/dp-rte-telemetry.c \
+	lib/offload/dp-rte-telemetry.h
