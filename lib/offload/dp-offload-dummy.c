@@ -223,7 +223,7 @@ dp_dummy_do_del(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
 }
 
 static void
-dp_dummy_do_query(struct dp_dummy_nic *nic OVS_UNUSED,
+dp_dummy_do_query(struct dp_dummy_nic *nic,
                   struct dp_dummy_port *port, struct dp_offload_op *op)
     OVS_REQUIRES(nic->mutex)
 {
@@ -231,6 +231,7 @@ dp_dummy_do_query(struct dp_dummy_nic *nic OVS_UNUSED,
 
     ovs_assert(rule->port == port && !rule->lost);
     op->counted = true;
+    op->idle_ms = nic->config.idle_ms;
     op->n_packets = rule->n_packets;
     op->n_bytes = rule->n_bytes;
     op->error = 0;

@@ -30,6 +30,7 @@ struct dp_dummy_config {
     unsigned int del_failed;    /* EIO, the rule stays. */
     unsigned int late;          /* EINPROGRESS, done in a later poll. */
     unsigned int delay_us;      /* Of each operation. */
+    unsigned int idle_ms;       /* What it says about whole rules. */
     enum dp_offload_restart restart;
 };
 

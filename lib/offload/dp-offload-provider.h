@@ -80,6 +80,8 @@ struct dp_offload_op {
     uint64_t n_packets;         /* query, and del (the last reading), if */
     uint64_t n_bytes;           /*   'counted': totals since put. */
     bool counted;
+    unsigned int idle_ms;       /* query, del: since the last packet, if the
+                                 * NIC knows; else 0. */
 
     /* Private to the engine. */
     struct ovs_list node;       /* Under way, or free. */

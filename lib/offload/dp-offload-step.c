@@ -103,7 +103,8 @@ dp_rule_book(struct dp_offload_rule *rule, const struct dp_offload_op *op)
         if (op->n_bytes > rule->hw_bytes) {
             member->n_bytes += op->n_bytes - rule->hw_bytes;
         }
-        rule->used = time_msec();
+        /* Counters may lag behind what they count. */
+        rule->used = MAX(rule->used, time_msec() - op->idle_ms);
     }
     rule->hw_packets = op->n_packets;
     rule->hw_bytes = op->n_bytes;
@@ -198,6 +199,7 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     op->why = DP_OFFLOAD_WHY_NONE;
     op->n_packets = op->n_bytes = 0;
     op->counted = false;
+    op->idle_ms = 0;
     op->rule = rule;
     op->port = port;
     op->flow = NULL;

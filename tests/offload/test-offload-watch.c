@@ -6,12 +6,14 @@
 #undef NDEBUG
 #include "offload/dp-offload.h"
 
+#include "dpif.h"
 #include "odp-util.h"
 #include "offload/dp-mark-watch.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "tests/dptest.h"
 #include "tests/offload/offload-rig.h"
+#include "timeval.h"
 #include "util.h"
 
 #define PORT1 u32_to_odp(1)
@@ -66,6 +68,38 @@ test_offload_delay(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("offload-delay-L11", test_offload_delay);
+
+/* S4: the NIC knows better than the moment of a reading when the last packet
+ * was. */
+static void
+test_offload_idle(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    const struct dp_dummy_config config = {
+        .mark_bits = 24, .whole = true, .idle_ms = 5000,
+    };
+    struct dpif_flow_stats stats;
+    struct rig_flow *flow;
+    struct rig rig;
+
+    rig_init(&rig, &config, 1);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+    flow = rig_flow_create(PORT1, 1, 4);
+    rig_put(&rig, 0, flow);
+    rig_wait_why(&rig, flow, DP_OFFLOAD_WHY_NONE);
+    dp_dummy_nic_hit(rig.nic, PORT1, &flow->mega_ufid, 7, 700);
+    do {
+        xnanosleep(1000 * 1000);
+        ovs_assert(dp_offload_flow_get(rig.offload, flow, &flow->mega_ufid,
+                                       &stats, NULL));
+    } while (!stats.n_packets);
+    ovs_assert(stats.n_packets == 7);
+    ovs_assert(stats.used && stats.used <= time_msec() - 5000);
+    rig_del(&rig, 0, flow);
+    rig_flow_destroy(flow);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-idle-S4", test_offload_idle);
 
 static bool
 shows(struct rig *rig, const char *text)

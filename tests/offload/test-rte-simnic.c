@@ -386,8 +386,8 @@ test_rte_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     }
     ds_clear(&ds);
     dp_offload_format_rules(sim.offload, PORT0, &ds);
-    ovs_assert(strstr(ds_cstr(&ds), "actions count / represented_port "
-                      "ethdev_port_id 0 / end"));
+    ovs_assert(strstr(ds_cstr(&ds), "actions count / age timeout 3600 / "
+                      "represented_port ethdev_port_id 0 / end"));
 
     /* Dropped in the NIC, then marked again. */
     sim_modify(&sim, 0);
