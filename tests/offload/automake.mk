@@ -13,6 +13,8 @@ tests_dptest_SOURCES += \
 	tests/offload/test-rte.c \
 	tests/offload/twin-netdev.c \
 	tests/offload/twin-netdev.h \
+	tests/offload/twin-packet.c \
+	tests/offload/twin-packet.h \
 	tests/offload/twin-rig.c \
 	tests/offload/twin-rig.h
 

@@ -166,6 +166,8 @@ run(const struct plan *plan_, int argc, char *argv[])
 
     if (soak) {
         plan.n_packets = strtoull(argv[2], NULL, 10);
+        plan.min_puts = plan_->min_puts * MIN(1, plan.n_packets
+                                                 / plan_->n_packets);
     } else {
         plan.n_packets /= share;
         plan.min_puts /= share;
@@ -227,7 +229,7 @@ test_offload_same_marks(int argc, char *argv[])
     const struct plan plan = {
         .config = { .mark_bits = 4 },
         .n_packets = 2 * 1000 * 1000,
-        .min_puts = 1000,
+        .min_puts = 300,
         .max_waiting = 4096,
         .ports = true,
         .faults = true,

@@ -8,6 +8,7 @@
 
 #include "ctl/dp-offload-glue.h"
 #include "dp-packet.h"
+#include "netdev-vport.h"
 #include "netlink.h"
 #include "odp-execute.h"
 #include "odp-util.h"
@@ -21,17 +22,11 @@
 #include "random.h"
 #include "tests/dptest.h"
 #include "tests/offload/twin-netdev.h"
+#include "tests/offload/twin-packet.h"
 #include "util.h"
 
-/* What packets look like.  All packets of a group look alike. */
-enum looks { UDP4, TCP4, TCP6, VLAN_TCP4, ARP4, FRAGMENT, TRUNCATED, N_LOOKS };
-
-/* The last eight bytes of a packet. */
-struct trailer {
-    ovs_16aligned_be32 seq;
-    ovs_be16 connection;
-    ovs_be16 unused;
-};
+/* Stands for the pass of a packet that has left the tunnel. */
+enum { INNER = 3 };
 
 /* A megaflow that both sides have.  (If the NIC runs rules whole, one side may
  * be ahead of the other.) */
@@ -72,83 +67,6 @@ group_port(unsigned int group)
     return 1 + group % TWIN_N_RX_PORTS;
 }
 
-/* Packets. */
-
-static struct dp_packet *
-make_template(unsigned int connection)
-{
-    unsigned int group = connection / TWIN_PER_GROUP;
-    struct dp_packet *packet = dp_packet_new(512);
-    enum looks looks = group % N_LOOKS;
-    struct trailer *trailer;
-    struct flow flow;
-
-    memset(&flow, 0, sizeof flow);
-    flow.dl_src = (struct eth_addr) ETH_ADDR_C(02,00,00,00,00,00);
-    flow.dl_src.ea[5] = group;
-    flow.dl_dst = (struct eth_addr) ETH_ADDR_C(02,00,00,00,01,00);
-    flow.dl_dst.ea[5] = connection % TWIN_PER_GROUP;
-    flow.dl_type = htons(looks == TCP6 ? ETH_TYPE_IPV6
-                         : looks == ARP4 ? ETH_TYPE_ARP : ETH_TYPE_IP);
-    flow.nw_src = htonl(0x0a000000 + group);
-    flow.nw_dst = htonl(0x0b000000 + connection);
-    flow.ipv6_src.s6_addr[15] = group;
-    flow.ipv6_dst.s6_addr[15] = connection;
-    flow.nw_proto = (looks == UDP4 || looks == FRAGMENT ? IPPROTO_UDP
-                     : looks == ARP4 ? ARP_OP_REQUEST : IPPROTO_TCP);
-    flow.nw_ttl = 64;
-    flow.tp_src = htons(1000 + connection);
-    flow.tp_dst = htons(53);
-    flow.tcp_flags = htons(TCP_ACK);
-    if (looks == VLAN_TCP4) {
-        flow.vlans[0].tpid = htons(ETH_TYPE_VLAN_8021Q);
-        flow.vlans[0].tci = htons(VLAN_CFI | 7);
-    } else if (looks == FRAGMENT) {
-        flow.nw_frag = FLOW_NW_FRAG_ANY | FLOW_NW_FRAG_LATER;
-    }
-    flow_compose(packet, &flow, NULL, 32);
-    if (looks == TRUNCATED) {
-        struct ip_header *ip = dp_packet_l3(packet);
-
-        ip->ip_tot_len = htons(1400);
-    } else if (looks == UDP4) {
-        dp_packet_put_zeros(packet, 300);       /* More than 255 of padding. */
-    }
-    trailer = dp_packet_put_zeros(packet, sizeof *trailer);
-    trailer->connection = htons(connection);
-    return packet;
-}
-
-static struct dp_packet *
-make_packet(const struct dp_packet *template, uint32_t seq, enum looks looks)
-{
-    size_t size = dp_packet_size(template);
-    struct dp_packet *packet = dp_packet_new_with_headroom(size, 64);
-    struct trailer *trailer;
-    char *data;
-
-    data = dp_packet_put(packet, dp_packet_data(template), size);
-    dp_packet_reset_offload(packet);
-    trailer = ALIGNED_CAST(struct trailer *, data + size - sizeof *trailer);
-    put_16aligned_be32(&trailer->seq, htonl(seq));
-    if (looks == TCP4) {
-        struct tcp_header *tcp = ALIGNED_CAST(struct tcp_header *,
-                                              data + ETH_HEADER_LEN
-                                              + IP_HEADER_LEN);
-
-        tcp->tcp_ctl = TCP_CTL(hash_int(seq, 0) & 0x3f, 5);
-    }
-    return packet;
-}
-
-static const struct trailer *
-packet_trailer(const struct dp_packet *packet)
-{
-    return ALIGNED_CAST(const struct trailer *,
-                        (const char *) dp_packet_tail(packet)
-                        - sizeof(struct trailer));
-}
-
 /* Policy. */
 
 /* Appends what is to be done with packets of 'group' in their pass 'pass'. */
@@ -157,7 +75,7 @@ policy(const struct twin_all *twin, unsigned int group, uint32_t pass,
        struct ofpbuf *actions)
 {
     uint32_t hash = hash_3words(group, twin->version[group], pass);
-    enum looks looks = group % N_LOOKS;
+    enum twin_looks looks = group % TWIN_N_LOOKS;
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     if (twin->up.whole && group % 3) {
@@ -165,18 +83,24 @@ policy(const struct twin_all *twin, unsigned int group, uint32_t pass,
         nl_msg_put_u32(actions, OVS_ACTION_ATTR_OUTPUT, 2 + 2 * (group % 2));
         return;
     }
-    if (hash & 0x10 && (looks == UDP4 || looks == TCP4
-                        || looks == VLAN_TCP4 || looks == FRAGMENT)) {
+    if (looks == TWIN_VXLAN && pass != INNER) {
+        ds_put_format(&ds, hash & 0x100 ? "3,tnl_pop(%d)" : "tnl_pop(%d)",
+                      TWIN_TUNNEL);
+        hash = 0;
+    }
+    if (hash & 0x10
+        && (looks == TWIN_UDP4 || looks == TWIN_TCP4
+            || looks == TWIN_VLAN_TCP4 || looks == TWIN_FRAGMENT)) {
         ds_put_format(&ds, "set(ipv4(ttl=%u)),", hash >> 24);
     }
-    if (hash & 0x20 && (looks == TCP4 || looks == TCP6
-                        || looks == VLAN_TCP4)) {
+    if (hash & 0x20 && (looks == TWIN_TCP4 || looks == TWIN_TCP6
+                        || looks == TWIN_VLAN_TCP4)) {
         ds_put_format(&ds, "set(tcp(dst=%u)),", hash >> 16);
-    } else if (hash & 0x20 && looks == UDP4) {
+    } else if (hash & 0x20 && looks == TWIN_UDP4) {
         ds_put_format(&ds, "set(udp(src=%u)),", hash >> 16);
     }
     if (hash & 0x40 && !pass) {
-        if (looks == VLAN_TCP4) {
+        if (looks == TWIN_VLAN_TCP4) {
             ds_put_cstr(&ds, "pop_vlan,");
         } else {
             ds_put_format(&ds, "push_vlan(vid=%u,pcp=0),", hash >> 20);
@@ -217,9 +141,11 @@ upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
     struct twin_side *side = side_;
     struct twin_all *twin = twin_all_cast(side->twin);
     unsigned int group = flow->dl_src.ea[5];
+    uint32_t pass = (odp_to_u32(flow->in_port.odp_port) == TWIN_TUNNEL
+                     ? INNER : flow->recirc_id);
 
     ovs_assert(type == DPIF_UC_MISS && group < TWIN_N_GROUPS);
-    policy(twin, group, flow->recirc_id, actions);
+    policy(twin, group, pass, actions);
     wc->masks.packet_type = OVS_BE32_MAX;
     wc->masks.dl_type = OVS_BE16_MAX;
     wc->masks.nw_frag = FLOW_NW_FRAG_MASK;
@@ -233,7 +159,7 @@ upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
             .ufid = *ufid,
             .group = group,
             .connection = group * TWIN_PER_GROUP + flow->dl_dst.ea[5],
-            .pass = flow->recirc_id,
+            .pass = pass,
             .coarse = twin->coarse[group],
         };
 
@@ -433,8 +359,8 @@ twin_arrive(struct twin *twin_, int port, unsigned int n)
         for (int s = 0; s < TWIN_N_SIDES; s++) {
             struct dp_packet *packet;
 
-            packet = make_packet(twin->templates[connection], seq,
-                                 group % N_LOOKS);
+            packet = twin_packet_make(twin->templates[connection], seq,
+                                 group % TWIN_N_LOOKS);
             if (s == TWIN_PLAIN || nic_receive(twin, packet, connection,
                                                port)) {
                 twin_netdev_receive(twin_->sides[s].netdevs[port], connection,
@@ -469,7 +395,7 @@ sort_sent(const struct twin *twin, const struct twin_netdev *dev)
     struct sent *sent = xmalloc((dev->n_sent + 1) * sizeof *sent);
 
     for (size_t i = 0; i < dev->n_sent; i++) {
-        const struct trailer *trailer = packet_trailer(dev->sent[i]);
+        const struct twin_trailer *trailer = twin_packet_trailer(dev->sent[i]);
 
         sent[i].connection = ntohs(trailer->connection);
         sent[i].order = (twin->whole
@@ -629,6 +555,35 @@ del_port(struct twin_side *side, int port)
     side->netdevs[port] = NULL;
 }
 
+/* The port by which packets come out of the tunnel. */
+static void
+add_tunnel(struct twin_side *side, int side_no)
+{
+    char name[16];
+    int error;
+
+    snprintf(name, sizeof name, "tunnel%d", side_no);
+    error = netdev_open(name, "vxlan", &side->tunnel);
+    ovs_mutex_lock(&side->topology.mutex);
+    error = error ? error : dp_topology_add_port(&side->topology,
+                                                 side->tunnel, "vxlan",
+                                                 u32_to_odp(TWIN_TUNNEL));
+    ovs_mutex_unlock(&side->topology.mutex);
+    ovs_assert(!error);
+}
+
+static void
+del_tunnel(struct twin_side *side)
+{
+    struct dp_topology *topology = &side->topology;
+
+    ovs_mutex_lock(&topology->mutex);
+    dp_topology_del_port(topology,
+                         dp_topology_port(topology, u32_to_odp(TWIN_TUNNEL)));
+    ovs_mutex_unlock(&topology->mutex);
+    netdev_close(side->tunnel);
+}
+
 void
 twin_toggle_port(struct twin *twin, int port)
 {
@@ -717,8 +672,9 @@ twin_create(const struct dp_dummy_config *config)
 
     odp_execute_init();
     twin_netdev_register();
+    netdev_vport_tunnel_register();
     for (unsigned int i = 0; i < TWIN_N_CONNECTIONS; i++) {
-        twin->templates[i] = make_template(i);
+        twin->templates[i] = twin_packet_template(i);
     }
     twin->up.whole = config->whole;
     twin->up.nic = dp_dummy_nic_create(config);
@@ -730,6 +686,7 @@ twin_create(const struct dp_dummy_config *config)
         for (int p = 1; p <= TWIN_N_PORTS; p++) {
             add_port(&twin->up.sides[s], s, p);
         }
+        add_tunnel(&twin->up.sides[s], s);
     }
     twin_set_offload(&twin->up, true);
     return &twin->up;
@@ -746,8 +703,13 @@ twin_destroy(struct twin *twin_)
     }
     ovs_assert(!twin->n_known);
     dp_offload_drain(engine);
+
+    /* A removal that has failed waits for up to a second. */
+    for (int i = 0; dp_offload_n_rules(engine); i++) {
+        ovs_assert(i < 20000);
+        xnanosleep(1000 * 1000);
+    }
     dp_offload_check(engine);
-    ovs_assert(!dp_offload_n_rules(engine));
     ovs_assert(!dp_offload_n_installed(engine));
     for (int s = 0; s < TWIN_N_SIDES; s++) {
         struct twin_side *side = &twin_->sides[s];
@@ -758,6 +720,8 @@ twin_destroy(struct twin *twin_)
                 del_port(side, p);
             }
         }
+        ovs_assert(!dp_dummy_nic_count(twin_->nic, u32_to_odp(TWIN_TUNNEL)));
+        del_tunnel(side);
         dp_topology_uninit(&side->topology);
         dp_offload_destroy(side->shared.offload);
         dp_bonds_destroy(side->shared.bonds);

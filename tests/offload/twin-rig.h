@@ -16,7 +16,8 @@
  * What the switch is to do is a function of a packet's group and of the
  * group's version, which twin_bump() changes.  Some groups match on the group
  * alone, some on the connection; so one connection may have rules of two
- * megaflows in the NIC, one of which is to be removed.
+ * megaflows in the NIC, one of which is to be removed.  Packets of some groups
+ * arrive in a tunnel that ends here.
  *
  * Everything but the offload workers runs on the caller's thread. */
 
@@ -29,9 +30,10 @@ enum twin_side_id { TWIN_MARKED, TWIN_PLAIN, TWIN_N_SIDES };
 enum {
     TWIN_N_PORTS = 4,           /* 1...4; packets arrive at 1 and 2. */
     TWIN_N_RX_PORTS = 2,
+    TWIN_TUNNEL = 5,            /* The port of packets from the tunnel. */
     TWIN_MAX_RXQS = 3,
     TWIN_RING_SIZE = 4096,
-    TWIN_N_GROUPS = 42,
+    TWIN_N_GROUPS = 48,
     TWIN_PER_GROUP = 4,
     TWIN_N_CONNECTIONS = TWIN_N_GROUPS * TWIN_PER_GROUP,
 };
@@ -41,6 +43,7 @@ struct twin_side {
     struct dp_shared shared;
     struct dp_topology topology;
     struct twin_netdev *netdevs[TWIN_N_PORTS + 1];  /* Null: removed. */
+    struct netdev *tunnel;
 };
 
 struct twin {
