@@ -217,6 +217,7 @@ dp_offload_port_add(struct dp_offload *offload, odp_port_t port_no,
         ovs_list_init(&port->full[i]);
     }
     dp_mark_limbo_init(&port->limbo);
+    atomic_init(&port->is_full, false);
     atomic_init(&port->delivery, DP_OFFLOAD_DELIVERY_PLAIN);
     atomic_init(&port->arrival, DP_MARK_UNKNOWN);
     ovs_mutex_init(&port->watch_mutex);

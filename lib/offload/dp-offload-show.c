@@ -107,6 +107,7 @@ dp_offload_port_json(const struct dp_offload_port *port_)
     struct dp_offload_port *port = CONST_CAST(struct dp_offload_port *, port_);
     struct json *failures = json_object_create();
     struct json *json = json_object_create();
+    bool is_full;
 
     json_object_put_string(json, "name", port->name);
     json_object_put(json, "port_no",
@@ -126,6 +127,8 @@ dp_offload_port_json(const struct dp_offload_port *port_)
                         json_integer_create(port->info.capacity));
     }
     ovs_mutex_unlock(&port->mutex);
+    atomic_read_relaxed(&port->is_full, &is_full);
+    json_object_put(json, "full", json_boolean_create(is_full));
     json_object_put(json, "partial", dp_offload_json_u64(&port->n_marked));
     json_object_put(json, "whole", dp_offload_json_u64(&port->n_whole));
     json_object_put(json, "puts", dp_offload_json_u64(&port->n_puts));
@@ -172,6 +175,7 @@ dp_offload_format_port(const struct json *json, struct ds *ds)
 {
     const struct json *failures
         = shash_find_data(json_object(json), "failures");
+    const struct json *full = shash_find_data(json_object(json), "full");
     const char *provider = dp_offload_str(json, "provider");
     struct shash_node *node;
 
@@ -186,10 +190,11 @@ dp_offload_format_port(const struct json *json, struct ds *ds)
     ds_put_format(ds, "    marks of %lld bits, capacity ",
                   dp_offload_int(json, "mark_bits"));
     if (dp_offload_int(json, "capacity")) {
-        ds_put_format(ds, "%lld\n", dp_offload_int(json, "capacity"));
+        ds_put_format(ds, "%lld", dp_offload_int(json, "capacity"));
     } else {
-        ds_put_cstr(ds, "unknown\n");
+        ds_put_cstr(ds, "unknown");
     }
+    ds_put_cstr(ds, json_boolean(full) ? ", full\n" : ", not full\n");
     ds_put_format(ds, "    delivery of marks: %s; %s\n",
                   dp_offload_str(json, "mark_delivery"),
                   dp_offload_str(json, "mark_arrival"));

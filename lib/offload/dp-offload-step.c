@@ -452,6 +452,7 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     dp_rule_drop_mark(worker->offload, rule, port);
     if (rule->why == DP_OFFLOAD_WHY_FULL) {
         /* Waits in line until there may be room. */
+        atomic_store_relaxed(&port->is_full, true);
         ovs_list_push_back(&port->full[worker->id], &rule->full_node);
     } else if (rule->why == DP_OFFLOAD_WHY_BUSY) {
         dp_rule_retry(worker, rule);
@@ -487,6 +488,7 @@ dp_rule_put_done(struct dp_offload_worker *worker,
 
     COVERAGE_INC(dp_offload_put);
     atomic_add_relaxed(&rule->port->n_puts, 1, &orig);
+    atomic_store_relaxed(&rule->port->is_full, false);
     ovs_assert(op->level != DP_OFFLOAD_ABSENT);
     rule->handle = op->handle;
     rule->why = op->why;

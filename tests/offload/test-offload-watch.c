@@ -28,6 +28,18 @@ init_on(struct rig *rig)
     ovs_assert(!dp_offload_port_add(rig->offload, PORT1, NULL));
 }
 
+static bool
+shows(struct rig *rig, const char *text)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    bool found;
+
+    dp_offload_format_show(rig->offload, &ds);
+    found = strstr(ds_cstr(&ds), text) != NULL;
+    ds_destroy(&ds);
+    return found;
+}
+
 /* L11: with a delay, flows that don't last never bother the NIC; those that do
  * get there; without, all do. */
 static void
@@ -69,6 +81,36 @@ test_offload_delay(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("offload-delay-L11", test_offload_delay);
 
+/* offload/show tells whether the last rule found room. */
+static void
+test_offload_show_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    const struct dp_dummy_config config = { .mark_bits = 24, .capacity = 2 };
+    struct rig_flow *flows[3];
+    struct rig rig;
+
+    rig_init(&rig, &config, 1);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+    for (unsigned int i = 0; i < 3; i++) {
+        ovs_assert(shows(&rig, "capacity 2, not full\n"));
+        flows[i] = rig_flow_create(PORT1, i, 3);
+        rig_put(&rig, 0, flows[i]);
+        dp_offload_drain(rig.offload);
+    }
+    ovs_assert(shows(&rig, "capacity 2, full\n"));
+    rig_del(&rig, 0, flows[0]);
+    rig_wait_why(&rig, flows[2], DP_OFFLOAD_WHY_A_MARK_ONLY);
+    ovs_assert(shows(&rig, "capacity 2, not full\n"));
+    rig_del(&rig, 0, flows[1]);
+    rig_del(&rig, 0, flows[2]);
+    for (unsigned int i = 0; i < 3; i++) {
+        rig_flow_destroy(flows[i]);
+    }
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-show-full", test_offload_show_full);
+
 /* S4: the NIC knows better than the moment of a reading when the last packet
  * was. */
 static void
@@ -100,18 +142,6 @@ test_offload_idle(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("offload-idle-S4", test_offload_idle);
-
-static bool
-shows(struct rig *rig, const char *text)
-{
-    struct ds ds = DS_EMPTY_INITIALIZER;
-    bool found;
-
-    dp_offload_format_show(rig->offload, &ds);
-    found = strstr(ds_cstr(&ds), text) != NULL;
-    ds_destroy(&ds);
-    return found;
-}
 
 static void
 receive(struct rig_flow *flow, unsigned int n)
