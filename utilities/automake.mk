@@ -49,3 +49,17 @@ install-data-hook:
 		ln -sf markpath-completion.bash ovs-appctl
 uninstall-hook:
 	rm -f $(DESTDIR)$(bashcompletiondir)/ovs-appctl
+
+# Ours, Debian's and testpmd on the same emulated NIC; see its --help.
+EXTRA_DIST += \
+	tests/bench/chart.py \
+	tests/bench/scenarios.py \
+	tests/bench/testbed.py \
+	utilities/markpath-bench
+SCENARIOS =
+bench: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
+	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
+		$(srcdir)/utilities/markpath-bench \
+		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
+		--output=bench.json --chart=bench.svg $(SCENARIOS)
+.PHONY: bench

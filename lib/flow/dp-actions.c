@@ -5,6 +5,7 @@
 
 #include "netlink.h"
 #include "odp-netlink.h"
+#include "odp-util.h"
 #include "ovs-rcu.h"
 #include "util.h"
 
@@ -82,6 +83,14 @@ dp_actions_step_from_attr(const struct nlattr *a, struct dp_step *step)
     }
 }
 
+/* Steps that leave packets as they are, or that make them be parsed. */
+static bool
+step_needs_offsets(const struct dp_step *step)
+{
+    return (step->type != DP_STEP_OUTPUT && step->type != DP_STEP_LB_OUTPUT
+            && step->type != DP_STEP_RECIRC && step->type != DP_STEP_METER);
+}
+
 /* Returns the compiled form of the 'len' bytes of attributes at 'nla'. */
 struct dp_actions *
 dp_actions_create(const struct nlattr *nla, size_t len)
@@ -124,6 +133,12 @@ dp_actions_create(const struct nlattr *nla, size_t len)
     }
     if (prev) {
         prev->last = true;
+    }
+    actions->output = (actions->n_steps == 1 && prev->type == DP_STEP_OUTPUT
+                       ? prev->port : ODPP_NONE);
+    actions->parse = false;
+    for (size_t i = 0; i < actions->n_steps; i++) {
+        actions->parse |= step_needs_offsets(&actions->steps[i]);
     }
     return actions;
 }

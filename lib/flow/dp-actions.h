@@ -52,7 +52,9 @@ struct dp_step {
 struct dp_actions {
     const struct nlattr *nla;   /* The attributes that were compiled. */
     size_t nla_len;             /* Bytes. */
-    size_t n_steps;             /* 0: drop. */
+    uint32_t n_steps;           /* 0: drop. */
+    odp_port_t output;          /* Of the only step, or ODPP_NONE. */
+    bool parse;                 /* Some step needs the packet's offsets. */
     struct dp_step steps[];     /* The attributes' copy follows them. */
 };
 

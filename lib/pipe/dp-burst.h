@@ -21,14 +21,15 @@
 #include "flow/dp-flow.h"
 #include "flow/dp-key.h"
 
-/* The packets of a burst that are to be treated alike, in arrival order. */
+/* The packets of a burst that are to be treated alike, as a list of their
+ * numbers in arrival order. */
 struct dp_group {
-    struct dp_flow *flow;               /* To count on; or NULL. */
-    const struct dp_actions *actions;
-    const struct miniflow *mf;          /* Key of the flow or a packet. */
-    struct dp_packet_batch batch;
+    struct dp_flow *flow;               /* To count on; NULL: 'once' of the
+                                         * first packet counts. */
     unsigned int n_bytes;
     uint16_t tcp_flags;
+    uint8_t n;                          /* Packets. */
+    uint8_t first, last;                /* The next one is in 'next'. */
 };
 
 struct dp_burst {
@@ -37,6 +38,8 @@ struct dp_burst {
     size_t n;
     uint32_t undecided;                 /* Bitmap. */
     uint32_t decided;                   /* Bitmap. */
+    uint32_t bare;                      /* Bitmap: decided by a mark; neither
+                                         * metadata nor offsets are set. */
     struct dp_packet *packets[NETDEV_MAX_BURST];
     struct dp_flow *flows[NETDEV_MAX_BURST];
     struct dp_actions *once[NETDEV_MAX_BURST];  /* NULL but after a miss. */
@@ -44,6 +47,7 @@ struct dp_burst {
     struct dp_key *keys[NETDEV_MAX_BURST];      /* In 'key_store'. */
 
     size_t n_groups;
+    uint8_t next[NETDEV_MAX_BURST];     /* Of the same group. */
     struct dp_group groups[NETDEV_MAX_BURST];
     struct dp_key key_store[NETDEV_MAX_BURST];
 };
@@ -59,6 +63,7 @@ dp_burst_init(struct dp_burst *burst, const struct dp_packet_batch *batch,
     burst->n = batch->count;
     burst->undecided = burst->n == 32 ? UINT32_MAX : (1u << burst->n) - 1;
     burst->decided = 0;
+    burst->bare = 0;
     burst->n_groups = 0;
     for (size_t i = 0; i < burst->n; i++) {
         burst->packets[i] = batch->packets[i];
