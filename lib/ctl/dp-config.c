@@ -47,6 +47,9 @@ static const struct number_key number_keys[] = {
     { DP_CONFIG_N_OFFLOAD_THREADS, "n-offload-threads",
       offsetof(struct dp_config, n_offload_threads),
       1, 10, 1, false, VLL_WARN },
+    { DP_CONFIG_OFFLOAD_DELAY, "offload-delay",
+      offsetof(struct dp_config, offload_delay),
+      0, 60000, 0, false, VLL_WARN },
 };
 
 static uint32_t *

@@ -4,6 +4,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-mark-drain.h \
 	lib/offload/dp-mark-index.c \
 	lib/offload/dp-mark-index.h \
+	lib/offload/dp-mark-watch.c \
+	lib/offload/dp-mark-watch.h \
 	lib/offload/dp-mark.c \
 	lib/offload/dp-mark.h \
 	lib/offload/dp-offload-dummy.c \
@@ -30,4 +32,6 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-rte-format.c \
 	lib/offload/dp-rte-format.h \
 	lib/offload/dp-rte-match.c \
-	lib/offload/dp-rte-match.h
+	lib/offload/dp-rte-match.h \
+	lib/offload/dp-rte-telemetry.c \
+	lib/offload/dp-rte-telemetry.h

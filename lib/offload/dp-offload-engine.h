@@ -84,6 +84,7 @@ struct dp_offload_rule {
     void *handle;                       /* The provider's. */
     uint64_t ready_us;                  /* Since when it is 'ready'. */
     uint64_t since_us;                  /* Since when 'level' is so. */
+    uint64_t born_us;                   /* When its first flow came. */
     long long int used;                 /* Last time NIC counters moved. */
     uint32_t mark;                      /* Or 0. */
     uint32_t gen;                       /* Counts what flows told us. */
@@ -141,6 +142,16 @@ struct dp_offload_port {
     atomic_uint64_t n_puts;             /* Operations that succeeded. */
     atomic_uint64_t n_dels;
     atomic_uint64_t n_failed[DP_OFFLOAD_N_WHYS];
+    atomic_bool is_full;                /* The last rule found no room. */
+    atomic_uint32_t delivery;           /* enum dp_offload_delivery. */
+    atomic_uint32_t arrival;            /* enum dp_mark_arrival. */
+
+    /* Guarded by 'watch_mutex': a rule that packets should get marks from
+     * (dp-mark-watch.h). */
+    struct ovs_mutex watch_mutex;
+    ovs_u128 suspect;
+    uint64_t suspect_packets;
+    bool suspect_picked;
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
@@ -191,6 +202,7 @@ struct dp_offload_worker {
     uint64_t query_us;                  /* When to begin the next sweep. */
     uint64_t reap_us;                   /* When to look after quarantines. */
     uint64_t probe_us;                  /* When to try full ports. */
+    uint64_t watch_us;                  /* When to look for marks. */
     unsigned int query_shard;           /* Where the sweep is. */
     size_t query_left;                  /* Rules left in that shard. */
 
@@ -214,6 +226,7 @@ struct dp_offload {
     atomic_uint64_t n_rules;            /* Published (atomic). */
     atomic_uint64_t n_flushing;         /* Published (atomic). */
     atomic_uint32_t n_workers;          /* Published (atomic). */
+    atomic_uint64_t delay_us;           /* Published (atomic). */
 
     /* Guarded by 'mutex': the control thread's affairs. */
     struct ovs_mutex mutex;

@@ -60,7 +60,7 @@ dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
     rule->mega_ufid = *mega_ufid;
     rule->in_port = in_port;
     rule->why = DP_OFFLOAD_WHY_QUEUED;
-    rule->since_us = dp_offload_now_us();
+    rule->since_us = rule->born_us = dp_offload_now_us();
     rule->members = &rule->one;
     rule->n_allocated = 1;
     ovs_list_init(&rule->full_node);

@@ -103,7 +103,8 @@ dp_rule_book(struct dp_offload_rule *rule, const struct dp_offload_op *op)
         if (op->n_bytes > rule->hw_bytes) {
             member->n_bytes += op->n_bytes - rule->hw_bytes;
         }
-        rule->used = time_msec();
+        /* Counters may lag behind what they count. */
+        rule->used = MAX(rule->used, time_msec() - op->idle_ms);
     }
     rule->hw_packets = op->n_packets;
     rule->hw_bytes = op->n_bytes;
@@ -131,6 +132,16 @@ dp_rule_forget(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     dp_rule_absent(worker, rule);
 }
 
+/* Looks at 'rule' again at 'when_us'. */
+static void
+dp_rule_wait(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
+             uint64_t when_us)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    /* The heap has its largest element on top. */
+    heap_insert(&worker->retries, &rule->retry_node, UINT64_MAX - when_us);
+}
+
 static void
 dp_rule_retry(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex)
@@ -142,9 +153,7 @@ dp_rule_retry(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     worker->figures.n_retries++;
     ovs_mutex_unlock(&worker->mutex);
 
-    /* The heap has its largest element on top. */
-    heap_insert(&worker->retries, &rule->retry_node,
-                UINT64_MAX - (dp_offload_now_us() + delay_us));
+    dp_rule_wait(worker, rule, dp_offload_now_us() + delay_us);
 }
 
 /* Steps. */
@@ -190,6 +199,7 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     op->why = DP_OFFLOAD_WHY_NONE;
     op->n_packets = op->n_bytes = 0;
     op->counted = false;
+    op->idle_ms = 0;
     op->rule = rule;
     op->port = port;
     op->flow = NULL;
@@ -261,6 +271,7 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     struct dp_offload *offload = worker->offload;
     struct dp_offload_port *port;
     enum dp_offload_why why;
+    uint64_t delay_us;
     uint32_t port_gen;
 
     port = dp_offload_port_find(offload, rule->in_port);
@@ -282,6 +293,13 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     if (dp_rule_is_refused(rule, port_gen)) {
         dp_rule_drop_mark(offload, rule, port);
         return DP_RULE_NOTHING;
+    }
+
+    atomic_read_relaxed(&offload->delay_us, &delay_us);
+    if (delay_us && dp_offload_now_us() < rule->born_us + delay_us) {
+        dp_rule_wait(worker, rule, rule->born_us + delay_us);
+        return dp_rule_stay_absent(offload, rule, port,
+                                   DP_OFFLOAD_WHY_YOUNG);
     }
 
     /* While we are inside, 'info' and 'class' do not change. */
@@ -434,6 +452,7 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     dp_rule_drop_mark(worker->offload, rule, port);
     if (rule->why == DP_OFFLOAD_WHY_FULL) {
         /* Waits in line until there may be room. */
+        atomic_store_relaxed(&port->is_full, true);
         ovs_list_push_back(&port->full[worker->id], &rule->full_node);
     } else if (rule->why == DP_OFFLOAD_WHY_BUSY) {
         dp_rule_retry(worker, rule);
@@ -469,6 +488,7 @@ dp_rule_put_done(struct dp_offload_worker *worker,
 
     COVERAGE_INC(dp_offload_put);
     atomic_add_relaxed(&rule->port->n_puts, 1, &orig);
+    atomic_store_relaxed(&rule->port->is_full, false);
     ovs_assert(op->level != DP_OFFLOAD_ABSENT);
     rule->handle = op->handle;
     rule->why = op->why;

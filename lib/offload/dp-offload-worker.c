@@ -18,6 +18,7 @@
 #include <errno.h>
 
 #include "hash.h"
+#include "offload/dp-mark-watch.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "offload/dp-offload-step.h"
@@ -428,6 +429,10 @@ dp_worker_main(void *worker_)
         if (!worker->id && now_us >= worker->reap_us) {
             worker->reap_us = now_us + DP_WORKER_REAP_US;
             dp_offload_ports_reap(worker->offload);
+        }
+        if (!worker->id && now_us >= worker->watch_us) {
+            worker->watch_us = now_us + DP_MARK_WATCH_US;
+            dp_mark_watch_run(worker->offload);
         }
 
         if (n) {

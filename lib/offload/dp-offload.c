@@ -85,6 +85,7 @@ dp_offload_create(const struct dp_offload_env *env,
     cmap_init(&offload->ports);
     atomic_init(&offload->n_rules, 0);
     atomic_init(&offload->n_flushing, 0);
+    atomic_init(&offload->delay_us, 0);
     ovs_mutex_init(&offload->mutex);
     if (sched_getaffinity(0, sizeof offload->process_cpus,
                           &offload->process_cpus)) {
@@ -199,6 +200,12 @@ dp_offload_set_n_workers(struct dp_offload *offload, unsigned int n)
     ovs_mutex_unlock(&offload->mutex);
 
     return 0;
+}
+
+void
+dp_offload_set_delay(struct dp_offload *offload, unsigned int ms)
+{
+    atomic_store_relaxed(&offload->delay_us, ms * UINT64_C(1000));
 }
 
 unsigned int

@@ -124,6 +124,8 @@ struct number_case {
     CASE("pmd-maxsleep", max_sleep, VALUE, EXPECT, BAD)
 #define THREADS(VALUE, EXPECT, BAD) \
     CASE("n-offload-threads", n_offload_threads, VALUE, EXPECT, BAD)
+#define DELAY(VALUE, EXPECT, BAD) \
+    CASE("offload-delay", offload_delay, VALUE, EXPECT, BAD)
 #define EMC(VALUE, EXPECT, BAD) \
     CASE("emc-insert-inv-prob", emc_insert_inv_prob, VALUE, EXPECT, BAD)
 #define FLUSH(VALUE, EXPECT, BAD) \
@@ -145,6 +147,8 @@ static const struct number_case number_cases[] = {
     SLEEP("fast", 0, true),
     THREADS("10", 10, false), THREADS("1", 1, false), THREADS("0", 1, true),
     THREADS("11", 1, true),
+    DELAY("0", 0, false), DELAY("60000", 60000, false),
+    DELAY("60001", 0, true), DELAY("1s", 0, true),
     EMC("0", 0, false), EMC("1", 1, false),
     EMC("4294967295", UINT32_MAX, false), EMC("4294967296", 100, true),
     FLUSH("1000000", 1000000, false), FLUSH("1000001", 0, true),

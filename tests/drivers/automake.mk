@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	tests/bench/simnic-io \
 	tests/drivers/test-simnic-ovs \
 	tests/drivers/test-simnic-testpmd \
+	tests/drivers/test-telemetry \
 	tests/drivers/testpmd.py
 
 if DPDK_NETDEV
@@ -47,11 +48,16 @@ simnic_eal = --no-huge -m 256 --no-pci --no-telemetry -l 0 \
 simnic_path = $(abs_builddir)/drivers/net/simnic/librte_net_simnic.so
 
 check-drivers: tests/drivers/test-simnic-match$(EXEEXT) \
-	tests/drivers/test-simnic-port$(EXEEXT) $(simnic_plugin)
+	tests/drivers/test-simnic-port$(EXEEXT) $(simnic_plugin) \
+	vswitchd/ovs-vswitchd$(EXEEXT)
 	tests/drivers/test-simnic-match
 	tests/drivers/test-simnic-port $(simnic_eal)
 	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/drivers/test-simnic-testpmd
+	$(PYTHON3) $(srcdir)/tests/drivers/test-telemetry \
+		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
+		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
+		--plugin=$(simnic_path) || test $$? = 77
 bench-drivers: tests/bench/bench-simnic-rules$(EXEEXT) $(simnic_plugin)
 	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/bench/simnic-io

@@ -7,4 +7,5 @@ tests_dptest_SOURCES += \
 	tests/flow/test-emc.c \
 	tests/flow/test-flow-table.c \
 	tests/flow/test-key.c \
-	tests/flow/test-mask.c
+	tests/flow/test-mask.c \
+	tests/flow/test-mega.c

@@ -20,6 +20,7 @@ struct rig {
     struct dp_mark_index *lanes[RIG_N_LANES];
     atomic_uint64_t n_refs;             /* The engine's on flows. */
     atomic_uint64_t drained;            /* What port_drained() answers. */
+    atomic_bool marks_seen;             /* What port_marks_seen() answers. */
 };
 
 struct rig_flow {
@@ -29,6 +30,7 @@ struct rig_flow {
     ovs_u128 mega_ufid;
     atomic_uint32_t output;
     atomic_bool gone;
+    atomic_uint64_t n_packets;          /* Counted by software. */
 };
 
 void rig_init(struct rig *rig, const struct dp_dummy_config *config,
