@@ -3,6 +3,8 @@
 
 #include "pipe/dp-lane.h"
 
+#include <sched.h>
+
 #include "dpif.h"
 #include "odp-util.h"
 #include "openvswitch/dynamic-string.h"
@@ -15,9 +17,9 @@
 /* Subtables are sorted once a second. */
 #define RANK_INTERVAL_US 1000000
 
-/* Waiting for the end of a burst: how often to look before sleeping, and how
- * long to sleep. */
-enum { SPINS = 200, SPIN_SLEEP_NS = 20000 };
+/* Waiting for the end of a burst: how often to look before other threads are
+ * let run, in case the lane's is one of them. */
+enum { SPINS = 1000 };
 
 void
 dp_lane_init(struct dp_lane *lane, struct dp_shared *shared,
@@ -187,7 +189,7 @@ dp_lane_wait(const struct dp_lane *lane_)
     now = turn;
     for (int i = 0; turn % 2 && now == turn; i++) {
         if (i >= SPINS) {
-            xnanosleep(SPIN_SLEEP_NS);
+            sched_yield();
         }
         /* Pairs with the release in dp_lane_end_turn(). */
         atomic_read_explicit(&lane->turn, &now, memory_order_acquire);

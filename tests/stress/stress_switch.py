@@ -102,10 +102,15 @@ class Switch:
         return self.run("ovs-vsctl", "--timeout=240", "--db=" + self.db, *args,
                         check=check)
 
-    def ofctl(self, command, bridge, *args, stdin=None, check=True):
-        return self.run("ovs-ofctl", "-O", "OpenFlow13", command,
-                        "unix:%s/%s.mgmt" % (self.folder, bridge), *args,
-                        stdin=stdin, check=check)
+    def ofctl(self, command, bridge, *args, stdin=None):
+        command = ["ovs-ofctl", "-O", "OpenFlow13", command,
+                   "unix:%s/%s.mgmt" % (self.folder, bridge), *args]
+        try:
+            return self.run(*command, stdin=stdin)
+        except subprocess.CalledProcessError:
+            # The daemon closes connections while it reconfigures a bridge.
+            time.sleep(1)
+            return self.run(*command, stdin=stdin)
 
     def connect(self):
         return Unixctl(self.socket)
