@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "flow.h"
+#include "hash.h"
 #include "ofproto/flow-limit.h"
 #include "ofproto/netflow.h"
 #include "ofproto/ofproto-dpif-xlate-cache.h"
@@ -109,9 +110,21 @@ mask_as_installed(const struct xlated_key *xk, struct flow_wildcards *out)
     return ok;
 }
 
+/* A translation mostly gives the same mask as the last time, which spares us
+ * reading the installed one.  (Two masks for one key with the same 64 bits
+ * will not happen; if they did, the flow would stay until the next change.) */
+static uint64_t
+hash_mask(const struct flow_wildcards *wc)
+{
+    ovs_u128 hash;
+
+    hash_bytes128(wc, sizeof *wc, 0, &hash);
+    return hash.u64.lo | 1;
+}
+
 /* Is the mask that is installed for 'ukey' too wide for its translation? */
 static bool
-mask_is_too_wide(const struct udpif_key *ukey, const struct xlated_key *xk)
+mask_is_too_wide__(const struct udpif_key *ukey, const struct xlated_key *xk)
 {
     struct flow_wildcards installed, wanted;
 
@@ -122,6 +135,22 @@ mask_is_too_wide(const struct udpif_key *ukey, const struct xlated_key *xk)
     return (flow_wildcards_has_extra(&installed, &xk->wc)
             && (!mask_as_installed(xk, &wanted)
                 || flow_wildcards_has_extra(&installed, &wanted)));
+}
+
+static bool
+mask_is_too_wide(struct udpif_key *ukey, const struct xlated_key *xk)
+    OVS_REQUIRES(ukey->mutex)
+{
+    uint64_t hash = hash_mask(&xk->wc);
+
+    if (ukey->fits == hash) {
+        return false;
+    }
+    if (mask_is_too_wide__(ukey, xk)) {
+        return true;
+    }
+    ukey->fits = hash;
+    return false;
 }
 
 /* Brings 'ukey' in line with 'xk' and 'actions', if its mask allows. */
