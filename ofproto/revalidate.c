@@ -256,6 +256,46 @@ revalidate_populate_xcache(struct udpif *udpif, struct udpif_key *ukey)
     return error;
 }
 
+/* A cached "learn" action is good for one use.  Open vSwitch frees what it
+ * needs to add its rule (ofproto_flow_mod_start()), which is right while later
+ * uses only refresh that rule.  But the rule may be removed at any time. */
+static bool
+xcache_learns(const struct xlate_cache *xcache)
+{
+    const struct xc_entry *entry;
+    size_t n = xcache->entries.size / sizeof *entry;
+
+    entry = xcache->entries.data;
+    for (size_t i = 0; i < n; i++) {
+        if (entry[i].type == XC_LEARN) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Credits 'delta' to what 'ukey' passes on its way, by its cache, which is
+ * up to date, or by a translation. */
+static void
+push_stats(struct udpif *udpif, struct udpif_key *ukey,
+           const struct dpif_flow_stats *delta)
+    OVS_REQUIRES(ukey->mutex)
+{
+    if (xcache_learns(ukey->xcache)) {
+        struct xlated_key xk;
+
+        if (!xlate_ukey(udpif, ukey, delta, delta->tcp_flags, NULL, NULL,
+                        &xk)) {
+            xlate_out_uninit(&xk.xout);
+        }
+    } else {
+        /* Tunnel entries change the number of bytes. */
+        struct dpif_flow_stats push = *delta;
+
+        xlate_push_stats(ukey->xcache, &push, ukey->offloaded);
+    }
+}
+
 enum reval_result
 revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
                 const struct dpif_flow_stats *stats, const char *dp_layer,
@@ -284,7 +324,7 @@ revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
         if (!ukey->xcache) {
             revalidate_populate_xcache(udpif, ukey);
         }
-        xlate_push_stats(ukey->xcache, &delta, ukey->offloaded);
+        push_stats(udpif, ukey, &delta);
     }
     return result;
 }
@@ -302,10 +342,7 @@ revalidate_push_final_stats(struct udpif *udpif, struct udpif_key *ukey,
     if (!pushed) {
         ovs_mutex_lock(&ukey->mutex);
         if (ukey->xcache && ukey->reval_seq == seq_read(udpif->reval_seq)) {
-            /* Tunnel entries change the number of bytes. */
-            struct dpif_flow_stats push = *delta;
-
-            xlate_push_stats(ukey->xcache, &push, ukey->offloaded);
+            push_stats(udpif, ukey, delta);
             pushed = true;
         }
         ovs_mutex_unlock(&ukey->mutex);
