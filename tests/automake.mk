@@ -76,12 +76,11 @@ check-models:
 # Stress: a real daemon is mistreated for TIME seconds, and counts exactly.
 # Run it with a daemon that was built with sanitizers, too.
 EXTRA_DIST += tests/stress/stress_switch.py tests/stress/upcall-stress
-TIME = 60
 STRESSFLAGS =
 stress: vswitchd/ovs-vswitchd$(EXEEXT)
 	PATH=$(OVS_BUILD)/utilities:$(OVS_BUILD)/ovsdb:$$PATH \
 	OVS_SCHEMA=$(OVS_SOURCE)/vswitchd/vswitch.ovsschema \
-	$(PYTHON3) $(srcdir)/tests/stress/upcall-stress --time=$(TIME) \
+	$(PYTHON3) $(srcdir)/tests/stress/upcall-stress --time=$(or $(TIME),60) \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) $(STRESSFLAGS)
 .PHONY: stress
 
