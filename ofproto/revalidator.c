@@ -399,7 +399,7 @@ revalidator_main(void *revalidator_)
     bool leads = revalidator->index == 0;
     struct leader leader = { .reval_seq = 0 };
 
-    revalidator->id = ovsthread_id_self();
+    atomic_store_relaxed(&revalidator->id, ovsthread_id_self());
     for (;;) {
         if (leads) {
             leader_begin(udpif, &leader);
