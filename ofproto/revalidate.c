@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "flow.h"
+#include "hash.h"
 #include "ofproto/flow-limit.h"
 #include "ofproto/netflow.h"
 #include "ofproto/ofproto-dpif-xlate-cache.h"
@@ -109,9 +110,21 @@ mask_as_installed(const struct xlated_key *xk, struct flow_wildcards *out)
     return ok;
 }
 
+/* A translation mostly gives the same mask as the last time, which spares us
+ * reading the installed one.  (Two masks for one key with the same 64 bits
+ * will not happen; if they did, the flow would stay until the next change.) */
+static uint64_t
+hash_mask(const struct flow_wildcards *wc)
+{
+    ovs_u128 hash;
+
+    hash_bytes128(wc, sizeof *wc, 0, &hash);
+    return hash.u64.lo | 1;
+}
+
 /* Is the mask that is installed for 'ukey' too wide for its translation? */
 static bool
-mask_is_too_wide(const struct udpif_key *ukey, const struct xlated_key *xk)
+mask_is_too_wide__(const struct udpif_key *ukey, const struct xlated_key *xk)
 {
     struct flow_wildcards installed, wanted;
 
@@ -122,6 +135,22 @@ mask_is_too_wide(const struct udpif_key *ukey, const struct xlated_key *xk)
     return (flow_wildcards_has_extra(&installed, &xk->wc)
             && (!mask_as_installed(xk, &wanted)
                 || flow_wildcards_has_extra(&installed, &wanted)));
+}
+
+static bool
+mask_is_too_wide(struct udpif_key *ukey, const struct xlated_key *xk)
+    OVS_REQUIRES(ukey->mutex)
+{
+    uint64_t hash = hash_mask(&xk->wc);
+
+    if (ukey->fits == hash) {
+        return false;
+    }
+    if (mask_is_too_wide__(ukey, xk)) {
+        return true;
+    }
+    ukey->fits = hash;
+    return false;
 }
 
 /* Brings 'ukey' in line with 'xk' and 'actions', if its mask allows. */
@@ -227,6 +256,46 @@ revalidate_populate_xcache(struct udpif *udpif, struct udpif_key *ukey)
     return error;
 }
 
+/* A cached "learn" action is good for one use.  Open vSwitch frees what it
+ * needs to add its rule (ofproto_flow_mod_start()), which is right while later
+ * uses only refresh that rule.  But the rule may be removed at any time. */
+static bool
+xcache_learns(const struct xlate_cache *xcache)
+{
+    const struct xc_entry *entry;
+    size_t n = xcache->entries.size / sizeof *entry;
+
+    entry = xcache->entries.data;
+    for (size_t i = 0; i < n; i++) {
+        if (entry[i].type == XC_LEARN) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Credits 'delta' to what 'ukey' passes on its way, by its cache, which is
+ * up to date, or by a translation. */
+static void
+push_stats(struct udpif *udpif, struct udpif_key *ukey,
+           const struct dpif_flow_stats *delta)
+    OVS_REQUIRES(ukey->mutex)
+{
+    if (xcache_learns(ukey->xcache)) {
+        struct xlated_key xk;
+
+        if (!xlate_ukey(udpif, ukey, delta, delta->tcp_flags, NULL, NULL,
+                        &xk)) {
+            xlate_out_uninit(&xk.xout);
+        }
+    } else {
+        /* Tunnel entries change the number of bytes. */
+        struct dpif_flow_stats push = *delta;
+
+        xlate_push_stats(ukey->xcache, &push, ukey->offloaded);
+    }
+}
+
 enum reval_result
 revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
                 const struct dpif_flow_stats *stats, const char *dp_layer,
@@ -255,7 +324,7 @@ revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
         if (!ukey->xcache) {
             revalidate_populate_xcache(udpif, ukey);
         }
-        xlate_push_stats(ukey->xcache, &delta, ukey->offloaded);
+        push_stats(udpif, ukey, &delta);
     }
     return result;
 }
@@ -273,10 +342,7 @@ revalidate_push_final_stats(struct udpif *udpif, struct udpif_key *ukey,
     if (!pushed) {
         ovs_mutex_lock(&ukey->mutex);
         if (ukey->xcache && ukey->reval_seq == seq_read(udpif->reval_seq)) {
-            /* Tunnel entries change the number of bytes. */
-            struct dpif_flow_stats push = *delta;
-
-            xlate_push_stats(ukey->xcache, &push, ukey->offloaded);
+            push_stats(udpif, ukey, delta);
             pushed = true;
         }
         ovs_mutex_unlock(&ukey->mutex);

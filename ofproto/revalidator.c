@@ -243,11 +243,31 @@ dump_ctx_refresh(struct dump_ctx *ctx)
     }
 }
 
-/* This thread's share of the dump.  (acquire() locks the ukey only if it
- * returns 0, which clang can't follow.) */
+/* Finds the ukeys of 'n' flows, NULL for those that have none, and asks for
+ * what will be read of them.  With many flows nothing of it is in a cache, and
+ * waiting for one thing after the other takes longer than all the rest. */
+static void
+acquire_batch(struct udpif *udpif, const struct dpif_flow flows[],
+              struct udpif_key *ukeys[], int n, struct dp_ops *ops)
+{
+    for (int i = 0; i < n; i++) {
+        int error = acquire(udpif, &flows[i], &ukeys[i]);
+
+        if (error) {
+            ukeys[i] = NULL;
+            if (error != EBUSY && error != ENOENT) {
+                log_unadoptable(&flows[i], error);
+                dp_ops_delete_stray(ops, udpif, &flows[i]);
+            }
+        } else {
+            ukey_prefetch(ukeys[i]);
+        }
+    }
+}
+
+/* This thread's share of the dump. */
 static void
 dump(struct udpif *udpif)
-    OVS_NO_THREAD_SAFETY_ANALYSIS
 {
     struct dump_ctx ctx = {
         .udpif = udpif,
@@ -263,21 +283,20 @@ dump(struct udpif *udpif)
     dp_ops_init(&ops);
     BUILD_ASSERT(DUMP_BATCH <= DP_OPS_MAX);
     while ((n = dpif_flow_dump_next(thread, flows, ARRAY_SIZE(flows))) > 0) {
-        dump_ctx_refresh(&ctx);
-        for (int i = 0; i < n; i++) {
-            struct udpif_key *ukey;
-            int error = acquire(udpif, &flows[i], &ukey);
+        struct udpif_key *ukeys[DUMP_BATCH];
 
-            if (!error) {
+        dump_ctx_refresh(&ctx);
+        acquire_batch(udpif, flows, ukeys, n, &ops);
+        for (int i = 0; i < n; i++) {
+            struct udpif_key *ukey = ukeys[i];
+
+            if (ukey) {
                 if (!ovs_mutex_trylock(&ukey->mutex)) {
                     dump_one(&ctx, ukey, &flows[i], &ops);
                     ovs_mutex_unlock(&ukey->mutex);
                 } else {
                     COVERAGE_INC(upcall_ukey_contention);
                 }
-            } else if (error != EBUSY && error != ENOENT) {
-                log_unadoptable(&flows[i], error);
-                dp_ops_delete_stray(&ops, udpif, &flows[i]);
             }
         }
         dp_ops_push(&ops, udpif);
@@ -380,7 +399,7 @@ revalidator_main(void *revalidator_)
     bool leads = revalidator->index == 0;
     struct leader leader = { .reval_seq = 0 };
 
-    revalidator->id = ovsthread_id_self();
+    atomic_store_relaxed(&revalidator->id, ovsthread_id_self());
     for (;;) {
         if (leads) {
             leader_begin(udpif, &leader);

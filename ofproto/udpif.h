@@ -51,8 +51,8 @@ struct udpif_handler {
 struct udpif_revalidator {
     struct udpif *udpif;        /* Parent. */
     pthread_t thread;
-    unsigned int id;            /* ovsthread_id_self() of 'thread'. */
     size_t index;               /* 0 leads. */
+    atomic_uint id;             /* Its ovsthread_id_self(); 0: not yet. */
 };
 
 struct udpif {

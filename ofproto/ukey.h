@@ -117,6 +117,9 @@ struct udpif_key {
     uint64_t dump_seq OVS_GUARDED;         /* Dump that saw it last. */
     uint64_t reval_seq OVS_GUARDED;        /* Tables that it was made from. */
     struct xlate_cache *xcache OVS_GUARDED; /* NULL if not populated. */
+    uint64_t fits OVS_GUARDED;              /* Hash of the last translation's
+                                             * mask that 'mask' was found to
+                                             * cover; 0: none yet. */
     struct recirc_refs recircs OVS_GUARDED; /* Ids used by 'actions'. */
     struct recirc_refs old_recircs OVS_GUARDED; /* By those before them, which
                                                  * the datapath may have. */
@@ -191,11 +194,26 @@ ukey_state_is_live(enum ukey_state state)
 
 /* Contents. */
 
+#define UKEY_PREFETCH_BYTES 1024    /* At most. */
+
 /* Borrowed until the caller quiesces. */
 static inline const struct ukey_actions *
 ukey_actions(const struct udpif_key *ukey)
 {
     return ovsrcu_get(struct ukey_actions *, &ukey->actions);
+}
+
+/* Asks for the memory of 'ukey' that revalidation reads. */
+static inline void
+ukey_prefetch(const struct udpif_key *ukey)
+{
+    const char *p = (const char *) ukey;
+    size_t size = MIN(sizeof *ukey + ukey->key_len, UKEY_PREFETCH_BYTES);
+
+    for (size_t i = CACHE_LINE_SIZE; i < size; i += CACHE_LINE_SIZE) {
+        OVS_PREFETCH(p + i);
+    }
+    OVS_PREFETCH(ukey_actions(ukey));
 }
 
 /* Publishes a copy of the 'size' bytes of 'actions'. */

@@ -39,13 +39,14 @@ format_udpif(struct udpif *udpif, struct ds *ds)
     ds_put_format(ds, "  ufid enabled : %s\n\n",
                   udpif_use_ufid(udpif) ? "true" : "false");
     for (size_t i = 0; i < udpif->n_revalidators; i++) {
+        unsigned int id;
         size_t n = 0;
 
+        atomic_read_relaxed(&udpif->revalidators[i].id, &id);
         for (size_t j = i; j < UKEY_MAP_N_SLOTS; j += udpif->n_revalidators) {
             n += cmap_count(&udpif->ukeys.slots[j].cmap);
         }
-        ds_put_format(ds, "  %u: (keys %"PRIuSIZE")\n",
-                      udpif->revalidators[i].id, n);
+        ds_put_format(ds, "  %u: (keys %"PRIuSIZE")\n", id, n);
     }
     ds_put_char(ds, '\n');
 }

@@ -80,6 +80,17 @@ check-models:
 	$(srcdir)/tests/models/run-models || test $$? = 77
 .PHONY: check-models
 
+# Stress: a real daemon is mistreated for TIME seconds, and counts exactly.
+# Run it with a daemon that was built with sanitizers, too.
+EXTRA_DIST += tests/stress/stress_switch.py tests/stress/upcall-stress
+STRESSFLAGS =
+stress: vswitchd/ovs-vswitchd$(EXEEXT)
+	PATH=$(OVS_BUILD)/utilities:$(OVS_BUILD)/ovsdb:$$PATH \
+	OVS_SCHEMA=$(OVS_SOURCE)/vswitchd/vswitch.ovsschema \
+	$(PYTHON3) $(srcdir)/tests/stress/upcall-stress --time=$(or $(TIME),60) \
+		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) $(STRESSFLAGS)
+.PHONY: stress
+
 # Conformance: Open vSwitch's own suites, with our daemon.  CONFORMANCEFLAGS
 # may hold options for tests/run-conformance, e.g. "-k dpif-netdev -j4".
 EXTRA_DIST += tests/run-conformance

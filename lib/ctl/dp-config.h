@@ -105,14 +105,4 @@ void dp_port_config_parse(struct dp_port_config *config,
                           const struct smap *other_config);
 void dp_port_config_uninit(struct dp_port_config *);
 
-/* Reads 'list', QUEUE:CORE pairs with commas or blanks between, into 'pins',
- * an array of 'n_rxq' elements: the core of each queue, or OVS_CORE_UNSPEC.
- * NULL and "" pin nothing.  Queues that the port does not have are passed
- * over: they may come later.  The last pair for a queue counts.
- *
- * Returns NULL, or the reason why 'list' can't be read, which the caller must
- * free; then nothing is pinned. */
-char *dp_config_parse_affinity(const char *list, unsigned int *pins,
-                               size_t n_rxq);
-
 #endif /* dp-config.h */

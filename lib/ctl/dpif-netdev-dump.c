@@ -130,9 +130,17 @@ take_flows(struct flow_dump_thread *thread)
                 break;
             }
             thread->flows[n] = CONTAINER_OF(node, struct dp_flow, ufid_node);
-            n += dp_flow_try_ref(thread->flows[n]);
+            dp_flow_prefetch(thread->flows[n++]);
         }
         thread->lane = &pmd->lane;
+
+        /* Only now, with all of them on the way from memory. */
+        int n_dead = 0;
+        for (int i = 0; i < n; i++) {
+            thread->flows[i - n_dead] = thread->flows[i];
+            n_dead += !dp_flow_try_ref(thread->flows[i]);
+        }
+        n -= n_dead;
     }
     ovs_mutex_unlock(&dump->mutex);
     thread->next = 0;
@@ -183,8 +191,8 @@ dpif_netdev_flow_dump_next(struct dpif_flow_dump_thread *thread_,
         ofpbuf_use_stack(&mask, &thread->maskbuf[i],
                          sizeof thread->maskbuf[i]);
         dp_flow_to_dpif_flow(thread->lane, flow, &key, &mask, &out[i],
-                             thread->extra[i], sizeof thread->extra[i],
-                             dump->up.terse);
+                             dump->up.terse ? NULL : thread->extra[i],
+                             sizeof thread->extra[i], dump->up.terse);
 
         /* What 'out' points at lives until the caller quiesces. */
         dp_flow_unref(flow);

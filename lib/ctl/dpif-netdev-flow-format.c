@@ -12,6 +12,34 @@
 #include "offload/dp-offload.h"
 #include "pipe/dp-lane.h"
 
+void
+dp_flow_add_stats(struct dpif_flow_stats *sum,
+                  const struct dpif_flow_stats *stats)
+{
+    sum->n_packets += stats->n_packets;
+    sum->n_bytes += stats->n_bytes;
+    sum->used = MAX(sum->used, stats->used);
+    sum->tcp_flags |= stats->tcp_flags;
+}
+
+/* Stores what the NIC counted for 'flow', and what it does, in '*attrs'. */
+void
+dp_flow_get_nic_stats(const struct dp_lane *lane, const struct dp_flow *flow,
+                      struct dpif_flow_stats *stats,
+                      struct dpif_flow_attrs *attrs)
+{
+    bool offered;
+
+    memset(stats, 0, sizeof *stats);
+    atomic_read_relaxed(&CONST_CAST(struct dp_flow *, flow)->offered,
+                        &offered);
+    if (offered) {
+        /* What the NIC counted counts, though the rule may have gone. */
+        dp_offload_flow_get(lane->shared->offload, flow, &flow->mega_ufid,
+                            stats, attrs);
+    }
+}
+
 /* Stores what software and the NIC together counted for 'flow'. */
 void
 dp_flow_get_all_stats(const struct dp_lane *lane, const struct dp_flow *flow,
@@ -19,22 +47,11 @@ dp_flow_get_all_stats(const struct dp_lane *lane, const struct dp_flow *flow,
                       struct dpif_flow_attrs *attrs)
 {
     struct dpif_flow_attrs nic_attrs = { .dp_layer = "ovs" };
-    bool offered;
+    struct dpif_flow_stats nic;
 
     dp_flow_get_stats(flow, stats);
-    atomic_read_relaxed(&CONST_CAST(struct dp_flow *, flow)->offered,
-                        &offered);
-    if (offered) {
-        struct dpif_flow_stats nic;
-
-        /* What the NIC counted counts, though the rule may have gone. */
-        dp_offload_flow_get(lane->shared->offload, flow, &flow->mega_ufid,
-                            &nic, &nic_attrs);
-        stats->n_packets += nic.n_packets;
-        stats->n_bytes += nic.n_bytes;
-        stats->used = MAX(stats->used, nic.used);
-        stats->tcp_flags |= nic.tcp_flags;
-    }
+    dp_flow_get_nic_stats(lane, flow, &nic, &nic_attrs);
+    dp_flow_add_stats(stats, &nic);
     if (attrs) {
         attrs->offloaded = nic_attrs.offloaded;
         attrs->dp_layer = nic_attrs.dp_layer;

@@ -44,15 +44,6 @@ next_lane(struct dp *dp, unsigned int pmd_id, struct cmap_position *position)
     for (struct cmap_position position__ = { 0, 0, 0 };                 \
          (PMD = next_lane(DP, PMD_ID, &position__)) != NULL; )
 
-static void
-add_stats(struct dpif_flow_stats *sum, const struct dpif_flow_stats *stats)
-{
-    sum->n_packets += stats->n_packets;
-    sum->n_bytes += stats->n_bytes;
-    sum->used = MAX(sum->used, stats->used);
-    sum->tcp_flags |= stats->tcp_flags;
-}
-
 /* Keys. */
 
 static void
@@ -219,7 +210,7 @@ flow_put(struct dp *dp, const struct dpif_flow_put *put)
         if (lane_error) {
             error = lane_error;
         } else {
-            add_stats(&sum, &stats);
+            dp_flow_add_stats(&sum, &stats);
         }
         any = true;
     }
@@ -229,18 +220,81 @@ flow_put(struct dp *dp, const struct dpif_flow_put *put)
     return any ? error : EINVAL;
 }
 
-/* Delete. */
+/* Delete.
+ *
+ * A lane that has already found a flow counts the packets of the burst when it
+ * is gone from the table.  So statistics are read in two steps: the flows of
+ * all operations of a batch are removed, then those lanes are waited for that
+ * had them, for the rest of a burst, and then the flows' last counts are
+ * read. */
+
+struct removed_flow {
+    struct dp_lane *lane;           /* Borrowed until we quiesce. */
+    struct dp_flow *flow;           /* Counted. */
+    struct dpif_flow_stats *stats;  /* To add to; may be null. */
+};
+
+struct removed_flows {
+    struct removed_flow *flows;
+    size_t n, allocated;
+};
+
+static void
+remove_flow(struct dp_lane *lane, struct dp_flow *flow,
+            struct dpif_flow_stats *stats, struct removed_flows *removed)
+    OVS_REQUIRES(lane->flows.mutex)
+{
+    if (stats) {
+        struct dpif_flow_attrs attrs;
+        struct dpif_flow_stats nic;
+
+        if (removed->n >= removed->allocated) {
+            removed->flows = x2nrealloc(removed->flows, &removed->allocated,
+                                        sizeof *removed->flows);
+        }
+        dp_flow_ref(flow);
+        removed->flows[removed->n++] = (struct removed_flow) {
+            .lane = lane, .flow = flow, .stats = stats,
+        };
+        /* The offload engine forgets the flow when it is removed. */
+        dp_flow_get_nic_stats(lane, flow, &nic, &attrs);
+        dp_flow_add_stats(stats, &nic);
+    }
+    dp_lane_remove(lane, flow);
+}
+
+static void
+collect_last_counts(struct removed_flows *removed)
+{
+    const struct dp_lane *quiet = NULL;
+
+    for (size_t i = 0; i < removed->n; i++) {
+        struct removed_flow *r = &removed->flows[i];
+        struct dpif_flow_stats stats;
+
+        if (r->lane != quiet) {
+            dp_lane_wait(r->lane);
+            quiet = r->lane;
+        }
+        dp_flow_get_stats(r->flow, &stats);
+        dp_flow_add_stats(r->stats, &stats);
+        dp_flow_unref(r->flow);
+    }
+    free(removed->flows);
+}
 
 static int
-flow_del(struct dp *dp, const struct dpif_flow_del *del)
+flow_del(struct dp *dp, const struct dpif_flow_del *del,
+         struct removed_flows *removed)
 {
-    struct dpif_flow_stats sum, stats;
     struct dp_pmd *pmd;
     bool any = false, found = false;
     ovs_u128 ufid;
     int error;
 
-    memset(&sum, 0, sizeof sum);
+    if (del->stats) {
+        memset(del->stats, 0, sizeof *del->stats);
+    }
     error = resolve_ufid(del->ufid, del->key, del->key_len, &ufid);
     if (error) {
         return error;
@@ -252,16 +306,11 @@ flow_del(struct dp *dp, const struct dpif_flow_del *del)
         ovs_mutex_lock(&lane->flows.mutex);
         flow = dp_flow_table_find(&lane->flows, &ufid);
         if (flow) {
-            dp_flow_get_all_stats(lane, flow, &stats, NULL);
-            add_stats(&sum, &stats);
-            dp_lane_remove(lane, flow);
+            remove_flow(lane, flow, del->stats, removed);
             found = true;
         }
         ovs_mutex_unlock(&lane->flows.mutex);
         any = true;
-    }
-    if (del->stats) {
-        *del->stats = sum;
     }
     return found ? 0 : any ? ENOENT : EINVAL;
 }
@@ -357,6 +406,7 @@ void
 dpif_netdev_operate(struct dpif *dpif, struct dpif_op **ops, size_t n_ops,
                     enum dpif_offload_type offload_type OVS_UNUSED)
 {
+    struct removed_flows removed = { NULL, 0, 0 };
     struct dp *dp = dpif_netdev_dp(dpif);
 
     for (size_t i = 0; i < n_ops; i++) {
@@ -367,7 +417,7 @@ dpif_netdev_operate(struct dpif *dpif, struct dpif_op **ops, size_t n_ops,
             op->error = flow_put(dp, &op->flow_put);
             break;
         case DPIF_OP_FLOW_DEL:
-            op->error = flow_del(dp, &op->flow_del);
+            op->error = flow_del(dp, &op->flow_del, &removed);
             break;
         case DPIF_OP_EXECUTE:
             op->error = execute(dp, &op->execute);
@@ -379,4 +429,5 @@ dpif_netdev_operate(struct dpif *dpif, struct dpif_op **ops, size_t n_ops,
             OVS_NOT_REACHED();
         }
     }
+    collect_last_counts(&removed);
 }

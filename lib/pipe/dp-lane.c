@@ -3,6 +3,8 @@
 
 #include "pipe/dp-lane.h"
 
+#include <sched.h>
+
 #include "dpif.h"
 #include "odp-util.h"
 #include "openvswitch/dynamic-string.h"
@@ -15,6 +17,10 @@
 /* Subtables are sorted once a second. */
 #define RANK_INTERVAL_US 1000000
 
+/* Waiting for the end of a burst: how often to look before other threads are
+ * let run, in case the lane's is one of them. */
+enum { SPINS = 1000 };
+
 void
 dp_lane_init(struct dp_lane *lane, struct dp_shared *shared,
              unsigned int core_id, int numa_id)
@@ -24,6 +30,7 @@ dp_lane_init(struct dp_lane *lane, struct dp_shared *shared,
     lane->core_id = core_id;
     lane->numa_id = numa_id;
     lane->emc_enabled = true;
+    atomic_init(&lane->turn, 0);
     dp_emc_init(&lane->emc);
     dp_smc_init(&lane->smc);
     dp_simple_init(&lane->simple);
@@ -163,6 +170,30 @@ dp_lane_flush_flows(struct dp_lane *lane)
         dp_lane_remove(lane, flow);
     }
     ovs_mutex_unlock(&lane->flows.mutex);
+}
+
+/* Waits until no packet that is in the pipe now is there any more: a flow that
+ * was removed before will not count packets after.  The caller may hold
+ * nothing that a packet may need on its way: no lock of a flow table, no ukey.
+ * (A grace period would do, too, but waits for all threads instead of for one
+ * burst.) */
+void
+dp_lane_wait(const struct dp_lane *lane_)
+{
+    struct dp_lane *lane = CONST_CAST(struct dp_lane *, lane_);
+    unsigned int turn, now;
+
+    atomic_thread_fence(memory_order_seq_cst);  /* Pairs with the fence in
+                                                 * dp_lane_begin_turn(). */
+    atomic_read_explicit(&lane->turn, &turn, memory_order_acquire);
+    now = turn;
+    for (int i = 0; turn % 2 && now == turn; i++) {
+        if (i >= SPINS) {
+            sched_yield();
+        }
+        /* Pairs with the release in dp_lane_end_turn(). */
+        atomic_read_explicit(&lane->turn, &now, memory_order_acquire);
+    }
 }
 
 /* Does what a lane has to do from time to time: every thousand iterations of

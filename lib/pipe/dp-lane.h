@@ -70,6 +70,7 @@ struct dp_lane {
     struct pmd_perf_stats perf;
     struct dp_flow_table flows;
     struct dp_mark_index *marks;    /* The engine's; NULL without engine. */
+    atomic_uint turn;           /* Odd while packets are in the pipe. */
 
     /* Main lane only: held by its user. */
     struct ovs_mutex main_mutex;
@@ -89,6 +90,7 @@ void dp_lane_remove(struct dp_lane *lane, struct dp_flow *)
     OVS_REQUIRES(lane->flows.mutex);
 void dp_lane_flush_flows(struct dp_lane *);
 void dp_lane_housekeeping(struct dp_lane *);
+void dp_lane_wait(const struct dp_lane *);
 
 static inline bool
 dp_lane_is_main(const struct dp_lane *lane)
@@ -100,6 +102,29 @@ static inline void
 dp_lane_update_clock(struct dp_lane *lane)
 {
     lane->now = time_usec();
+}
+
+/* Called by the owner before packets enter the pipe, and when they have left
+ * it.  Whoever removes a flow and then calls dp_lane_wait() has seen 'turn'
+ * odd, and waits, or the packets that enter now do not find the flow. */
+static inline void
+dp_lane_begin_turn(struct dp_lane *lane)
+{
+    unsigned int turn;
+
+    atomic_read_relaxed(&lane->turn, &turn);
+    atomic_store_relaxed(&lane->turn, turn + 1);
+    atomic_thread_fence(memory_order_seq_cst);  /* Pairs with the fence in
+                                                 * dp_lane_wait(). */
+}
+
+static inline void
+dp_lane_end_turn(struct dp_lane *lane)
+{
+    unsigned int turn;
+
+    atomic_read_relaxed(&lane->turn, &turn);
+    atomic_store_explicit(&lane->turn, turn + 1, memory_order_release);
 }
 
 /* See 'emc_insert_min' in dp-shared.h; 0 if the port wants no EMC. */

@@ -16,6 +16,9 @@
 static void
 work_begin(struct dp_lane *lane, struct dp_work *work)
 {
+    if (!lane->work) {
+        dp_lane_begin_turn(lane);
+    }
     ovs_list_init(&work->items);
     work->outer = lane->work;
     lane->work = work;
@@ -26,6 +29,9 @@ work_end(struct dp_lane *lane, struct dp_work *work)
 {
     ovs_assert(ovs_list_is_empty(&work->items));
     lane->work = work->outer;
+    if (!lane->work) {
+        dp_lane_end_turn(lane);
+    }
 }
 
 /* Puts the packets of 'batch', of which it takes ownership, at the end of the

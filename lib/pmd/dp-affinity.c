@@ -3,54 +3,81 @@
 
 #include "pmd/dp-affinity.h"
 
+#include <limits.h>
+
 #include "netdev.h"
 #include "ovs-numa.h"
 #include "util.h"
 #include "flow/dp-log.h"
 #include "pmd/dp-port.h"
 
-/* Applies one "QUEUE:CORE" pair.  Returns false if it is malformed.  A queue
- * that the port does not have is passed over: it may come later. */
-static bool
-apply_pair(struct dp_port *port, const char *pair)
-{
-    unsigned int queue, core;
-    int n = 0;
+#define BLANKS " \t\r\n"
 
-    if (!ovs_scan(pair, " %u : %u %n", &queue, &core, &n) || pair[n]) {
-        return false;
+/* Reads a number at 's' that can be a queue or a core, and the blanks around
+ * it.  Returns the first character after that, or NULL. */
+static const char *
+parse_id(const char *s, unsigned int *id)
+{
+    unsigned long long int value = 0;
+    const char *start;
+
+    s += strspn(s, BLANKS);
+    for (start = s; *s >= '0' && *s <= '9'; s++) {
+        value = MIN(value * 10 + (*s - '0'), UINT_MAX);
     }
-    if (queue < port->n_rxq) {
-        port->rxqs[queue].pinned_core = core;
+    if (s == start || value >= OVS_CORE_UNSPEC) {
+        return NULL;
     }
-    return true;
+    *id = value;
+    return s + strspn(s, BLANKS);
+}
+
+static void
+unpin(unsigned int *pins, size_t n_rxq)
+{
+    for (size_t i = 0; i < n_rxq; i++) {
+        pins[i] = OVS_CORE_UNSPEC;
+    }
+}
+
+char *
+dp_affinity_parse(const char *list, unsigned int *pins, size_t n_rxq)
+{
+    const char *s = list ? list : "";
+
+    unpin(pins, n_rxq);
+    while (*(s += strspn(s, "," BLANKS))) {
+        const char *pair = s;
+        unsigned int queue, core;
+
+        s = parse_id(s, &queue);
+        s = s && *s == ':' ? parse_id(s + 1, &core) : NULL;
+        if (!s || (*s && *s != ',' && !strchr(BLANKS, s[-1]))) {
+            unpin(pins, n_rxq);
+            return xasprintf("pmd-rxq-affinity is '%s', but must be a list of "
+                             "QUEUE:CORE pairs with commas between (bad at "
+                             "'%s'); no queue is pinned", list, pair);
+        }
+        if (queue < n_rxq) {
+            pins[queue] = core;
+        }
+    }
+    return NULL;
 }
 
 /* Sets the pinned core of each queue of 'port' from its affinity list. */
 void
 dp_affinity_apply(struct dp_port *port)
 {
-    char *list, *next, *pair;
-    bool ok = true;
+    unsigned int *pins = xmalloc(port->n_rxq * sizeof *pins);
+    char *problem = dp_affinity_parse(port->affinity, pins, port->n_rxq);
 
     for (int i = 0; i < port->n_rxq; i++) {
-        port->rxqs[i].pinned_core = OVS_CORE_UNSPEC;
+        port->rxqs[i].pinned_core = pins[i];
     }
-    if (!port->affinity) {
-        return;
+    if (problem) {
+        VLOG_ERR("%s: %s", netdev_get_name(port->netdev), problem);
     }
-    list = next = xstrdup(port->affinity);
-    while (ok && (pair = strsep(&next, ",")) != NULL) {
-        ok = !*pair || apply_pair(port, pair);
-    }
-    free(list);
-
-    if (!ok) {
-        VLOG_ERR("%s: pmd-rxq-affinity is '%s', but must be a list of "
-                 "QUEUE:CORE pairs; no queue is pinned",
-                 netdev_get_name(port->netdev), port->affinity);
-        for (int i = 0; i < port->n_rxq; i++) {
-            port->rxqs[i].pinned_core = OVS_CORE_UNSPEC;
-        }
-    }
+    free(problem);
+    free(pins);
 }

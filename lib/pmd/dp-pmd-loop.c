@@ -3,6 +3,7 @@
 
 #include "pmd/dp-pmd.h"
 
+#include "coverage.h"
 #include "dpdk.h"
 #include "ovs-numa.h"
 #include "ovs-rcu.h"
@@ -113,6 +114,7 @@ housekeeping(struct dp_pmd *pmd)
     for (size_t i = 0; i < pmd->n_polls; i++) {
         dp_rxq_check(pmd->polls[i]);
     }
+    coverage_try_clear();       /* Others see this thread's events, too. */
     ovsrcu_try_quiesce();
 }
 
@@ -170,6 +172,7 @@ dp_pmd_main(void *pmd_)
         poll_loop(pmd);
     }
     dp_emc_flush(&pmd->lane.emc);
+    coverage_clear();
     if (attached) {
         dpdk_detach_thread();
     }

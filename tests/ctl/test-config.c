@@ -332,47 +332,6 @@ check_ports(void)
     smap_destroy(&smap);
 }
 
-#define NONE OVS_CORE_UNSPEC
-
-static void
-check_affinity(void)
-{
-    static const struct {
-        const char *list;
-        bool good;
-        unsigned int pins[4];
-    } cases[] = {
-        { NULL, true, { NONE, NONE, NONE, NONE } },
-        { "", true, { NONE, NONE, NONE, NONE } },
-        { "0:3,1:7,3:8", true, { 3, 7, NONE, 8 } },
-        { " 0:3 , 1 : 7\t", true, { 3, 7, NONE, NONE } },
-        { "0:3 1:7", true, { 3, 7, NONE, NONE } },
-        { "0:3,", true, { 3, NONE, NONE, NONE } },
-        { "0:3,0:4", true, { 4, NONE, NONE, NONE } },
-        { "4:1,99:2,2:5", true, { NONE, NONE, 5, NONE } },
-        { "0:3,1", false, { NONE, NONE, NONE, NONE } },
-        { "0:3;1:4", false, { NONE, NONE, NONE, NONE } },
-        { "0:3:4", false, { NONE, NONE, NONE, NONE } },
-        { "0:", false, { NONE, NONE, NONE, NONE } },
-        { ":1", false, { NONE, NONE, NONE, NONE } },
-        { "0:-1", false, { NONE, NONE, NONE, NONE } },
-        { "0:0x3", false, { NONE, NONE, NONE, NONE } },
-        { "0:99999999999999999999999", false, { NONE, NONE, NONE, NONE } },
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        unsigned int pins[4] = { 1, 1, 1, 1 };
-        char *error = dp_config_parse_affinity(cases[i].list, pins, 4);
-
-        if (!error != cases[i].good
-            || memcmp(pins, cases[i].pins, sizeof pins)) {
-            dptest_fail("'%s': wrong pins, or %s", cases[i].list,
-                        error ? error : "no error");
-        }
-        free(error);
-    }
-}
-
 /* Fuzz. */
 
 static char *
@@ -441,38 +400,6 @@ check_fuzz_config(void)
 }
 
 static void
-check_fuzz_affinity(void)
-{
-    for (int i = 0; i < 50000; i++) {
-        char *list = random_string("0123:::,,, 9", 20);
-        unsigned int pins[4];
-        char *error = dp_config_parse_affinity(list, pins, 3);
-
-        for (int j = 0; j < 3; j++) {
-            ovs_assert(pins[j] <= OVS_CORE_UNSPEC);
-            ovs_assert(!error || pins[j] == OVS_CORE_UNSPEC);
-        }
-        free(error);
-
-        /* What was understood, written plainly, means the same. */
-        if (!error) {
-            unsigned int again[3];
-            char *plain = xasprintf("0:%u,1:%u,2:%u",
-                                    pins[0] % OVS_CORE_UNSPEC,
-                                    pins[1] % OVS_CORE_UNSPEC,
-                                    pins[2] % OVS_CORE_UNSPEC);
-
-            ovs_assert(!dp_config_parse_affinity(plain, again, 3));
-            for (int j = 0; j < 3; j++) {
-                ovs_assert(again[j] == pins[j] % OVS_CORE_UNSPEC);
-            }
-            free(plain);
-        }
-        free(list);
-    }
-}
-
-static void
 test_config_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     int fd = mkstemp(log_name);
@@ -491,9 +418,7 @@ test_config_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     check_emc_min();
     check_log();
     check_ports();
-    check_affinity();
     check_fuzz_config();
-    check_fuzz_affinity();
     vlog_close_log_file();
     unlink(log_name);
 }

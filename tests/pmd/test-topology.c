@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Ports, PMD threads and the topology, with netdevs of our own and four dummy
+ * cores on two nodes.  Packets go through a queue, a lane and out of a port;
+ * threads are parked, resumed and ended under traffic; ports and cores come
+ * and go, and after each change the whole is checked against what was asked
+ * for. */
+
+#include <config.h>
+#undef NDEBUG
+#include "pmd/dp-topology.h"
+
+#include <errno.h>
+
+#include "dp-packet.h"
+#include "flow.h"
+#include "netdev-provider.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "ovs-numa.h"
+#include "ovs-rcu.h"
+#include "random.h"
+#include "tests/dptest.h"
+#include "timeval.h"
+#include "util.h"
+#include "pipe/dp-bond.h"
+#include "pipe/dp-meter.h"
+
+/* The netdev: a queue delivers as many packets as are due, one at a time. */
+
+enum { MAX_RXQS = 4, OUT_PORT = 9, WAIT_MS = 20000 };
+
+struct fake {
+    struct netdev up;
+    int want_rxq, want_txq;
+    bool loopback;                  /* Says that it is one. */
+    bool broken;                    /* Cannot be configured. */
+    atomic_count due[MAX_RXQS];
+    atomic_count n_received;
+    atomic_count n_sent;
+};
+
+static struct fake *
+fake_cast(const struct netdev *netdev)
+{
+    return CONTAINER_OF(netdev, struct fake, up);
+}
+
+static struct netdev *
+fake_alloc(void)
+{
+    struct fake *fake = xzalloc(sizeof *fake);
+
+    return &fake->up;
+}
+
+static int
+fake_construct(struct netdev *netdev)
+{
+    struct fake *fake = fake_cast(netdev);
+
+    fake->want_rxq = fake->want_txq = 1;
+    netdev->n_rxq = netdev->n_txq = 1;
+    for (int i = 0; i < MAX_RXQS; i++) {
+        atomic_count_init(&fake->due[i], 0);
+    }
+    atomic_count_init(&fake->n_received, 0);
+    atomic_count_init(&fake->n_sent, 0);
+    return 0;
+}
+
+static void
+fake_destruct(struct netdev *netdev OVS_UNUSED)
+{
+}
+
+static void
+fake_dealloc(struct netdev *netdev)
+{
+    free(fake_cast(netdev));
+}
+
+static int
+fake_get_numa_id(const struct netdev *netdev OVS_UNUSED)
+{
+    return 0;
+}
+
+static int
+fake_set_tx_multiq(struct netdev *netdev, unsigned int n_txq)
+{
+    struct fake *fake = fake_cast(netdev);
+
+    if (fake->want_txq != n_txq) {
+        fake->want_txq = n_txq;
+        netdev_request_reconfigure(netdev);
+    }
+    return 0;
+}
+
+static int
+fake_reconfigure(struct netdev *netdev)
+{
+    struct fake *fake = fake_cast(netdev);
+
+    if (fake->broken) {
+        return EIO;
+    }
+    netdev->n_rxq = fake->want_rxq;
+    netdev->n_txq = fake->want_txq;
+    return 0;
+}
+
+static int
+fake_update_flags(struct netdev *netdev, enum netdev_flags off OVS_UNUSED,
+                  enum netdev_flags on OVS_UNUSED, enum netdev_flags *old)
+{
+    *old = NETDEV_UP | (fake_cast(netdev)->loopback ? NETDEV_LOOPBACK : 0);
+    return 0;
+}
+
+static int
+fake_send(struct netdev *netdev, int qid, struct dp_packet_batch *batch,
+          bool concurrent_txq OVS_UNUSED)
+{
+    struct fake *fake = fake_cast(netdev);
+
+    ovs_assert(qid < netdev->n_txq);
+    for (int i = dp_packet_batch_size(batch); i > 0; i--) {
+        atomic_count_inc(&fake->n_sent);
+    }
+    dp_packet_delete_batch(batch, true);
+    return 0;
+}
+
+static struct netdev_rxq *
+fake_rxq_alloc(void)
+{
+    return xzalloc(sizeof(struct netdev_rxq));
+}
+
+static int
+fake_rxq_construct(struct netdev_rxq *rxq OVS_UNUSED)
+{
+    return 0;
+}
+
+static void
+fake_rxq_destruct(struct netdev_rxq *rxq OVS_UNUSED)
+{
+}
+
+static void
+fake_rxq_dealloc(struct netdev_rxq *rxq)
+{
+    free(rxq);
+}
+
+static int
+fake_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
+              int *qfill)
+{
+    struct fake *fake = fake_cast(rxq->netdev);
+    struct dp_packet *packet;
+
+    if (!atomic_count_get(&fake->due[rxq->queue_id])) {
+        return EAGAIN;
+    }
+    atomic_count_dec(&fake->due[rxq->queue_id]);
+    atomic_count_inc(&fake->n_received);
+    packet = dp_packet_new(64);
+    memset(dp_packet_put_zeros(packet, 64), 0x12, 14);
+    dp_packet_batch_init_packet(batch, packet);
+    if (qfill) {
+        *qfill = -ENOTSUP;
+    }
+    return 0;
+}
+
+#define FAKE_CLASS(TYPE, IS_PMD)                \
+    {                                           \
+        .type = TYPE,                           \
+        .is_pmd = IS_PMD,                       \
+        .alloc = fake_alloc,                    \
+        .construct = fake_construct,            \
+        .destruct = fake_destruct,              \
+        .dealloc = fake_dealloc,                \
+        .get_numa_id = fake_get_numa_id,        \
+        .set_tx_multiq = fake_set_tx_multiq,    \
+        .reconfigure = fake_reconfigure,        \
+        .update_flags = fake_update_flags,      \
+        .send = fake_send,                      \
+        .rxq_alloc = fake_rxq_alloc,            \
+        .rxq_construct = fake_rxq_construct,    \
+        .rxq_destruct = fake_rxq_destruct,      \
+        .rxq_dealloc = fake_rxq_dealloc,        \
+        .rxq_recv = fake_rxq_recv,              \
+    }
+
+static const struct netdev_class fake_classes[] = {
+    FAKE_CLASS("fake", false),
+    FAKE_CLASS("fake-pmd", true),
+};
+
+/* The caller closes it. */
+static struct fake *
+fake_open(const char *name, const char *type, int n_rxq)
+{
+    struct netdev *netdev;
+
+    ovs_assert(!netdev_open(name, type, &netdev));
+    fake_cast(netdev)->want_rxq = n_rxq;
+    return fake_cast(netdev);
+}
+
+/* Makes 'n' more packets due in queue 'rxq'. */
+static void
+fake_inject(struct fake *fake, int rxq, int n)
+{
+    while (n--) {
+        atomic_count_inc(&fake->due[rxq]);
+    }
+}
+
+/* Waits until 'count' is 'value'. */
+static void
+wait_for(atomic_count *count, unsigned int value)
+{
+    long long int end = time_msec() + WAIT_MS;
+
+    while (atomic_count_get(count) != value) {
+        if (time_msec() > end) {
+            dptest_fail("waited for %u, got %u", value,
+                        atomic_count_get(count));
+        }
+        ovsrcu_quiesce();
+        xnanosleep(1000000);
+    }
+}
+
+
+struct rig {
+    struct dp_shared shared;
+    struct dp_topology topology;
+    unsigned int purged[8];         /* Cores, in order. */
+    size_t n_purged;
+    atomic_count n_upcalls;
+};
+
+/* Sends everything to OUT_PORT, by a flow for each port. */
+static int
+upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
+       ovs_u128 *ufid OVS_UNUSED, unsigned pmd_id OVS_UNUSED,
+       enum dpif_upcall_type type OVS_UNUSED,
+       const struct nlattr *userdata OVS_UNUSED, struct ofpbuf *actions,
+       struct flow_wildcards *wc, struct ofpbuf *put_actions OVS_UNUSED,
+       void *rig_)
+{
+    struct rig *rig = rig_;
+
+    atomic_count_inc(&rig->n_upcalls);
+    if (flow->in_port.odp_port != u32_to_odp(OUT_PORT)) {
+        nl_msg_put_odp_port(actions, OVS_ACTION_ATTR_OUTPUT,
+                            u32_to_odp(OUT_PORT));
+    }
+    flow_wildcards_init_catchall(wc);
+    return 0;
+}
+
+static void
+purge(void *rig_, unsigned int core_id)
+{
+    struct rig *rig = rig_;
+
+    ovs_assert(rig->n_purged < ARRAY_SIZE(rig->purged));
+    rig->purged[rig->n_purged++] = core_id;
+}
+
+static void
+rig_init(struct rig *rig)
+{
+    memset(rig, 0, sizeof *rig);
+    rig->shared.name = "test";
+    rig->shared.meters = dp_meters_create();
+    rig->shared.bonds = dp_bonds_create();
+    rig->shared.upcalls_enabled = true;
+    rig->shared.upcall_cb = upcall;
+    rig->shared.upcall_aux = rig;
+    fat_rwlock_init(&rig->shared.upcall_rwlock);
+    atomic_count_init(&rig->n_upcalls, 0);
+    dp_topology_init(&rig->topology, &rig->shared, purge, rig);
+    rig->topology.rxq_assign = DP_SCHED_ROUNDROBIN;
+    rig->topology.rxq_isolate = true;
+}
+
+static void
+rig_uninit(struct rig *rig)
+{
+    struct dp_port *port;
+
+    ovs_mutex_lock(&rig->topology.mutex);
+    HMAP_FOR_EACH_SAFE (port, node, &rig->topology.ports) {
+        dp_topology_del_port(&rig->topology, port);
+    }
+    ovs_mutex_unlock(&rig->topology.mutex);
+    dp_topology_uninit(&rig->topology);
+    dp_bonds_destroy(rig->shared.bonds);
+    dp_meters_destroy(rig->shared.meters);
+    fat_rwlock_destroy(&rig->shared.upcall_rwlock);
+}
+
+static int
+add_port(struct rig *rig, struct fake *fake, uint32_t port_no)
+{
+    int error;
+
+    ovs_mutex_lock(&rig->topology.mutex);
+    error = dp_topology_add_port(&rig->topology, &fake->up,
+                                 netdev_get_type(&fake->up),
+                                 u32_to_odp(port_no));
+    ovs_mutex_unlock(&rig->topology.mutex);
+    return error;
+}
+
+static void
+del_port(struct rig *rig, uint32_t port_no)
+{
+    ovs_mutex_lock(&rig->topology.mutex);
+    dp_topology_del_port(&rig->topology,
+                         dp_topology_port(&rig->topology,
+                                          u32_to_odp(port_no)));
+    ovs_mutex_unlock(&rig->topology.mutex);
+}
+
+static void
+set_cpu_mask(struct rig *rig, const char *mask)
+{
+    struct dp_topology *t = &rig->topology;
+
+    ovs_mutex_lock(&t->mutex);
+    free(t->cpu_mask);
+    t->cpu_mask = nullable_xstrdup(mask);
+    t->need_reconfigure = true;
+    ovs_assert(dp_topology_needs_reconfigure(t));
+    dp_topology_reconfigure(t);
+    ovs_assert(!dp_topology_needs_reconfigure(t));
+    ovs_mutex_unlock(&t->mutex);
+}
+
+/* What must always hold. */
+static void
+check_topology(struct rig *rig)
+{
+    struct dp_topology *t = &rig->topology;
+    size_t n_lanes, n_polls = 0, n_rxqs = 0;
+    struct dp_pmd **lanes = dp_topology_sorted_lanes(t, &n_lanes);
+    struct dp_port *port;
+
+    ovs_assert(n_lanes == cmap_count(&t->lanes));
+    ovs_assert(lanes[n_lanes - 1] == t->main);
+    for (size_t i = 0; i < n_lanes; i++) {
+        struct dp_pmd *pmd = lanes[i];
+
+        ovs_assert(!i || lanes[i - 1]->lane.core_id < pmd->lane.core_id);
+        ovs_assert(dp_topology_lane(t, pmd->lane.core_id) == pmd);
+        ovs_assert(pmd->lane.tx.static_qid == i);
+        for (size_t j = 0; j < pmd->n_polls; j++) {
+            struct dp_rxq *rxq = pmd->polls[j];
+
+            ovs_assert(rxq->pmd == pmd);
+            ovs_assert(netdev_is_pmd(rxq->port->netdev)
+                       == !dp_pmd_is_main(pmd));
+        }
+        n_polls += pmd->n_polls;
+    }
+    HMAP_FOR_EACH (port, node, &t->ports) {
+        ovs_assert(port->attached && !port->need_reconfigure);
+        ovs_assert(port->n_rxq == netdev_n_rxq(port->netdev));
+        ovs_assert(dp_topology_port(t, port->port_no) == port);
+        ovs_assert(dp_topology_port_by_name(t, netdev_get_name(port->netdev))
+                   == port);
+        for (int i = 0; i < port->n_rxq; i++) {
+            n_rxqs += port->rxqs[i].pmd != NULL;
+        }
+        for (size_t i = 0; i < n_lanes; i++) {
+            ovs_assert(dp_tx_find(&lanes[i]->lane.tx, port->port_no));
+        }
+    }
+    ovs_assert(n_polls == n_rxqs);
+    free(lanes);
+}
+
+static void
+expect_lanes(struct rig *rig, const char *expect)
+{
+    size_t n;
+    struct dp_pmd **lanes = dp_topology_sorted_lanes(&rig->topology, &n);
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i + 1 < n; i++) {
+        ds_put_format(&s, "%s%u:%"PRIuSIZE, i ? " " : "",
+                      lanes[i]->lane.core_id, lanes[i]->n_polls);
+    }
+    if (strcmp(ds_cstr(&s), expect)) {
+        dptest_fail("got lanes '%s', not '%s'", ds_cstr(&s), expect);
+    }
+    ds_destroy(&s);
+    free(lanes);
+    check_topology(rig);
+}
+
+/* One port, without anybody who polls it. */
+static void
+check_port(void)
+{
+    struct fake *fake = fake_open("p", "fake-pmd", 3);
+    struct dp_port *port;
+
+    fake->loopback = true;
+    ovs_assert(dp_port_create(&fake->up, "fake-pmd", u32_to_odp(1), &port)
+               == EINVAL);
+    fake->loopback = false;
+    ovs_assert(!dp_port_create(&fake->up, "fake-pmd", u32_to_odp(1), &port));
+    ovs_assert(port->need_reconfigure && !port->n_rxq && !port->attached);
+
+    ovs_assert(dp_port_set_config(port, "0:1, 2:3", false, true));
+    ovs_assert(!dp_port_set_config(port, "0:1, 2:3", false, true));
+    ovs_assert(!dp_port_reconfigure(port, NULL));
+    ovs_assert(!port->need_reconfigure && port->n_rxq == 3);
+    for (int i = 0; i < 3; i++) {
+        ovs_assert(port->rxqs[i].port == port && port->rxqs[i].queue_id == i
+                   && port->rxqs[i].enabled && !port->rxqs[i].pmd);
+        ovs_assert(!dp_rxq_check(&port->rxqs[i]));
+    }
+    ovs_assert(port->rxqs[0].pinned_core == 1);
+    ovs_assert(port->rxqs[1].pinned_core == OVS_CORE_UNSPEC);
+    ovs_assert(port->rxqs[2].pinned_core == 3);
+
+    /* The EMC is no reason to assign queues anew, the rest is. */
+    ovs_assert(!dp_port_set_config(port, "0:1, 2:3", false, false));
+    ovs_assert(!port->emc_enabled);
+    ovs_assert(dp_port_set_config(port, "0:1, 2:3", true, false));
+    ovs_assert(port->by_hash);
+    ovs_assert(dp_port_set_config(port, "0:1, 2", true, false));
+    ovs_assert(port->rxqs[0].pinned_core == OVS_CORE_UNSPEC);
+    ovs_assert(dp_port_set_config(port, NULL, true, false));
+
+    /* Without queues it is of no use, and can be destroyed. */
+    fake->broken = true;
+    ovs_assert(dp_port_reconfigure(port, NULL) == EIO && !port->n_rxq);
+    dp_port_destroy(port);
+    netdev_close(&fake->up);
+}
+
+/* One thread: parked, it touches nothing; resumed, it goes on. */
+static void
+check_pmd(void)
+{
+    struct fake *in = fake_open("in", "fake-pmd", 1);
+    struct fake *out = fake_open("out", "fake-pmd", 1);
+    struct dp_port *port, *out_port;
+    struct dp_pmd *pmd;
+    struct rig rig;
+
+    rig_init(&rig);
+    ovs_assert(!dp_port_create(&in->up, "fake-pmd", u32_to_odp(1), &port));
+    ovs_assert(!dp_port_create(&out->up, "fake-pmd", u32_to_odp(OUT_PORT),
+                               &out_port));
+    ovs_assert(!dp_port_reconfigure(port, NULL));
+    ovs_assert(!dp_port_reconfigure(out_port, NULL));
+    dp_txqs_configure(&out_port->txqs, DP_TXQ_STATIC, 1);
+
+    pmd = dp_pmd_create(&rig.shared, 2, 1, &rig.topology.lane_key);
+    ovs_assert(!dp_pmd_is_main(pmd) && pmd->lane.core_id == 2
+               && pmd->lane.numa_id == 1);
+    dp_pmd_start(pmd);
+    dp_pmd_park(pmd);
+    dp_pmd_add_poll(pmd, &port->rxqs[0]);
+    ovs_assert(pmd->n_polls == 1 && port->rxqs[0].pmd == pmd);
+    dp_tx_add_port(&pmd->lane.tx, u32_to_odp(OUT_PORT), &out->up,
+                   &out_port->txqs);
+    fake_inject(in, 0, 100);
+    xnanosleep(20 * 1000 * 1000);
+    ovs_assert(!atomic_count_get(&in->n_received));
+
+    dp_pmd_resume(pmd);
+    wait_for(&out->n_sent, 100);
+    ovs_assert(atomic_count_get(&rig.n_upcalls) == 1);
+
+    for (int i = 1; i <= 200; i++) {
+        unsigned int n;
+
+        fake_inject(in, 0, 50);
+        dp_pmd_park(pmd);
+        n = atomic_count_get(&in->n_received);
+        ovs_assert(atomic_count_get(&out->n_sent) == n);
+        ovs_assert(n <= 100 + 50 * i);
+        dp_pmd_park(pmd);               /* Twice is as good as once. */
+        ovs_assert(atomic_count_get(&in->n_received) == n);
+        dp_pmd_resume(pmd);
+    }
+    wait_for(&out->n_sent, 100 + 50 * 200);
+
+    /* It goes with the last reference, not with its thread. */
+    dp_pmd_park(pmd);
+    dp_pmd_clear_polls(pmd);
+    ovs_assert(!pmd->n_polls && !port->rxqs[0].pmd);
+    dp_tx_del_port(&pmd->lane, u32_to_odp(OUT_PORT));
+    dp_pmd_stop(pmd);
+    dp_lane_flush_flows(&pmd->lane);
+    ovs_assert(dp_pmd_try_ref(pmd));
+    dp_pmd_unref(pmd);
+    ovs_assert(pmd->lane.core_id == 2);
+    dp_pmd_unref(pmd);
+    ovs_assert(!dp_pmd_try_ref(pmd));
+
+    dp_port_destroy(port);
+    dp_port_destroy(out_port);
+    rig_uninit(&rig);
+    netdev_close(&in->up);
+    netdev_close(&out->up);
+}
+
+static void
+check_shapes(void)
+{
+    struct fake *in = fake_open("in", "fake-pmd", 4);
+    struct fake *out = fake_open("out", "fake-pmd", 1);
+    struct fake *slow = fake_open("slow", "fake", 2);
+    struct fake *bad = fake_open("bad", "fake-pmd", 1);
+    struct rig rig;
+
+    rig_init(&rig);
+    expect_lanes(&rig, "");
+    ovs_assert(!add_port(&rig, slow, 3));
+    expect_lanes(&rig, "");
+    ovs_assert(rig.topology.main->n_polls == 2);
+
+    /* Without a mask: a core on each node.  The port's node is 0. */
+    ovs_assert(!add_port(&rig, in, 1));
+    expect_lanes(&rig, "0:4 2:0");
+    set_cpu_mask(&rig, "0xf");
+    expect_lanes(&rig, "0:2 1:2 2:0 3:0");
+    ovs_assert(!add_port(&rig, out, OUT_PORT));
+    expect_lanes(&rig, "0:3 1:2 2:0 3:0");
+
+    /* A port that fails is gone, and the others are as before. */
+    bad->broken = true;
+    ovs_assert(add_port(&rig, bad, 4) == EINVAL);
+    ovs_assert(!dp_topology_port(&rig.topology, u32_to_odp(4)));
+    expect_lanes(&rig, "0:3 1:2 2:0 3:0");
+
+    /* No core on its node: any will do.  The lanes that go are purged. */
+    ovs_assert(!rig.n_purged);
+    set_cpu_mask(&rig, "0xc");
+    expect_lanes(&rig, "2:3 3:2");
+    ovs_assert(rig.n_purged == 2 && rig.purged[0] == 0 && rig.purged[1] == 1);
+
+    /* The last port for PMD threads takes them with it. */
+    del_port(&rig, 1);
+    expect_lanes(&rig, "2:1 3:0");
+    del_port(&rig, OUT_PORT);
+    expect_lanes(&rig, "");
+    ovs_assert(rig.n_purged == 4 && rig.topology.main->n_polls == 2);
+    rig_uninit(&rig);
+
+    netdev_close(&in->up);
+    netdev_close(&out->up);
+    netdev_close(&slow->up);
+    netdev_close(&bad->up);
+}
+
+/* Whatever changes, and however often: each packet that was received by a
+ * port that stays has been sent. */
+static void
+check_traffic(void)
+{
+    static const char *masks[] = { "0x1", "0x3", "0x5", "0xe", "0xf" };
+    struct fake *in = fake_open("in", "fake-pmd", 2);
+    struct fake *out = fake_open("out", "fake-pmd", 1);
+    struct fake *extra = fake_open("extra", "fake-pmd", 1);
+    struct fake *slow = fake_open("slow", "fake", 1);
+    unsigned int n = 0;
+    struct rig rig;
+
+    rig_init(&rig);
+    ovs_assert(!add_port(&rig, out, OUT_PORT));
+    ovs_assert(!add_port(&rig, in, 1));
+    ovs_assert(!add_port(&rig, slow, 3));
+    for (int i = 0; i < 60; i++) {
+        struct dp_port *port = dp_topology_port(&rig.topology,
+                                                u32_to_odp(2));
+
+        for (int j = 0; j < 2; j++, n += 200) {
+            fake_inject(in, j, 200);
+        }
+        fake_inject(slow, 0, 5);
+        n += 5;
+        switch (random_range(3)) {
+        case 0:
+            rig.n_purged = 0;
+            set_cpu_mask(&rig, masks[random_range(ARRAY_SIZE(masks))]);
+            break;
+        case 1:
+            if (port) {
+                del_port(&rig, 2);
+            } else {
+                extra->want_rxq = 1 + random_range(MAX_RXQS);
+                ovs_assert(!add_port(&rig, extra, 2));
+            }
+            break;
+        case 2:
+            /* What the netdev itself asks for. */
+            if (port) {
+                extra->want_rxq = 1 + random_range(MAX_RXQS);
+                netdev_request_reconfigure(&extra->up);
+                ovs_mutex_lock(&rig.topology.mutex);
+                ovs_assert(dp_topology_needs_reconfigure(&rig.topology));
+                dp_topology_reconfigure(&rig.topology);
+                ovs_mutex_unlock(&rig.topology.mutex);
+            }
+            break;
+        }
+        check_topology(&rig);
+        for (int j = 0; j < 5; j++) {
+            dp_topology_poll_main(&rig.topology);
+        }
+        ovsrcu_quiesce();
+    }
+    wait_for(&in->n_received, n - 60 * 5);
+    ovs_assert(atomic_count_get(&slow->n_received) == 60 * 5);
+    wait_for(&out->n_sent, n);
+    rig_uninit(&rig);
+    netdev_close(&in->up);
+    netdev_close(&out->up);
+    netdev_close(&extra->up);
+    netdev_close(&slow->up);
+}
+
+static void
+test_topology_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    ovs_numa_set_dummy("0,0,1,1");
+    ovs_numa_init();
+    random_set_seed(1);
+    vlog_set_levels(NULL, VLF_CONSOLE, VLL_OFF);
+    for (size_t i = 0; i < ARRAY_SIZE(fake_classes); i++) {
+        netdev_register_provider(&fake_classes[i]);
+    }
+    check_port();
+    check_pmd();
+    check_shapes();
+    check_traffic();
+}
+
+DPTEST_REGISTER("topology", test_topology_main);
