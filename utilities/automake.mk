@@ -24,3 +24,13 @@ run: vswitchd/ovs-vswitchd$(EXEEXT)
 		--build=$(OVS_BUILD) --vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
 		$(if $(TIME),--time=$(TIME))
 .PHONY: run
+
+# Simulator of policies for a full NIC.
+noinst_PROGRAMS += utilities/rebalance-sim
+utilities_rebalance_sim_SOURCES = \
+	utilities/rebalance-sim.c \
+	utilities/rebalance-sim.h \
+	utilities/rebalance-sim-policies.c \
+	utilities/rebalance-sim-svg.c \
+	utilities/rebalance-sim-traffic.c
+utilities_rebalance_sim_LDADD = lib/libmarkpath.a $(ovs_libs)
