@@ -165,6 +165,19 @@ dp_rule_is_refused(const struct dp_offload_rule *rule, uint32_t port_gen)
     }
 }
 
+/* Has 'rule' been in the NIC when 'port' lost its rules? */
+static bool
+dp_rule_is_lost(const struct dp_offload_rule *rule,
+                struct dp_offload_port *port)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    uint32_t lost_gen;
+
+    atomic_read_relaxed(&port->lost_gen, &lost_gen);
+    return (rule->level != DP_OFFLOAD_ABSENT
+            && (int32_t) (rule->port_gen - lost_gen) < 0);
+}
+
 /* Begins 'step' on 'rule', in 'port'.  Returns NONE, or why not. */
 static enum dp_offload_why
 dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
@@ -177,6 +190,12 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     why = dp_offload_port_enter(port, !rule->port, step == DP_RULE_DEL);
     if (why) {
         return why;
+    }
+    if (dp_rule_is_lost(rule, port)) {
+        /* Since the caller has looked the port was restarted.  All rules are
+         * looked at again after that. */
+        dp_offload_port_leave(port, !rule->port);
+        return DP_OFFLOAD_WHY_PORT_PAUSED;
     }
 
     rule->port = port;
@@ -313,8 +332,6 @@ enum dp_rule_step
 dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
              struct dp_offload_op *op)
 {
-    uint32_t lost_gen;
-
     if (rule->busy) {
         rule->again = true;
         return DP_RULE_NOTHING;
@@ -331,8 +348,7 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
     }
 
     if (rule->level != DP_OFFLOAD_ABSENT) {
-        atomic_read_relaxed(&rule->port->lost_gen, &lost_gen);
-        if ((int32_t) (rule->port_gen - lost_gen) >= 0) {
+        if (!dp_rule_is_lost(rule, rule->port)) {
             return dp_rule_next_installed(worker, rule, op);
         }
         dp_rule_forget(worker, rule);
@@ -352,16 +368,13 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
 bool
 dp_rule_start_query(struct dp_offload_rule *rule, struct dp_offload_op *op)
 {
-    uint32_t lost_gen;
     uint64_t orig;
 
     if (rule->busy || rule->level != DP_OFFLOAD_WHOLE
         || !rule->port->class->query) {
         return false;
     }
-    atomic_read_relaxed(&rule->port->lost_gen, &lost_gen);
-    if ((int32_t) (rule->port_gen - lost_gen) < 0
-        || dp_rule_begin(NULL, rule, rule->port, DP_RULE_QUERY, op)) {
+    if (dp_rule_begin(NULL, rule, rule->port, DP_RULE_QUERY, op)) {
         return false;
     }
     atomic_add_relaxed(&rule->shard->worker->n_pending, 1, &orig);
