@@ -40,6 +40,16 @@ env_flow_describe(void *aux OVS_UNUSED, const void *flow_,
     return true;
 }
 
+static uint64_t
+env_flow_packets(void *aux OVS_UNUSED, const void *flow_)
+{
+    const struct dp_flow *flow = flow_;
+    unsigned long long int n;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_flow *, flow)->n_packets, &n);
+    return n;
+}
+
 struct dp_offload *
 dp_offload_glue_create(void)
 {
@@ -52,6 +62,7 @@ dp_offload_glue_create(void)
         .flow_ref = env_flow_ref,
         .flow_unref = env_flow_unref,
         .flow_describe = env_flow_describe,
+        .flow_packets = env_flow_packets,
         .log = &this_module,
     };
 

@@ -17,6 +17,7 @@
 #include "odp-util.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
+#include "offload/dp-rebalance.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
@@ -67,9 +68,11 @@ dp_rule_set_level(struct dp_offload_worker *worker,
 
     if (rule->level != DP_OFFLOAD_ABSENT) {
         dp_rule_count(rule->port, rule->level, -1);
+        dp_rebalance_displaced(rule);
     }
     if (level != DP_OFFLOAD_ABSENT) {
         dp_rule_count(rule->port, level, 1);
+        dp_rebalance_placed(rule);
     }
     if (rule->level == DP_OFFLOAD_WHOLE) {
         ovs_list_remove(&rule->whole_node);
@@ -237,7 +240,7 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
     atomic_read_relaxed(&port->gen, &port_gen);
     if (!rule->n_members
         || !dp_offload_is_enabled(worker->offload)
-        || rule->port_gen != port_gen || rule->replace
+        || rule->port_gen != port_gen || rule->replace || rule->evict
         || dp_offload_port_state(port) == DP_OFFLOAD_PORT_STOPPING) {
         step = DP_RULE_DEL;
     } else if (rule->put_gen != rule->gen
@@ -308,6 +311,12 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     if (why) {
         return dp_rule_stay_absent(offload, rule, port, why);
     }
+    if (dp_rebalance_wait(port->table, rule)) {
+        dp_rule_stay_absent(offload, rule, port, DP_OFFLOAD_WHY_WAITS);
+        rule->port = port;
+        dp_offload_port_leave(port, false);
+        return DP_RULE_NOTHING;
+    }
     if (rule->mark >> port->info.mark_bits) {
         dp_rule_drop_mark(offload, rule, port);
     }
@@ -332,6 +341,8 @@ enum dp_rule_step
 dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
              struct dp_offload_op *op)
 {
+    enum dp_rule_step step;
+
     if (rule->busy) {
         rule->again = true;
         return DP_RULE_NOTHING;
@@ -342,10 +353,7 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
         heap_remove(&worker->retries, &rule->retry_node);
         rule->retry_node.idx = 0;
     }
-    if (!ovs_list_is_empty(&rule->full_node)) {
-        ovs_list_remove(&rule->full_node);
-        ovs_list_init(&rule->full_node);
-    }
+    dp_rebalance_leave_line(rule);
 
     if (rule->level != DP_OFFLOAD_ABSENT) {
         if (!dp_rule_is_lost(rule, rule->port)) {
@@ -362,7 +370,11 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
         rule->port = NULL;
         dp_offload_port_detach(port);
     }
-    return dp_rule_next_absent(worker, rule, op);
+    step = dp_rule_next_absent(worker, rule, op);
+    if (step == DP_RULE_NOTHING) {
+        dp_rebalance_settle(rule);
+    }
+    return step;
 }
 
 bool
@@ -445,7 +457,8 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
 
     dp_rule_drop_mark(worker->offload, rule, port);
-    if (rule->why == DP_OFFLOAD_WHY_FULL) {
+    if (rule->why == DP_OFFLOAD_WHY_FULL
+        && !dp_rebalance_full(worker->offload->rebalance, rule)) {
         /* Waits in line until there may be room. */
         ovs_list_push_back(&port->full[worker->id], &rule->full_node);
     } else if (rule->why == DP_OFFLOAD_WHY_BUSY) {
@@ -476,6 +489,7 @@ dp_rule_put_done(struct dp_offload_worker *worker,
     ovs_mutex_unlock(&worker->mutex);
 
     if (op->error) {
+        dp_rebalance_settle(rule);
         dp_rule_put_failed(worker, rule, op);
         return;
     }
@@ -495,6 +509,7 @@ dp_rule_put_done(struct dp_offload_worker *worker,
     rule->marked_once = true;
     rule->hw_packets = rule->hw_bytes = 0;
     dp_rule_set_level(worker, rule, op->level);
+    dp_rebalance_settle(rule);
 }
 
 static void

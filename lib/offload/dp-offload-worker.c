@@ -21,6 +21,7 @@
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "offload/dp-offload-step.h"
+#include "offload/dp-rebalance.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
@@ -350,7 +351,8 @@ dp_worker_run_query(struct dp_offload_worker *worker, uint64_t now_us)
             if (now_us < worker->query_us) {
                 return;
             }
-            worker->query_us = now_us + DP_WORKER_QUERY_US;
+            worker->query_us = now_us + dp_rebalance_query_us(
+                offload->rebalance, DP_WORKER_QUERY_US);
             worker->query_shard = 0;
         } else {
             worker->query_shard++;

@@ -99,6 +99,10 @@ struct dp_offload_env {
      * are then kept in quarantine for a fixed time. */
     uint64_t (*port_drained)(void *aux, odp_port_t port_no);
 
+    /* Returns the number of packets that software has counted for 'flow'.
+     * Called with a shard's mutex held.  May be null: none. */
+    uint64_t (*flow_packets)(void *aux, const void *flow);
+
     /* The log module of the datapath, for the lines about single rules that
      * administrators know ("succeed to add netdev flow"); null for the
      * engine's own. */
@@ -145,6 +149,17 @@ unsigned int dp_offload_get_n_workers(const struct dp_offload *offload);
  * process may use, the workers may use all of these. */
 void dp_offload_avoid_cores(struct dp_offload *offload,
                             const unsigned int *cores, size_t n);
+
+/* What to do when a NIC is full (dp-rebalance.h). */
+struct dp_rebalance_config {
+    bool enabled;
+    uint32_t interval_ms;       /* Between two looks at the rates. */
+    uint32_t min_pps;           /* Flows below it are not worth a place. */
+};
+
+/* Takes effect at once.  Off: rules come in the order in which they ask. */
+void dp_offload_set_rebalance(struct dp_offload *offload,
+                              const struct dp_rebalance_config *config);
 
 /* Lanes. */
 
@@ -244,6 +259,10 @@ void dp_offload_format_rules(const struct dp_offload *offload,
                              odp_port_t port_no, struct ds *ds);
 void dp_offload_format_why(const struct dp_offload *offload,
                            const ovs_u128 *mega_ufid, struct ds *ds);
+
+/* A line for each table of places that is or was full, for upcall/show. */
+void dp_offload_format_places(const struct dp_offload *offload,
+                              struct ds *ds);
 
 /* The same as JSON; the caller frees it. */
 struct json *dp_offload_show_json(const struct dp_offload *offload);

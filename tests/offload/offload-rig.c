@@ -63,6 +63,16 @@ rig_flow_describe(void *rig OVS_UNUSED, const void *flow_,
 }
 
 static uint64_t
+rig_flow_packets(void *rig OVS_UNUSED, const void *flow_)
+{
+    struct rig_flow *flow = CONST_CAST(struct rig_flow *, flow_);
+    uint64_t n;
+
+    atomic_read_relaxed(&flow->n_packets, &n);
+    return n;
+}
+
+static uint64_t
 rig_port_drained(void *rig_, odp_port_t port_no OVS_UNUSED)
 {
     struct rig *rig = rig_;
@@ -81,6 +91,7 @@ rig_init(struct rig *rig, const struct dp_dummy_config *config,
         .flow_ref = rig_flow_ref,
         .flow_unref = rig_flow_unref,
         .flow_describe = rig_flow_describe,
+        .flow_packets = rig_flow_packets,
         .port_drained = rig_port_drained,
     };
     const struct dp_offload_class *classes[2] = { NULL, NULL };
@@ -129,6 +140,7 @@ rig_flow_create(odp_port_t in_port, uint32_t id, uint32_t output)
     hash_bytes128(key, sizeof key, 0, &flow->mega_ufid);
     atomic_init(&flow->output, output);
     atomic_init(&flow->gone, false);
+    atomic_init(&flow->n_packets, 0);
     return flow;
 }
 
@@ -174,6 +186,16 @@ rig_installed(struct rig *rig, const struct rig_flow *flow)
 
     return dp_dummy_nic_find(rig->nic, flow->in_port, &flow->mega_ufid,
                              &mark, &output);
+}
+
+bool
+rig_is_marked(struct rig *rig, const struct rig_flow *flow)
+{
+    uint32_t mark, output;
+
+    return (dp_dummy_nic_find(rig->nic, flow->in_port, &flow->mega_ufid,
+                              &mark, &output)
+            && mark);
 }
 
 uint32_t

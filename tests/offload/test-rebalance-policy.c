@@ -174,7 +174,7 @@ test_plan_properties(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 
     random_set_seed(7);
     dp_rebalance_plan_init(&plan);
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 5000; i++) {
         size_t n;
 
         random_params(&params);
@@ -186,7 +186,7 @@ test_plan_properties(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         n_in += plan.n_in;
         n_out += plan.n_moves - plan.n_in;
     }
-    ovs_assert(n_in > 100000 && n_out > 100000);
+    ovs_assert(n_in > 10000 && n_out > 10000);
     dp_rebalance_plan_uninit(&plan);
 }
 DPTEST_REGISTER("rebalance-plan-properties", test_plan_properties);
