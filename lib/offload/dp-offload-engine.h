@@ -190,6 +190,7 @@ struct dp_offload_worker {
     /* Published (atomic). */
     struct mpsc_queue queue;            /* Ready rules. */
     atomic_uint64_t n_pending;          /* Ready or busy. */
+    atomic_uint64_t sweep_done;         /* Last sweep of counters. */
     atomic_bool exit;
 
     /* Owner thread only. */
@@ -201,6 +202,7 @@ struct dp_offload_worker {
     uint64_t query_us;                  /* When to begin the next sweep. */
     uint64_t reap_us;                   /* When to look after quarantines. */
     uint64_t probe_us;                  /* When to try full ports. */
+    uint64_t sweep;                     /* Number of the sweep under way. */
     unsigned int query_shard;           /* Where the sweep is. */
     size_t query_left;                  /* Rules left in that shard. */
 

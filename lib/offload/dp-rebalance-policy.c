@@ -18,6 +18,9 @@
  * deviations away. */
 #define DP_REBALANCE_DIFFERENT 3.0
 
+#define DP_REBALANCE_MAX_SCALE 16
+#define DP_REBALANCE_FRACTION 1024
+
 #define DP_REBALANCE_RESERVE_MAX 64
 #define DP_REBALANCE_RESERVE_SHIFT 6
 
@@ -89,19 +92,20 @@ dp_rebalance_sigma(double pps, double span_s)
     return sqrt(MAX(pps, 1 / span_s) / span_s);
 }
 
-/* Returns the rate of a flow, and stores its standard deviation. */
+/* Returns the present rate of a flow, and stores its standard deviation. */
 static double
 dp_rebalance_estimate(const struct dp_rebalance_params *params,
-                      const struct dp_rebalance_item *item, double *sigma)
+                      const struct dp_rebalance_item *item, double scale,
+                      double *sigma)
 {
     double fast_s = dp_rebalance_span(params, DP_REBALANCE_TAU_FAST);
     double slow_s = dp_rebalance_span(params, DP_REBALANCE_TAU_SLOW);
-    double limit = (DP_REBALANCE_DIFFERENT
-                    * dp_rebalance_sigma(item->slow, fast_s));
+    double slow = item->slow * scale;
+    double limit = DP_REBALANCE_DIFFERENT * dp_rebalance_sigma(slow, fast_s);
 
-    if (fabs(item->fast - item->slow) <= limit) {
-        *sigma = dp_rebalance_sigma(item->slow, slow_s);
-        return item->slow;
+    if (fabs(item->fast - slow) <= limit) {
+        *sigma = dp_rebalance_sigma(item->slow, slow_s) * scale;
+        return slow;
     }
     *sigma = dp_rebalance_sigma(item->fast, fast_s);
     return item->fast;
@@ -109,10 +113,10 @@ dp_rebalance_estimate(const struct dp_rebalance_params *params,
 
 double
 dp_rebalance_score_min(const struct dp_rebalance_params *params,
-                       const struct dp_rebalance_item *item)
+                       const struct dp_rebalance_item *item, double scale)
 {
     double sigma;
-    double pps = dp_rebalance_estimate(params, item, &sigma);
+    double pps = dp_rebalance_estimate(params, item, scale, &sigma);
 
     if (pps < params->min_pps) {
         return 0;
@@ -122,10 +126,10 @@ dp_rebalance_score_min(const struct dp_rebalance_params *params,
 
 double
 dp_rebalance_score_max(const struct dp_rebalance_params *params,
-                       const struct dp_rebalance_item *item)
+                       const struct dp_rebalance_item *item, double scale)
 {
     double sigma;
-    double pps = dp_rebalance_estimate(params, item, &sigma);
+    double pps = dp_rebalance_estimate(params, item, scale, &sigma);
 
     return (pps + params->z * sigma) * item->cycles / item->places;
 }
@@ -235,6 +239,23 @@ dp_rebalance_move(struct dp_rebalance_state *s, uint32_t item, bool in)
     }
 }
 
+/* How much more traffic there is now than on average.  Sums are taken of
+ * integers, so that they do not depend on the order of the items. */
+static double
+dp_rebalance_scale(const struct dp_rebalance_item items[], size_t n)
+{
+    uint64_t fast = 0, slow = 0;
+    double scale;
+
+    for (size_t i = 0; i < n; i++) {
+        fast += items[i].fast * DP_REBALANCE_FRACTION;
+        slow += items[i].slow * DP_REBALANCE_FRACTION;
+    }
+    scale = fast && slow ? (double) fast / slow : 1;
+    return MIN(MAX(scale, 1.0 / DP_REBALANCE_MAX_SCALE),
+               DP_REBALANCE_MAX_SCALE);
+}
+
 /* Finds out who is interesting. */
 static void
 dp_rebalance_select(struct dp_rebalance_state *s, size_t n)
@@ -242,6 +263,7 @@ dp_rebalance_select(struct dp_rebalance_state *s, size_t n)
     struct dp_rebalance_plan *plan = s->plan;
     size_t max = s->params->budget;
 
+    plan->scale = dp_rebalance_scale(s->items, n);
     for (size_t i = 0; i < n; i++) {
         const struct dp_rebalance_item *item = &s->items[i];
         struct dp_rebalance_entry e = { .id = item->id, .item = i };
@@ -249,11 +271,12 @@ dp_rebalance_select(struct dp_rebalance_state *s, size_t n)
         if (item->placed) {
             s->used += item->places;
             if (item->age_ms >= s->params->residence_ms) {
-                e.key = -dp_rebalance_score_max(s->params, item);
+                e.key = -dp_rebalance_score_max(s->params, item,
+                                                plan->scale);
                 dp_rebalance_keep(plan->out, &s->n_out, max, e);
             }
         } else {
-            e.key = dp_rebalance_score_min(s->params, item);
+            e.key = dp_rebalance_score_min(s->params, item, plan->scale);
             if (e.key > 0) {
                 plan->n_candidates++;
                 dp_rebalance_keep(plan->in, &s->n_in, max, e);

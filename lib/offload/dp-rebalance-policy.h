@@ -16,9 +16,13 @@
  * DP_REBALANCE_TAU_SLOW intervals long.  Where they agree, as far as counting
  * statistics can tell, the slow one is believed because it is more exact, and
  * where they differ the fast one, because the flow has changed.  A flow starts
- * at 0.  Readings may come at any time; one that lags is made up for by the
- * next.  A counter that went back was restarted somewhere: that reading is a
- * new base, and nothing is concluded from it.
+ * at 0.  Before they are compared, the slow ones are scaled by what all flows
+ * together have more or less now than on average, so that it does not look as
+ * if all had changed when the traffic comes and goes as a whole.
+ *
+ * Readings may come at any time; one that lags is made up for by the next.  A
+ * counter that went back was restarted somewhere: that reading is a new base,
+ * and nothing is concluded from it.
  *
  * Score of a flow: rate * CPU cycles that a place in the NIC saves for each
  * packet / places that it needs.  A rate is known only as well as its packets
@@ -121,6 +125,8 @@ struct dp_rebalance_plan {
     uint64_t used;              /* Places, before the moves. */
     size_t n_candidates;        /* Items that wait and are worth a place. */
 
+    double scale;               /* Of slow rates. */
+
     /* Private. */
     struct dp_rebalance_entry *in, *out;
     size_t allocated;
@@ -132,10 +138,13 @@ void dp_rebalance_plan_run(struct dp_rebalance_plan *plan,
                            const struct dp_rebalance_params *params,
                            const struct dp_rebalance_item items[], size_t n);
 
-/* Least and greatest score, for each place, that 'item' is taken for. */
+/* Least and greatest score, for each place, that 'item' is taken for, if slow
+ * rates are to be multiplied by 'scale'. */
 double dp_rebalance_score_min(const struct dp_rebalance_params *params,
-                              const struct dp_rebalance_item *item);
+                              const struct dp_rebalance_item *item,
+                              double scale);
 double dp_rebalance_score_max(const struct dp_rebalance_params *params,
-                              const struct dp_rebalance_item *item);
+                              const struct dp_rebalance_item *item,
+                              double scale);
 
 #endif /* dp-rebalance-policy.h */

@@ -27,6 +27,7 @@ VLOG_DEFINE_THIS_MODULE(dp_rebalance_thread);
 
 #define DP_REBALANCE_NAP_US 500
 #define DP_REBALANCE_SLEEP_US 20000
+#define DP_REBALANCE_LATE_US 1000000    /* For the answer to a probe. */
 
 /* Operations in a second and, of the places, in an interval. */
 #define DP_REBALANCE_OPS_PER_S 50000
@@ -81,6 +82,31 @@ dp_rebalance_cycles(uint8_t level)
 {
     return (level == DP_OFFLOAD_WHOLE ? DP_REBALANCE_CYCLES_WHOLE
             : level == DP_OFFLOAD_MARKED ? DP_REBALANCE_CYCLES_MARKED : 0);
+}
+
+/* Has the workers read the counters of whole rules, so that they are as new as
+ * those of lanes: otherwise, if traffic as a whole comes and goes, the ones
+ * would be compared with the others of another time.  Gives up at
+ * 'deadline_us'. */
+static void
+dp_rebalance_refresh(struct dp_rebalance *rb, uint64_t deadline_us)
+{
+    struct dp_offload *offload = rb->offload;
+    unsigned int n = dp_offload_get_n_workers(offload);
+    uint64_t sweep, done;
+
+    atomic_add_relaxed(&rb->sweep, 1, &sweep);
+    for (unsigned int i = 0; i < n; i++) {
+        for (;;) {
+            atomic_read_explicit(&offload->workers[i].sweep_done, &done,
+                                 memory_order_acquire);
+            if (done > sweep || dp_rebalance_is_exiting(rb)
+                || dp_offload_now_us() >= deadline_us) {
+                break;
+            }
+            xnanosleep(DP_REBALANCE_NAP_US * 1000);
+        }
+    }
 }
 
 struct dp_rebalance_scan {
@@ -382,10 +408,11 @@ dp_rebalance_end_probe(struct dp_rebalance_table *table, uint64_t now_us,
 
 static void
 dp_rebalance_run_table(struct dp_rebalance *rb,
-                       struct dp_rebalance_table *table, uint64_t now_us,
-                       uint64_t interval_us, struct dp_rebalance_figures *f)
+                       struct dp_rebalance_table *table,
+                       uint64_t interval_us, uint64_t deadline_us,
+                       struct dp_rebalance_figures *f)
 {
-    uint64_t deadline_us = now_us + interval_us;
+    uint64_t now_us = dp_offload_now_us();
     struct dp_rebalance_params params;
     uint64_t n_full;
     bool probing;
@@ -402,6 +429,12 @@ dp_rebalance_run_table(struct dp_rebalance *rb,
     probing = dp_rebalance_start_probe(table, now_us, &params);
     dp_rebalance_plan_run(&rb->plan, &params, rb->items, rb->n_items);
     f->n_candidates = rb->plan.n_candidates;
+    VLOG_DBG("%"PRIu64" rules placed, %"PRIu64" waiting, %"PRIuSIZE
+             " candidates, %"PRIu64" of %"PRIu64" packets were hits, slow "
+             "rates times %.2f, %"PRIuSIZE" moves planned, %"PRIuSIZE" in%s",
+             rb->plan.used, f->n_waiting, rb->plan.n_candidates, f->hits,
+             f->packets, rb->plan.scale, rb->plan.n_moves, rb->plan.n_in,
+             probing ? ", probing" : "");
     dp_rebalance_apply(rb, table, params.capacity, deadline_us, f);
 
     /* Without candidates nothing was tried. */
@@ -410,7 +443,7 @@ dp_rebalance_run_table(struct dp_rebalance *rb,
 
         while (dp_rebalance_get(&table->n_coming)
                && !dp_rebalance_is_exiting(rb)
-               && dp_offload_now_us() < deadline_us) {
+               && dp_offload_now_us() < deadline_us + DP_REBALANCE_LATE_US) {
             xnanosleep(DP_REBALANCE_NAP_US * 1000);
         }
         found = dp_rebalance_learn(table);
@@ -424,11 +457,12 @@ dp_rebalance_run_table(struct dp_rebalance *rb,
 #define DP_REBALANCE_MAX_TABLES 256
 
 static void
-dp_rebalance_run(struct dp_rebalance *rb, uint64_t now_us,
-                 uint64_t interval_us)
+dp_rebalance_run(struct dp_rebalance *rb, uint64_t interval_us)
 {
     struct dp_rebalance_table *tables[DP_REBALANCE_MAX_TABLES];
+    uint64_t deadline_us = dp_offload_now_us() + interval_us;
     struct dp_rebalance_table *table;
+    bool refreshed = false;
     size_t n = 0;
 
     /* Ports may go meanwhile. */
@@ -450,7 +484,12 @@ dp_rebalance_run(struct dp_rebalance *rb, uint64_t now_us,
         ovs_mutex_unlock(&rb->mutex);
         atomic_read_relaxed(&tables[i]->managed, &managed);
         if (managed) {
-            dp_rebalance_run_table(rb, tables[i], now_us, interval_us, &f);
+            if (!refreshed) {
+                dp_rebalance_refresh(rb, deadline_us - interval_us / 2);
+                refreshed = true;
+            }
+            dp_rebalance_run_table(rb, tables[i], interval_us, deadline_us,
+                                   &f);
         } else {
             f.n_waiting = f.n_candidates = f.hits = f.packets = 0;
         }
@@ -477,7 +516,7 @@ dp_rebalance_main(void *rb_)
         if (now_us >= last_us + interval_us) {
             last_us = now_us;
             if (dp_offload_is_enabled(rb->offload)) {
-                dp_rebalance_run(rb, now_us, interval_us);
+                dp_rebalance_run(rb, interval_us);
             }
         } else {
             xnanosleep(MIN(last_us + interval_us - now_us,

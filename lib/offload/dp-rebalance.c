@@ -74,6 +74,7 @@ dp_rebalance_create(struct dp_offload *offload)
     atomic_init(&rb->exit, false);
     atomic_init(&rb->interval_ms, 1000);
     atomic_init(&rb->min_pps, 0);
+    atomic_init(&rb->sweep, 0);
     ovs_mutex_init(&rb->mutex);
     ovs_list_init(&rb->tables);
     dp_rebalance_plan_init(&rb->plan);
@@ -321,14 +322,9 @@ dp_rebalance_settle(struct dp_offload_rule *rule)
 }
 
 uint64_t
-dp_rebalance_query_us(const struct dp_rebalance *rb_, uint64_t us)
+dp_rebalance_sweep(const struct dp_rebalance *rb)
 {
-    struct dp_rebalance *rb = CONST_CAST(struct dp_rebalance *, rb_);
-    uint32_t interval_ms;
-
-    atomic_read_relaxed(&rb->interval_ms, &interval_ms);
-    return (dp_rebalance_is_enabled(rb)
-            ? MIN(us, interval_ms * UINT64_C(1000) / 2) : us);
+    return dp_rebalance_read(&rb->sweep);
 }
 
 void

@@ -13,9 +13,9 @@
  * put at once, until a put fails for want of room.  Then it is MANAGED: new
  * rules wait in line without asking the NIC, and the rebalancer's thread says
  * who comes and who leaves.  What it knows about the number of places is what
- * the NIC has shown: a put that fails lowers it, one that succeeds raises it,
- * and from time to time, less and less often as long as that is in vain, the
- * reserve and one place more are tried.  When all that wait would fit, the
+ * the NIC has shown: a put that fails lowers it, more rules than that raise
+ * it, and from time to time, less and less often as long as that is in vain,
+ * the reserve and one place more are tried.  When all that wait would fit, the
  * table is open again.  With 'min_pps' a table is always managed, and a rule
  * is put only after it has shown its rate.
  *
@@ -101,6 +101,7 @@ struct dp_rebalance {
     atomic_bool exit;
     atomic_uint32_t interval_ms;
     atomic_uint32_t min_pps;
+    atomic_uint64_t sweep;              /* See dp_rebalance_sweep(). */
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
@@ -164,9 +165,9 @@ void dp_rebalance_displaced(struct dp_offload_rule *rule)
 void dp_rebalance_settle(struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex);
 
-/* How often the counters of rules should be read, given that 'us' would do
- * otherwise. */
-uint64_t dp_rebalance_query_us(const struct dp_rebalance *rb, uint64_t us);
+/* The number of the sweep that workers should have begun: the rebalancer wants
+ * to see all counters as of the same time. */
+uint64_t dp_rebalance_sweep(const struct dp_rebalance *rb);
 
 /* Aborts if the books are wrong.  No rule may move meanwhile. */
 void dp_rebalance_check(const struct dp_rebalance *rb);

@@ -104,7 +104,7 @@ check_gain(const struct dp_rebalance_plan *plan,
     over = over > params->capacity ? over - params->capacity : 0;
     for (size_t i = 0; i < plan->n_moves; ) {
         const struct dp_rebalance_item *in;
-        double lost = 0, worst = 0, gain;
+        double lost = 0, worst = 0, gain, score;
         size_t n_ops = 1;
 
         for (; i < plan->n_moves && !plan->moves[i].in; i++) {
@@ -115,8 +115,9 @@ check_gain(const struct dp_rebalance_plan *plan,
                 over -= MIN(over, out->places);
                 continue;
             }
-            worst = MAX(worst, dp_rebalance_score_max(params, out));
-            lost += dp_rebalance_score_max(params, out) * out->places;
+            score = dp_rebalance_score_max(params, out, plan->scale);
+            worst = MAX(worst, score);
+            lost += score * out->places;
             n_ops++;
         }
         if (i >= plan->n_moves) {
@@ -124,11 +125,12 @@ check_gain(const struct dp_rebalance_plan *plan,
             break;
         }
         in = &items[plan->moves[i++].item];
-        gain = dp_rebalance_score_min(params, in);
+        gain = dp_rebalance_score_min(params, in, plan->scale);
         ovs_assert(gain > worst);
         gain = gain * in->places - lost;
         ovs_assert(gain * params->life_s >= params->op_cycles * n_ops * .999);
-        ovs_assert(MAX(in->fast, in->slow) >= params->min_pps);
+        ovs_assert(MAX(in->fast, in->slow * plan->scale)
+                   >= params->min_pps);
     }
 }
 
@@ -405,6 +407,7 @@ struct world {
     struct dp_rebalance_item items[WORLD_FLOWS];
     unsigned int since[WORLD_FLOWS];    /* Interval of the last move. */
     unsigned int now;
+    bool tides;                         /* Traffic comes and goes. */
     size_t n_ops;                       /* Of the last interval. */
 };
 
@@ -448,6 +451,7 @@ world_run(struct world *w)
     static struct dp_rebalance_plan plan;
     struct dp_rebalance_params params;
     double hits = 0, best = 0;
+    double tide = w->tides ? .2 + 1.6 * uniform() : 1;
 
     for (size_t i = 0; i < WORLD_FLOWS; i++) {
         hits += w->items[i].placed ? w->rates[i] : 0;
@@ -460,7 +464,7 @@ world_run(struct world *w)
 
     w->now++;
     for (size_t i = 0; i < WORLD_FLOWS; i++) {
-        w->counts[i] += poisson(w->rates[i]);
+        w->counts[i] += poisson(w->rates[i] * tide);
         dp_rebalance_rate_update(&w->measured[i], w->counts[i],
                                  w->now * SECOND_US, SECOND_US);
         w->items[i].id = i;
@@ -482,12 +486,13 @@ world_run(struct world *w)
 }
 
 static void
-check_world(struct world *w, double alpha)
+check_world(struct world *w, double alpha, bool tides)
 {
     size_t n_ops = 0, n_placed = 0;
     double share = 0, sum = 0;
 
     memset(w, 0, sizeof *w);
+    w->tides = tides;
     for (size_t i = 0; i < WORLD_FLOWS; i++) {
         sum += pow(i + 1, -alpha);
     }
@@ -532,9 +537,11 @@ test_world(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     struct world *w = xmalloc(sizeof *w);
 
     random_set_seed(11);
-    check_world(w, .8);
-    check_world(w, 1);
-    check_world(w, 1.2);
+    for (int tides = 0; tides < 2; tides++) {
+        check_world(w, .8, tides);
+        check_world(w, 1, tides);
+        check_world(w, 1.2, tides);
+    }
     free(w);
 }
 DPTEST_REGISTER("rebalance-world", test_world);
