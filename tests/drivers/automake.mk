@@ -52,6 +52,10 @@ check-drivers: tests/drivers/test-simnic-match$(EXEEXT) \
 	tests/drivers/test-simnic-port $(simnic_eal)
 	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/drivers/test-simnic-testpmd
+EXTRA_DIST += tests/bench/rebalance
+bench-rebalance: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin) \
+	utilities/rebalance-sim$(EXEEXT)
+	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) $(srcdir)/tests/bench/rebalance
 bench-drivers: tests/bench/bench-simnic-rules$(EXEEXT) $(simnic_plugin)
 	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/bench/simnic-io
@@ -61,5 +65,6 @@ bench-drivers: tests/bench/bench-simnic-rules$(EXEEXT) $(simnic_plugin)
 else
 check-drivers:
 bench-drivers:
+bench-rebalance:
 endif
-.PHONY: check-drivers bench-drivers
+.PHONY: check-drivers bench-drivers bench-rebalance
