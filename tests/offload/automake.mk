@@ -9,6 +9,7 @@ tests_dptest_SOURCES += \
 	tests/offload/test-offload.c \
 	tests/offload/test-rebalance-engine.c \
 	tests/offload/test-rebalance-policy.c \
+	tests/offload/test-rebalance-simnic.c \
 	tests/offload/test-rte-simnic.c \
 	tests/offload/test-rte.c
 
