@@ -63,3 +63,13 @@ bench: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
 		--output=bench.json --chart=bench.svg $(SCENARIOS)
 .PHONY: bench
+
+# Simulator of policies for a full NIC.
+noinst_PROGRAMS += utilities/rebalance-sim
+utilities_rebalance_sim_SOURCES = \
+	utilities/rebalance-sim.c \
+	utilities/rebalance-sim.h \
+	utilities/rebalance-sim-policies.c \
+	utilities/rebalance-sim-svg.c \
+	utilities/rebalance-sim-traffic.c
+utilities_rebalance_sim_LDADD = lib/libmarkpath.a $(ovs_libs)

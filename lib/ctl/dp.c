@@ -56,6 +56,11 @@ static void
 apply_config(struct dp *dp)
 {
     const struct dp_config *config = &dp->config;
+    const struct dp_rebalance_config rebalance = {
+        .enabled = config->offload_rebalance,
+        .interval_ms = config->offload_rebalance_interval,
+        .min_pps = config->offload_min_pps,
+    };
     struct dp_shared *shared = &dp->shared;
 
     atomic_store_relaxed(&shared->emc_insert_min,
@@ -68,6 +73,7 @@ apply_config(struct dp *dp)
     dp_balance_configure(&dp->balance, config);
     dp_offload_set_n_workers(shared->offload, config->n_offload_threads);
     dp_offload_set_delay(shared->offload, config->offload_delay);
+    dp_offload_set_rebalance(shared->offload, &rebalance);
 }
 
 /* Takes over Open_vSwitch:other_config. */

@@ -27,6 +27,11 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-offload-worker.h \
 	lib/offload/dp-offload.c \
 	lib/offload/dp-offload.h \
+	lib/offload/dp-rebalance-policy.c \
+	lib/offload/dp-rebalance-policy.h \
+	lib/offload/dp-rebalance-thread.c \
+	lib/offload/dp-rebalance.c \
+	lib/offload/dp-rebalance.h \
 	lib/offload/dp-rte-actions.c \
 	lib/offload/dp-rte-actions.h \
 	lib/offload/dp-rte-format.c \

@@ -131,7 +131,8 @@ dp_dummy_open(const struct dp_offload_class *class,
     ovs_list_push_back(&nic->ports, &port->node);
     info->mark_bits = nic->config.mark_bits;
     info->whole = nic->config.whole;
-    info->capacity = nic->config.capacity;
+    info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
+    info->table = nic->config.shared;
     info->dp_layer = "dummy";
     ovs_mutex_unlock(&nic->mutex);
 
@@ -180,7 +181,9 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
     ovs_assert(op->mark && !(op->mark >> config->mark_bits));
 
     nic->n_puts++;
-    if (config->capacity && port->n_rules >= config->capacity) {
+    if (config->capacity
+        && ((config->shared ? hmap_count(&nic->rules) : port->n_rules)
+            >= config->capacity)) {
         op->error = ENOSPC;
     } else if (dp_dummy_fate(config->put_refused)) {
         op->error = EINVAL;
@@ -424,7 +427,7 @@ dp_dummy_restart(void *port_, struct dp_offload_port_info *info)
     port->paused = false;
     restart = nic->config.restart;
     info->whole = nic->config.whole;
-    info->capacity = nic->config.capacity;
+    info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
     if (restart == DP_OFFLOAD_LOST) {
         HMAP_FOR_EACH (rule, node, &nic->rules) {
             if (rule->port == port && !rule->lost) {

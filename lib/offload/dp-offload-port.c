@@ -17,6 +17,7 @@
 #include "offload/dp-mark-watch.h"
 #include "odp-util.h"
 #include "offload/dp-offload-rule.h"
+#include "offload/dp-rebalance.h"
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
 #include "util.h"
@@ -157,6 +158,7 @@ dp_offload_port_probe(struct dp_offload *offload,
         ovs_mutex_lock(&port->mutex);
         port->aux = aux;
         port->info = info;
+        port->table = dp_rebalance_table_get(offload->rebalance, class, &info);
         port->class = class;
         ovs_mutex_unlock(&port->mutex);
 
@@ -305,6 +307,7 @@ dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no)
     if (port->class) {
         port->class->close(port->aux);
         dp_marks_port_del(offload->marks, port->info.mark_bits);
+        dp_rebalance_table_put(offload->rebalance, port->table);
     }
 
     /* Nobody receives from the port any more. */

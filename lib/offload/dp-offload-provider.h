@@ -50,6 +50,8 @@ struct dp_offload_port_info {
     unsigned int mark_bits;     /* Usable width of marks, 1...24. */
     bool whole;                 /* Can some rules run whole? */
     uint64_t capacity;          /* Rules that fit; 0 if not known. */
+    uint64_t table;             /* Ports with the same one share their places;
+                                 * 0: this port shares with none. */
     const char *dp_layer;       /* Static string: "dpdk", for whole rules. */
     uint32_t device;            /* For dp_offload_peer(), the provider's: */
     uint32_t domain;            /*   which port, of which switch. */

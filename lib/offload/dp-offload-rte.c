@@ -152,6 +152,9 @@ dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
     if (!rte_eth_dev_info_get(port->device, &dev_info)) {
         port->rss_types &= dev_info.flow_type_rss_offloads;
         port->domain = dev_info.switch_info.domain_id;
+
+        /* Ports of one device, e.g. representors, have one table. */
+        info->table = (uintptr_t) dev_info.device;
     }
     info->mark_bits = dp_rte_probe_mark(port);
     atomic_store_relaxed(&port->age, dp_rte_probe_age(port));

@@ -13,6 +13,7 @@
 #include "offload/dp-mark-watch.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
+#include "offload/dp-rebalance.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/match.h"
@@ -167,6 +168,7 @@ dp_offload_show_json(const struct dp_offload *offload)
         json_array_add(ports, dp_offload_port_json(port));
     }
     json_object_put(json, "ports", ports);
+    json_object_put(json, "rebalance", dp_rebalance_json(offload));
     return json;
 }
 
@@ -226,6 +228,7 @@ dp_offload_format_show(const struct dp_offload *offload, struct ds *ds)
     for (size_t i = 0; i < json_array(ports)->n; i++) {
         dp_offload_format_port(json_array(ports)->elems[i], ds);
     }
+    dp_rebalance_format(shash_find_data(json_object(json), "rebalance"), ds);
     json_destroy(json);
 }
 

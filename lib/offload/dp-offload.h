@@ -101,10 +101,13 @@ struct dp_offload_env {
     uint64_t (*port_drained)(void *aux, odp_port_t port_no);
 
     /* Did a marked packet that 'port_no' received since it was last configured
-     * lead to a flow?  How many packets has software counted for 'flow'?  Both
-     * wait for nobody.  The first may be null: then nobody watches whether
-     * marks arrive (dp-mark-watch.h). */
+     * lead to a flow?  Waits for nobody.  May be null: then nobody watches
+     * whether marks arrive (dp-mark-watch.h). */
     bool (*port_marks_seen)(void *aux, odp_port_t port_no);
+
+    /* Returns the number of packets that software has counted for 'flow'.
+     * Called with a shard's mutex held; waits for nobody.  May be null: none,
+     * if port_marks_seen is null, too. */
     uint64_t (*flow_packets)(void *aux, const void *flow);
 
     /* The log module of the datapath, for the lines about single rules that
@@ -157,6 +160,17 @@ void dp_offload_set_delay(struct dp_offload *offload, unsigned int ms);
  * process may use, the workers may use all of these. */
 void dp_offload_avoid_cores(struct dp_offload *offload,
                             const unsigned int *cores, size_t n);
+
+/* What to do when a NIC is full (dp-rebalance.h). */
+struct dp_rebalance_config {
+    bool enabled;
+    uint32_t interval_ms;       /* Between two looks at the rates. */
+    uint32_t min_pps;           /* Flows below it are not worth a place. */
+};
+
+/* Takes effect at once.  Off: rules come in the order in which they ask. */
+void dp_offload_set_rebalance(struct dp_offload *offload,
+                              const struct dp_rebalance_config *config);
 
 /* Lanes. */
 
@@ -274,6 +288,10 @@ void dp_offload_format_rules(const struct dp_offload *offload,
                              odp_port_t port_no, struct ds *ds);
 void dp_offload_format_why(const struct dp_offload *offload,
                            const ovs_u128 *mega_ufid, struct ds *ds);
+
+/* A line for each table of places that is or was full, for upcall/show. */
+void dp_offload_format_places(const struct dp_offload *offload,
+                              struct ds *ds);
 
 /* The same as JSON; the caller frees it. */
 struct json *dp_offload_show_json(const struct dp_offload *offload);

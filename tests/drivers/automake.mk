@@ -88,6 +88,10 @@ check-drivers-sanitized: tests/drivers/test-simnic-match-sanitized \
 CLEANFILES += \
 	tests/drivers/test-simnic-match-sanitized \
 	tests/drivers/test-simnic-port-sanitized
+EXTRA_DIST += tests/bench/rebalance
+bench-rebalance: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin) \
+	utilities/rebalance-sim$(EXEEXT)
+	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) $(srcdir)/tests/bench/rebalance
 # In huge pages with simnic_bench_memory="--in-memory -m 256".
 simnic_bench_memory = --no-huge -m 256
 bench-drivers: tests/bench/bench-simnic-modes$(EXEEXT) \
@@ -105,5 +109,6 @@ else
 check-drivers:
 check-drivers-sanitized:
 bench-drivers:
+bench-rebalance:
 endif
-.PHONY: check-drivers check-drivers-sanitized bench-drivers
+.PHONY: check-drivers check-drivers-sanitized bench-drivers bench-rebalance

@@ -9,6 +9,9 @@ tests_dptest_SOURCES += \
 	tests/offload/test-offload-speed.c \
 	tests/offload/test-offload-watch.c \
 	tests/offload/test-offload.c \
+	tests/offload/test-rebalance-engine.c \
+	tests/offload/test-rebalance-policy.c \
+	tests/offload/test-rebalance-simnic.c \
 	tests/offload/test-rte-simnic.c \
 	tests/offload/test-rte.c \
 	tests/offload/twin-netdev.c \

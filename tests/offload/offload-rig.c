@@ -63,6 +63,16 @@ rig_flow_describe(void *rig OVS_UNUSED, const void *flow_,
 }
 
 static uint64_t
+rig_flow_packets(void *rig OVS_UNUSED, const void *flow_)
+{
+    struct rig_flow *flow = CONST_CAST(struct rig_flow *, flow_);
+    uint64_t n;
+
+    atomic_read_relaxed(&flow->n_packets, &n);
+    return n;
+}
+
+static uint64_t
 rig_port_drained(void *rig_, odp_port_t port_no OVS_UNUSED)
 {
     struct rig *rig = rig_;
@@ -80,15 +90,6 @@ rig_marks_seen(void *rig_, odp_port_t port_no OVS_UNUSED)
 
     atomic_read_relaxed(&rig->marks_seen, &seen);
     return seen;
-}
-
-static uint64_t
-rig_flow_packets(void *rig OVS_UNUSED, const void *flow)
-{
-    uint64_t n;
-
-    atomic_read_relaxed(&CONST_CAST(struct rig_flow *, flow)->n_packets, &n);
-    return n;
 }
 
 void
@@ -197,6 +198,16 @@ rig_installed(struct rig *rig, const struct rig_flow *flow)
 
     return dp_dummy_nic_find(rig->nic, flow->in_port, &flow->mega_ufid,
                              &mark, &output);
+}
+
+bool
+rig_is_marked(struct rig *rig, const struct rig_flow *flow)
+{
+    uint32_t mark, output;
+
+    return (dp_dummy_nic_find(rig->nic, flow->in_port, &flow->mega_ufid,
+                              &mark, &output)
+            && mark);
 }
 
 uint32_t

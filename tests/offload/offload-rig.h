@@ -51,6 +51,7 @@ void rig_del(struct rig *rig, unsigned int lane, struct rig_flow *flow);
  * is not 0, a check that the index of 'lane' has it. */
 uint32_t rig_mark(struct rig *rig, unsigned int lane,
                   const struct rig_flow *flow);
+bool rig_is_marked(struct rig *rig, const struct rig_flow *flow);
 bool rig_installed(struct rig *rig, const struct rig_flow *flow);
 
 /* Waits up to ten seconds until the rule of 'flow' has 'why'. */
