@@ -8,7 +8,6 @@
 #include "odp-util.h"
 #include "ovs-rcu.h"
 #include "util.h"
-#include "flow/dp-edit.h"
 
 /* Fills 'step' for one top-level or nested attribute 'a' and returns true, or
  * returns false if odp_execute_actions() does without the datapath's help what
@@ -120,8 +119,10 @@ dp_actions_create(const struct nlattr *nla, size_t len)
     NL_ATTR_FOR_EACH_UNSAFE (a, left, copy, len) {
         struct dp_step step;
 
-        if (dp_edit_knows(a)) {
-            step = (struct dp_step) { .type = DP_STEP_EDIT, .attr = a };
+        step.edit = dp_edit_compile(a, &step.edit_arg);
+        if (step.edit != DP_EDIT_NONE) {
+            step.type = DP_STEP_EDIT;
+            step.last = false;
         } else if (!dp_actions_step_from_attr(a, &step)) {
             size_t a_len = NLA_ALIGN(a->nla_len);
 

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "openvswitch/types.h"
+#include "flow/dp-edit.h"
 
 struct nlattr;
 
@@ -34,7 +35,7 @@ enum dp_step_type {
     DP_STEP_TUNNEL_PUSH,        /* Encapsulate, by 'attr'. */
     DP_STEP_TUNNEL_POP,         /* Decapsulate at 'port' and go again. */
     DP_STEP_USERSPACE,          /* Upcall, by 'attr'. */
-    DP_STEP_EDIT,               /* Change headers, by 'attr' (dp-edit.h). */
+    DP_STEP_EDIT,               /* Change headers: 'edit' with 'edit_arg'. */
     DP_STEP_EXECUTE,            /* Attributes that need no datapath, or that
                                  * nest some which do. */
 };
@@ -46,8 +47,12 @@ struct dp_step {
     union {
         odp_port_t port;
         uint32_t arg;
+        enum dp_edit edit;
     };
-    const struct nlattr *attr;  /* Borrowed from the list. */
+    union {                     /* Borrowed from the list. */
+        const struct nlattr *attr;
+        const void *edit_arg;
+    };
 };
 
 struct dp_actions {

@@ -10,23 +10,31 @@
  * datapath goes through Open vSwitch's odp_execute_actions(), with which these
  * must agree.
  *
- * Owns.  Nothing.  'attr' is borrowed from the caller's actions.
+ * Owns.  Nothing.  The argument of an edit is borrowed from the attributes
+ * that it was compiled from.
  *
  * Thread-safety.  Any thread; the packets are the caller's.
  *
- * Cost.  Per packet, without a call for most: a tag moves twelve bytes, a
- * changed IPv4 field updates the checksum by the difference (RFC 1624). */
-
-#include <stdbool.h>
+ * Cost.  Per packet, without a call for most: a tag moves twelve bytes, all
+ * IPv4 fields together update each checksum once by the difference (RFC
+ * 1624). */
 
 struct dp_packet_batch;
 struct nlattr;
 
-/* Returns whether this module does what attribute 'a' asks. */
-bool dp_edit_knows(const struct nlattr *a);
+enum dp_edit {
+    DP_EDIT_NONE,               /* Something else. */
+    DP_EDIT_PUSH_VLAN,          /* Argument: struct ovs_action_push_vlan. */
+    DP_EDIT_POP_VLAN,           /* No argument. */
+    DP_EDIT_SET_ETH,            /* Two struct ovs_key_ethernet: key, mask. */
+    DP_EDIT_SET_IPV4,           /* Two struct ovs_key_ipv4: key, mask. */
+};
 
-/* Does what 'a' asks, for which dp_edit_knows() is true, to all packets of
- * 'batch', whose offsets must be valid. */
-void dp_edit_run(struct dp_packet_batch *batch, const struct nlattr *a);
+/* Returns the edit that 'a' asks for, and stores its argument. */
+enum dp_edit dp_edit_compile(const struct nlattr *a, const void **arg);
+
+/* Changes all packets of 'batch', whose offsets must be valid. */
+void dp_edit_run(struct dp_packet_batch *batch, enum dp_edit,
+                 const void *arg);
 
 #endif /* dp-edit.h */

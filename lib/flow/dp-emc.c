@@ -21,6 +21,7 @@ entry_clear(struct dp_emc_entry *entry)
     if (entry->flow) {
         dp_flow_unref(entry->flow);
         entry->flow = NULL;
+        entry->head.l3_ofs = 0;
     }
 }
 
@@ -78,6 +79,9 @@ dp_emc_insert(struct dp_emc *emc, const struct dp_key *key,
     entry_clear(entry);
     emc->hashes[place] = key->hash;
     entry->flow = flow;
+    if (key->plain) {
+        dp_head_make(&entry->head, key->plain);
+    }
     entry->n_values = key->n_values;
     entry->map = key->mf.map;
     memcpy(entry->values, key->values, key->n_values * sizeof key->values[0]);

@@ -15,26 +15,32 @@
  * Thread-safety.  Private to one lane; whoever runs the lane uses it.
  *
  * Cost.  Hashes are apart from the entries, all in 32 kB: where connections
- * are far more than entries, to find nothing costs no cache miss.  A hit reads
- * one entry, two cache lines for most packets.  A key of more than
+ * are far more than entries, to find nothing costs no cache miss.  A hit by
+ * its head (dp_emc_peek()) reads one cache line and needs no extraction; one
+ * by dp_emc_find() reads two for most packets.  A key of more than
  * DP_EMC_MAX_VALUES words (deep encapsulation) is not cached. */
 
 #include "random.h"
 #include "flow/dp-flow.h"
+#include "flow/dp-head.h"
 #include "flow/dp-key.h"
 
 enum {
     DP_EMC_ENTRIES = 8192,      /* A power of 2. */
-    DP_EMC_MAX_VALUES = 28,     /* Makes an entry 256 bytes. */
+    DP_EMC_MAX_VALUES = 29,     /* Makes an entry 320 bytes. */
 };
 
 struct dp_emc_entry {
     struct dp_flow *flow;       /* Counted; NULL if the entry is free. */
+    struct dp_head head;        /* The key once more, if there is a head that
+                                 * says the same: one cache line. */
+
     uint64_t n_values;
     struct flowmap map;
     uint64_t values[DP_EMC_MAX_VALUES];
 };
-BUILD_ASSERT_DECL(sizeof(struct dp_emc_entry) == 256);
+BUILD_ASSERT_DECL(sizeof(struct dp_emc_entry) == 320);
+BUILD_ASSERT_DECL(offsetof(struct dp_emc_entry, n_values) == CACHE_LINE_SIZE);
 
 struct dp_emc {
     size_t sweep_at;            /* Next entry that the sweep looks at. */
@@ -67,10 +73,25 @@ dp_emc_prefetch(const struct dp_emc *emc, uint32_t hash)
         size_t place = dp_emc_place(hash, i);
 
         if (emc->hashes[place] == hash) {
-            OVS_PREFETCH(&emc->entries[place]);
-            OVS_PREFETCH(&emc->entries[place].values[4]);
+            OVS_PREFETCH(&emc->entries[place].n_values);
+            OVS_PREFETCH(&emc->entries[place].values[5]);
         }
     }
+}
+
+/* Returns an entry that may have the key of 'hash', or NULL.  If there are
+ * two, the other one is found by dp_emc_find() only. */
+static inline const struct dp_emc_entry *
+dp_emc_peek(const struct dp_emc *emc, uint32_t hash)
+{
+    for (int i = 0; i < 2; i++) {
+        size_t place = dp_emc_place(hash, i);
+
+        if (emc->hashes[place] == hash) {
+            return &emc->entries[place];
+        }
+    }
+    return NULL;
 }
 
 /* Compares words, which were written as words: memcmp() reads them wider than

@@ -27,30 +27,6 @@ BUILD_ASSERT_DECL(offsetof(struct flow, nw_frag)
 BUILD_ASSERT_DECL(offsetof(struct flow, tcp_flags) % 8 == 4);
 BUILD_ASSERT_DECL(offsetof(struct flow, tp_src) % 8 == 0);
 
-#ifdef WORDS_BIGENDIAN
-static bool
-extract_plain(struct dp_key *key OVS_UNUSED,
-              struct dp_packet *packet OVS_UNUSED)
-{
-    return false;
-}
-#else
-/* Where the next word goes. */
-struct cursor {
-    uint64_t *value;
-    struct flowmap map;
-};
-
-#define WORD(FIELD) (offsetof(struct flow, FIELD) / sizeof(uint64_t))
-
-/* Appends a word.  'index' is a constant, so this is a store and an 'or'. */
-static inline void
-put(struct cursor *c, size_t index, uint64_t value)
-{
-    c->map.bits[index / MAP_T_BITS] |= MAP_1 << index % MAP_T_BITS;
-    *c->value++ = value;
-}
-
 static inline uint64_t
 load64(const uint8_t *p)
 {
@@ -76,6 +52,30 @@ load16(const uint8_t *p)
 
     memcpy(&x, p, sizeof x);
     return x;
+}
+
+#ifdef WORDS_BIGENDIAN
+static bool
+extract_plain(struct dp_key *key OVS_UNUSED,
+              struct dp_packet *packet OVS_UNUSED)
+{
+    return false;
+}
+#else
+/* Where the next word goes. */
+struct cursor {
+    uint64_t *value;
+    struct flowmap map;
+};
+
+#define WORD(FIELD) (offsetof(struct flow, FIELD) / sizeof(uint64_t))
+
+/* Appends a word.  'index' is a constant, so this is a store and an 'or'. */
+static inline void
+put(struct cursor *c, size_t index, uint64_t value)
+{
+    c->map.bits[index / MAP_T_BITS] |= MAP_1 << index % MAP_T_BITS;
+    *c->value++ = value;
 }
 
 /* Ports and Ethernet.  Returns the offset of layer 3 and stores its type, in
@@ -194,6 +194,7 @@ extract_plain(struct dp_key *key, struct dp_packet *packet)
     }
     key->mf.map = c.map;
     key->n_values = c.value - key->values;
+    key->plain = l3_len == IP_HEADER_LEN ? packet : NULL;
     packet->l2_pad_size = size - ip_len;
     packet->l2_5_ofs = UINT16_MAX;
     packet->l3_ofs = l3;
@@ -221,5 +222,42 @@ dp_key_extract(struct dp_key *key, struct dp_packet *packet)
 {
     miniflow_extract(packet, &key->mf);
     key->n_values = miniflow_n_values(&key->mf);
+    key->plain = NULL;
     key->hash = dp_key_hash(packet, key);
+}
+
+/* Does what parse_tcp_flags() does, at less cost for most packets: sets the
+ * offsets of 'packet', an Ethernet packet, stores the fields of 0 if they are
+ * not there, and returns TCP flags in host byte order. */
+uint16_t
+dp_key_peek(struct dp_packet *packet, ovs_be16 *dl_type, uint8_t *nw_frag,
+            ovs_be16 *vlan_tci)
+{
+    const uint8_t *data = dp_packet_data(packet);
+    const uint8_t *ip = data + ETH_HEADER_LEN;
+    size_t size = dp_packet_size(packet);
+    uint16_t ip_len;
+
+    *dl_type = 0;
+    *nw_frag = 0;
+    *vlan_tci = 0;
+    if (OVS_LIKELY(size >= ETH_HEADER_LEN + IP_HEADER_LEN + UDP_HEADER_LEN
+                   && load16(data + 12) == (OVS_FORCE uint16_t)
+                                           htons(ETH_TYPE_IP)
+                   && ip[0] == 0x45 && ip[9] == IPPROTO_UDP
+                   && !(load16(ip + 6) & (OVS_FORCE uint16_t)
+                                         htons(0x3fff)))) {
+        ip_len = ntohs((OVS_FORCE ovs_be16) load16(ip + 2));
+        size -= ETH_HEADER_LEN;
+        if (ip_len >= IP_HEADER_LEN && ip_len <= size
+            && size - ip_len <= UINT8_MAX) {
+            *dl_type = htons(ETH_TYPE_IP);
+            packet->l2_pad_size = size - ip_len;
+            packet->l2_5_ofs = UINT16_MAX;
+            packet->l3_ofs = ETH_HEADER_LEN;
+            packet->l4_ofs = ETH_HEADER_LEN + IP_HEADER_LEN;
+            return 0;
+        }
+    }
+    return parse_tcp_flags(packet, dl_type, nw_frag, vlan_tci);
 }

@@ -25,6 +25,8 @@
 struct dp_key {
     uint32_t hash;              /* Connection and recirculation. */
     uint32_t n_values;          /* Number of used elements of 'values'. */
+    const struct dp_packet *plain;  /* The packet, if its head (dp-head.h) says
+                                     * the same, or NULL. */
     struct miniflow mf;         /* Must stand right before 'values'. */
     uint64_t values[FLOW_U64S + 1]; /* One more, see dp_mask_gather(). */
 };
@@ -66,6 +68,8 @@ dp_key_rss_hash(struct dp_packet *packet)
 
 void dp_key_extract(struct dp_key *, struct dp_packet *);
 void dp_key_extract_fresh(struct dp_key *, struct dp_packet *);
+uint16_t dp_key_peek(struct dp_packet *, ovs_be16 *dl_type, uint8_t *nw_frag,
+                     ovs_be16 *vlan_tci);
 
 /* Fills 'key' from 'flow', for a lookup that no packet asks for. */
 static inline void
@@ -79,6 +83,7 @@ dp_key_from_flow(struct dp_key *key, const struct flow *flow)
         *value++ = flow_u64_value(flow, idx);
     }
     key->n_values = value - key->values;
+    key->plain = NULL;
     key->hash = flow_hash_5tuple(flow, 0);
     if (flow->recirc_id) {
         key->hash = hash_2words(key->hash, flow->recirc_id);

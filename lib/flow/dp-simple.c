@@ -21,8 +21,10 @@ struct dp_simple_port {
 
 enum { TCI_BITS = VLAN_VID_MASK | VLAN_CFI };
 
-static uint64_t
-make_key(odp_port_t port_no, ovs_be16 dl_type, uint8_t nw_frag, ovs_be16 tci)
+/* Returns the key of packets with these fields. */
+uint64_t
+dp_simple_key(odp_port_t port_no, ovs_be16 dl_type, uint8_t nw_frag,
+              ovs_be16 tci)
 {
     return ((uint64_t) odp_to_u32(port_no) << 32
             | (uint64_t) ntohs(dl_type) << 16
@@ -122,8 +124,8 @@ flow_key(const struct dp_flow *flow)
     struct flow f;
 
     miniflow_expand(flow->key, &f);
-    return make_key(flow->in_port, f.dl_type, is_ip_any(&f) ? f.nw_frag : 0,
-                    f.vlans[0].tci);
+    return dp_simple_key(flow->in_port, f.dl_type,
+                         is_ip_any(&f) ? f.nw_frag : 0, f.vlans[0].tci);
 }
 
 static void
@@ -184,12 +186,10 @@ dp_simple_enabled(const struct dp_simple *simple, odp_port_t port_no)
     return enabled;
 }
 
-/* Returns the flow of packets with these fields, or NULL. */
+/* Returns the flow of packets with 'key', or NULL. */
 struct dp_flow *
-dp_simple_find(const struct dp_simple *simple, odp_port_t port_no,
-               ovs_be16 dl_type, uint8_t nw_frag, ovs_be16 vlan_tci)
+dp_simple_find(const struct dp_simple *simple, uint64_t key)
 {
-    uint64_t key = make_key(port_no, dl_type, nw_frag, vlan_tci);
     struct dp_flow *flow;
 
     CMAP_FOR_EACH_WITH_HASH (flow, simple_node, key_hash(key),

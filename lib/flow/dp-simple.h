@@ -16,7 +16,8 @@
  * Thread-safety.  Writers hold the lane's flow table mutex.  Readers need only
  * RCU; they may miss a flow that was just added, and then do full lookup.
  *
- * Cost.  One hash of 64 bits and one cmap lookup per packet. */
+ * Cost.  One hash of 64 bits and one cmap lookup per packet, or once for its
+ * neighbours that have the same key. */
 
 #include "cmap.h"
 #include "flow/dp-flow.h"
@@ -31,8 +32,8 @@ void dp_simple_uninit(struct dp_simple *);
 void dp_simple_insert(struct dp_simple *, struct dp_flow *);
 void dp_simple_remove(struct dp_simple *, struct dp_flow *);
 bool dp_simple_enabled(const struct dp_simple *, odp_port_t);
-struct dp_flow *dp_simple_find(const struct dp_simple *, odp_port_t,
-                               ovs_be16 dl_type, uint8_t nw_frag,
-                               ovs_be16 vlan_tci);
+uint64_t dp_simple_key(odp_port_t, ovs_be16 dl_type, uint8_t nw_frag,
+                       ovs_be16 vlan_tci);
+struct dp_flow *dp_simple_find(const struct dp_simple *, uint64_t key);
 
 #endif /* dp-simple.h */

@@ -36,11 +36,12 @@ struct dp_burst {
     size_t n;
     uint32_t undecided;                 /* Bitmap. */
     uint32_t decided;                   /* Bitmap. */
-    uint32_t bare;                      /* Bitmap: decided by a mark; neither
-                                         * metadata nor offsets are set. */
+    uint32_t bare;                      /* Bitmap: metadata are not set. */
+    uint32_t unparsed;                  /* Bitmap: nor are offsets. */
+    uint32_t answered;                  /* Bitmap: decided by an upcall. */
     struct dp_packet *packets[NETDEV_MAX_BURST];
     struct dp_flow *flows[NETDEV_MAX_BURST];
-    struct dp_actions *once[NETDEV_MAX_BURST];  /* NULL but after a miss. */
+    struct dp_actions *once[NETDEV_MAX_BURST];  /* Of 'answered' packets. */
     uint16_t tcp_flags[NETDEV_MAX_BURST];
     struct dp_key *keys[NETDEV_MAX_BURST];      /* In 'key_store'. */
 
@@ -60,11 +61,11 @@ dp_burst_init(struct dp_burst *burst, const struct dp_packet_batch *batch,
     burst->n = batch->count;
     burst->undecided = burst->n == 32 ? UINT32_MAX : (1u << burst->n) - 1;
     burst->decided = 0;
-    burst->bare = 0;
+    burst->bare = burst->unparsed = 0;
+    burst->answered = 0;
     burst->n_groups = 0;
     for (size_t i = 0; i < burst->n; i++) {
         burst->packets[i] = batch->packets[i];
-        burst->once[i] = NULL;
     }
 }
 

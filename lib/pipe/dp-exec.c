@@ -9,7 +9,6 @@
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "util.h"
-#include "flow/dp-edit.h"
 #include "flow/dp-key.h"
 #include "flow/dp-log.h"
 #include "pipe/dp-bond.h"
@@ -176,7 +175,7 @@ exec_step(const struct dp_exec *x, struct dp_packet_batch *batch,
         break;
 
     case DP_STEP_EDIT:
-        dp_edit_run(batch, step->attr);
+        dp_edit_run(batch, step->edit, step->edit_arg);
         dp_packet_delete_batch(batch, steal);
         break;
 
@@ -243,14 +242,15 @@ dp_exec_attrs(struct dp_lane *lane, struct dp_packet_batch *batch,
     dp_exec_nlattrs(&x, batch, nla, len, false);
 }
 
-/* Gives 'packet', of which nothing is known but its mark, what 'actions'
- * need: metadata always, offsets if they say so. */
+/* Gives packet 'i' what it lacks and 'actions' may need: metadata always,
+ * offsets if they say so. */
 static void
-dress(struct dp_packet *packet, odp_port_t in_port,
-      const struct dp_actions *actions)
+dress(const struct dp_burst *burst, int i, const struct dp_actions *actions)
 {
-    pkt_metadata_init(&packet->md, in_port);
-    if (actions->parse) {
+    struct dp_packet *packet = burst->packets[i];
+
+    pkt_metadata_init(&packet->md, burst->in_port);
+    if (burst->unparsed & (UINT32_C(1) << i) && actions->parse) {
         parse_tcp_flags(packet, NULL, NULL, NULL);
     }
 }
@@ -278,7 +278,7 @@ exec_group(struct dp_exec *x, struct dp_burst *burst,
         struct dp_packet *packet = burst->packets[i];
 
         if (burst->bare & (UINT32_C(1) << i)) {
-            dress(packet, burst->in_port, actions);
+            dress(burst, i, actions);
         }
         dp_packet_batch_add(&batch, packet);
     }

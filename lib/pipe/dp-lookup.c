@@ -12,9 +12,10 @@
 /* The second stage: finds the flow of each packet that is still undecided.
  *
  * Goes over the burst in passes, so that the loads of all packets are under
- * way before the first is used: extract and prefetch, exact-match cache,
- * signature cache, classifier.  What a later pass finds is put into the caches
- * that missed it. */
+ * way before the first is used: exact-match cache by the packets' first bytes,
+ * extract and prefetch, exact-match cache by keys, signature cache,
+ * classifier.  What a later pass finds is put into the caches that missed
+ * it. */
 
 static void
 decide_by_key(struct dp_burst *burst, int i, struct dp_flow *flow)
@@ -29,21 +30,26 @@ static void
 lookup_simple(struct dp_lane *lane, struct dp_burst *burst)
 {
     unsigned int n_hits = 0;
+    uint64_t last_key = UINT64_MAX;     /* No packet's: it has a port. */
+    struct dp_flow *flow = NULL;
     int i;
 
     ULLONG_FOR_EACH_1 (i, burst->undecided) {
         struct dp_packet *packet = burst->packets[i];
-        ovs_be16 dl_type = 0, vlan_tci = 0;     /* Of what is not there, */
-        uint8_t nw_frag = 0;                    /* nothing is stored. */
-        struct dp_flow *flow;
+        ovs_be16 dl_type, vlan_tci;
         uint16_t tcp_flags;
+        uint8_t nw_frag;
+        uint64_t key;
 
         if (OVS_UNLIKELY(!dp_packet_is_eth(packet))) {
             continue;
         }
-        tcp_flags = parse_tcp_flags(packet, &dl_type, &nw_frag, &vlan_tci);
-        flow = dp_simple_find(&lane->simple, burst->in_port, dl_type, nw_frag,
-                              vlan_tci);
+        tcp_flags = dp_key_peek(packet, &dl_type, &nw_frag, &vlan_tci);
+        key = dp_simple_key(burst->in_port, dl_type, nw_frag, vlan_tci);
+        if (key != last_key) {
+            flow = dp_simple_find(&lane->simple, key);
+            last_key = key;
+        }
         if (OVS_LIKELY(flow && !dp_flow_is_dead(flow))) {
             dp_burst_decide(burst, i, flow, tcp_flags);
             n_hits++;
@@ -52,12 +58,62 @@ lookup_simple(struct dp_lane *lane, struct dp_burst *burst)
     dp_lane_count(lane, PMD_STAT_SIMPLE_HIT, n_hits);
 }
 
+/* Finds packets by their first bytes, see dp-head.h.  Returns those of which
+ * the exact-match cache knows nothing. */
+static uint32_t
+lookup_heads(struct dp_lane *lane, struct dp_burst *burst)
+{
+    const struct dp_emc_entry *entries[NETDEV_MAX_BURST];
+    uint32_t absent = 0, known = 0, hits = 0;
+    int i;
+
+    ULLONG_FOR_EACH_1 (i, burst->undecided) {
+        struct dp_packet *packet = burst->packets[i];
+
+        if (OVS_UNLIKELY(!dp_packet_rss_valid(packet))) {
+            continue;
+        }
+        entries[i] = dp_emc_peek(&lane->emc, dp_packet_get_rss_hash(packet));
+        if (entries[i]) {
+            OVS_PREFETCH(entries[i]);
+            known |= UINT32_C(1) << i;
+        } else {
+            pkt_metadata_prefetch_init(&packet->md);
+            absent |= UINT32_C(1) << i;
+        }
+    }
+    ULLONG_FOR_EACH_1 (i, known) {
+        if (dp_head_matches(&entries[i]->head, burst->packets[i],
+                            burst->in_port)) {
+            OVS_PREFETCH_WRITE(entries[i]->flow);
+            hits |= UINT32_C(1) << i;
+        }
+    }
+    ULLONG_FOR_EACH_1 (i, hits) {
+        struct dp_flow *flow = entries[i]->flow;
+
+        if (OVS_LIKELY(!dp_flow_is_dead(flow))) {
+            dp_burst_decide(burst, i, flow,
+                            ntohs((OVS_FORCE ovs_be16)
+                                  entries[i]->head.tcp_flags));
+        } else {
+            hits &= ~(UINT32_C(1) << i);
+        }
+    }
+    dp_lane_count(lane, PMD_STAT_EXACT_HIT, count_1bits(hits));
+    return absent;
+}
+
 static void
 extract_keys(struct dp_burst *burst)
 {
     size_t n = 0;
     int i;
 
+    ULLONG_FOR_EACH_1 (i, burst->bare & burst->undecided) {
+        pkt_metadata_init(&burst->packets[i]->md, burst->in_port);
+    }
+    burst->bare &= ~burst->undecided;
     ULLONG_FOR_EACH_1 (i, burst->undecided) {
         struct dp_key *key = &burst->key_store[n++];
 
@@ -70,16 +126,17 @@ extract_keys(struct dp_burst *burst)
     }
 }
 
+/* Looks for the keys of 'packets'. */
 static void
-lookup_emc(struct dp_lane *lane, struct dp_burst *burst)
+lookup_emc(struct dp_lane *lane, struct dp_burst *burst, uint32_t packets)
 {
     unsigned int n_hits = 0;
     int i;
 
-    ULLONG_FOR_EACH_1 (i, burst->undecided) {
+    ULLONG_FOR_EACH_1 (i, packets) {
         dp_emc_prefetch(&lane->emc, burst->keys[i]->hash);
     }
-    ULLONG_FOR_EACH_1 (i, burst->undecided) {
+    ULLONG_FOR_EACH_1 (i, packets) {
         struct dp_flow *flow = dp_emc_find(&lane->emc, burst->keys[i]);
 
         if (flow) {
@@ -160,6 +217,7 @@ lookup_classifier(struct dp_lane *lane, struct dp_burst *burst,
 void
 dp_lookup_run(struct dp_lane *lane, struct dp_burst *burst)
 {
+    uint32_t absent = 0;
     uint32_t emc_min;
     bool smc;
 
@@ -174,11 +232,17 @@ dp_lookup_run(struct dp_lane *lane, struct dp_burst *burst)
     }
 
     emc_min = dp_lane_emc_insert_min(lane);
-    atomic_read_relaxed(&lane->shared->smc_enable, &smc);
+    if (emc_min && !burst->depth) {
+        absent = lookup_heads(lane, burst);
+        if (OVS_LIKELY(!burst->undecided)) {
+            return;
+        }
+    }
     extract_keys(burst);
     if (emc_min) {
-        lookup_emc(lane, burst);
+        lookup_emc(lane, burst, burst->undecided & ~absent);
     }
+    atomic_read_relaxed(&lane->shared->smc_enable, &smc);
     if (smc && burst->undecided) {
         lookup_smc(lane, burst, emc_min);
     }

@@ -78,6 +78,7 @@ handle_miss(struct dp_lane *lane, struct dp_burst *burst, int i,
     /* The upper layers may have changed what the packet looks like only in
      * their copy; the flow is for what arrived. */
     burst->once[i] = dp_actions_create(actions->data, actions->size);
+    burst->answered |= UINT32_C(1) << i;
     dp_burst_decide(burst, i, NULL, 0);
     if (OVS_LIKELY(!error)) {
         install(lane, key, &match, &ufid,

@@ -13,11 +13,13 @@
  *
  * A mark means the packet as it arrived, so this is the only stage that looks
  * at marks.  A mark without a flow, or with a flow of another port, means
- * nothing: the packet goes the long way. */
+ * nothing: the packet goes the long way.
+ *
+ * Packets leave this stage without metadata ('bare'): many never need them. */
 
 /* Decides packet 'i' for 'flow', which its mark means.  No byte of the packet
  * is read, unless the flow's statistics want TCP flags, and its metadata are
- * not touched: whoever needs them or the offsets sets them ('bare'). */
+ * not touched: whoever needs them or the offsets sets them. */
 static void
 decide_by_mark(struct dp_burst *burst, int i, struct dp_flow *flow)
 {
@@ -26,7 +28,7 @@ decide_by_mark(struct dp_burst *burst, int i, struct dp_flow *flow)
     if (flow->can_be_tcp) {
         tcp_flags = parse_tcp_flags(burst->packets[i], NULL, NULL, NULL);
     }
-    burst->bare |= UINT32_C(1) << i;
+    burst->unparsed |= UINT32_C(1) << i;
     dp_burst_decide(burst, i, flow, tcp_flags);
 }
 
@@ -54,8 +56,6 @@ lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
             && !dp_flow_is_dead(flows[i])) {
             decide_by_mark(burst, i, flows[i]);
             n_hits++;
-        } else {
-            pkt_metadata_init(&burst->packets[i]->md, burst->in_port);
         }
     }
     dp_lane_count(lane, PMD_STAT_PHWOL_HIT, n_hits);
@@ -69,7 +69,6 @@ dp_rx_run(struct dp_lane *lane, struct dp_burst *burst)
     uint32_t marks[NETDEV_MAX_BURST];
     unsigned int n_invalid = 0;
     uint32_t marked = 0;
-    int j;
 
     dp_lane_count(lane, PMD_STAT_RECV, burst->n);
     for (size_t i = 0; i < burst->n; i++) {
@@ -84,12 +83,9 @@ dp_rx_run(struct dp_lane *lane, struct dp_burst *burst)
             marked |= UINT32_C(1) << i;
         } else {
             OVS_PREFETCH(dp_packet_data(packet));
-            pkt_metadata_prefetch_init(&packet->md);
         }
     }
-    ULLONG_FOR_EACH_1 (j, burst->undecided & ~marked) {
-        pkt_metadata_init(&burst->packets[j]->md, burst->in_port);
-    }
+    burst->bare = burst->undecided;
     if (OVS_UNLIKELY(n_invalid)) {
         dp_drop_count(DP_DROP_RX_INVALID, n_invalid);
     }

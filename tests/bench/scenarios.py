@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured: traffic and configuration, the same for each switch."""
 
-import struct
 import ipaddress
+import struct
+import time
 
 SCENARIOS = {}
 
@@ -153,6 +154,45 @@ Scenario("ct-established", capture=lambda: connections(False),
          flows=ct_flows(False), settle=3)
 Scenario("ct-nat", capture=lambda: connections(True), flows=ct_flows(True),
          settle=3)
+
+# Bonds.
+
+
+def write_lacp(switch):
+    """Writes what a partner says who is ready, so that a bond gets up."""
+    state = 0x3c                        # In sync, collects, distributes.
+    pdu = bytes.fromhex("0180c2000002" "020000002001" "8809" "0101")
+    for kind in (1, 2):
+        pdu += struct.pack("!BBH6sHHHB3x", kind, 20, 1,
+                           bytes.fromhex("020000002000"), 1, 1, 1, state)
+    pdu += struct.pack("!BBH12x", 3, 16, 0) + bytes(52)
+    path = switch.folder + "/lacp.pcap"
+    with open(path, "wb") as f:
+        f.write(struct.pack("!IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        f.write(struct.pack("!IIII", 0, 0, len(pdu), len(pdu)) + pdu)
+    return path
+
+
+def bond_setup(switch):
+    """Bond of two ports, whose partner repeats that it is ready."""
+    devargs = "net_simnic%d,mode=pcap,rate=10,file=" + write_lacp(switch)
+    members = ("b1", "b2")
+    command = ["add-bond", "br0", "bond", *members, "bond_mode=balance-tcp",
+               "lacp=active", "other_config:lb-output-action=true"]
+    for i, name in enumerate(members):
+        command += ["--", "set", "interface", name, "type=dpdk",
+                    "options:dpdk-devargs=" + devargs % (i + 5)]
+    switch.vsctl(*command)
+    for _ in range(100):
+        if "negotiated" in switch.appctl("bond/show", "bond").split(
+                "lacp_status:")[1].split("\n")[0]:
+            return
+        time.sleep(.1)
+    raise RuntimeError("the bond did not negotiate")
+
+
+Scenario("bond", "streams=1000", flows=("in_port=1,udp,actions=NORMAL",),
+         setup=bond_setup, settle=2)
 
 # Tunnels.
 

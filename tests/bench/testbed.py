@@ -131,9 +131,9 @@ class Switch(Bench):
         # The daemon names its files after the name that it is called by.
         os.symlink(os.path.abspath(daemon), folder + "/ovs-vswitchd")
         self.run("ovsdb-tool", "create", folder + "/conf.db", SCHEMA)
-        self.run("ovsdb-server", folder + "/conf.db", "--detach",
-                 "--no-chdir", "--remote=punix:%s/db.sock" % folder,
-                 "--pidfile", "--log-file", "-vconsole:off")
+        self.run("ovsdb-server", "-vconsole:off", folder + "/conf.db",
+                 "--detach", "--no-chdir", "--pidfile", "--log-file",
+                 "--remote=punix:%s/db.sock" % folder)
         self.vsctl("--no-wait", "init")
         config = ["dpdk-init=true", "pmd-cpu-mask=%#x" % (1 << PMD_CORE),
                   "dpdk-lcore-mask=%#x" % (1 << MAIN_CORE),
@@ -145,13 +145,15 @@ class Switch(Bench):
         self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
                    *("other_config:" + c for c in config))
         self.run("unshare", "--net", "taskset", "-c", str(MAIN_CORE),
-                 folder + "/ovs-vswitchd", "unix:%s/db.sock" % folder,
-                 "--pidfile", "--detach", "--log-file", "-vconsole:off",
-                 cwd="/")
+                 folder + "/ovs-vswitchd", "-vconsole:off",
+                 "unix:%s/db.sock" % folder, "--pidfile", "--detach",
+                 "--log-file", cwd="/")
         with open(folder + "/ovs-vswitchd.pid") as f:
             self.pid = int(f.read())
         self.vsctl("add-br", "br0", "--", "set", "bridge", "br0",
                    "datapath_type=netdev", "fail_mode=secure")
+        # By itself the limit grows by 1,000 flows in each round.
+        self.appctl("upcall/set-flow-limit", 1000000)
 
     def run(self, *command, stdin=None, cwd=None):
         return subprocess.run(command, env=self.env, check=True, input=stdin,
@@ -188,7 +190,7 @@ class Switch(Bench):
         return answer["result"]
 
     def add_flows(self, flows, bridge="br0"):
-        self.run("ovs-ofctl", "-O", "OpenFlow15", "add-flows",
+        self.run("ovs-ofctl", "-vconsole:off", "-O", "OpenFlow15", "add-flows",
                  "unix:%s/%s.mgmt" % (self.folder, bridge), "-",
                  stdin="\n".join(flows) + "\n")
 
@@ -204,7 +206,10 @@ class Switch(Bench):
         text = self.appctl("dpif-netdev/pmd-stats-show", "-pmd", PMD_CORE)
         return int(re.search(r"packets received: (\d+)", text)[1])
 
-    def find_pmd(self):
+    def ready(self):
+        """Called when all flows are there.  Revalidators would take the time
+        that the process is stopped for time that they have needed."""
+        self.appctl("revalidator/pause")
         self.thread = find_thread(self.pid, "pmd-c%02d" % PMD_CORE)
 
     def close(self):

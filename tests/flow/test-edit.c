@@ -82,12 +82,13 @@ check_edit(const struct flow *flow, const struct dp_packet *packet)
     struct dp_packet *copy, *twin;
     struct flow ignored;
     struct ofpbuf buf;
-    const struct nlattr *a;
+    const void *arg;
+    enum dp_edit edit;
 
     ofpbuf_init(&buf, 0);
     put_action(&buf, flow);
-    a = buf.data;
-    ovs_assert(dp_edit_knows(a));
+    edit = dp_edit_compile(buf.data, &arg);
+    ovs_assert(edit != DP_EDIT_NONE);
 
     copy = dp_packet_clone_with_headroom(packet, random_range(8));
     twin = dp_packet_clone(packet);
@@ -97,7 +98,7 @@ check_edit(const struct flow *flow, const struct dp_packet *packet)
     flow_extract(twin, &ignored);
     dp_packet_batch_init_packet(&ours, copy);
     dp_packet_batch_init_packet(&theirs, twin);
-    dp_edit_run(&ours, a);
+    dp_edit_run(&ours, edit, arg);
     odp_execute_actions(NULL, &theirs, false, buf.data, buf.size, NULL);
 
     ovs_assert(dp_packet_size(copy) == dp_packet_size(twin));

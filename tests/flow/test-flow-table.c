@@ -116,8 +116,9 @@ check_burst(struct model *m)
             uint8_t frag = 0;
 
             parse_tcp_flags(&packets[i], &dl_type, &frag, &tci);
-            by_simple = dp_simple_find(&m->simple, in_port, dl_type, frag,
-                                       tci);
+            by_simple = dp_simple_find(&m->simple,
+                                       dp_simple_key(in_port, dl_type, frag,
+                                                     tci));
             ovs_assert(!by_simple == !exists);
             ovs_assert(!by_simple || naive_match(by_simple, &flows[i]));
         }
