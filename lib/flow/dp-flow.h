@@ -153,10 +153,13 @@ static inline bool
 dp_flow_matches(const struct dp_flow *flow, const struct dp_key *key)
 {
     uint64_t values[FLOW_U64S];
+    uint64_t differ = 0;
 
     dp_mask_gather(flow->mask, key, values);
-    return !memcmp(values, flow->values,
-                   flow->mask->n_words * sizeof values[0]);
+    for (size_t i = 0; i < flow->mask->n_words; i++) {
+        differ |= values[i] ^ flow->values[i];
+    }
+    return !differ;
 }
 
 #endif /* dp-flow.h */

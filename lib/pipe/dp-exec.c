@@ -288,26 +288,40 @@ exec_group(struct dp_exec *x, struct dp_burst *burst,
     }
 }
 
-/* Sends the packets of 'group' to 'port_no', which is all that they want.
- * Returns false, and does nothing, if there is no such port, or if it has to
- * know more of the packets than there is. */
+/* Packets of neighbouring groups that have only to be sent, to one port. */
+struct dp_run {
+    odp_port_t port_no;                 /* ODPP_NONE: no packets. */
+    struct dp_tx_port *port;
+    size_t n;
+    struct dp_packet *packets[NETDEV_MAX_BURST];
+};
+
+/* Sends the packets of 'run' and makes it empty. */
+static void
+end_run(struct dp_lane *lane, struct dp_run *run)
+{
+    if (run->n) {
+        dp_tx_output(lane, run->port, run->packets, run->n);
+        run->n = 0;
+    }
+    run->port_no = ODPP_NONE;
+}
+
+/* Makes the empty 'run' one to 'port_no'.  Returns false, and does nothing, if
+ * there is no such port, or if it has to know more of the packets than there
+ * is. */
 static bool
-output_group(struct dp_lane *lane, const struct dp_burst *burst,
-             const struct dp_group *group, odp_port_t port_no)
+begin_run(struct dp_lane *lane, const struct dp_burst *burst,
+          struct dp_run *run, odp_port_t port_no)
 {
     struct dp_tx_port *port = dp_tx_find(&lane->tx, port_no);
-    struct dp_packet *packets[NETDEV_MAX_BURST];
-    size_t n = 0;
-    int i;
 
     if (OVS_UNLIKELY(!port || !port->can_send
                      || (burst->bare && port->txqs->mode == DP_TXQ_HASH))) {
         return false;
     }
-    ULLONG_FOR_EACH_1 (i, group->members) {
-        packets[n++] = burst->packets[i];
-    }
-    dp_tx_output(lane, port, packets, n);
+    run->port_no = port_no;
+    run->port = port;
     return true;
 }
 
@@ -315,20 +329,32 @@ void
 dp_exec_run(struct dp_lane *lane, struct dp_burst *burst)
 {
     struct dp_exec x = { .lane = lane, .depth = burst->depth };
+    struct dp_run run;
     long long int now = lane->now / 1000;
 
+    run.port_no = ODPP_NONE;
+    run.n = 0;
     for (size_t g = 0; g < burst->n_groups; g++) {
         const struct dp_group *group = &burst->groups[g];
         odp_port_t port_no = ODPP_NONE;
+        int i;
 
         if (OVS_LIKELY(group->flow)) {
             dp_flow_count(group->flow, count_1bits(group->members),
                           group->n_bytes, group->tcp_flags, now);
             port_no = dp_flow_get_output(group->flow);
         }
-        if (port_no == ODPP_NONE
-            || !output_group(lane, burst, group, port_no)) {
-            exec_group(&x, burst, group);
+        if (port_no != run.port_no || port_no == ODPP_NONE) {
+            end_run(lane, &run);
+            if (port_no == ODPP_NONE
+                || !begin_run(lane, burst, &run, port_no)) {
+                exec_group(&x, burst, group);
+                continue;
+            }
+        }
+        ULLONG_FOR_EACH_1 (i, group->members) {
+            run.packets[run.n++] = burst->packets[i];
         }
     }
+    end_run(lane, &run);
 }

@@ -215,6 +215,11 @@ class Switch(Bench):
     def close(self):
         if self.pid:
             self.resume()
+            try:
+                # Open vSwitch 3.1 would wait for paused threads for ever.
+                self.appctl("revalidator/resume")
+            except (RuntimeError, OSError):
+                pass
         for target in ("ovs-vswitchd", "ovsdb-server"):
             try:
                 self.run("ovs-appctl", "-t", target, "exit")
@@ -224,6 +229,8 @@ class Switch(Bench):
             if not self.pid or not os.path.exists("/proc/%d" % self.pid):
                 break
             time.sleep(.1)
+        else:
+            os.kill(self.pid, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
