@@ -3,9 +3,12 @@
 EXTRA_DIST += \
 	Documentation/howto/simnic.rst \
 	Documentation/internals/conformance.rst \
+	Documentation/internals/datapath.rst \
 	Documentation/internals/offload.rst \
 	Documentation/internals/upcalls.rst \
 	Documentation/intro/dependencies.rst \
 	Documentation/principles.rst \
+	Documentation/topics/performance.rst \
+	Documentation/topics/performance.svg \
 	Documentation/topics/rebalancing.rst \
 	Documentation/tour.rst

@@ -122,9 +122,17 @@ check-system-compare: vswitchd/ovs-vswitchd$(EXEEXT)
 		tests/conformance/system-ours.json
 .PHONY: check-ovs check-ovs-compare check-system check-system-compare
 
+# Traffic of ordinary programs through the switch, as root.
+EXTRA_DIST += tests/system/traffic
+check-traffic: vswitchd/ovs-vswitchd$(EXEEXT)
+	@$(PYTHON3) $(srcdir)/tests/system/traffic --source=$(OVS_SOURCE) \
+		--build=$(OVS_BUILD) --vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
+		|| test $$? = 77
+.PHONY: check-traffic
+
 # All of them, cheapest first.  Each is run, even if one fails.  For a
 # quick "make distcheck", set CHECK_SUITES=check-unit.
-CHECK_SUITES = check-unit check-drivers check-own check-ovs
+CHECK_SUITES = check-unit check-traffic check-drivers check-own check-ovs
 check-local:
 	@status=0; \
 	for suite in $(CHECK_SUITES); do \

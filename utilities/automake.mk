@@ -50,8 +50,10 @@ install-data-hook:
 uninstall-hook:
 	rm -f $(DESTDIR)$(bashcompletiondir)/ovs-appctl
 
-# Ours, Debian's and testpmd on the same emulated NIC; see its --help.
+# Ours, Debian's and testpmd on the same emulated NIC; see --help of both.
+# SCENARIOS selects some of the packet path's.
 EXTRA_DIST += \
+	tests/bench/baseline.json \
 	tests/bench/chart.py \
 	tests/bench/scenarios.py \
 	tests/bench/testbed.py \
@@ -61,8 +63,23 @@ bench: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/utilities/markpath-bench \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
+		--baseline=$(srcdir)/tests/bench/baseline.json \
 		--output=bench.json --chart=bench.svg $(SCENARIOS)
+	$(if $(SCENARIOS),,SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
+		$(srcdir)/tests/bench/upcall-bench \
+		--ours=vswitchd/ovs-vswitchd$(EXEEXT))
 .PHONY: bench
+
+# Instructions for each packet in the stages of the datapath, which unlike
+# times are the same on each run.
+bench-instructions: tests/bench/bench-flow$(EXEEXT)
+	$(PYTHON3) $(srcdir)/tests/bench/instructions \
+		tests/bench/bench-flow$(EXEEXT)
+.PHONY: bench-instructions
+EXTRA_DIST += tests/bench/instructions tests/bench/upcall-bench
+check_PROGRAMS += tests/bench/bench-flow
+tests_bench_bench_flow_SOURCES = tests/bench/bench-flow.c
+tests_bench_bench_flow_LDADD = lib/libmarkpath.a $(ovs_libs)
 
 # Simulator of policies for a full NIC.
 noinst_PROGRAMS += utilities/rebalance-sim

@@ -16,7 +16,8 @@ class Scenario:
 
     def __init__(self, name, gen="", flows=("in_port=1,actions=output:2",),
                  sinks=1, other_config=(), setup=None,
-                 options=(), offload=0, capture=None, settle=1.0, memory=512):
+                 options=(), offload=0, capture=None, settle=1.0, memory=512,
+                 ours_config=()):
         self.name = name
         self.gen = gen
         self.flows = flows
@@ -28,6 +29,7 @@ class Scenario:
         self.capture = capture
         self.settle = settle
         self.memory = memory
+        self.ours_config = ours_config  # other_config of ours only.
         if offload:
             self.other_config.append("hw-offload=true")
         SCENARIOS[name] = self
@@ -262,3 +264,8 @@ for order in ("rr", "zipf:1", "rand"):
     for n in (1000, 10000, 60000, 500000):
         pair("%d-%s" % (n, order), n, "order=" + order)
 pair("cold", 1000, "cold=1")
+
+# Offloading is on, and there is nothing that it could do.  To be run with our
+# daemon for --theirs, too.
+Scenario("offload-nothing", "streams=1000,megaflows=1000,capacity=0",
+         by_address(1000), ours_config=("hw-offload=true",), settle=3)

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+/* Does one thing of the packet path often, for tests/bench/instructions to
+ * count how many instructions it takes.
+ *
+ * usage: bench-flow CASE TIMES */
+
+#include <netinet/in.h>
+
+#include "dp-packet.h"
+#include "flow.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "odp-util.h"
+#include "openvswitch/ofpbuf.h"
+#include "packets.h"
+#include "util.h"
+#include "flow/dp-edit.h"
+#include "flow/dp-emc.h"
+#include "flow/dp-flow-table.h"
+#include "flow/dp-key.h"
+#include "tests/flow/flow-random.h"
+
+enum { PORT = 1, BURST = 32 };
+
+static struct flow
+describe(bool ipv6, uint8_t proto)
+{
+    struct flow flow;
+
+    memset(&flow, 0, sizeof flow);
+    flow.in_port.odp_port = u32_to_odp(PORT);
+    flow.packet_type = htonl(PT_ETH);
+    flow.dl_dst = (struct eth_addr) ETH_ADDR_C(00,00,00,00,00,02);
+    flow.dl_src = (struct eth_addr) ETH_ADDR_C(00,00,00,00,00,01);
+    flow.dl_type = htons(ipv6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP);
+    flow.nw_src = htonl(0x0a000001);
+    flow.nw_dst = htonl(0x0a010001);
+    flow.nw_ttl = 64;
+    flow.nw_proto = proto;
+    flow.tp_src = htons(1000);
+    flow.tp_dst = htons(80);
+    return flow;
+}
+
+/* Makes a burst of packets that differ in the last byte of nw_src. */
+static void
+make_burst(struct dp_packet packets[BURST], bool ipv6, uint8_t proto)
+{
+    for (int i = 0; i < BURST; i++) {
+        struct flow flow = describe(ipv6, proto);
+
+        flow.nw_src = htonl(0x0a000001 + i);
+        flow_to_packet(&flow, &packets[i]);
+        dp_packet_set_rss_hash(&packets[i], hash_int(i, 0));
+    }
+}
+
+static void
+bench_extract(struct dp_packet packets[BURST], size_t n)
+{
+    struct dp_key key;
+
+    for (size_t i = 0; i < n; i++) {
+        dp_key_extract_fresh(&key, &packets[i % BURST]);
+    }
+    ovs_assert(key.n_values);
+}
+
+/* The exact-match cache, by first bytes or by keys. */
+static void
+bench_emc(struct dp_packet packets[BURST], bool by_head, size_t n)
+{
+    struct dp_flow *flow = random_dp_flow(8);
+    struct dp_key keys[BURST];
+    struct dp_emc emc;
+    size_t n_found = 0;
+
+    dp_emc_init(&emc);
+    for (int i = 0; i < BURST; i++) {
+        dp_key_extract_fresh(&keys[i], &packets[i]);
+        dp_emc_insert(&emc, &keys[i], flow);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct dp_packet *packet = &packets[i % BURST];
+
+        if (by_head) {
+            const struct dp_emc_entry *entry;
+
+            entry = dp_emc_peek(&emc, dp_packet_get_rss_hash(packet));
+            n_found += (entry && dp_head_matches(&entry->head, packet,
+                                                 u32_to_odp(PORT)));
+        } else {
+            n_found += dp_emc_find(&emc, &keys[i % BURST]) != NULL;
+        }
+    }
+    ovs_assert(n_found == n);
+    dp_emc_uninit(&emc);
+    dp_flow_unref(flow);
+}
+
+/* The classifier, a burst at a time; its only mask is of nw_src and nw_dst. */
+static void
+bench_classifier(struct dp_packet packets[BURST], size_t n)
+{
+    struct dp_cls *cls = dp_cls_create(u32_to_odp(PORT));
+    struct dp_key store[BURST], *keys[BURST];
+    struct dp_flow *found[BURST];
+    struct flow_wildcards wc;
+    unsigned int n_tries = 0;
+    ovs_u128 ufid = OVS_U128_ZERO;
+
+    flow_wildcards_init_catchall(&wc);
+    wc.masks.in_port.odp_port = ODPP_NONE;
+    wc.masks.dl_type = OVS_BE16_MAX;
+    wc.masks.nw_src = wc.masks.nw_dst = OVS_BE32_MAX;
+    for (int i = 0; i < BURST; i++) {
+        struct dp_mask *mask;
+        struct flow flow;
+
+        keys[i] = &store[i];
+        dp_key_extract_fresh(keys[i], &packets[i]);
+        miniflow_expand(&keys[i]->mf, &flow);
+        ufid.u32[0] = i + 1;
+        mask = dp_cls_share_mask(cls, dp_mask_create(&wc));
+        dp_cls_insert(cls, dp_flow_create(&flow, mask, &ufid, 0, NULL, 0));
+    }
+    for (size_t i = 0; i < n; i += BURST) {
+        ovs_assert(!dp_cls_lookup(cls, UINT32_MAX, keys, found, &n_tries));
+    }
+}
+
+/* A VLAN tag that is pushed and popped. */
+static void
+bench_vlan(struct dp_packet packets[BURST], size_t n)
+{
+    const struct ovs_action_push_vlan vlan = {
+        .vlan_tpid = htons(ETH_TYPE_VLAN), .vlan_tci = htons(VLAN_CFI | 7),
+    };
+    struct dp_packet_batch batch;
+
+    dp_packet_batch_init(&batch);
+    for (int i = 0; i < BURST; i++) {
+        dp_packet_resize(&packets[i], VLAN_HEADER_LEN, 0);
+        dp_packet_batch_add(&batch, &packets[i]);
+    }
+    for (size_t i = 0; i < n; i += BURST) {
+        dp_edit_run(&batch, DP_EDIT_PUSH_VLAN, &vlan);
+        dp_edit_run(&batch, DP_EDIT_POP_VLAN, NULL);
+    }
+}
+
+/* What a router does. */
+static void
+bench_route(struct dp_packet packets[BURST], size_t n)
+{
+    struct ovs_key_ethernet eth[2];
+    struct ovs_key_ipv4 ipv4[2];
+    struct dp_packet_batch batch;
+    struct dp_key key;
+
+    memset(eth, 0xff, sizeof eth);
+    memset(ipv4, 0, sizeof ipv4);
+    ipv4[1].ipv4_ttl = 0xff;
+    dp_packet_batch_init(&batch);
+    for (int i = 0; i < BURST; i++) {
+        dp_key_extract_fresh(&key, &packets[i]);
+        dp_packet_batch_add(&batch, &packets[i]);
+    }
+    for (size_t i = 0; i < n; i += BURST) {
+        ipv4[0].ipv4_ttl = i / BURST;
+        dp_edit_run(&batch, DP_EDIT_SET_ETH, eth);
+        dp_edit_run(&batch, DP_EDIT_SET_IPV4, ipv4);
+    }
+}
+
+int
+main(int argc, char *argv[])
+{
+    struct dp_packet packets[BURST];
+    const char *name;
+    size_t n;
+
+    if (argc != 3) {
+        ovs_fatal(0, "usage: bench-flow CASE TIMES");
+    }
+    name = argv[1];
+    n = strtoul(argv[2], NULL, 10) / BURST * BURST;
+    flow_limit_vlans(1);
+    make_burst(packets, !strcmp(name, "extract-ipv6"),
+               !strcmp(name, "extract-tcp") ? IPPROTO_TCP : IPPROTO_UDP);
+    if (!strncmp(name, "extract-", 8)) {
+        bench_extract(packets, n);
+    } else if (!strcmp(name, "emc-head") || !strcmp(name, "emc-key")) {
+        bench_emc(packets, !strcmp(name, "emc-head"), n);
+    } else if (!strcmp(name, "classifier")) {
+        bench_classifier(packets, n);
+    } else if (!strcmp(name, "vlan")) {
+        bench_vlan(packets, n);
+    } else if (!strcmp(name, "route")) {
+        bench_route(packets, n);
+    } else {
+        ovs_fatal(0, "%s: unknown case", name);
+    }
+    return 0;
+}
