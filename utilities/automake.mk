@@ -64,7 +64,8 @@ bench: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 		$(srcdir)/utilities/markpath-bench \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
 		--baseline=$(srcdir)/tests/bench/baseline.json \
-		--output=bench.json --chart=bench.svg $(SCENARIOS)
+		--output=bench.json --chart=bench.svg --table=bench.rst \
+		$(SCENARIOS)
 	$(if $(SCENARIOS),,SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/bench/upcall-bench \
 		--ours=vswitchd/ovs-vswitchd$(EXEEXT))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws what markpath-bench has measured, as an SVG."""
+"""Shows what markpath-bench has measured, as an SVG or a table in RST."""
 
 BARS = (("limit", "#b0b0b0", "testpmd"), ("ours", "#2b6cb0", "Markpath"),
         ("theirs", "#dd8452", "Open vSwitch"))
@@ -40,3 +40,32 @@ def draw(lines):
             '<text x="%d" y="14">TSC cycles of CPU time for each packet'
             '</text>%s%s</svg>\n'
             % (LEFT + WIDTH + 70, y, LEFT, legend, "\n".join(rows)))
+
+
+def cells(line):
+    """Returns the texts of a row of the table."""
+    def value(name, digits=0):
+        return ("%.*f" % (digits, line[name]) if name in line else "")
+    if "unit" in line:
+        return ["%s (%s)" % (line["scenario"], line["unit"]), "",
+                value("ours_number"), value("theirs_number"),
+                value("number_ratio", 2)]
+    return [line["scenario"], value("limit"), value("ours"), value("theirs"),
+            value("ratio", 2)]
+
+
+def table(lines):
+    """Returns a simple table."""
+    rows = [["Scenario", "Limit", "Markpath", "Open vSwitch", "Ratio"]]
+    rows += [cells(line) for line in lines]
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    rule = "  ".join("=" * width for width in widths)
+    text = [rule]
+    for i, row in enumerate(rows):
+        # An empty first column would go on with the row before it.
+        text.append("  ".join([row[0].ljust(widths[0])] + [
+            cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+            ).rstrip())
+        if not i:
+            text.append(rule)
+    return "\n".join(text + [rule]) + "\n"

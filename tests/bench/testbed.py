@@ -213,7 +213,7 @@ class Switch(Bench):
         self.thread = find_thread(self.pid, "pmd-c%02d" % PMD_CORE)
 
     def close(self):
-        if self.pid:
+        if self.thread:
             self.resume()
             try:
                 # Open vSwitch 3.1 would wait for paused threads for ever.
