@@ -34,6 +34,7 @@ EXTRA_DIST += tests/lsan.supp tests/tsan.supp
 # daemon.
 AT_FILES = \
 	tests/testsuite.at \
+	tests/upcall-bugs.at \
 	tests/upcall.at \
 	tests/vswitchd.at
 EXTRA_DIST += $(AT_FILES) tests/atlocal.in
