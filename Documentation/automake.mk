@@ -7,4 +7,5 @@ EXTRA_DIST += \
 	Documentation/internals/upcalls.rst \
 	Documentation/intro/dependencies.rst \
 	Documentation/principles.rst \
+	Documentation/topics/rebalancing.rst \
 	Documentation/tour.rst

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "ctl/dp-commands.h"
+#include "dpif-netdev.h"
 #include "dpif.h"
 #include "ofproto/detrace.h"
 #include "ofproto/ofproto-dpif-upcall.h"
@@ -34,6 +36,9 @@ format_udpif(struct udpif *udpif, struct ds *ds)
                   udpif_n_flows(udpif), avg, max, limit);
     if (!dpif_get_n_offloaded_flows(udpif->dpif, &n_offloaded)) {
         ds_put_format(ds, "  offloaded flows : %"PRIu64"\n", n_offloaded);
+    }
+    if (dpif_is_netdev(udpif->dpif)) {
+        dp_format_places(dpif_base_name(udpif->dpif), ds);
     }
     ds_put_format(ds, "  dump duration : %lldms\n", duration);
     ds_put_format(ds, "  ufid enabled : %s\n\n",

@@ -30,9 +30,16 @@ check-unit: tests/dptest$(EXEEXT) $(simnic_plugin)
 EXTRA_DIST += tests/lsan.supp tests/tsan.supp
 .PHONY: check-unit
 
+# "Same packets" for long; it says how fast it was.
+SOAK_PACKETS = 1000000000
+check-soak: tests/dptest$(EXEEXT)
+	tests/dptest offload-same-P1-P12-L7-L16-L20 soak $(SOAK_PACKETS)
+.PHONY: check-soak
+
 # Our own autotest suite.  It takes Open vSwitch's macros and tools, and our
 # daemon.
 AT_FILES = \
+	tests/offload.at \
 	tests/testsuite.at \
 	tests/upcall-bugs.at \
 	tests/upcall.at \

@@ -16,11 +16,60 @@ else
 endif
 .PHONY: check-rules
 
-# Two network namespaces joined through the switch, with traffic.
-EXTRA_DIST += utilities/markpath-run
+# The switch at work: between two emulated NICs, or PORTS=netns, between two
+# network namespaces.  PCAP=FILE is replayed instead of generated traffic.
+EXTRA_DIST += \
+	utilities/markpath-run-netns \
+	utilities/markpath-run-simnic \
+	utilities/markpath_run.py
 TIME =
-run: vswitchd/ovs-vswitchd$(EXEEXT)
-	@$(PYTHON3) $(srcdir)/utilities/markpath-run --source=$(OVS_SOURCE) \
-		--build=$(OVS_BUILD) --vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
+PCAP =
+if DPDK_NETDEV
+PORTS = simnic
+else
+PORTS = netns
+endif
+run_simnic = --plugin=$(simnic_path) $(if $(PCAP),--pcap=$(PCAP))
+run_netns = $(if $(PCAP),$(error PCAP=$(PCAP) needs PORTS=simnic))
+run: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
+	$(if $(filter simnic netns,$(PORTS)),,$(error PORTS is '$(PORTS)', but \
+		must be 'simnic' or 'netns'))
+	@PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
+		$(srcdir)/utilities/markpath-run-$(PORTS) \
+		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
+		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) $(run_$(PORTS)) \
 		$(if $(TIME),--time=$(TIME))
 .PHONY: run
+
+# "source" it, or have bash-completion do so.
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = utilities/markpath-completion.bash
+install-data-hook:
+	cd $(DESTDIR)$(bashcompletiondir) && \
+		ln -sf markpath-completion.bash ovs-appctl
+uninstall-hook:
+	rm -f $(DESTDIR)$(bashcompletiondir)/ovs-appctl
+
+# Ours, Debian's and testpmd on the same emulated NIC; see its --help.
+EXTRA_DIST += \
+	tests/bench/chart.py \
+	tests/bench/scenarios.py \
+	tests/bench/testbed.py \
+	utilities/markpath-bench
+SCENARIOS =
+bench: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
+	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
+		$(srcdir)/utilities/markpath-bench \
+		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
+		--output=bench.json --chart=bench.svg $(SCENARIOS)
+.PHONY: bench
+
+# Simulator of policies for a full NIC.
+noinst_PROGRAMS += utilities/rebalance-sim
+utilities_rebalance_sim_SOURCES = \
+	utilities/rebalance-sim.c \
+	utilities/rebalance-sim.h \
+	utilities/rebalance-sim-policies.c \
+	utilities/rebalance-sim-svg.c \
+	utilities/rebalance-sim-traffic.c
+utilities_rebalance_sim_LDADD = lib/libmarkpath.a $(ovs_libs)

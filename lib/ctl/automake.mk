@@ -13,6 +13,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-offload-glue.c \
 	lib/ctl/dp-offload-glue.h \
 	lib/ctl/dp-registry.c \
+	lib/ctl/dp-telemetry.c \
+	lib/ctl/dp-telemetry.h \
 	lib/ctl/dp.c \
 	lib/ctl/dp.h \
 	lib/ctl/dpif-netdev-ct.c \

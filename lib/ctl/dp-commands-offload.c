@@ -159,6 +159,21 @@ offload_command(struct unixctl_conn *conn, int argc, const char *argv[],
     ds_destroy(&s);
 }
 
+/* Appends to 'ds' what upcall/show says about places in NICs for the datapath
+ * 'name'. */
+void
+dp_format_places(const char *name, struct ds *ds)
+{
+    struct dp *dp;
+
+    dp_registry_lock();
+    dp = dp_find_for_command(name);
+    if (dp) {
+        dp_offload_format_places(dp->shared.offload, ds);
+    }
+    dp_registry_unlock();
+}
+
 void
 dp_commands_offload_init(void)
 {

@@ -47,6 +47,15 @@ static const struct number_key number_keys[] = {
     { DP_CONFIG_N_OFFLOAD_THREADS, "n-offload-threads",
       offsetof(struct dp_config, n_offload_threads),
       1, 10, 1, false, VLL_WARN },
+    { DP_CONFIG_OFFLOAD_DELAY, "offload-delay",
+      offsetof(struct dp_config, offload_delay),
+      0, 60000, 0, false, VLL_WARN },
+    { DP_CONFIG_OFFLOAD_REBALANCE_INTERVAL, "offload-rebalance-interval",
+      offsetof(struct dp_config, offload_rebalance_interval),
+      100, 60000, 1000, false, VLL_WARN },
+    { DP_CONFIG_OFFLOAD_MIN_PPS, "offload-min-pps",
+      offsetof(struct dp_config, offload_min_pps),
+      0, 1000000000, 0, false, VLL_WARN },
 };
 
 static uint32_t *
@@ -205,6 +214,8 @@ dp_config_parse(struct dp_config *config, const struct smap *other_config)
     parse_bool_key(config, other_config, "smc-enable", &config->smc_enable);
     parse_bool_key(config, other_config, "pmd-perf-metrics",
                    &config->perf_metrics);
+    parse_bool_key(config, other_config, "offload-rebalance",
+                   &config->offload_rebalance);
     for (size_t i = 0; i < ARRAY_SIZE(number_keys); i++) {
         parse_number_key(config, other_config, &number_keys[i]);
     }

@@ -47,7 +47,8 @@ enum dp_config_key {
     DP_CONFIG_PMD_RXQ_ISOLATE, DP_CONFIG_PMD_MAXSLEEP,
     DP_CONFIG_ALB_INTERVAL, DP_CONFIG_ALB_LOAD, DP_CONFIG_ALB_IMPROVEMENT,
     DP_CONFIG_TX_FLUSH_INTERVAL, DP_CONFIG_EMC_INSERT_INV_PROB,
-    DP_CONFIG_N_OFFLOAD_THREADS,
+    DP_CONFIG_N_OFFLOAD_THREADS, DP_CONFIG_OFFLOAD_DELAY,
+    DP_CONFIG_OFFLOAD_REBALANCE_INTERVAL, DP_CONFIG_OFFLOAD_MIN_PPS,
     DP_CONFIG_BOOLS,            /* Any of the keys that are true or false. */
     DP_CONFIG_N_KEYS
 };
@@ -70,6 +71,10 @@ struct dp_config {
     uint32_t max_sleep;         /* pmd-maxsleep, us: 0. */
 
     unsigned int n_offload_threads; /* 1. */
+    unsigned int offload_delay; /* ms: 0. */
+    bool offload_rebalance;     /* false. */
+    uint32_t offload_rebalance_interval;    /* ms: 1000. */
+    uint32_t offload_min_pps;   /* 0. */
 
     char *problems[DP_CONFIG_N_KEYS];   /* What is wrong, or NULL. */
 };

@@ -40,21 +40,57 @@ env_flow_describe(void *aux OVS_UNUSED, const void *flow_,
     return true;
 }
 
+static uint64_t
+env_port_drained(void *topology, odp_port_t port_no)
+{
+    return dp_topology_port_drained(topology, port_no);
+}
+
+static bool
+env_port_marks_seen(void *topology, odp_port_t port_no)
+{
+    return dp_topology_marks_seen(topology, port_no);
+}
+
+static uint64_t
+env_flow_packets(void *aux OVS_UNUSED, const void *flow)
+{
+    struct dpif_flow_stats stats;
+
+    dp_flow_get_stats(flow, &stats);
+    return stats.n_packets;
+}
+
+/* Stores in '*env' the answers for an engine that works for 'topology', which
+ * need not be initialised before a port is added to the engine, and must
+ * outlive it. */
+void
+dp_offload_glue_env(const struct dp_topology *topology,
+                    struct dp_offload_env *env)
+{
+    *env = (struct dp_offload_env) {
+        .aux = CONST_CAST(struct dp_topology *, topology),
+        .flow_ref = env_flow_ref,
+        .flow_unref = env_flow_unref,
+        .flow_describe = env_flow_describe,
+        .port_drained = env_port_drained,
+        .port_marks_seen = env_port_marks_seen,
+        .flow_packets = env_flow_packets,
+        .log = &this_module,
+    };
+}
+
 struct dp_offload *
-dp_offload_glue_create(void)
+dp_offload_glue_create(const struct dp_topology *topology)
 {
     const struct dp_offload_class *classes[] = {
         &dp_offload_rte_class,
         &dp_offload_netdev_class,
         NULL,
     };
-    const struct dp_offload_env env = {
-        .flow_ref = env_flow_ref,
-        .flow_unref = env_flow_unref,
-        .flow_describe = env_flow_describe,
-        .log = &this_module,
-    };
+    struct dp_offload_env env;
 
+    dp_offload_glue_env(topology, &env);
     return dp_offload_create(&env, classes, 1);
 }
 
@@ -76,6 +112,17 @@ register_flows(struct dp_topology *topology)
     }
 }
 
+/* Switches 'offload' and, if it is on now, registers what is there. */
+void
+dp_offload_glue_switch(struct dp_offload *offload,
+                       struct dp_topology *topology, bool enable)
+{
+    if (dp_offload_set_enabled(offload, enable)) {
+        dp_offload_ports_probe(offload);
+        register_flows(topology);
+    }
+}
+
 /* Follows 'hw_offload', both ways.  Open vSwitch's own switch, which providers
  * look at, is turned on the first time and stays on.  'new_ports' says that
  * ports have come since the last call: their providers can be found only after
@@ -87,10 +134,7 @@ dp_offload_glue_run(struct dp_offload *offload, struct dp_topology *topology,
     bool enable = hw_offload && netdev_is_flow_api_enabled();
 
     if (enable != dp_offload_is_enabled(offload)) {
-        if (dp_offload_set_enabled(offload, enable)) {
-            dp_offload_ports_probe(offload);
-            register_flows(topology);
-        }
+        dp_offload_glue_switch(offload, topology, enable);
     } else if (enable && new_ports) {
         dp_offload_ports_probe(offload);
     }

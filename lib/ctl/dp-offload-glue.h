@@ -14,9 +14,13 @@
 #include <stdbool.h>
 
 struct dp_offload;
+struct dp_offload_env;
 struct dp_topology;
 
-struct dp_offload *dp_offload_glue_create(void);
+void dp_offload_glue_env(const struct dp_topology *, struct dp_offload_env *);
+struct dp_offload *dp_offload_glue_create(const struct dp_topology *);
+void dp_offload_glue_switch(struct dp_offload *, struct dp_topology *,
+                            bool enable);
 void dp_offload_glue_run(struct dp_offload *, struct dp_topology *,
                          bool hw_offload, bool new_ports);
 

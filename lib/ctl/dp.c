@@ -14,6 +14,7 @@
 #include "util.h"
 #include "ctl/dp-balance.h"
 #include "ctl/dp-offload-glue.h"
+#include "ctl/dp-telemetry.h"
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
 #include "pipe/dp-bond.h"
@@ -40,7 +41,7 @@ init_shared(struct dp *dp)
     shared->conntrack = conntrack_init();
     shared->meters = dp_meters_create();
     shared->bonds = dp_bonds_create();
-    shared->offload = dp_offload_glue_create();
+    shared->offload = dp_offload_glue_create(&dp->topology);
     atomic_init(&shared->emc_insert_min, 0);
     atomic_init(&shared->smc_enable, false);
     atomic_init(&shared->tx_flush_interval, 0);
@@ -55,6 +56,11 @@ static void
 apply_config(struct dp *dp)
 {
     const struct dp_config *config = &dp->config;
+    const struct dp_rebalance_config rebalance = {
+        .enabled = config->offload_rebalance,
+        .interval_ms = config->offload_rebalance_interval,
+        .min_pps = config->offload_min_pps,
+    };
     struct dp_shared *shared = &dp->shared;
 
     atomic_store_relaxed(&shared->emc_insert_min,
@@ -66,6 +72,8 @@ apply_config(struct dp *dp)
     atomic_store_relaxed(&shared->max_sleep, config->max_sleep);
     dp_balance_configure(&dp->balance, config);
     dp_offload_set_n_workers(shared->offload, config->n_offload_threads);
+    dp_offload_set_delay(shared->offload, config->offload_delay);
+    dp_offload_set_rebalance(shared->offload, &rebalance);
 }
 
 /* Takes over Open_vSwitch:other_config. */
@@ -298,6 +306,7 @@ dp_run(struct dp *dp)
     dp_offload_glue_run(dp->shared.offload, &dp->topology, dp->hw_offload,
                         port_seq != dp->offered_port_seq);
     dp->offered_port_seq = port_seq;
+    dp_telemetry_run();
     dp_balance_run(&dp->balance, &dp->topology, &dp->config);
 
     ovs_mutex_lock(&dp->topology.mutex);

@@ -58,7 +58,7 @@ dpif_netdev_flow_dump_create(const struct dpif *dpif, bool terse,
 
     dpif_flow_dump_init(&dump->up, dpif);
     dump->up.terse = terse;
-    dump->skip = types && !types->ovs_flows;
+    dump->skip = types && !types->ovs_flows && !types->netdev_flows;
     ovs_mutex_init(&dump->mutex);
     ovs_mutex_lock(&dump->mutex);
     dump->lanes = dp_topology_sorted_lanes(&dp->topology, &n);

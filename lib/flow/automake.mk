@@ -5,12 +5,15 @@ lib_libmarkpath_a_SOURCES += \
 	lib/flow/dp-actions.h \
 	lib/flow/dp-cls.c \
 	lib/flow/dp-cls.h \
+	lib/flow/dp-edit.c \
+	lib/flow/dp-edit.h \
 	lib/flow/dp-emc.c \
 	lib/flow/dp-emc.h \
 	lib/flow/dp-flow-table.c \
 	lib/flow/dp-flow-table.h \
 	lib/flow/dp-flow.c \
 	lib/flow/dp-flow.h \
+	lib/flow/dp-key.c \
 	lib/flow/dp-key.h \
 	lib/flow/dp-log.c \
 	lib/flow/dp-log.h \

@@ -5,8 +5,10 @@
 
 #include "netlink.h"
 #include "odp-netlink.h"
+#include "odp-util.h"
 #include "ovs-rcu.h"
 #include "util.h"
+#include "flow/dp-edit.h"
 
 /* Fills 'step' for one top-level or nested attribute 'a' and returns true, or
  * returns false if odp_execute_actions() does without the datapath's help what
@@ -82,6 +84,14 @@ dp_actions_step_from_attr(const struct nlattr *a, struct dp_step *step)
     }
 }
 
+/* Steps that leave packets as they are, or that make them be parsed. */
+static bool
+step_needs_offsets(const struct dp_step *step)
+{
+    return (step->type != DP_STEP_OUTPUT && step->type != DP_STEP_LB_OUTPUT
+            && step->type != DP_STEP_RECIRC && step->type != DP_STEP_METER);
+}
+
 /* Returns the compiled form of the 'len' bytes of attributes at 'nla'. */
 struct dp_actions *
 dp_actions_create(const struct nlattr *nla, size_t len)
@@ -110,7 +120,9 @@ dp_actions_create(const struct nlattr *nla, size_t len)
     NL_ATTR_FOR_EACH_UNSAFE (a, left, copy, len) {
         struct dp_step step;
 
-        if (!dp_actions_step_from_attr(a, &step)) {
+        if (dp_edit_knows(a)) {
+            step = (struct dp_step) { .type = DP_STEP_EDIT, .attr = a };
+        } else if (!dp_actions_step_from_attr(a, &step)) {
             size_t a_len = NLA_ALIGN(a->nla_len);
 
             if (prev && prev->type == DP_STEP_EXECUTE) {
@@ -124,6 +136,12 @@ dp_actions_create(const struct nlattr *nla, size_t len)
     }
     if (prev) {
         prev->last = true;
+    }
+    actions->output = (actions->n_steps == 1 && prev->type == DP_STEP_OUTPUT
+                       ? prev->port : ODPP_NONE);
+    actions->parse = false;
+    for (size_t i = 0; i < actions->n_steps; i++) {
+        actions->parse |= step_needs_offsets(&actions->steps[i]);
     }
     return actions;
 }

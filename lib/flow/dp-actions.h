@@ -34,6 +34,7 @@ enum dp_step_type {
     DP_STEP_TUNNEL_PUSH,        /* Encapsulate, by 'attr'. */
     DP_STEP_TUNNEL_POP,         /* Decapsulate at 'port' and go again. */
     DP_STEP_USERSPACE,          /* Upcall, by 'attr'. */
+    DP_STEP_EDIT,               /* Change headers, by 'attr' (dp-edit.h). */
     DP_STEP_EXECUTE,            /* Attributes that need no datapath, or that
                                  * nest some which do. */
 };
@@ -52,7 +53,9 @@ struct dp_step {
 struct dp_actions {
     const struct nlattr *nla;   /* The attributes that were compiled. */
     size_t nla_len;             /* Bytes. */
-    size_t n_steps;             /* 0: drop. */
+    uint32_t n_steps;           /* 0: drop. */
+    odp_port_t output;          /* Of the only step, or ODPP_NONE. */
+    bool parse;                 /* Some step needs the packet's offsets. */
     struct dp_step steps[];     /* The attributes' copy follows them. */
 };
 

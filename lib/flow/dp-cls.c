@@ -132,32 +132,63 @@ dp_cls_n_subtables(const struct dp_cls *cls)
     return cmap_count(&cls->subtables);
 }
 
+/* Fills 'values', with a stride of the number of words, and 'hashes'. */
+static void
+mask_keys(const struct dp_mask *mask, uint32_t want,
+          struct dp_key *const keys[], uint64_t values[], uint32_t hashes[])
+{
+    struct dp_mask_plan plan;
+    bool planned = false;
+    int i;
+
+    ULLONG_FOR_EACH_1 (i, want) {
+        const struct dp_key *key = keys[i];
+
+        if (OVS_UNLIKELY(!planned || !dp_mask_plan_fits(&plan, key))) {
+            dp_mask_make_plan(mask, &key->mf.map, &plan);
+            planned = true;
+        }
+        hashes[i] = dp_mask_apply_plan(&plan, mask->n_words, key,
+                                       &values[i * mask->n_words]);
+    }
+}
+
+static inline bool
+words_equal(const uint64_t a[], const uint64_t b[], size_t n)
+{
+    uint64_t differ = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        differ |= a[i] ^ b[i];
+    }
+    return !differ;
+}
+
 /* Looks up 'want' in one subtable; returns those that it found. */
 static uint32_t
 subtable_lookup(struct dp_subtable *subtable, uint32_t want,
                 struct dp_key *const keys[], struct dp_flow *flows[])
 {
-    const struct dp_mask *mask = subtable->mask;
-    size_t n_words = mask->n_words;
-    uint64_t values[DP_CLS_BURST][FLOW_U64S];
+    size_t n_words = subtable->mask->n_words;
+    uint64_t values[DP_CLS_BURST * FLOW_U64S];
     const struct cmap_node *nodes[DP_CLS_BURST];
     uint32_t hashes[DP_CLS_BURST];
     uint32_t found = 0;
     unsigned long int map;
     int i;
 
-    ULLONG_FOR_EACH_1 (i, want) {
-        dp_mask_gather(mask, keys[i], values[i]);
-        hashes[i] = dp_mask_hash_values(values[i], n_words);
-    }
+    mask_keys(subtable->mask, want, keys, values, hashes);
     map = cmap_find_batch(&subtable->flows, want, hashes, nodes);
-
+    ULLONG_FOR_EACH_1 (i, map) {
+        OVS_PREFETCH(nodes[i]);
+        OVS_PREFETCH_WRITE(CONTAINER_OF(nodes[i], struct dp_flow, cls_node));
+    }
     ULLONG_FOR_EACH_1 (i, map) {
         struct dp_flow *flow;
 
         CMAP_NODE_FOR_EACH (flow, cls_node, nodes[i]) {
-            if (!memcmp(flow->values, values[i],
-                        n_words * sizeof values[i][0])) {
+            if (OVS_LIKELY(words_equal(flow->values, &values[i * n_words],
+                                       n_words))) {
                 flows[i] = flow;
                 found |= UINT32_C(1) << i;
                 break;

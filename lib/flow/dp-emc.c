@@ -9,6 +9,9 @@ void
 dp_emc_init(struct dp_emc *emc)
 {
     emc->sweep_at = 0;
+    emc->insert_min = 0;
+    emc->n_skip = 0;
+    emc->hashes = xzalloc_cacheline(DP_EMC_ENTRIES * sizeof *emc->hashes);
     emc->entries = xzalloc_cacheline(DP_EMC_ENTRIES * sizeof *emc->entries);
 }
 
@@ -35,25 +38,29 @@ dp_emc_uninit(struct dp_emc *emc)
 {
     dp_emc_flush(emc);
     free_cacheline(emc->entries);
+    free_cacheline(emc->hashes);
 }
 
 /* Chooses where 'key' goes: over itself, else a place that costs nobody
  * anything, else by a bit of the hash that has not chosen the places. */
-static struct dp_emc_entry *
+static size_t
 choose_place(const struct dp_emc *emc, const struct dp_key *key)
 {
-    struct dp_emc_entry *empty = NULL;
+    size_t empty = SIZE_MAX;
 
     for (int i = 0; i < 2; i++) {
-        struct dp_emc_entry *entry = dp_emc_place(emc, key->hash, i);
+        size_t place = dp_emc_place(key->hash, i);
+        const struct dp_emc_entry *entry = &emc->entries[place];
 
         if (!entry->flow || dp_flow_is_dead(entry->flow)) {
-            empty = empty ? empty : entry;
-        } else if (dp_emc_entry_holds(entry, key)) {
-            return entry;
+            empty = MIN(empty, place);
+        } else if (emc->hashes[place] == key->hash
+                   && dp_emc_entry_holds(entry, key)) {
+            return place;
         }
     }
-    return empty ? empty : dp_emc_place(emc, key->hash, key->hash >> 31);
+    return empty != SIZE_MAX ? empty : dp_emc_place(key->hash,
+                                                    key->hash >> 31);
 }
 
 /* Makes 'flow' the flow of 'key', and takes a reference on it. */
@@ -65,14 +72,27 @@ dp_emc_insert(struct dp_emc *emc, const struct dp_key *key,
         return;
     }
 
-    struct dp_emc_entry *entry = choose_place(emc, key);
+    size_t place = choose_place(emc, key);
+    struct dp_emc_entry *entry = &emc->entries[place];
 
     entry_clear(entry);
+    emc->hashes[place] = key->hash;
     entry->flow = flow;
-    entry->hash = key->hash;
     entry->n_values = key->n_values;
     entry->map = key->mf.map;
     memcpy(entry->values, key->values, key->n_values * sizeof key->values[0]);
+}
+
+/* Draws how many offers are skipped until the next one is taken, so that of
+ * 2**32 about 'insert_min' are.  A number for each offer would cost more than
+ * the lookup that fails. */
+void
+dp_emc_set_insert_min(struct dp_emc *emc, uint32_t insert_min)
+{
+    uint64_t mean = insert_min ? (UINT64_C(1) << 32) / insert_min : 1;
+
+    emc->insert_min = insert_min;
+    emc->n_skip = mean > 1 ? random_uint32() % (2 * mean - 1) : 0;
 }
 
 /* Looks at one entry and gives up its flow if it is dead.  Called now and

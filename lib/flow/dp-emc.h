@@ -14,9 +14,10 @@
  *
  * Thread-safety.  Private to one lane; whoever runs the lane uses it.
  *
- * Cost.  A hit reads one entry: one cache line for the hash and the flow, and
- * as many as the key has.  A key of more than DP_EMC_MAX_VALUES words (deep
- * encapsulation) is not cached. */
+ * Cost.  Hashes are apart from the entries, all in 32 kB: where connections
+ * are far more than entries, to find nothing costs no cache miss.  A hit reads
+ * one entry, two cache lines for most packets.  A key of more than
+ * DP_EMC_MAX_VALUES words (deep encapsulation) is not cached. */
 
 #include "random.h"
 #include "flow/dp-flow.h"
@@ -29,8 +30,7 @@ enum {
 
 struct dp_emc_entry {
     struct dp_flow *flow;       /* Counted; NULL if the entry is free. */
-    uint32_t hash;
-    uint32_t n_values;
+    uint64_t n_values;
     struct flowmap map;
     uint64_t values[DP_EMC_MAX_VALUES];
 };
@@ -39,6 +39,10 @@ BUILD_ASSERT_DECL(sizeof(struct dp_emc_entry) == 256);
 struct dp_emc {
     size_t sweep_at;            /* Next entry that the sweep looks at. */
     struct dp_emc_entry *entries;
+    uint32_t *hashes;           /* Of the keys of the entries; of no meaning
+                                 * where there is no flow. */
+    uint32_t insert_min;        /* Of the last dp_emc_offer(). */
+    uint64_t n_skip;            /* Offers not to be taken until one is. */
 };
 
 void dp_emc_init(struct dp_emc *);
@@ -46,27 +50,46 @@ void dp_emc_uninit(struct dp_emc *);
 void dp_emc_flush(struct dp_emc *);
 void dp_emc_insert(struct dp_emc *, const struct dp_key *, struct dp_flow *);
 void dp_emc_sweep(struct dp_emc *);
+void dp_emc_set_insert_min(struct dp_emc *, uint32_t insert_min);
 
-static inline struct dp_emc_entry *
-dp_emc_place(const struct dp_emc *emc, uint32_t hash, int i)
+/* Returns the index of the first ('i' is 0) or second place of 'hash'. */
+static inline size_t
+dp_emc_place(uint32_t hash, int i)
 {
-    return &emc->entries[(i ? hash >> 13 : hash) & (DP_EMC_ENTRIES - 1)];
+    return (i ? hash >> 13 : hash) & (DP_EMC_ENTRIES - 1);
 }
 
+/* Has the entry loaded that may have the key of 'hash'. */
 static inline void
 dp_emc_prefetch(const struct dp_emc *emc, uint32_t hash)
 {
-    OVS_PREFETCH(dp_emc_place(emc, hash, 0));
+    for (int i = 0; i < 2; i++) {
+        size_t place = dp_emc_place(hash, i);
+
+        if (emc->hashes[place] == hash) {
+            OVS_PREFETCH(&emc->entries[place]);
+            OVS_PREFETCH(&emc->entries[place].values[4]);
+        }
+    }
 }
 
+/* Compares words, which were written as words: memcmp() reads them wider than
+ * that, and would wait for the stores to arrive in the cache. */
 static inline bool
 dp_emc_entry_holds(const struct dp_emc_entry *entry, const struct dp_key *key)
 {
-    return (entry->hash == key->hash
-            && entry->n_values == key->n_values
-            && flowmap_equal(entry->map, key->mf.map)
-            && !memcmp(entry->values, key->values,
-                       key->n_values * sizeof key->values[0]));
+    uint64_t differ = 0;
+
+    if (!entry->flow || entry->n_values != key->n_values) {
+        return false;
+    }
+    for (size_t i = 0; i < FLOWMAP_UNITS; i++) {
+        differ |= entry->map.bits[i] ^ key->mf.map.bits[i];
+    }
+    for (size_t i = 0; i < key->n_values; i++) {
+        differ |= entry->values[i] ^ key->values[i];
+    }
+    return !differ;
 }
 
 /* Returns the flow of 'key', or NULL. */
@@ -74,9 +97,10 @@ static inline struct dp_flow *
 dp_emc_find(const struct dp_emc *emc, const struct dp_key *key)
 {
     for (int i = 0; i < 2; i++) {
-        struct dp_emc_entry *entry = dp_emc_place(emc, key->hash, i);
+        size_t place = dp_emc_place(key->hash, i);
+        struct dp_emc_entry *entry = &emc->entries[place];
 
-        if (entry->flow && dp_emc_entry_holds(entry, key)
+        if (emc->hashes[place] == key->hash && dp_emc_entry_holds(entry, key)
             && OVS_LIKELY(!dp_flow_is_dead(entry->flow))) {
             return entry->flow;
         }
@@ -84,13 +108,17 @@ dp_emc_find(const struct dp_emc *emc, const struct dp_key *key)
     return NULL;
 }
 
-/* Inserts with a probability of 'insert_min' in 2**32. */
+/* Inserts with a probability of about 'insert_min' in 2**32; 0 is never. */
 static inline void
 dp_emc_offer(struct dp_emc *emc, const struct dp_key *key,
              struct dp_flow *flow, uint32_t insert_min)
 {
-    if (insert_min && random_uint32() <= insert_min) {
+    if (OVS_UNLIKELY(insert_min != emc->insert_min)) {
+        dp_emc_set_insert_min(emc, insert_min);
+    }
+    if (insert_min && !emc->n_skip--) {
         dp_emc_insert(emc, key, flow);
+        dp_emc_set_insert_min(emc, insert_min);
     }
 }
 

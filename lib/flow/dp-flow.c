@@ -40,7 +40,8 @@ dp_flow_create(const struct flow *flow, struct dp_mask *mask,
 
     atomic_init(&f->dead, false);
     atomic_init(&f->offered, false);
-    ovsrcu_init(&f->actions, dp_actions_create(actions, len));
+    ovsrcu_init(&f->actions, NULL);
+    dp_flow_set_actions(f, actions, len);
     atomic_init(&f->used, 0);
     atomic_init(&f->n_packets, 0);
     atomic_init(&f->n_bytes, 0);
@@ -98,15 +99,18 @@ dp_flow_unref(struct dp_flow *flow)
 }
 
 /* Publishes new actions and returns the old ones, which the caller must
- * retire.  Callers must exclude each other. */
+ * retire.  Callers must exclude each other.  For a moment 'output' may still
+ * say what the old actions were, as a lane could that has just read them. */
 struct dp_actions *
 dp_flow_set_actions(struct dp_flow *flow, const struct nlattr *nla,
                     size_t len)
 {
     struct dp_actions *old = ovsrcu_get_protected(struct dp_actions *,
                                                   &flow->actions);
+    struct dp_actions *new = dp_actions_create(nla, len);
 
-    ovsrcu_set(&flow->actions, dp_actions_create(nla, len));
+    ovsrcu_set(&flow->actions, new);
+    atomic_store_relaxed(&flow->output, odp_to_u32(new->output));
     return old;
 }
 

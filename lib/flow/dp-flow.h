@@ -33,39 +33,48 @@
 #include "flow/dp-actions.h"
 #include "flow/dp-mask.h"
 
+/* The first cache line has all that a packet needs which a mark has brought
+ * here and whose only action is output. */
 struct dp_flow {
-    /* Owner thread only. */
-    uint8_t group;                  /* Scratch of one stage (dp-group.h). */
-
     /* Published (RCU or atomic). */
-    struct cmap_node cls_node;      /* In its subtable. */
-    struct cmap_node simple_node;   /* In the lane's simple flows (dp-simple),
-                                     * where 'simple_key' is its key. */
+    OVSRCU_TYPE(struct dp_actions *) actions;
+    atomic_uint32_t output;         /* The only action is output to this port;
+                                     * or ODPP_NONE.  Follows 'actions'. */
     atomic_bool dead;
     atomic_bool offered;            /* The offload engine knows it. */
-    OVSRCU_TYPE(struct dp_actions *) actions;
+
+    /* Owner thread only. */
+    uint8_t group;                  /* Scratch of one stage (dp-group.c). */
+
+    /* Constant after creation. */
+    bool can_be_tcp;                /* Whether TCP flags need to be read. */
+    odp_port_t in_port;
+
+    /* Statistics. */
+    atomic_uint16_t tcp_flags;
     atomic_llong used;
     atomic_ullong n_packets;
     atomic_ullong n_bytes;
-    atomic_uint16_t tcp_flags;
 
     /* Constant after creation. */
-    bool simple;                    /* Whether 'simple_node' is in use. */
-    uint64_t simple_key;
-    bool can_be_tcp;                /* Whether TCP flags need to be read. */
     ovs_be16 dl_type;
-    odp_port_t in_port;
-    unsigned int lane_id;           /* Core of the lane, or NON_PMD_CORE_ID. */
+    bool simple;                    /* Whether 'simple_node' is in use. */
     uint32_t cls_hash;              /* Of 'values'. */
-    struct cmap_node ufid_node;     /* In the lane's table. */
+    uint64_t simple_key;
+    struct cmap_node simple_node;   /* Published: in the lane's simple flows
+                                     * (dp-simple), by 'simple_key'. */
+    struct cmap_node ufid_node;     /* Published: in the lane's table. */
     ovs_u128 ufid;                  /* Names the flow to the upper layers. */
     ovs_u128 mega_ufid;             /* Hash of mask and masked key: equal for
                                      * the same megaflow in every lane. */
-    struct dp_mask *mask;           /* Counted. */
     struct miniflow *key;           /* Owned; unmasked. */
+    unsigned int lane_id;           /* Core of the lane, or NON_PMD_CORE_ID. */
     struct ovs_refcount ref_cnt;
+    struct dp_mask *mask;           /* Counted. */
+    struct cmap_node cls_node;      /* Published: in its subtable. */
     uint64_t values[];              /* 'mask->n_words' masked words. */
 };
+BUILD_ASSERT_DECL(offsetof(struct dp_flow, dl_type) <= CACHE_LINE_SIZE);
 
 struct dp_flow *dp_flow_create(const struct flow *, struct dp_mask *,
                                const ovs_u128 *ufid, unsigned int lane_id,
@@ -104,6 +113,17 @@ static inline const struct dp_actions *
 dp_flow_get_actions(const struct dp_flow *flow)
 {
     return ovsrcu_get(struct dp_actions *, &flow->actions);
+}
+
+/* Returns the port if the flow's only action is output to one, or ODPP_NONE.
+ * Without looking at the actions: that saves a cache line. */
+static inline odp_port_t
+dp_flow_get_output(const struct dp_flow *flow)
+{
+    uint32_t port_no;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_flow *, flow)->output, &port_no);
+    return u32_to_odp(port_no);
 }
 
 /* Books 'n_packets' and 'n_bytes', last seen at 'now' ms, to 'flow'.  Only

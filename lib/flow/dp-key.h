@@ -64,15 +64,8 @@ dp_key_rss_hash(struct dp_packet *packet)
     return dp_packet_get_rss_hash(packet);
 }
 
-/* Fills 'key' from 'packet', whose metadata must be initialised.  Sets the
- * header offsets of 'packet'. */
-static inline void
-dp_key_extract(struct dp_key *key, struct dp_packet *packet)
-{
-    miniflow_extract(packet, &key->mf);
-    key->n_values = miniflow_n_values(&key->mf);
-    key->hash = dp_key_hash(packet, key);
-}
+void dp_key_extract(struct dp_key *, struct dp_packet *);
+void dp_key_extract_fresh(struct dp_key *, struct dp_packet *);
 
 /* Fills 'key' from 'flow', for a lookup that no packet asks for. */
 static inline void

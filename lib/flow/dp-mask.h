@@ -16,8 +16,9 @@
  * back by any thread; whoever reads a mask holds a reference or something that
  * does.
  *
- * Cost.  dp_mask_gather(): per word one load, a population count and an 'and';
- * no branch depends on the packet. */
+ * Cost.  dp_mask_apply_plan(): per word two loads, an 'and' and a step of the
+ * hash; no branch depends on the packet.  Packets of one kind (say, TCP in
+ * IPv4) have the same map, so a burst needs few plans. */
 
 #include "flow.h"
 #include "openvswitch/match.h"
@@ -60,31 +61,78 @@ dp_mask_hash_values(const uint64_t values[], size_t n)
     return hash_finish(hash, n * 8);
 }
 
-/* Stores in 'values' the words of 'key' under 'mask'; a word that 'key' does
- * not have is 0.  'base[unit]' must be the index in 'key->values' of the first
- * value of flowmap unit 'unit'. */
+/* Where the words of a mask are in the values of all keys with one map. */
+struct dp_mask_plan {
+    struct flowmap map;
+    struct {
+        uint64_t bits;          /* The mask; 0 if the keys lack the word. */
+        uint64_t index;         /* In 'values'. */
+    } words[FLOW_U64S];
+};
+
+/* Makes 'plan' the one for 'mask' and keys that have 'map'. */
 static inline void
-dp_mask_gather(const struct dp_mask *mask, const struct dp_key *key,
-               uint64_t values[])
+dp_mask_make_plan(const struct dp_mask *mask, const struct flowmap *map,
+                  struct dp_mask_plan *plan)
 {
     uint8_t base[FLOWMAP_UNITS];
     uint8_t n = 0;
     size_t unit;
 
     FLOWMAP_FOR_EACH_UNIT (unit) {
+        plan->map.bits[unit] = map->bits[unit];
         base[unit] = n;
-        n += count_1bits(key->mf.map.bits[unit]);
+        n += count_1bits(map->bits[unit]);
     }
     for (size_t i = 0; i < mask->n_words; i++) {
         const struct dp_mask_word *word = &mask->words[i];
-        map_t map = key->mf.map.bits[word->unit];
-        size_t idx = base[word->unit] + count_1bits(map & (word->map_bit - 1));
-        uint64_t present = -(uint64_t) !!(map & word->map_bit);
+        map_t bits = map->bits[word->unit];
 
-        /* 'idx' is at most the number of values, so the load stays inside
+        /* The index is at most the number of values, so the load stays inside
          * the key even where the word is absent. */
-        values[i] = key->values[idx] & word->bits & present;
+        plan->words[i].index = (base[word->unit]
+                                + count_1bits(bits & (word->map_bit - 1)));
+        plan->words[i].bits = bits & word->map_bit ? word->bits : 0;
     }
+}
+
+/* Returns whether 'plan' is good for 'key'. */
+static inline bool
+dp_mask_plan_fits(const struct dp_mask_plan *plan, const struct dp_key *key)
+{
+    map_t differ = 0;
+
+    for (size_t i = 0; i < FLOWMAP_UNITS; i++) {
+        differ |= plan->map.bits[i] ^ key->mf.map.bits[i];
+    }
+    return !differ;
+}
+
+/* Stores in 'values' the 'n' words of 'key' under the mask of 'plan', which
+ * fits; a word that 'key' does not have is 0.  Returns their hash, as
+ * dp_mask_hash_values() does. */
+static inline uint32_t
+dp_mask_apply_plan(const struct dp_mask_plan *plan, size_t n,
+                   const struct dp_key *key, uint64_t values[])
+{
+    uint32_t hash = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        values[i] = key->values[plan->words[i].index] & plan->words[i].bits;
+        hash = hash_add64(hash, values[i]);
+    }
+    return hash_finish(hash, n * 8);
+}
+
+/* Stores in 'values' the words of one key under 'mask'. */
+static inline void
+dp_mask_gather(const struct dp_mask *mask, const struct dp_key *key,
+               uint64_t values[])
+{
+    struct dp_mask_plan plan;
+
+    dp_mask_make_plan(mask, &key->mf.map, &plan);
+    dp_mask_apply_plan(&plan, mask->n_words, key, values);
 }
 
 #endif /* dp-mask.h */

@@ -4,6 +4,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-mark-drain.h \
 	lib/offload/dp-mark-index.c \
 	lib/offload/dp-mark-index.h \
+	lib/offload/dp-mark-watch.c \
+	lib/offload/dp-mark-watch.h \
 	lib/offload/dp-mark.c \
 	lib/offload/dp-mark.h \
 	lib/offload/dp-offload-dummy.c \
@@ -25,9 +27,16 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-offload-worker.h \
 	lib/offload/dp-offload.c \
 	lib/offload/dp-offload.h \
+	lib/offload/dp-rebalance-policy.c \
+	lib/offload/dp-rebalance-policy.h \
+	lib/offload/dp-rebalance-thread.c \
+	lib/offload/dp-rebalance.c \
+	lib/offload/dp-rebalance.h \
 	lib/offload/dp-rte-actions.c \
 	lib/offload/dp-rte-actions.h \
 	lib/offload/dp-rte-format.c \
 	lib/offload/dp-rte-format.h \
 	lib/offload/dp-rte-match.c \
-	lib/offload/dp-rte-match.h
+	lib/offload/dp-rte-match.h \
+	lib/offload/dp-rte-telemetry.c \
+	lib/offload/dp-rte-telemetry.h

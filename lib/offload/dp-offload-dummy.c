@@ -23,6 +23,7 @@
 
 struct dp_dummy_nic {
     struct dp_offload_class class;      /* Constant. */
+    atomic_bool hold;
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
@@ -130,7 +131,8 @@ dp_dummy_open(const struct dp_offload_class *class,
     ovs_list_push_back(&nic->ports, &port->node);
     info->mark_bits = nic->config.mark_bits;
     info->whole = nic->config.whole;
-    info->capacity = nic->config.capacity;
+    info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
+    info->table = nic->config.shared;
     info->dp_layer = "dummy";
     ovs_mutex_unlock(&nic->mutex);
 
@@ -179,7 +181,9 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
     ovs_assert(op->mark && !(op->mark >> config->mark_bits));
 
     nic->n_puts++;
-    if (config->capacity && port->n_rules >= config->capacity) {
+    if (config->capacity
+        && ((config->shared ? hmap_count(&nic->rules) : port->n_rules)
+            >= config->capacity)) {
         op->error = ENOSPC;
     } else if (dp_dummy_fate(config->put_refused)) {
         op->error = EINVAL;
@@ -222,7 +226,7 @@ dp_dummy_do_del(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
 }
 
 static void
-dp_dummy_do_query(struct dp_dummy_nic *nic OVS_UNUSED,
+dp_dummy_do_query(struct dp_dummy_nic *nic,
                   struct dp_dummy_port *port, struct dp_offload_op *op)
     OVS_REQUIRES(nic->mutex)
 {
@@ -230,6 +234,7 @@ dp_dummy_do_query(struct dp_dummy_nic *nic OVS_UNUSED,
 
     ovs_assert(rule->port == port && !rule->lost);
     op->counted = true;
+    op->idle_ms = nic->config.idle_ms;
     op->n_packets = rule->n_packets;
     op->n_bytes = rule->n_bytes;
     op->error = 0;
@@ -280,6 +285,18 @@ dp_dummy_do(struct dp_dummy_port *port, struct dp_offload_op *op,
 }
 
 static void
+dp_dummy_wait_hold(struct dp_dummy_nic *nic)
+{
+    bool hold;
+
+    atomic_read_explicit(&nic->hold, &hold, memory_order_acquire);
+    while (hold) {
+        xnanosleep_no_quiesce(1000 * 1000);
+        atomic_read_explicit(&nic->hold, &hold, memory_order_acquire);
+    }
+}
+
+static void
 dp_dummy_batch(struct dp_dummy_port *port, struct dp_offload_op *ops[],
                size_t n, enum dp_dummy_op type)
 {
@@ -306,6 +323,7 @@ dp_dummy_batch(struct dp_dummy_port *port, struct dp_offload_op *ops[],
         if (delay_us) {
             xnanosleep_no_quiesce(delay_us * UINT64_C(1000));
         }
+        dp_dummy_wait_hold(nic);
         if (!late) {
             dp_dummy_do(port, ops[i], type);
         }
@@ -409,7 +427,7 @@ dp_dummy_restart(void *port_, struct dp_offload_port_info *info)
     port->paused = false;
     restart = nic->config.restart;
     info->whole = nic->config.whole;
-    info->capacity = nic->config.capacity;
+    info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
     if (restart == DP_OFFLOAD_LOST) {
         HMAP_FOR_EACH (rule, node, &nic->rules) {
             if (rule->port == port && !rule->lost) {
@@ -462,6 +480,7 @@ dp_dummy_nic_create(const struct dp_dummy_config *config)
     nic->config = *config;
     hmap_init(&nic->rules);
     ovs_list_init(&nic->ports);
+    atomic_init(&nic->hold, false);
     ovs_mutex_init(&nic->mutex);
     return nic;
 }
@@ -491,6 +510,12 @@ dp_dummy_nic_set_config(struct dp_dummy_nic *nic,
     ovs_mutex_lock(&nic->mutex);
     nic->config = *config;
     ovs_mutex_unlock(&nic->mutex);
+}
+
+void
+dp_dummy_nic_hold(struct dp_dummy_nic *nic, bool hold)
+{
+    atomic_store_explicit(&nic->hold, hold, memory_order_release);
 }
 
 size_t

@@ -23,6 +23,8 @@ struct dp_dummy_nic;
 struct dp_dummy_config {
     unsigned int mark_bits;     /* 1...24, read when a port is opened. */
     size_t capacity;            /* Rules per port; 0: no limit. */
+    bool shared;                /* Rules of all ports, rather. */
+    bool hidden;                /* The capacity is not told. */
     bool whole;                 /* Runs output to even port numbers. */
     bool blind;                 /* Does not ask what it installs. */
     unsigned int put_refused;   /* EINVAL. */
@@ -30,6 +32,7 @@ struct dp_dummy_config {
     unsigned int del_failed;    /* EIO, the rule stays. */
     unsigned int late;          /* EINPROGRESS, done in a later poll. */
     unsigned int delay_us;      /* Of each operation. */
+    unsigned int idle_ms;       /* What it says about whole rules. */
     enum dp_offload_restart restart;
 };
 
@@ -43,6 +46,9 @@ const struct dp_offload_class *dp_dummy_nic_class(const struct dp_dummy_nic *);
 /* Changes the configuration of a running NIC. */
 void dp_dummy_nic_set_config(struct dp_dummy_nic *nic,
                              const struct dp_dummy_config *config);
+
+/* While 'hold', no operation that begins gets done. */
+void dp_dummy_nic_hold(struct dp_dummy_nic *nic, bool hold);
 
 /* Number of rules in 'port_no'. */
 size_t dp_dummy_nic_count(struct dp_dummy_nic *nic, odp_port_t port_no);

@@ -15,6 +15,7 @@
  *     dp-offload-worker.c  threads, ready queues, batches
  *     dp-offload-stats.c   figures for others
  *     dp-offload-show.c    text and JSON
+ *     dp-rebalance.c       who gets the places in a full NIC
  *
  * Registry.  The rules lie in DP_OFFLOAD_N_SHARDS hash tables, chosen by the
  * hash of the megaflow, each with its mutex.  A shard belongs to one worker,
@@ -42,6 +43,7 @@
 #include "mpsc-queue.h"
 #include "offload/dp-mark.h"
 #include "offload/dp-offload-provider.h"
+#include "offload/dp-rebalance-policy.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
@@ -70,7 +72,8 @@ struct dp_offload_rule {
     uint32_t port_gen;                  /* Of the port at that time. */
     uint32_t n_retries;
     struct heap_node retry_node;        /* In worker's 'retries', if idx. */
-    struct ovs_list full_node;          /* In a port's 'full' list. */
+    struct ovs_list full_node;          /* In a port's 'full' list or, under
+                                         * the mutex, a table's 'waiting'. */
     uint64_t hw_packets;                /* Last reading since the put. */
     uint64_t hw_bytes;
     uint64_t actions_hash;              /* Of the actions at that time. */
@@ -80,10 +83,14 @@ struct dp_offload_rule {
     struct hmap_node node;              /* In shard's 'rules'. */
     struct mpsc_queue_node ready_node;  /* In the worker's queue. */
     struct ovs_list whole_node;         /* In shard's 'whole'. */
+    struct ovs_list place_node;         /* In its table's 'placed'. */
+    struct dp_rebalance_table *coming;  /* Where a place is kept for it. */
+    struct dp_rebalance_rate rate;
     struct dp_offload_port *port;       /* Counted while busy or not absent. */
     void *handle;                       /* The provider's. */
     uint64_t ready_us;                  /* Since when it is 'ready'. */
     uint64_t since_us;                  /* Since when 'level' is so. */
+    uint64_t born_us;                   /* When its first flow came. */
     long long int used;                 /* Last time NIC counters moved. */
     uint32_t mark;                      /* Or 0. */
     uint32_t gen;                       /* Counts what flows told us. */
@@ -95,6 +102,9 @@ struct dp_offload_rule {
     bool again;                         /* Became ready while busy. */
     bool flushing;                      /* dp_offload_flush() waits for it. */
     bool marked_once;                   /* 'mark' has been in the NIC. */
+    bool waiting;                       /* Stands in its table's line. */
+    bool evict;                         /* Is to leave the NIC. */
+    uint8_t best;                       /* Best 'level' that it has had. */
 
     /* Flows, one or more for each lane; the last one is described to
      * the provider. */
@@ -132,6 +142,7 @@ struct dp_offload_port {
     const struct dp_offload_class *class; /* Null: nobody takes the port. */
     void *aux;                          /* The provider's port. */
     struct dp_offload_port_info info;
+    struct dp_rebalance_table *table;   /* Counted; not null with 'class'. */
 
     /* Published (atomic). */
     atomic_uint32_t gen;                /* Incremented when rules are lost. */
@@ -141,6 +152,16 @@ struct dp_offload_port {
     atomic_uint64_t n_puts;             /* Operations that succeeded. */
     atomic_uint64_t n_dels;
     atomic_uint64_t n_failed[DP_OFFLOAD_N_WHYS];
+    atomic_bool is_full;                /* The last rule found no room. */
+    atomic_uint32_t delivery;           /* enum dp_offload_delivery. */
+    atomic_uint32_t arrival;            /* enum dp_mark_arrival. */
+
+    /* Guarded by 'watch_mutex': a rule that packets should get marks from
+     * (dp-mark-watch.h). */
+    struct ovs_mutex watch_mutex;
+    ovs_u128 suspect;
+    uint64_t suspect_packets;
+    bool suspect_picked;
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
@@ -180,6 +201,7 @@ struct dp_offload_worker {
     /* Published (atomic). */
     struct mpsc_queue queue;            /* Ready rules. */
     atomic_uint64_t n_pending;          /* Ready or busy. */
+    atomic_uint64_t sweep_done;         /* Last sweep of counters. */
     atomic_bool exit;
 
     /* Owner thread only. */
@@ -191,6 +213,8 @@ struct dp_offload_worker {
     uint64_t query_us;                  /* When to begin the next sweep. */
     uint64_t reap_us;                   /* When to look after quarantines. */
     uint64_t probe_us;                  /* When to try full ports. */
+    uint64_t watch_us;                  /* When to look for marks. */
+    uint64_t sweep;                     /* Number of the sweep under way. */
     unsigned int query_shard;           /* Where the sweep is. */
     size_t query_left;                  /* Rules left in that shard. */
 
@@ -211,9 +235,11 @@ struct dp_offload {
     struct dp_offload_shard *shards;    /* DP_OFFLOAD_N_SHARDS. */
     struct dp_offload_worker workers[DP_OFFLOAD_MAX_WORKERS];
     struct cmap ports;                  /* Published (RCU). */
+    struct dp_rebalance *rebalance;     /* Constant after creation. */
     atomic_uint64_t n_rules;            /* Published (atomic). */
     atomic_uint64_t n_flushing;         /* Published (atomic). */
     atomic_uint32_t n_workers;          /* Published (atomic). */
+    atomic_uint64_t delay_us;           /* Published (atomic). */
 
     /* Guarded by 'mutex': the control thread's affairs. */
     struct ovs_mutex mutex;

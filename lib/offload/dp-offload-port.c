@@ -14,8 +14,10 @@
 
 #include "hash.h"
 #include "netdev.h"
+#include "offload/dp-mark-watch.h"
 #include "odp-util.h"
 #include "offload/dp-offload-rule.h"
+#include "offload/dp-rebalance.h"
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
 #include "util.h"
@@ -156,6 +158,7 @@ dp_offload_port_probe(struct dp_offload *offload,
         ovs_mutex_lock(&port->mutex);
         port->aux = aux;
         port->info = info;
+        port->table = dp_rebalance_table_get(offload->rebalance, class, &info);
         port->class = class;
         ovs_mutex_unlock(&port->mutex);
 
@@ -164,6 +167,31 @@ dp_offload_port_probe(struct dp_offload *offload,
         return true;
     }
     return false;
+}
+
+enum dp_offload_delivery
+dp_offload_prepare(const struct dp_offload *offload, struct netdev *netdev)
+{
+    for (size_t i = 0; offload->classes[i]; i++) {
+        const struct dp_offload_class *class = offload->classes[i];
+        enum dp_offload_delivery delivery;
+
+        if (class->prepare && class->prepare(netdev, &delivery)) {
+            return delivery;
+        }
+    }
+    return DP_OFFLOAD_DELIVERY_PLAIN;
+}
+
+void
+dp_offload_port_set_delivery(struct dp_offload *offload, odp_port_t port_no,
+                             enum dp_offload_delivery delivery)
+{
+    struct dp_offload_port *port = dp_offload_port_find(offload, port_no);
+
+    if (port) {
+        atomic_store_relaxed(&port->delivery, delivery);
+    }
 }
 
 int
@@ -191,6 +219,10 @@ dp_offload_port_add(struct dp_offload *offload, odp_port_t port_no,
         ovs_list_init(&port->full[i]);
     }
     dp_mark_limbo_init(&port->limbo);
+    atomic_init(&port->is_full, false);
+    atomic_init(&port->delivery, DP_OFFLOAD_DELIVERY_PLAIN);
+    atomic_init(&port->arrival, DP_MARK_UNKNOWN);
+    ovs_mutex_init(&port->watch_mutex);
     found = dp_offload_port_probe(offload, port);
     cmap_insert(&offload->ports, &port->node, dp_offload_port_hash(port_no));
     ovs_mutex_unlock(&offload->mutex);
@@ -238,6 +270,7 @@ dp_offload_port_free(struct dp_offload_port *port)
 {
     dp_mark_limbo_uninit(&port->limbo);
     xpthread_cond_destroy(&port->cond);
+    ovs_mutex_destroy(&port->watch_mutex);
     ovs_mutex_destroy(&port->mutex);
     free(port->name);
     free(port);
@@ -274,6 +307,7 @@ dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no)
     if (port->class) {
         port->class->close(port->aux);
         dp_marks_port_del(offload->marks, port->info.mark_bits);
+        dp_rebalance_table_put(offload->rebalance, port->table);
     }
 
     /* Nobody receives from the port any more. */

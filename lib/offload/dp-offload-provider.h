@@ -50,6 +50,8 @@ struct dp_offload_port_info {
     unsigned int mark_bits;     /* Usable width of marks, 1...24. */
     bool whole;                 /* Can some rules run whole? */
     uint64_t capacity;          /* Rules that fit; 0 if not known. */
+    uint64_t table;             /* Ports with the same one share their places;
+                                 * 0: this port shares with none. */
     const char *dp_layer;       /* Static string: "dpdk", for whole rules. */
     uint32_t device;            /* For dp_offload_peer(), the provider's: */
     uint32_t domain;            /*   which port, of which switch. */
@@ -80,6 +82,8 @@ struct dp_offload_op {
     uint64_t n_packets;         /* query, and del (the last reading), if */
     uint64_t n_bytes;           /*   'counted': totals since put. */
     bool counted;
+    unsigned int idle_ms;       /* query, del: since the last packet, if the
+                                 * NIC knows; else 0. */
 
     /* Private to the engine. */
     struct ovs_list node;       /* Under way, or free. */
@@ -96,6 +100,13 @@ struct dp_offload_op {
 struct dp_offload_class {
     /* For users: "rte_flow", "netdev", "dummy". */
     const char *name;
+
+    /* 'netdev' is about to be configured for the first time: asks for what has
+     * to be asked for before that.  Stores what the answer was in '*delivery'
+     * and returns true, or false if 'netdev' is none of the provider's.  May
+     * be null.  Called by the control thread. */
+    bool (*prepare)(struct netdev *netdev,
+                    enum dp_offload_delivery *delivery);
 
     /* Takes port 'port_no', creates '*portp', fills '*info'.  Returns 0, or
      * EOPNOTSUPP if the port is none of the provider's.  'class' is this

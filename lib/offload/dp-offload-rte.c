@@ -55,6 +55,9 @@ struct dp_rte_port {
     unsigned int n_rxq;
     uint64_t rss_types;
     uint32_t domain;                    /* Of the embedded switch. */
+
+    /* Published (atomic). */
+    atomic_bool age;                    /* Whole rules get AGE. */
 };
 
 /* A rule, in all forms that it takes on its way. */
@@ -113,6 +116,29 @@ dp_rte_probe_mark(const struct dp_rte_port *port)
     return DP_MARK_BITS;
 }
 
+/* Finds out whether the NIC can tell how long a rule has been idle. */
+static bool
+dp_rte_probe_age(const struct dp_rte_port *port)
+{
+    static const struct rte_flow_item pattern[] = {
+        { .type = RTE_FLOW_ITEM_TYPE_ETH },
+        { .type = RTE_FLOW_ITEM_TYPE_END },
+    };
+    static const struct rte_flow_attr attr = { .ingress = 1 };
+    struct dp_rte_actions *drop = xmalloc(sizeof *drop);
+    struct rte_flow_error error;
+    struct ofpbuf none;
+    bool ok;
+
+    ofpbuf_init(&none, 0);
+    dp_rte_actions_whole(&none, NULL, NULL, true, drop);
+    ok = !rte_flow_validate(port->device, &attr, pattern, drop->actions,
+                            &error);
+    ofpbuf_uninit(&none);
+    free(drop);
+    return ok;
+}
+
 /* Takes in what may change when a device is configured. */
 static void
 dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
@@ -126,8 +152,12 @@ dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
     if (!rte_eth_dev_info_get(port->device, &dev_info)) {
         port->rss_types &= dev_info.flow_type_rss_offloads;
         port->domain = dev_info.switch_info.domain_id;
+
+        /* Ports of one device, e.g. representors, have one table. */
+        info->table = (uintptr_t) dev_info.device;
     }
     info->mark_bits = dp_rte_probe_mark(port);
+    atomic_store_relaxed(&port->age, dp_rte_probe_age(port));
     info->whole = true;
     info->capacity = 0;
     info->dp_layer = "dpdk";
@@ -135,28 +165,49 @@ dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
     info->domain = port->domain;
 }
 
-/* Asks for the delivery of marks.  Some NICs want to know early; it is too
- * late for a device that has been configured, and others don't mind. */
-static void
-dp_rte_negotiate(const struct dp_rte_port *port)
+static bool
+dp_rte_is_ours(struct netdev *netdev)
+{
+    /* Open vSwitch calls tunnel ports supported, too, and can be asked about
+     * one only when its dpif layer knows it.  A tunnel port is no device. */
+    return (netdev && !strncmp(netdev_get_type(netdev), "dpdk", 4)
+            && netdev_dpdk_flow_api_supported(netdev));
+}
+
+/* Asks for the delivery of marks.  It is too late for a device that has been
+ * configured.  Open vSwitch 3.1's netdev-dpdk does not ask, and finds what we
+ * have asked for when it configures the device.  Delivery may cost something
+ * per packet, so who does not offload does not ask. */
+static bool
+dp_rte_prepare(struct netdev *netdev, enum dp_offload_delivery *delivery)
 {
     uint64_t features = RTE_ETH_RX_METADATA_USER_MARK;
     struct rte_eth_dev_info dev_info;
-    int error;
+    int device, error;
 
+    if (!dp_rte_is_ours(netdev)) {
+        return false;
+    }
+    device = netdev_dpdk_get_port_id(netdev);
     memset(&dev_info, 0, sizeof dev_info);
-    if (rte_eth_dev_info_get(port->device, &dev_info)
-        || dev_info.nb_rx_queues) {
-        return;
+    if (!netdev_is_flow_api_enabled() || device < 0
+        || rte_eth_dev_info_get(device, &dev_info) || dev_info.nb_rx_queues) {
+        *delivery = DP_OFFLOAD_DELIVERY_LATE;
+        return true;
     }
-    error = rte_eth_rx_metadata_negotiate(port->device, &features);
-    if (error) {
-        VLOG_DBG("%s: delivery of marks is not negotiable: %s",
-                 netdev_get_name(port->netdev), rte_strerror(-error));
-    } else if (!(features & RTE_ETH_RX_METADATA_USER_MARK)) {
-        VLOG_INFO("%s: the driver does not deliver marks",
-                  netdev_get_name(port->netdev));
+
+    error = rte_eth_rx_metadata_negotiate(device, &features);
+    if (error == -ENOTSUP) {
+        *delivery = DP_OFFLOAD_DELIVERY_PLAIN;
+    } else if (error || !(features & RTE_ETH_RX_METADATA_USER_MARK)) {
+        *delivery = DP_OFFLOAD_DELIVERY_REFUSED;
+        VLOG_WARN("%s: the driver does not deliver marks%s%s",
+                  netdev_get_name(netdev), error ? ": " : "",
+                  error ? rte_strerror(-error) : "");
+    } else {
+        *delivery = DP_OFFLOAD_DELIVERY_GRANTED;
     }
+    return true;
 }
 
 static int
@@ -168,10 +219,7 @@ dp_rte_open(const struct dp_offload_class *class,
     struct dp_rte_port *port;
     int device;
 
-    /* Open vSwitch calls tunnel ports supported, too, and can be asked about
-     * one only when its dpif layer knows it.  A tunnel port is no device. */
-    if (!netdev || strncmp(netdev_get_type(netdev), "dpdk", 4)
-        || !netdev_dpdk_flow_api_supported(netdev)) {
+    if (!dp_rte_is_ours(netdev)) {
         return EOPNOTSUPP;
     }
     device = netdev_dpdk_get_port_id(netdev);
@@ -185,8 +233,8 @@ dp_rte_open(const struct dp_offload_class *class,
     port->netdev = netdev_ref(netdev);
     port->port_no = port_no;
     port->device = device;
+    atomic_init(&port->age, false);
 
-    dp_rte_negotiate(port);
     dp_rte_refresh(port, info);
     *portp = port;
     return 0;
@@ -283,6 +331,35 @@ dp_rte_create(const struct dp_rte_port *port, const struct dp_rte_rule *rule,
     return e;
 }
 
+/* Asks the NIC to run 'rule' whole.  Returns 0 or a positive errno value, and
+ * in '*why' why it can't. */
+static int
+dp_rte_create_whole(struct dp_rte_port *port, struct dp_rte_rule *rule,
+                    void **handlep, enum dp_offload_why *why)
+{
+    bool age;
+    int error;
+
+    atomic_read_relaxed(&port->age, &age);
+    *why = dp_rte_actions_whole(&rule->actions, dp_rte_find_peer, port, age,
+                                &rule->program);
+    if (*why) {
+        return EOPNOTSUPP;
+    }
+    error = dp_rte_create(port, rule, handlep);
+    if (error && age) {
+        /* Some NICs know AGE only in some kinds of rules. */
+        dp_rte_actions_whole(&rule->actions, dp_rte_find_peer, port, false,
+                             &rule->program);
+        error = dp_rte_create(port, rule, handlep);
+        if (!error) {
+            atomic_store_relaxed(&port->age, false);
+        }
+    }
+    *why = error ? DP_OFFLOAD_WHY_A_REFUSED : DP_OFFLOAD_WHY_NONE;
+    return error;
+}
+
 static void
 dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
                struct dp_offload_op *op)
@@ -300,15 +377,10 @@ dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
         return;
     }
 
-    why = dp_rte_actions_whole(&rule->actions, dp_rte_find_peer, port,
-                               &rule->program);
-    if (!why) {
-        op->error = dp_rte_create(port, rule, &op->handle);
-        if (!op->error) {
-            op->level = DP_OFFLOAD_WHOLE;
-            return;
-        }
-        why = DP_OFFLOAD_WHY_A_REFUSED;
+    op->error = dp_rte_create_whole(port, rule, &op->handle, &why);
+    if (!op->error) {
+        op->level = DP_OFFLOAD_WHOLE;
+        return;
     }
 
     dp_rte_actions_mark(op->mark, port->n_rxq, port->rss_types,
@@ -333,11 +405,32 @@ dp_rte_put(void *port, struct dp_offload_op *ops[], size_t n)
     free(rule);
 }
 
+/* Returns the ms since the last packet of a rule that has AGE; 0 if the NIC
+ * does not know. */
+static unsigned int
+dp_rte_query_idle(const struct dp_rte_port *port, struct rte_flow *handle)
+{
+    static const struct rte_flow_action actions[] = {
+        { .type = RTE_FLOW_ACTION_TYPE_AGE },
+        { .type = RTE_FLOW_ACTION_TYPE_END },
+    };
+    struct rte_flow_query_age query;
+    struct rte_flow_error error;
+
+    memset(&query, 0, sizeof query);
+    if (rte_flow_query(port->device, handle, actions, &query, &error)
+        || !query.sec_since_last_hit_valid) {
+        return 0;
+    }
+    return query.sec_since_last_hit * 1000;
+}
+
 static int
 dp_rte_query_one(struct dp_rte_port *port, struct dp_offload_op *op)
 {
     struct rte_flow_query_count query;
     struct rte_flow_error error;
+    bool age;
 
     memset(&query, 0, sizeof query);
     memset(&error, 0, sizeof error);
@@ -346,6 +439,8 @@ dp_rte_query_one(struct dp_rte_port *port, struct dp_offload_op *op)
                                          &error)) {
         return dp_rte_errno(&error);
     }
+    atomic_read_relaxed(&port->age, &age);
+    op->idle_ms = age ? dp_rte_query_idle(port, op->handle) : 0;
     op->counted = query.hits_set;
     op->n_packets = query.hits;
     op->n_bytes = query.bytes_set ? query.bytes : 0;
@@ -391,7 +486,8 @@ dp_rte_plan(void *port, const struct match *match OVS_UNUSED,
 {
     struct dp_rte_actions *program = xmalloc(sizeof *program);
 
-    *why = dp_rte_actions_whole(actions, dp_rte_find_peer, port, program);
+    *why = dp_rte_actions_whole(actions, dp_rte_find_peer, port, false,
+                                program);
     free(program);
     return !*why;
 }
@@ -404,9 +500,12 @@ dp_rte_format(void *port_, const struct match *match,
     struct dp_rte_port *port = port_;
     struct dp_rte_rule *rule = xmalloc(sizeof *rule);
 
+    bool age;
+
+    atomic_read_relaxed(&port->age, &age);
     if (!dp_rte_match_translate(match, &rule->pattern)) {
         if (level == DP_OFFLOAD_MARKED
-            || dp_rte_actions_whole(actions, dp_rte_find_peer, port,
+            || dp_rte_actions_whole(actions, dp_rte_find_peer, port, age,
                                     &rule->program)) {
             dp_rte_actions_mark(mark, port->n_rxq, port->rss_types,
                                 &rule->program);
@@ -420,6 +519,7 @@ dp_rte_format(void *port_, const struct match *match,
 
 const struct dp_offload_class dp_offload_rte_class = {
     .name = "rte_flow",
+    .prepare = dp_rte_prepare,
     .open = dp_rte_open,
     .close = dp_rte_close,
     .put = dp_rte_put,

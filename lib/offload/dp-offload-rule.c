@@ -8,6 +8,7 @@
 
 #include <time.h>
 
+#include "offload/dp-rebalance.h"
 #include "util.h"
 
 uint64_t
@@ -60,11 +61,12 @@ dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
     rule->mega_ufid = *mega_ufid;
     rule->in_port = in_port;
     rule->why = DP_OFFLOAD_WHY_QUEUED;
-    rule->since_us = dp_offload_now_us();
+    rule->since_us = rule->born_us = dp_offload_now_us();
     rule->members = &rule->one;
     rule->n_allocated = 1;
     ovs_list_init(&rule->full_node);
     ovs_list_init(&rule->whole_node);
+    ovs_list_init(&rule->place_node);
     hmap_insert(&shard->rules, &rule->node, dp_rule_hash(mega_ufid));
     atomic_add_relaxed(&offload->n_rules, 1, &orig);
 
@@ -78,6 +80,7 @@ dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
 
     ovs_assert(!rule->ready && !rule->busy && !rule->mark && !rule->port
                && !rule->n_members && !rule->retry_node.idx);
+    dp_rebalance_settle(rule);
     dp_rule_set_flushing(offload, rule, false);
     hmap_remove(&rule->shard->rules, &rule->node);
     if (rule->members != &rule->one) {
@@ -156,6 +159,7 @@ dp_rule_member_add(struct dp_offload *offload, struct dp_offload_rule *rule,
     if (rule->mark) {
         dp_mark_index_set(index, rule->mark, flow);
     }
+    dp_rebalance_members_changed(offload, rule);
     return true;
 }
 
@@ -181,6 +185,7 @@ dp_rule_member_remove(struct dp_offload *offload,
             }
         }
     }
+    dp_rebalance_members_changed(offload, rule);
     offload->env.flow_unref(offload->env.aux, member.flow);
 }
 

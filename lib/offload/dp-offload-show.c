@@ -10,8 +10,10 @@
 
 #include "odp-util.h"
 #include "offload/dp-offload-engine.h"
+#include "offload/dp-mark-watch.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
+#include "offload/dp-rebalance.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/match.h"
@@ -67,12 +69,46 @@ dp_offload_str(const struct json *json, const char *name)
 
 /* offload/show. */
 
+/* P13: was the driver asked to deliver marks? */
+static const char *
+dp_offload_delivery_name(struct dp_offload_port *port)
+{
+    uint32_t delivery;
+
+    atomic_read_relaxed(&port->delivery, &delivery);
+    switch ((enum dp_offload_delivery) delivery) {
+    case DP_OFFLOAD_DELIVERY_GRANTED:
+        return "granted by the driver";
+    case DP_OFFLOAD_DELIVERY_REFUSED:
+        return "refused by the driver";
+    case DP_OFFLOAD_DELIVERY_LATE:
+        return "not asked for, hw-offload was off when the device was "
+               "configured";
+    case DP_OFFLOAD_DELIVERY_PLAIN:
+        break;
+    }
+    return "need not be asked for";
+}
+
+/* L15: do they arrive? */
+static const char *
+dp_offload_arrival_name(struct dp_offload_port *port)
+{
+    uint32_t arrival;
+
+    atomic_read_relaxed(&port->arrival, &arrival);
+    return (arrival == DP_MARK_ARRIVES ? "they arrive"
+            : arrival == DP_MARK_LOST ? "but they do not arrive"
+            : "none has arrived yet");
+}
+
 static struct json *
 dp_offload_port_json(const struct dp_offload_port *port_)
 {
     struct dp_offload_port *port = CONST_CAST(struct dp_offload_port *, port_);
     struct json *failures = json_object_create();
     struct json *json = json_object_create();
+    bool is_full;
 
     json_object_put_string(json, "name", port->name);
     json_object_put(json, "port_no",
@@ -84,10 +120,16 @@ dp_offload_port_json(const struct dp_offload_port *port_)
         json_object_put_string(json, "provider", port->class->name);
         json_object_put(json, "mark_bits",
                         json_integer_create(port->info.mark_bits));
+        json_object_put_string(json, "mark_delivery",
+                               dp_offload_delivery_name(port));
+        json_object_put_string(json, "mark_arrival",
+                               dp_offload_arrival_name(port));
         json_object_put(json, "capacity",
                         json_integer_create(port->info.capacity));
     }
     ovs_mutex_unlock(&port->mutex);
+    atomic_read_relaxed(&port->is_full, &is_full);
+    json_object_put(json, "full", json_boolean_create(is_full));
     json_object_put(json, "partial", dp_offload_json_u64(&port->n_marked));
     json_object_put(json, "whole", dp_offload_json_u64(&port->n_whole));
     json_object_put(json, "puts", dp_offload_json_u64(&port->n_puts));
@@ -126,6 +168,7 @@ dp_offload_show_json(const struct dp_offload *offload)
         json_array_add(ports, dp_offload_port_json(port));
     }
     json_object_put(json, "ports", ports);
+    json_object_put(json, "rebalance", dp_rebalance_json(offload));
     return json;
 }
 
@@ -134,6 +177,7 @@ dp_offload_format_port(const struct json *json, struct ds *ds)
 {
     const struct json *failures
         = shash_find_data(json_object(json), "failures");
+    const struct json *full = shash_find_data(json_object(json), "full");
     const char *provider = dp_offload_str(json, "provider");
     struct shash_node *node;
 
@@ -148,10 +192,14 @@ dp_offload_format_port(const struct json *json, struct ds *ds)
     ds_put_format(ds, "    marks of %lld bits, capacity ",
                   dp_offload_int(json, "mark_bits"));
     if (dp_offload_int(json, "capacity")) {
-        ds_put_format(ds, "%lld\n", dp_offload_int(json, "capacity"));
+        ds_put_format(ds, "%lld", dp_offload_int(json, "capacity"));
     } else {
-        ds_put_cstr(ds, "unknown\n");
+        ds_put_cstr(ds, "unknown");
     }
+    ds_put_cstr(ds, json_boolean(full) ? ", full\n" : ", not full\n");
+    ds_put_format(ds, "    delivery of marks: %s; %s\n",
+                  dp_offload_str(json, "mark_delivery"),
+                  dp_offload_str(json, "mark_arrival"));
     ds_put_format(ds, "    rules: %lld whole, %lld partial;"
                   " %lld insertions, %lld deletions\n",
                   dp_offload_int(json, "whole"),
@@ -180,6 +228,7 @@ dp_offload_format_show(const struct dp_offload *offload, struct ds *ds)
     for (size_t i = 0; i < json_array(ports)->n; i++) {
         dp_offload_format_port(json_array(ports)->elems[i], ds);
     }
+    dp_rebalance_format(shash_find_data(json_object(json), "rebalance"), ds);
     json_destroy(json);
 }
 

@@ -14,6 +14,7 @@
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "offload/dp-offload-worker.h"
+#include "offload/dp-rebalance.h"
 #include "openvswitch/netdev.h"
 #include "util.h"
 
@@ -210,6 +211,7 @@ dp_offload_check(const struct dp_offload *offload)
         ovs_assert(n_whole == ovs_list_size(&shard->whole));
         ovs_mutex_unlock(&shard->mutex);
     }
+    dp_rebalance_check(offload->rebalance);
     ovs_assert(n_rules == dp_offload_n_rules(offload));
     ovs_assert(n_installed == dp_offload_n_installed(offload));
     ovs_assert(n_marks == dp_mark_index_count(offload->marks->owners));

@@ -17,6 +17,7 @@
 #include "odp-util.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
+#include "offload/dp-rebalance.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
@@ -67,9 +68,11 @@ dp_rule_set_level(struct dp_offload_worker *worker,
 
     if (rule->level != DP_OFFLOAD_ABSENT) {
         dp_rule_count(rule->port, rule->level, -1);
+        dp_rebalance_displaced(rule);
     }
     if (level != DP_OFFLOAD_ABSENT) {
         dp_rule_count(rule->port, level, 1);
+        dp_rebalance_placed(rule);
     }
     if (rule->level == DP_OFFLOAD_WHOLE) {
         ovs_list_remove(&rule->whole_node);
@@ -103,7 +106,8 @@ dp_rule_book(struct dp_offload_rule *rule, const struct dp_offload_op *op)
         if (op->n_bytes > rule->hw_bytes) {
             member->n_bytes += op->n_bytes - rule->hw_bytes;
         }
-        rule->used = time_msec();
+        /* Counters may lag behind what they count. */
+        rule->used = MAX(rule->used, time_msec() - op->idle_ms);
     }
     rule->hw_packets = op->n_packets;
     rule->hw_bytes = op->n_bytes;
@@ -131,6 +135,16 @@ dp_rule_forget(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     dp_rule_absent(worker, rule);
 }
 
+/* Looks at 'rule' again at 'when_us'. */
+static void
+dp_rule_wait(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
+             uint64_t when_us)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    /* The heap has its largest element on top. */
+    heap_insert(&worker->retries, &rule->retry_node, UINT64_MAX - when_us);
+}
+
 static void
 dp_rule_retry(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex)
@@ -142,9 +156,7 @@ dp_rule_retry(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     worker->figures.n_retries++;
     ovs_mutex_unlock(&worker->mutex);
 
-    /* The heap has its largest element on top. */
-    heap_insert(&worker->retries, &rule->retry_node,
-                UINT64_MAX - (dp_offload_now_us() + delay_us));
+    dp_rule_wait(worker, rule, dp_offload_now_us() + delay_us);
 }
 
 /* Steps. */
@@ -165,6 +177,19 @@ dp_rule_is_refused(const struct dp_offload_rule *rule, uint32_t port_gen)
     }
 }
 
+/* Has 'rule' been in the NIC when 'port' lost its rules? */
+static bool
+dp_rule_is_lost(const struct dp_offload_rule *rule,
+                struct dp_offload_port *port)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    uint32_t lost_gen;
+
+    atomic_read_relaxed(&port->lost_gen, &lost_gen);
+    return (rule->level != DP_OFFLOAD_ABSENT
+            && (int32_t) (rule->port_gen - lost_gen) < 0);
+}
+
 /* Begins 'step' on 'rule', in 'port'.  Returns NONE, or why not. */
 static enum dp_offload_why
 dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
@@ -178,6 +203,12 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     if (why) {
         return why;
     }
+    if (dp_rule_is_lost(rule, port)) {
+        /* Since the caller has looked the port was restarted.  All rules are
+         * looked at again after that. */
+        dp_offload_port_leave(port, !rule->port);
+        return DP_OFFLOAD_WHY_PORT_PAUSED;
+    }
 
     rule->port = port;
     rule->busy = true;
@@ -190,6 +221,7 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     op->why = DP_OFFLOAD_WHY_NONE;
     op->n_packets = op->n_bytes = 0;
     op->counted = false;
+    op->idle_ms = 0;
     op->rule = rule;
     op->port = port;
     op->flow = NULL;
@@ -218,7 +250,7 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
     atomic_read_relaxed(&port->gen, &port_gen);
     if (!rule->n_members
         || !dp_offload_is_enabled(worker->offload)
-        || rule->port_gen != port_gen || rule->replace
+        || rule->port_gen != port_gen || rule->replace || rule->evict
         || dp_offload_port_state(port) == DP_OFFLOAD_PORT_STOPPING) {
         step = DP_RULE_DEL;
     } else if (rule->put_gen != rule->gen
@@ -261,6 +293,7 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     struct dp_offload *offload = worker->offload;
     struct dp_offload_port *port;
     enum dp_offload_why why;
+    uint64_t delay_us;
     uint32_t port_gen;
 
     port = dp_offload_port_find(offload, rule->in_port);
@@ -284,10 +317,23 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
         return DP_RULE_NOTHING;
     }
 
+    atomic_read_relaxed(&offload->delay_us, &delay_us);
+    if (delay_us && dp_offload_now_us() < rule->born_us + delay_us) {
+        dp_rule_wait(worker, rule, rule->born_us + delay_us);
+        return dp_rule_stay_absent(offload, rule, port,
+                                   DP_OFFLOAD_WHY_YOUNG);
+    }
+
     /* While we are inside, 'info' and 'class' do not change. */
     why = dp_offload_port_enter(port, true, false);
     if (why) {
         return dp_rule_stay_absent(offload, rule, port, why);
+    }
+    if (dp_rebalance_wait(port->table, rule)) {
+        dp_rule_stay_absent(offload, rule, port, DP_OFFLOAD_WHY_WAITS);
+        rule->port = port;
+        dp_offload_port_leave(port, false);
+        return DP_RULE_NOTHING;
     }
     if (rule->mark >> port->info.mark_bits) {
         dp_rule_drop_mark(offload, rule, port);
@@ -313,7 +359,7 @@ enum dp_rule_step
 dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
              struct dp_offload_op *op)
 {
-    uint32_t lost_gen;
+    enum dp_rule_step step;
 
     if (rule->busy) {
         rule->again = true;
@@ -325,14 +371,10 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
         heap_remove(&worker->retries, &rule->retry_node);
         rule->retry_node.idx = 0;
     }
-    if (!ovs_list_is_empty(&rule->full_node)) {
-        ovs_list_remove(&rule->full_node);
-        ovs_list_init(&rule->full_node);
-    }
+    dp_rebalance_leave_line(rule);
 
     if (rule->level != DP_OFFLOAD_ABSENT) {
-        atomic_read_relaxed(&rule->port->lost_gen, &lost_gen);
-        if ((int32_t) (rule->port_gen - lost_gen) >= 0) {
+        if (!dp_rule_is_lost(rule, rule->port)) {
             return dp_rule_next_installed(worker, rule, op);
         }
         dp_rule_forget(worker, rule);
@@ -346,22 +388,23 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
         rule->port = NULL;
         dp_offload_port_detach(port);
     }
-    return dp_rule_next_absent(worker, rule, op);
+    step = dp_rule_next_absent(worker, rule, op);
+    if (step == DP_RULE_NOTHING) {
+        dp_rebalance_settle(rule);
+    }
+    return step;
 }
 
 bool
 dp_rule_start_query(struct dp_offload_rule *rule, struct dp_offload_op *op)
 {
-    uint32_t lost_gen;
     uint64_t orig;
 
     if (rule->busy || rule->level != DP_OFFLOAD_WHOLE
         || !rule->port->class->query) {
         return false;
     }
-    atomic_read_relaxed(&rule->port->lost_gen, &lost_gen);
-    if ((int32_t) (rule->port_gen - lost_gen) < 0
-        || dp_rule_begin(NULL, rule, rule->port, DP_RULE_QUERY, op)) {
+    if (dp_rule_begin(NULL, rule, rule->port, DP_RULE_QUERY, op)) {
         return false;
     }
     atomic_add_relaxed(&rule->shard->worker->n_pending, 1, &orig);
@@ -432,8 +475,10 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
 
     dp_rule_drop_mark(worker->offload, rule, port);
-    if (rule->why == DP_OFFLOAD_WHY_FULL) {
+    if (rule->why == DP_OFFLOAD_WHY_FULL
+        && !dp_rebalance_full(worker->offload->rebalance, rule)) {
         /* Waits in line until there may be room. */
+        atomic_store_relaxed(&port->is_full, true);
         ovs_list_push_back(&port->full[worker->id], &rule->full_node);
     } else if (rule->why == DP_OFFLOAD_WHY_BUSY) {
         dp_rule_retry(worker, rule);
@@ -463,12 +508,14 @@ dp_rule_put_done(struct dp_offload_worker *worker,
     ovs_mutex_unlock(&worker->mutex);
 
     if (op->error) {
+        dp_rebalance_settle(rule);
         dp_rule_put_failed(worker, rule, op);
         return;
     }
 
     COVERAGE_INC(dp_offload_put);
     atomic_add_relaxed(&rule->port->n_puts, 1, &orig);
+    atomic_store_relaxed(&rule->port->is_full, false);
     ovs_assert(op->level != DP_OFFLOAD_ABSENT);
     rule->handle = op->handle;
     rule->why = op->why;
@@ -482,6 +529,7 @@ dp_rule_put_done(struct dp_offload_worker *worker,
     rule->marked_once = true;
     rule->hw_packets = rule->hw_bytes = 0;
     dp_rule_set_level(worker, rule, op->level);
+    dp_rebalance_settle(rule);
 }
 
 static void

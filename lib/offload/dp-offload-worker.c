@@ -18,9 +18,11 @@
 #include <errno.h>
 
 #include "hash.h"
+#include "offload/dp-mark-watch.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "offload/dp-offload-step.h"
+#include "offload/dp-rebalance.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
@@ -335,28 +337,30 @@ dp_worker_run_full(struct dp_offload_worker *worker, bool probe)
     }
 }
 
-/* Reads the counters of some whole rules, at most a batch, of one shard after
- * the other. */
-static void
-dp_worker_run_query(struct dp_offload_worker *worker, uint64_t now_us)
+/* Finds the next shard of which rules are to be read, if it is time for it.
+ * Returns null if not. */
+static struct dp_offload_shard *
+dp_worker_query_shard(struct dp_offload_worker *worker, uint64_t now_us)
 {
     struct dp_offload *offload = worker->offload;
-    struct dp_offload_op *ops[DP_OFFLOAD_BATCH];
-    struct dp_offload_shard *shard;
-    size_t n = 0;
 
     while (!worker->query_left) {
+        struct dp_offload_shard *shard;
+
         if (worker->query_shard >= DP_OFFLOAD_N_SHARDS) {
-            if (now_us < worker->query_us) {
-                return;
+            uint64_t sweep = dp_rebalance_sweep(offload->rebalance);
+
+            /* Operations of the last sweep that are late don't count. */
+            atomic_store_explicit(&worker->sweep_done, worker->sweep,
+                                  memory_order_release);
+            if (now_us < worker->query_us && sweep == worker->sweep) {
+                return NULL;
             }
             worker->query_us = now_us + DP_WORKER_QUERY_US;
             worker->query_shard = 0;
-        } else {
-            worker->query_shard++;
-        }
-        if (worker->query_shard >= DP_OFFLOAD_N_SHARDS) {
-            return;
+            worker->sweep = sweep;
+        } else if (++worker->query_shard >= DP_OFFLOAD_N_SHARDS) {
+            continue;
         }
         shard = &offload->shards[worker->query_shard];
         ovs_mutex_lock(&shard->mutex);
@@ -365,32 +369,45 @@ dp_worker_run_query(struct dp_offload_worker *worker, uint64_t now_us)
         }
         ovs_mutex_unlock(&shard->mutex);
     }
+    return &offload->shards[worker->query_shard];
+}
 
-    shard = &offload->shards[worker->query_shard];
-    ovs_mutex_lock(&shard->mutex);
-    while (worker->query_left && n < worker->batch
-           && !ovs_list_is_empty(&shard->whole)) {
-        struct dp_offload_op *op = dp_worker_op_get(worker);
-        struct dp_offload_rule *rule;
+/* Reads the counters of some whole rules, at most a batch.  Returns how
+ * many. */
+static size_t
+dp_worker_run_query(struct dp_offload_worker *worker, uint64_t now_us)
+{
+    struct dp_offload_op *ops[DP_OFFLOAD_BATCH];
+    struct dp_offload_shard *shard;
+    size_t n = 0;
 
-        rule = CONTAINER_OF(ovs_list_pop_front(&shard->whole),
-                            struct dp_offload_rule, whole_node);
-        ovs_list_push_back(&shard->whole, &rule->whole_node);
-        worker->query_left--;
+    while (n < worker->batch
+           && (shard = dp_worker_query_shard(worker, now_us))) {
+        ovs_mutex_lock(&shard->mutex);
+        while (worker->query_left && n < worker->batch
+               && !ovs_list_is_empty(&shard->whole)) {
+            struct dp_offload_op *op = dp_worker_op_get(worker);
+            struct dp_offload_rule *rule;
 
-        dp_rule_is_locked(rule, shard);
-        if (dp_rule_start_query(rule, op)) {
-            ops[n++] = op;
-        } else {
-            dp_worker_op_put(worker, op);
+            rule = CONTAINER_OF(ovs_list_pop_front(&shard->whole),
+                                struct dp_offload_rule, whole_node);
+            ovs_list_push_back(&shard->whole, &rule->whole_node);
+            worker->query_left--;
+
+            dp_rule_is_locked(rule, shard);
+            if (dp_rule_start_query(rule, op)) {
+                ops[n++] = op;
+            } else {
+                dp_worker_op_put(worker, op);
+            }
         }
+        if (ovs_list_is_empty(&shard->whole)) {
+            worker->query_left = 0;
+        }
+        ovs_mutex_unlock(&shard->mutex);
     }
-    if (ovs_list_is_empty(&shard->whole)) {
-        worker->query_left = 0;
-    }
-    ovs_mutex_unlock(&shard->mutex);
-
     dp_worker_submit(worker, ops, n);
+    return n;
 }
 
 static void *
@@ -419,7 +436,7 @@ dp_worker_main(void *worker_)
             } else {
                 dp_worker_run_full(worker, false);
             }
-            dp_worker_run_query(worker, now_us);
+            n += dp_worker_run_query(worker, now_us);
         }
         if (worker->n_ops) {
             dp_worker_run_poll(worker);
@@ -428,6 +445,10 @@ dp_worker_main(void *worker_)
         if (!worker->id && now_us >= worker->reap_us) {
             worker->reap_us = now_us + DP_WORKER_REAP_US;
             dp_offload_ports_reap(worker->offload);
+        }
+        if (!worker->id && now_us >= worker->watch_us) {
+            worker->watch_us = now_us + DP_MARK_WATCH_US;
+            dp_mark_watch_run(worker->offload);
         }
 
         if (n) {
@@ -459,6 +480,7 @@ dp_offload_workers_init(struct dp_offload *offload, unsigned int n_workers)
         worker->id = i;
         mpsc_queue_init(&worker->queue);
         atomic_init(&worker->n_pending, 0);
+        atomic_init(&worker->sweep_done, 0);
         atomic_init(&worker->exit, false);
         heap_init(&worker->retries);
         ovs_list_init(&worker->free_ops);

@@ -21,6 +21,7 @@
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "offload/dp-offload-worker.h"
+#include "offload/dp-rebalance.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
@@ -85,6 +86,7 @@ dp_offload_create(const struct dp_offload_env *env,
     cmap_init(&offload->ports);
     atomic_init(&offload->n_rules, 0);
     atomic_init(&offload->n_flushing, 0);
+    atomic_init(&offload->delay_us, 0);
     ovs_mutex_init(&offload->mutex);
     if (sched_getaffinity(0, sizeof offload->process_cpus,
                           &offload->process_cpus)) {
@@ -92,6 +94,7 @@ dp_offload_create(const struct dp_offload_env *env,
     }
     offload->worker_cpus = offload->process_cpus;
     dp_offload_workers_init(offload, n_workers);
+    offload->rebalance = dp_rebalance_create(offload);
 
     return offload;
 }
@@ -124,6 +127,7 @@ dp_offload_destroy(struct dp_offload *offload)
         return;
     }
 
+    dp_rebalance_stop(offload->rebalance);
     dp_offload_set_enabled(offload, false);
     dp_offload_flush(offload);
     while ((node = cmap_first(&offload->ports))) {
@@ -146,6 +150,7 @@ dp_offload_destroy(struct dp_offload *offload)
         ovs_mutex_destroy(&offload->shards[i].mutex);
     }
     free_cacheline(offload->shards);
+    dp_rebalance_destroy(offload->rebalance);
     cmap_destroy(&offload->ports);
     dp_mark_limbo_uninit(&offload->limbo);
     dp_marks_destroy(offload->marks);
@@ -199,6 +204,12 @@ dp_offload_set_n_workers(struct dp_offload *offload, unsigned int n)
     ovs_mutex_unlock(&offload->mutex);
 
     return 0;
+}
+
+void
+dp_offload_set_delay(struct dp_offload *offload, unsigned int ms)
+{
+    atomic_store_relaxed(&offload->delay_us, ms * UINT64_C(1000));
 }
 
 unsigned int

@@ -95,9 +95,20 @@ struct dp_offload_env {
                           struct ofpbuf *actions);
 
     /* Returns the oldest drain epoch among the rx queues of 'port_no' (see
-     * dp-mark-drain.h); UINT64_MAX if the port has none.  May be null: marks
-     * are then kept in quarantine for a fixed time. */
+     * dp-mark-drain.h): 0 if it can't tell now, UINT64_MAX if the port has
+     * none.  Must wait for nobody.  May be null: marks are then kept in
+     * quarantine for a fixed time. */
     uint64_t (*port_drained)(void *aux, odp_port_t port_no);
+
+    /* Did a marked packet that 'port_no' received since it was last configured
+     * lead to a flow?  Waits for nobody.  May be null: then nobody watches
+     * whether marks arrive (dp-mark-watch.h). */
+    bool (*port_marks_seen)(void *aux, odp_port_t port_no);
+
+    /* Returns the number of packets that software has counted for 'flow'.
+     * Called with a shard's mutex held; waits for nobody.  May be null: none,
+     * if port_marks_seen is null, too. */
+    uint64_t (*flow_packets)(void *aux, const void *flow);
 
     /* The log module of the datapath, for the lines about single rules that
      * administrators know ("succeed to add netdev flow"); null for the
@@ -140,11 +151,26 @@ static inline bool dp_offload_is_enabled(const struct dp_offload *offload);
 int dp_offload_set_n_workers(struct dp_offload *offload, unsigned int n);
 unsigned int dp_offload_get_n_workers(const struct dp_offload *offload);
 
+/* Rules are put 'ms' after their first flow came, so that flows that last for
+ * less never bother a NIC.  0, the default: at once. */
+void dp_offload_set_delay(struct dp_offload *offload, unsigned int ms);
+
 /* Keeps the workers, those that run and those to come, off the 'n' CPUs in
  * 'cores', on which lanes poll.  If nothing else is left of the CPUs that the
  * process may use, the workers may use all of these. */
 void dp_offload_avoid_cores(struct dp_offload *offload,
                             const unsigned int *cores, size_t n);
+
+/* What to do when a NIC is full (dp-rebalance.h). */
+struct dp_rebalance_config {
+    bool enabled;
+    uint32_t interval_ms;       /* Between two looks at the rates. */
+    uint32_t min_pps;           /* Flows below it are not worth a place. */
+};
+
+/* Takes effect at once.  Off: rules come in the order in which they ask. */
+void dp_offload_set_rebalance(struct dp_offload *offload,
+                              const struct dp_rebalance_config *config);
 
 /* Lanes. */
 
@@ -191,6 +217,24 @@ enum dp_offload_why dp_offload_flow_why(const struct dp_offload *offload,
                                         const ovs_u128 *mega_ufid);
 
 /* Ports. */
+
+/* What is known about the way of marks from a NIC to us. */
+enum dp_offload_delivery {
+    DP_OFFLOAD_DELIVERY_PLAIN,      /* The driver need not be asked. */
+    DP_OFFLOAD_DELIVERY_GRANTED,    /* It was, and said yes. */
+    DP_OFFLOAD_DELIVERY_REFUSED,    /* It said no. */
+    DP_OFFLOAD_DELIVERY_LATE        /* It was not asked in time. */
+};
+
+/* Asks for the delivery of marks by 'netdev'.  Some drivers want to know
+ * before the device is configured for the first time: call it before that. */
+enum dp_offload_delivery dp_offload_prepare(const struct dp_offload *offload,
+                                            struct netdev *netdev);
+
+/* Notes what prepare() returned for the netdev of 'port_no', to be shown. */
+void dp_offload_port_set_delivery(struct dp_offload *offload,
+                                  odp_port_t port_no,
+                                  enum dp_offload_delivery delivery);
 
 /* The datapath has a new port.  Takes a reference on 'netdev' (which may be
  * null in tests).  Returns 0 if a provider took it, else EOPNOTSUPP, and the
@@ -244,6 +288,10 @@ void dp_offload_format_rules(const struct dp_offload *offload,
                              odp_port_t port_no, struct ds *ds);
 void dp_offload_format_why(const struct dp_offload *offload,
                            const ovs_u128 *mega_ufid, struct ds *ds);
+
+/* A line for each table of places that is or was full, for upcall/show. */
+void dp_offload_format_places(const struct dp_offload *offload,
+                              struct ds *ds);
 
 /* The same as JSON; the caller frees it. */
 struct json *dp_offload_show_json(const struct dp_offload *offload);

@@ -430,18 +430,26 @@ dp_rte_compile(struct dp_rte_program *p, const struct nlattr *actions,
 
 enum dp_offload_why
 dp_rte_actions_whole(const struct ofpbuf *actions, dp_rte_find_port *find,
-                     void *aux, struct dp_rte_actions *dst)
+                     void *aux, bool age, struct dp_rte_actions *dst)
 {
     struct dp_rte_program p = { .dst = dst, .find = find, .aux = aux };
+    unsigned int n_figures;
     enum dp_offload_why why;
 
     dp_rte_actions_begin(dst);
     dp_rte_action_put(dst, RTE_FLOW_ACTION_TYPE_COUNT,
                       sizeof(struct rte_flow_action_count));
+    if (age) {
+        struct rte_flow_action_age *conf;
+
+        conf = dp_rte_action_put(dst, RTE_FLOW_ACTION_TYPE_AGE, sizeof *conf);
+        conf->timeout = DP_RTE_AGE_S;
+    }
+    n_figures = dst->n;
     why = dp_rte_compile(&p, actions->data, actions->size, true);
     if (!why && !dst->transfer) {
         /* Nobody will see what has been changed. */
-        dst->n = 1;
+        dst->n = n_figures;
         dp_rte_action_put(dst, RTE_FLOW_ACTION_TYPE_DROP, 0);
     }
     dp_rte_actions_end(dst);

@@ -19,6 +19,10 @@
 
 #define DP_RTE_MAX_ACTIONS 32
 
+/* Seconds after which the NIC itself takes note that a rule is idle.  Nobody
+ * asks for that: long before, the revalidators will have removed the flow. */
+#define DP_RTE_AGE_S 3600
+
 struct dp_rte_actions {
     struct rte_flow_action actions[DP_RTE_MAX_ACTIONS];
     unsigned int n;                     /* Without the END action. */
@@ -34,10 +38,12 @@ struct dp_rte_actions {
 typedef bool dp_rte_find_port(void *aux, odp_port_t port_no,
                               uint16_t *device);
 
-/* Translates netlink 'actions' into what runs in the NIC.  Returns
- * DP_OFFLOAD_WHY_NONE, or what it is that can't be expressed. */
+/* Translates netlink 'actions' into what runs in the NIC, with a counter and,
+ * if 'age', with AGE, so that the NIC can tell when the last packet was.
+ * Returns DP_OFFLOAD_WHY_NONE, or what it is that can't be expressed. */
 enum dp_offload_why dp_rte_actions_whole(const struct ofpbuf *actions,
                                          dp_rte_find_port *find, void *aux,
+                                         bool age,
                                          struct dp_rte_actions *dst);
 
 /* MARK 'mark' and RSS over queues 0...'n_rxq' - 1 by the types 'rss_types' (of

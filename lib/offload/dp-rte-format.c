@@ -321,6 +321,10 @@ dp_rte_format_action(const struct rte_flow_action *action, struct ds *ds)
         dp_rte_format_rss(action->conf, ds);
     } else if (action->type == RTE_FLOW_ACTION_TYPE_COUNT) {
         ds_put_cstr(ds, "count ");
+    } else if (action->type == RTE_FLOW_ACTION_TYPE_AGE) {
+        const struct rte_flow_action_age *age = action->conf;
+
+        ds_put_format(ds, "age timeout %u ", age->timeout);
     } else if (action->type == RTE_FLOW_ACTION_TYPE_DROP) {
         ds_put_cstr(ds, "drop ");
     } else if (action->type == RTE_FLOW_ACTION_TYPE_OF_POP_VLAN) {

@@ -21,14 +21,13 @@
 #include "flow/dp-flow.h"
 #include "flow/dp-key.h"
 
-/* The packets of a burst that are to be treated alike, in arrival order. */
+/* The packets of a burst that are to be treated alike. */
 struct dp_group {
-    struct dp_flow *flow;               /* To count on; or NULL. */
-    const struct dp_actions *actions;
-    const struct miniflow *mf;          /* Key of the flow or a packet. */
-    struct dp_packet_batch batch;
+    struct dp_flow *flow;               /* To count on; NULL: 'once' of the
+                                         * only packet counts. */
     unsigned int n_bytes;
     uint16_t tcp_flags;
+    uint32_t members;                   /* Bitmap; arrival order. */
 };
 
 struct dp_burst {
@@ -37,6 +36,8 @@ struct dp_burst {
     size_t n;
     uint32_t undecided;                 /* Bitmap. */
     uint32_t decided;                   /* Bitmap. */
+    uint32_t bare;                      /* Bitmap: decided by a mark; neither
+                                         * metadata nor offsets are set. */
     struct dp_packet *packets[NETDEV_MAX_BURST];
     struct dp_flow *flows[NETDEV_MAX_BURST];
     struct dp_actions *once[NETDEV_MAX_BURST];  /* NULL but after a miss. */
@@ -59,6 +60,7 @@ dp_burst_init(struct dp_burst *burst, const struct dp_packet_batch *batch,
     burst->n = batch->count;
     burst->undecided = burst->n == 32 ? UINT32_MAX : (1u << burst->n) - 1;
     burst->decided = 0;
+    burst->bare = 0;
     burst->n_groups = 0;
     for (size_t i = 0; i < burst->n; i++) {
         burst->packets[i] = batch->packets[i];

@@ -7,11 +7,14 @@
 #include "netdev.h"
 #include "odp-execute.h"
 #include "openvswitch/vlog.h"
+#include "packets.h"
 #include "util.h"
+#include "flow/dp-edit.h"
 #include "flow/dp-key.h"
 #include "flow/dp-log.h"
 #include "pipe/dp-bond.h"
 #include "pipe/dp-burst.h"
+#include "pipe/dp-clone.h"
 #include "pipe/dp-drop.h"
 #include "pipe/dp-lane.h"
 #include "pipe/dp-meter.h"
@@ -31,7 +34,7 @@ take_packets(struct dp_packet_batch *batch, struct dp_packet_batch *own,
         *own = *batch;
         dp_packet_batch_init(batch);
     } else {
-        dp_packet_batch_clone(own, batch);
+        dp_clone_batch(own, batch);
         dp_packet_batch_reset_cutlen(batch);
     }
     dp_packet_batch_apply_cutlen(own);
@@ -46,8 +49,13 @@ output(const struct dp_exec *x, struct dp_packet_batch *batch,
     if (OVS_LIKELY(port && port->can_send)) {
         struct dp_packet_batch own;
 
+        if (steal && !batch->trunc) {
+            dp_tx_output(x->lane, port, batch->packets, batch->count);
+            dp_packet_batch_init(batch);
+            return;
+        }
         take_packets(batch, &own, steal);
-        dp_tx_output(x->lane, port, &own);
+        dp_tx_output(x->lane, port, own.packets, own.count);
     } else {
         dp_drop_count(DP_DROP_INVALID_PORT, dp_packet_batch_size(batch));
         dp_packet_delete_batch(batch, steal);
@@ -116,7 +124,7 @@ recirculate(const struct dp_exec *x, struct dp_packet_batch *batch,
         own = *batch;
         dp_packet_batch_init(batch);
     } else {
-        dp_packet_batch_clone(&own, batch);
+        dp_clone_batch(&own, batch);
     }
     DP_PACKET_BATCH_FOR_EACH (i, packet, &own) {
         packet->md.recirc_id = recirc_id;
@@ -165,6 +173,11 @@ exec_step(const struct dp_exec *x, struct dp_packet_batch *batch,
 
     case DP_STEP_USERSPACE:
         dp_exec_userspace(x, batch, step->attr, steal);
+        break;
+
+    case DP_STEP_EDIT:
+        dp_edit_run(batch, step->attr);
+        dp_packet_delete_batch(batch, steal);
         break;
 
     case DP_STEP_EXECUTE:
@@ -230,26 +243,92 @@ dp_exec_attrs(struct dp_lane *lane, struct dp_packet_batch *batch,
     dp_exec_nlattrs(&x, batch, nla, len, false);
 }
 
+/* Gives 'packet', of which nothing is known but its mark, what 'actions'
+ * need: metadata always, offsets if they say so. */
+static void
+dress(struct dp_packet *packet, odp_port_t in_port,
+      const struct dp_actions *actions)
+{
+    pkt_metadata_init(&packet->md, in_port);
+    if (actions->parse) {
+        parse_tcp_flags(packet, NULL, NULL, NULL);
+    }
+}
+
+/* Executes whatever 'group' has to do. */
+static void
+exec_group(struct dp_exec *x, struct dp_burst *burst,
+           const struct dp_group *group)
+{
+    struct dp_flow *flow = group->flow;
+    const struct dp_actions *actions;
+    int first = rightmost_1bit_idx(group->members);
+    struct dp_packet_batch batch;
+    int i;
+
+    if (OVS_LIKELY(flow)) {
+        actions = dp_flow_get_actions(flow);
+        x->mf = flow->key;
+    } else {
+        actions = burst->once[first];
+        x->mf = &burst->keys[first]->mf;
+    }
+    dp_packet_batch_init(&batch);
+    ULLONG_FOR_EACH_1 (i, group->members) {
+        struct dp_packet *packet = burst->packets[i];
+
+        if (burst->bare & (UINT32_C(1) << i)) {
+            dress(packet, burst->in_port, actions);
+        }
+        dp_packet_batch_add(&batch, packet);
+    }
+    exec_steps(x, &batch, actions);
+    if (OVS_UNLIKELY(!flow)) {
+        dp_actions_free(burst->once[first]);
+    }
+}
+
+/* Sends the packets of 'group' to 'port_no', which is all that they want.
+ * Returns false, and does nothing, if there is no such port, or if it has to
+ * know more of the packets than there is. */
+static bool
+output_group(struct dp_lane *lane, const struct dp_burst *burst,
+             const struct dp_group *group, odp_port_t port_no)
+{
+    struct dp_tx_port *port = dp_tx_find(&lane->tx, port_no);
+    struct dp_packet *packets[NETDEV_MAX_BURST];
+    size_t n = 0;
+    int i;
+
+    if (OVS_UNLIKELY(!port || !port->can_send
+                     || (burst->bare && port->txqs->mode == DP_TXQ_HASH))) {
+        return false;
+    }
+    ULLONG_FOR_EACH_1 (i, group->members) {
+        packets[n++] = burst->packets[i];
+    }
+    dp_tx_output(lane, port, packets, n);
+    return true;
+}
+
 void
 dp_exec_run(struct dp_lane *lane, struct dp_burst *burst)
 {
     struct dp_exec x = { .lane = lane, .depth = burst->depth };
     long long int now = lane->now / 1000;
-    int i;
 
     for (size_t g = 0; g < burst->n_groups; g++) {
-        struct dp_group *group = &burst->groups[g];
+        const struct dp_group *group = &burst->groups[g];
+        odp_port_t port_no = ODPP_NONE;
 
         if (OVS_LIKELY(group->flow)) {
-            dp_flow_count(group->flow, dp_packet_batch_size(&group->batch),
+            dp_flow_count(group->flow, count_1bits(group->members),
                           group->n_bytes, group->tcp_flags, now);
+            port_no = dp_flow_get_output(group->flow);
         }
-        x.mf = group->mf;
-        exec_steps(&x, &group->batch, group->actions);
-    }
-    ULLONG_FOR_EACH_1 (i, burst->decided) {
-        if (OVS_UNLIKELY(burst->once[i])) {
-            dp_actions_free(burst->once[i]);
+        if (port_no == ODPP_NONE
+            || !output_group(lane, burst, group, port_no)) {
+            exec_group(&x, burst, group);
         }
     }
 }

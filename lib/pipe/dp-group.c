@@ -15,17 +15,32 @@
  * that number is this flow's. */
 
 static struct dp_group *
-group_new(struct dp_burst *burst, struct dp_flow *flow,
-          const struct dp_actions *actions, const struct miniflow *mf)
+group_new(struct dp_burst *burst, struct dp_flow *flow)
 {
     struct dp_group *group = &burst->groups[burst->n_groups++];
 
     group->flow = flow;
-    group->actions = actions;
-    group->mf = mf;
     group->n_bytes = 0;
     group->tcp_flags = 0;
-    dp_packet_batch_init(&group->batch);
+    group->members = 0;
+    return group;
+}
+
+static struct dp_group *
+group_of(struct dp_burst *burst, int i)
+{
+    struct dp_flow *flow = burst->flows[i];
+    struct dp_group *group;
+
+    if (OVS_UNLIKELY(burst->once[i])) {
+        return group_new(burst, NULL);      /* It made its flow, which does
+                                             * not count it. */
+    }
+    group = &burst->groups[flow->group];
+    if (flow->group >= burst->n_groups || group->flow != flow) {
+        flow->group = burst->n_groups;
+        return group_new(burst, flow);
+    }
     return group;
 }
 
@@ -35,25 +50,10 @@ dp_group_run(struct dp_lane *lane OVS_UNUSED, struct dp_burst *burst)
     int i;
 
     ULLONG_FOR_EACH_1 (i, burst->decided) {
-        struct dp_packet *packet = burst->packets[i];
-        struct dp_group *group;
+        struct dp_group *group = group_of(burst, i);
 
-        if (OVS_UNLIKELY(burst->once[i])) {
-            /* It made its flow, which does not count it. */
-            group = group_new(burst, NULL, burst->once[i],
-                              &burst->keys[i]->mf);
-        } else {
-            struct dp_flow *flow = burst->flows[i];
-
-            group = &burst->groups[flow->group];
-            if (flow->group >= burst->n_groups || group->flow != flow) {
-                flow->group = burst->n_groups;
-                group = group_new(burst, flow, dp_flow_get_actions(flow),
-                                  flow->key);
-            }
-        }
-        group->n_bytes += dp_packet_size(packet);
+        group->n_bytes += dp_packet_size(burst->packets[i]);
         group->tcp_flags |= burst->tcp_flags[i];
-        dp_packet_batch_add(&group->batch, packet);
+        group->members |= UINT32_C(1) << i;
     }
 }

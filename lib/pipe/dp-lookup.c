@@ -62,7 +62,11 @@ extract_keys(struct dp_burst *burst)
         struct dp_key *key = &burst->key_store[n++];
 
         burst->keys[i] = key;
-        dp_key_extract(key, burst->packets[i]);
+        if (OVS_LIKELY(!burst->depth)) {
+            dp_key_extract_fresh(key, burst->packets[i]);
+        } else {
+            dp_key_extract(key, burst->packets[i]);
+        }
     }
 }
 

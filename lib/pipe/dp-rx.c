@@ -15,67 +15,85 @@
  * at marks.  A mark without a flow, or with a flow of another port, means
  * nothing: the packet goes the long way. */
 
-/* Reads the TCP flags of a packet that nobody has parsed, and sets its header
- * offsets on the way. */
-static uint16_t
-read_tcp_flags(struct dp_packet *packet)
+/* Decides packet 'i' for 'flow', which its mark means.  No byte of the packet
+ * is read, unless the flow's statistics want TCP flags, and its metadata are
+ * not touched: whoever needs them or the offsets sets them ('bare'). */
+static void
+decide_by_mark(struct dp_burst *burst, int i, struct dp_flow *flow)
 {
-    return parse_tcp_flags(packet, NULL, NULL, NULL);
+    uint16_t tcp_flags = 0;
+
+    if (flow->can_be_tcp) {
+        tcp_flags = parse_tcp_flags(burst->packets[i], NULL, NULL, NULL);
+    }
+    burst->bare |= UINT32_C(1) << i;
+    dp_burst_decide(burst, i, flow, tcp_flags);
 }
 
+/* In three passes, so that neither slots nor flows are waited for one by
+ * one. */
 static void
-lookup_marks(struct dp_lane *lane, struct dp_burst *burst)
+lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
+             const uint32_t marks[])
 {
     const struct dp_mark_slot *slots[NETDEV_MAX_BURST];
-    uint32_t marked = 0, hits = 0;
-    uint32_t mark;
+    struct dp_flow *flows[NETDEV_MAX_BURST];
+    unsigned int n_hits = 0;
     int i;
 
-    ULLONG_FOR_EACH_1 (i, burst->undecided) {
-        if (dp_packet_has_flow_mark(burst->packets[i], &mark)) {
-            slots[i] = dp_mark_index_slot(lane->marks, mark);
-            OVS_PREFETCH(slots[i]);
-            marked |= UINT32_C(1) << i;
-        }
+    ULLONG_FOR_EACH_1 (i, marked) {
+        slots[i] = dp_mark_index_slot(lane->marks, marks[i]);
+        OVS_PREFETCH(slots[i]);
     }
     ULLONG_FOR_EACH_1 (i, marked) {
-        struct dp_flow *flow = dp_mark_slot_get(slots[i]);
-
-        if (flow && flow->in_port == burst->in_port
-            && !dp_flow_is_dead(flow)) {
-            dp_burst_decide(burst, i, flow, read_tcp_flags(burst->packets[i]));
-            hits++;
+        flows[i] = dp_mark_slot_get(slots[i]);
+        OVS_PREFETCH_WRITE(flows[i]);
+    }
+    ULLONG_FOR_EACH_1 (i, marked) {
+        if (flows[i] && flows[i]->in_port == burst->in_port
+            && !dp_flow_is_dead(flows[i])) {
+            decide_by_mark(burst, i, flows[i]);
+            n_hits++;
+        } else {
+            pkt_metadata_init(&burst->packets[i]->md, burst->in_port);
         }
     }
-    if (hits) {
-        dp_lane_count(lane, PMD_STAT_PHWOL_HIT, hits);
-    }
+    dp_lane_count(lane, PMD_STAT_PHWOL_HIT, n_hits);
 }
 
 void
 dp_rx_run(struct dp_lane *lane, struct dp_burst *burst)
 {
+    bool offload = (lane->marks
+                    && dp_offload_is_enabled(lane->shared->offload));
+    uint32_t marks[NETDEV_MAX_BURST];
     unsigned int n_invalid = 0;
+    uint32_t marked = 0;
+    int j;
 
     dp_lane_count(lane, PMD_STAT_RECV, burst->n);
     for (size_t i = 0; i < burst->n; i++) {
         struct dp_packet *packet = burst->packets[i];
 
-        if (i + 2 < burst->n) {
-            OVS_PREFETCH(dp_packet_data(burst->packets[i + 2]));
-            pkt_metadata_prefetch_init(&burst->packets[i + 2]->md);
-        }
         if (OVS_UNLIKELY(dp_packet_size(packet) < ETH_HEADER_LEN)) {
             dp_burst_drop(burst, i);
             n_invalid++;
             continue;
         }
-        pkt_metadata_init(&packet->md, burst->in_port);
+        if (offload && dp_packet_has_flow_mark(packet, &marks[i])) {
+            marked |= UINT32_C(1) << i;
+        } else {
+            OVS_PREFETCH(dp_packet_data(packet));
+            pkt_metadata_prefetch_init(&packet->md);
+        }
     }
-    if (n_invalid) {
+    ULLONG_FOR_EACH_1 (j, burst->undecided & ~marked) {
+        pkt_metadata_init(&burst->packets[j]->md, burst->in_port);
+    }
+    if (OVS_UNLIKELY(n_invalid)) {
         dp_drop_count(DP_DROP_RX_INVALID, n_invalid);
     }
-    if (lane->marks && dp_offload_is_enabled(lane->shared->offload)) {
-        lookup_marks(lane, burst);
+    if (marked) {
+        lookup_marks(lane, burst, marked, marks);
     }
 }

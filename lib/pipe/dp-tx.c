@@ -45,6 +45,7 @@ void
 dp_tx_init(struct dp_tx *tx)
 {
     hmap_init(&tx->ports);
+    memset(tx->near, 0, sizeof tx->near);
     ovs_list_init(&tx->dirty);
     tx->static_qid = 0;
 }
@@ -69,10 +70,13 @@ dp_tx_add_port(struct dp_tx *tx, odp_port_t port_no, struct netdev *netdev,
     port->can_send = netdev_n_txq(netdev) > 0;
     dp_packet_batch_init(&port->pending);
     hmap_insert(&tx->ports, &port->node, hash_odp_port(port_no));
+    if (odp_to_u32(port_no) < DP_TX_NEAR) {
+        tx->near[odp_to_u32(port_no)] = port;
+    }
 }
 
 struct dp_tx_port *
-dp_tx_find(const struct dp_tx *tx, odp_port_t port_no)
+dp_tx_find_far(const struct dp_tx *tx, odp_port_t port_no)
 {
     struct dp_tx_port *port;
 
@@ -150,6 +154,23 @@ send_by_hash(struct dp_tx_port *port, struct dp_packet_batch *batch)
     }
 }
 
+/* Books 'cycles', which sending the pending packets took, to the rx queues
+ * that they came from: sending is part of what these cost. */
+static void
+book_cycles(const struct dp_tx_port *port, size_t n, uint64_t cycles)
+{
+    size_t start = 0;
+
+    for (size_t i = 1; i <= n; i++) {
+        if (i == n || port->loads[i] != port->loads[start]) {
+            if (port->loads[start]) {
+                dp_rxq_load_add(port->loads[start], cycles * (i - start) / n);
+            }
+            start = i;
+        }
+    }
+}
+
 /* Hands what is pending on 'port' to its netdev.  Returns how many packets. */
 static int
 flush_port(struct dp_lane *lane, struct dp_tx_port *port)
@@ -176,28 +197,22 @@ flush_port(struct dp_lane *lane, struct dp_tx_port *port)
     dp_packet_batch_init(&port->pending);
     ovs_list_remove(&port->dirty);
     cycles = cycle_timer_stop(&lane->perf, &timer);
-
-    /* Sending is part of what the packets' rx queues cost. */
-    for (int i = 0; i < n; i++) {
-        if (port->loads[i]) {
-            dp_rxq_load_add(port->loads[i], cycles / n);
-        }
-    }
+    book_cycles(port, n, cycles);
     lane->n_sent += n;
     dp_lane_count(lane, PMD_STAT_SENT_PKTS, n);
     dp_lane_count(lane, PMD_STAT_SENT_BATCHES, 1);
     return n;
 }
 
-/* Queues the packets of 'batch' to 'port'.  Takes ownership of them. */
+/* Queues 'n_packets' packets to 'port'.  Takes ownership of them. */
 void
 dp_tx_output(struct dp_lane *lane, struct dp_tx_port *port,
-             struct dp_packet_batch *batch)
+             struct dp_packet *const packets[], size_t n_packets)
 {
     struct dp_packet_batch *pending = &port->pending;
-    struct dp_packet *packet;
 
-    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+    for (size_t i = 0; i < n_packets; i++) {
+        struct dp_packet *packet = packets[i];
         size_t n = dp_packet_batch_size(pending);
 
         /* A netdev may look at the first packet of a burst only to find out
@@ -218,7 +233,6 @@ dp_tx_output(struct dp_lane *lane, struct dp_tx_port *port,
         port->loads[n] = lane->load;
         dp_packet_batch_add(pending, packet);
     }
-    dp_packet_batch_init(batch);
 }
 
 /* Sends what is pending and due, or with 'force' everything.  Returns how many
@@ -250,6 +264,9 @@ dp_tx_del_port(struct dp_lane *lane, odp_port_t port_no)
         }
         release_queue(port);
         hmap_remove(&lane->tx.ports, &port->node);
+        if (odp_to_u32(port_no) < DP_TX_NEAR) {
+            lane->tx.near[odp_to_u32(port_no)] = NULL;
+        }
         free(port);
     }
 }

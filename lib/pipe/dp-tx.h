@@ -72,8 +72,12 @@ struct dp_tx_port {
                                                      * from, or NULL. */
 };
 
+/* Ports with smaller numbers are found without a hash. */
+enum { DP_TX_NEAR = 256 };
+
 struct dp_tx {
-    struct hmap ports;
+    struct hmap ports;          /* All of them. */
+    struct dp_tx_port *near[DP_TX_NEAR];    /* By number, or NULL. */
     struct ovs_list dirty;
     unsigned int static_qid;    /* The lane's number among the lanes. */
 };
@@ -85,10 +89,21 @@ void dp_tx_add_port(struct dp_tx *, odp_port_t, struct netdev *,
 void dp_tx_del_port(struct dp_lane *, odp_port_t);
 void dp_tx_forget_queues(struct dp_tx *);
 
-struct dp_tx_port *dp_tx_find(const struct dp_tx *, odp_port_t);
 void dp_tx_output(struct dp_lane *, struct dp_tx_port *,
-                  struct dp_packet_batch *);
+                  struct dp_packet *const packets[], size_t n);
 int dp_tx_flush(struct dp_lane *, bool force);
 void dp_tx_expire_queues(struct dp_lane *);
+
+struct dp_tx_port *dp_tx_find_far(const struct dp_tx *, odp_port_t);
+
+/* Returns the port with number 'port_no', or NULL. */
+static inline struct dp_tx_port *
+dp_tx_find(const struct dp_tx *tx, odp_port_t port_no)
+{
+    uint32_t number = odp_to_u32(port_no);
+
+    return (OVS_LIKELY(number < DP_TX_NEAR)
+            ? tx->near[number] : dp_tx_find_far(tx, port_no));
+}
 
 #endif /* dp-tx.h */

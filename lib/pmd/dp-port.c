@@ -44,6 +44,7 @@ dp_port_create(struct netdev *netdev, const char *type, odp_port_t port_no,
         return error;
     }
     port->port_no = port_no;
+    ovsrcu_init(&port->drains, NULL);
     port->type = xstrdup(type);
     port->netdev = netdev_ref(netdev);
     port->emc_enabled = true;
@@ -53,7 +54,8 @@ dp_port_create(struct netdev *netdev, const char *type, odp_port_t port_no,
     return 0;
 }
 
-/* Destroys 'port', which no lane knows any more. */
+/* Destroys 'port', which no lane knows any more and which is no more found
+ * under RCU. */
 void
 dp_port_destroy(struct dp_port *port)
 {
@@ -63,12 +65,19 @@ dp_port_destroy(struct dp_port *port)
     dp_txqs_uninit(&port->txqs);
     free(port->affinity);
     free(port->type);
-    free(port);
+    ovsrcu_postpone(free, port);
 }
 
 void
 dp_port_close_rxqs(struct dp_port *port)
 {
+    struct dp_drains *drains = ovsrcu_get_protected(struct dp_drains *,
+                                                    &port->drains);
+
+    if (drains) {
+        ovsrcu_set(&port->drains, NULL);
+        ovsrcu_postpone(free, drains);
+    }
     for (int i = 0; i < port->n_rxq; i++) {
         netdev_rxq_close(port->rxqs[i].rx);
     }
@@ -81,7 +90,12 @@ static int
 open_rxqs(struct dp_port *port)
 {
     int n = netdev_n_rxq(port->netdev);
+    struct dp_drains *drains = xzalloc(sizeof *drains
+                                       + n * sizeof drains->queues[0]);
 
+    atomic_init(&drains->marks_seen, false);
+    drains->n = n;
+    ovsrcu_set(&port->drains, drains);
     port->rxqs = xcalloc(n, sizeof *port->rxqs);
     for (int i = 0; i < n; i++) {
         struct dp_rxq *rxq = &port->rxqs[i];
@@ -96,6 +110,8 @@ open_rxqs(struct dp_port *port)
         }
         rxq->port = port;
         rxq->queue_id = i;
+        rxq->drains = drains;
+        rxq->drain = &drains->queues[i];
         rxq->pinned_core = OVS_CORE_UNSPEC;
         rxq->enabled = true;
         dp_rxq_load_init(&rxq->load);
@@ -117,6 +133,10 @@ dp_port_reconfigure(struct dp_port *port, struct dp_offload *offload)
     if (port->attached && offload) {
         dp_offload_port_pause(offload, port->port_no);
     }
+    if (offload && !port->prepared) {
+        port->delivery = dp_offload_prepare(offload, port->netdev);
+        port->prepared = true;
+    }
     error = netdev_reconfigure(port->netdev);
     if (error && error != EOPNOTSUPP) {
         VLOG_ERR("Failed to set interface %s new configuration",
@@ -131,6 +151,39 @@ dp_port_reconfigure(struct dp_port *port, struct dp_offload *offload)
         dp_offload_port_restart(offload, port->port_no);
     }
     return error;
+}
+
+/* Returns the oldest drain epoch of the rx queues of 'port' (dp-mark-drain.h).
+ * While they are closed, packets may wait in the device: 0, nothing is known
+ * to be drained.  The same goes for a queue that nobody polls. */
+uint64_t
+dp_port_drained(const struct dp_port *port)
+{
+    const struct dp_drains *drains = ovsrcu_get(struct dp_drains *,
+                                                &port->drains);
+    uint64_t oldest = UINT64_MAX;
+
+    if (!drains) {
+        return 0;
+    }
+    for (int i = 0; i < drains->n; i++) {
+        oldest = MIN(oldest, dp_mark_drain_get(&drains->queues[i]));
+    }
+    return oldest;
+}
+
+/* Did a mark lead a packet of 'port' to its flow since the queues were
+ * opened? */
+bool
+dp_port_marks_seen(const struct dp_port *port)
+{
+    struct dp_drains *drains = ovsrcu_get(struct dp_drains *, &port->drains);
+    bool seen = false;
+
+    if (drains) {
+        atomic_read_relaxed(&drains->marks_seen, &seen);
+    }
+    return seen;
 }
 
 /* Takes over the settings of an Interface.  Returns true if queues must be
@@ -163,6 +216,17 @@ dp_port_set_config(struct dp_port *port, const char *affinity, bool by_hash,
     return changed;
 }
 
+/* Returns how many packets 'lane' has taken by their marks. */
+static uint64_t
+n_mark_hits(const struct dp_lane *lane)
+{
+    uint64_t n;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_lane *, lane)
+                        ->perf.counters.n[PMD_STAT_PHWOL_HIT], &n);
+    return n;
+}
+
 /* Receives a burst from 'rxq' and forwards it.  Returns the number of packets.
  * The time that it takes goes to the queue's account. */
 int
@@ -181,11 +245,13 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
     error = netdev_rxq_recv(rxq->rx, &batch, metrics ? &qfill : NULL);
     n = error ? 0 : dp_packet_batch_size(&batch);
     if (shared->offload) {
-        dp_mark_drain_poll(&rxq->drain, dp_offload_epoch(shared->offload), n,
+        dp_mark_drain_poll(rxq->drain, dp_offload_epoch(shared->offload), n,
                            MAX_RING_SIZE);
     }
     if (OVS_LIKELY(n)) {
         struct iter_stats *current = &lane->perf.current;
+        uint64_t n_hits;
+        bool marks_seen;
 
         dp_lane_update_clock(lane);
         current->batches++;
@@ -197,7 +263,12 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
         lane->load = &rxq->load;
         lane->emc_enabled = rxq->port->emc_enabled;
         dp_packet_batch_init_packet_fields(&batch);
+        atomic_read_relaxed(&rxq->drains->marks_seen, &marks_seen);
+        n_hits = marks_seen ? 0 : n_mark_hits(lane);
         dp_pipe_receive(lane, &batch, rxq->port->port_no);
+        if (OVS_UNLIKELY(!marks_seen) && n_mark_hits(lane) != n_hits) {
+            atomic_store_relaxed(&rxq->drains->marks_seen, true);
+        }
         lane->load = NULL;
         dp_rxq_load_add(&rxq->load, cycle_timer_stop(&lane->perf, &timer));
         dp_tx_flush(lane, false);

@@ -13,11 +13,15 @@
  *
  * Thread-safety.  The control thread creates, changes and destroys ports, and
  * touches queues only while no lane polls them.  dp_rxq_poll(): the owner of
- * the lane that the queue was given to. */
+ * the lane that the queue was given to.  dp_port_drained() and
+ * dp_port_marks_seen(): any thread, in an RCU read-side section. */
 
+#include "cmap.h"
 #include "dpif-netdev-perf.h"
 #include "openvswitch/hmap.h"
+#include "ovs-rcu.h"
 #include "offload/dp-mark-drain.h"
+#include "offload/dp-offload.h"
 #include "pipe/dp-rxq-load.h"
 #include "pipe/dp-tx.h"
 
@@ -33,6 +37,8 @@ struct dp_rxq {
     struct dp_port *port;
     struct netdev_rxq *rx;
     int queue_id;
+    struct dp_drains *drains;       /* Of the port. */
+    struct dp_mark_drain *drain;    /* Of the port's 'drains'. */
 
     /* Control thread only. */
     unsigned int pinned_core;       /* OVS_CORE_UNSPEC: not pinned. */
@@ -40,8 +46,16 @@ struct dp_rxq {
 
     /* Written by the lane that polls. */
     struct dp_rxq_load load;
-    struct dp_mark_drain drain;     /* For marks in quarantine. */
     bool enabled;                   /* Last known state; see dp_rxq_check(). */
+};
+
+/* What the rx queues of a port have seen: how far they are drained
+ * (dp-mark-drain.h), and whether marks arrive (dp-mark-watch.h).  It outlives
+ * the queues by a grace period, for the offload workers that look at it. */
+struct dp_drains {
+    atomic_bool marks_seen;         /* A mark led to a flow; never reset. */
+    int n;
+    struct dp_mark_drain queues[];  /* Each written by the lane that polls. */
 };
 
 struct dp_port {
@@ -52,6 +66,10 @@ struct dp_port {
     struct netdev_saved_flags *flags;
     struct hmap_node node;          /* In the topology's ports. */
 
+    /* Published (RCU). */
+    struct cmap_node index_node;    /* In the topology's index. */
+    OVSRCU_TYPE(struct dp_drains *) drains;     /* NULL: no queue is open. */
+
     /* Control thread only; lanes may read while they run. */
     struct dp_rxq *rxqs;
     int n_rxq;
@@ -60,6 +78,8 @@ struct dp_port {
     char *affinity;                 /* pmd-rxq-affinity, or NULL. */
     bool need_reconfigure;
     bool attached;                  /* Lanes know the port. */
+    bool prepared;                  /* 'delivery' is known. */
+    enum dp_offload_delivery delivery;
     struct dp_txqs txqs;            /* Locked inside. */
 };
 
@@ -70,6 +90,9 @@ int dp_port_reconfigure(struct dp_port *, struct dp_offload *);
 void dp_port_close_rxqs(struct dp_port *);
 bool dp_port_set_config(struct dp_port *, const char *affinity, bool by_hash,
                         bool emc);
+
+uint64_t dp_port_drained(const struct dp_port *);
+bool dp_port_marks_seen(const struct dp_port *);
 
 int dp_rxq_poll(struct dp_lane *, struct dp_rxq *);
 bool dp_rxq_check(struct dp_rxq *);

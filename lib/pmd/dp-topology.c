@@ -24,6 +24,7 @@ dp_topology_init(struct dp_topology *t, struct dp_shared *shared,
     t->aux = aux;
     ovsthread_key_create(&t->lane_key, NULL);
     cmap_init(&t->lanes);
+    cmap_init(&t->index);
     hmap_init(&t->ports);
     ovs_mutex_init(&t->mutex);
 
@@ -43,6 +44,43 @@ dp_topology_port(const struct dp_topology *t, odp_port_t port_no)
         }
     }
     return NULL;
+}
+
+/* Returns port 'port_no', or NULL.  Any thread, in an RCU read-side section;
+ * what the control thread owns of the port is out of bounds. */
+static const struct dp_port *
+find_published(const struct dp_topology *t, odp_port_t port_no)
+{
+    struct dp_port *port;
+
+    CMAP_FOR_EACH_WITH_HASH (port, index_node, hash_odp_port(port_no),
+                             &t->index) {
+        if (port->port_no == port_no) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+/* Returns the oldest drain epoch of the rx queues of 'port_no'
+ * (dp_port_drained()), 0 if there is no such port.  Any thread, in an RCU
+ * read-side section. */
+uint64_t
+dp_topology_port_drained(const struct dp_topology *t, odp_port_t port_no)
+{
+    const struct dp_port *port = find_published(t, port_no);
+
+    return port ? dp_port_drained(port) : 0;
+}
+
+/* dp_port_marks_seen() of 'port_no'.  Any thread, in an RCU read-side
+ * section. */
+bool
+dp_topology_marks_seen(const struct dp_topology *t, odp_port_t port_no)
+{
+    const struct dp_port *port = find_published(t, port_no);
+
+    return port && dp_port_marks_seen(port);
 }
 
 struct dp_port *
@@ -176,6 +214,7 @@ dp_topology_uninit(struct dp_topology *t)
     ovs_assert(hmap_is_empty(&t->ports));
     remove_lanes(t, NULL);
     cmap_destroy(&t->lanes);
+    cmap_destroy(&t->index);
     hmap_destroy(&t->ports);
     free(t->cpu_mask);
     ovs_mutex_destroy(&t->mutex);
@@ -207,10 +246,13 @@ detach_port(struct dp_topology *t, struct dp_port *port)
 static void
 destroy_port(struct dp_topology *t, struct dp_port *port)
 {
+    uint32_t hash = hash_odp_port(port->port_no);
+
     hmap_remove(&t->ports, &port->node);
     if (port->attached && t->shared->offload) {
         dp_offload_port_del(t->shared->offload, port->port_no);
     }
+    cmap_remove(&t->index, &port->index_node, hash);
     dp_port_destroy(port);
 }
 
@@ -226,6 +268,7 @@ dp_topology_add_port(struct dp_topology *t, struct netdev *netdev,
         return error;
     }
     hmap_insert(&t->ports, &port->node, hash_odp_port(port_no));
+    cmap_insert(&t->index, &port->index_node, hash_odp_port(port_no));
     dp_topology_reconfigure(t);
 
     /* A port that can't be configured does not survive that. */
@@ -404,6 +447,8 @@ announce_ports(struct dp_topology *t)
             if (t->shared->offload) {
                 dp_offload_port_add(t->shared->offload, port->port_no,
                                     port->netdev);
+                dp_offload_port_set_delivery(t->shared->offload,
+                                             port->port_no, port->delivery);
             }
             port->attached = true;
         }

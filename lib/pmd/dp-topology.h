@@ -21,7 +21,9 @@
  * Owns.  Ports, and one reference on each lane.
  *
  * Thread-safety.  'mutex' guards everything but 'lanes', which flow dumps and
- * lookups by core read under RCU.  Everything that changes lanes or ports is
+ * lookups by core read under RCU, and 'index', which offload workers read
+ * under RCU: they must never wait for 'mutex', because who holds it may wait
+ * for them.  Everything that changes lanes or ports is
  * called by the control thread. */
 
 #include "cmap.h"
@@ -41,6 +43,7 @@ struct dp_topology {
     void *aux;
 
     struct cmap lanes;              /* Published: 'struct dp_pmd's. */
+    struct cmap index;              /* Published: 'struct dp_port's. */
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
@@ -69,6 +72,8 @@ bool dp_topology_needs_reconfigure(const struct dp_topology *topology)
 void dp_topology_poll_main(struct dp_topology *);
 void dp_topology_wait_main(struct dp_topology *);
 
+uint64_t dp_topology_port_drained(const struct dp_topology *, odp_port_t);
+bool dp_topology_marks_seen(const struct dp_topology *, odp_port_t);
 struct dp_port *dp_topology_port(const struct dp_topology *, odp_port_t);
 struct dp_port *dp_topology_port_by_name(const struct dp_topology *,
                                          const char *name);

@@ -59,6 +59,7 @@ assert_defaults(const struct dp_config *config)
     ovs_assert(config->tx_flush_interval == 0);
     ovs_assert(config->emc_insert_inv_prob == 100);
     ovs_assert(!config->smc_enable && !config->perf_metrics);
+    ovs_assert(!config->offload_rebalance);
     ovs_assert(config->max_sleep == 0 && config->n_offload_threads == 1);
 }
 
@@ -124,6 +125,13 @@ struct number_case {
     CASE("pmd-maxsleep", max_sleep, VALUE, EXPECT, BAD)
 #define THREADS(VALUE, EXPECT, BAD) \
     CASE("n-offload-threads", n_offload_threads, VALUE, EXPECT, BAD)
+#define DELAY(VALUE, EXPECT, BAD) \
+    CASE("offload-delay", offload_delay, VALUE, EXPECT, BAD)
+#define REBALANCE(VALUE, EXPECT, BAD) \
+    CASE("offload-rebalance-interval", offload_rebalance_interval, VALUE, \
+         EXPECT, BAD)
+#define MIN_PPS(VALUE, EXPECT, BAD) \
+    CASE("offload-min-pps", offload_min_pps, VALUE, EXPECT, BAD)
 #define EMC(VALUE, EXPECT, BAD) \
     CASE("emc-insert-inv-prob", emc_insert_inv_prob, VALUE, EXPECT, BAD)
 #define FLUSH(VALUE, EXPECT, BAD) \
@@ -145,6 +153,14 @@ static const struct number_case number_cases[] = {
     SLEEP("fast", 0, true),
     THREADS("10", 10, false), THREADS("1", 1, false), THREADS("0", 1, true),
     THREADS("11", 1, true),
+    DELAY("0", 0, false), DELAY("60000", 60000, false),
+    DELAY("60001", 0, true), DELAY("1s", 0, true),
+    REBALANCE("100", 100, false), REBALANCE("60000", 60000, false),
+    REBALANCE("99", 1000, true), REBALANCE("60001", 1000, true),
+    REBALANCE("1s", 1000, true),
+    MIN_PPS("0", 0, false), MIN_PPS("1000000000", 1000000000, false),
+    MIN_PPS("1000000001", 0, true), MIN_PPS("-1", 0, true),
+    MIN_PPS("fast", 0, true),
     EMC("0", 0, false), EMC("1", 1, false),
     EMC("4294967295", UINT32_MAX, false), EMC("4294967296", 100, true),
     FLUSH("1000000", 1000000, false), FLUSH("1000001", 0, true),
@@ -351,7 +367,8 @@ check_fuzz_config(void)
         "pmd-auto-lb-rebal-interval", "pmd-auto-lb-load-threshold",
         "pmd-auto-lb-improvement-threshold", "tx-flush-interval",
         "emc-insert-inv-prob", "smc-enable", "pmd-perf-metrics",
-        "pmd-maxsleep", "n-offload-threads",
+        "pmd-maxsleep", "n-offload-threads", "offload-rebalance",
+        "offload-rebalance-interval", "offload-min-pps",
     };
     static const char *words[] = {
         "true", "false", "group", "cycles", "roundrobin", "0", "1", "-1",
@@ -379,6 +396,9 @@ check_fuzz_config(void)
         ovs_assert(config.max_sleep <= 10000);
         ovs_assert(config.n_offload_threads >= 1
                    && config.n_offload_threads <= 10);
+        ovs_assert(config.offload_rebalance_interval >= 100
+                   && config.offload_rebalance_interval <= 60000);
+        ovs_assert(config.offload_min_pps <= 1000000000);
         ovs_assert(!config.cpu_mask || *config.cpu_mask);
 
         /* Nothing new, nothing to say. */

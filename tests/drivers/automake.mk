@@ -6,10 +6,12 @@ EXTRA_DIST += \
 	tests/bench/simnic-io \
 	tests/drivers/test-simnic-ovs \
 	tests/drivers/test-simnic-testpmd \
+	tests/drivers/test-telemetry \
 	tests/drivers/testpmd.py
 
 if DPDK_NETDEV
 check_PROGRAMS += \
+	tests/bench/bench-simnic-modes \
 	tests/bench/bench-simnic-rules \
 	tests/drivers/test-simnic-match \
 	tests/drivers/test-simnic-port
@@ -28,13 +30,22 @@ tests_drivers_test_simnic_port_SOURCES = \
 	$(simnic_sources) \
 	tests/drivers/simnic-util.c \
 	tests/drivers/simnic-util.h \
+	tests/drivers/test-simnic-edit.c \
 	tests/drivers/test-simnic-flow.c \
 	tests/drivers/test-simnic-flow.h \
-	tests/drivers/test-simnic-port.c
+	tests/drivers/test-simnic-life.c \
+	tests/drivers/test-simnic-port.c \
+	tests/drivers/test-simnic-refuse.c
 tests_drivers_test_simnic_port_CPPFLAGS = $(simnic_cppflags)
 tests_drivers_test_simnic_port_CFLAGS = $(simnic_cflags) $(SANITIZER_CFLAGS)
 tests_drivers_test_simnic_port_LDFLAGS = $(SANITIZER_CFLAGS)
 tests_drivers_test_simnic_port_LDADD = $(simnic_libs) -lrte_hash
+
+tests_bench_bench_simnic_modes_SOURCES = tests/bench/bench-simnic-modes.c
+tests_bench_bench_simnic_modes_CPPFLAGS = $(simnic_cppflags)
+tests_bench_bench_simnic_modes_CFLAGS = $(simnic_cflags)
+tests_bench_bench_simnic_modes_LDFLAGS = $(SANITIZER_CFLAGS)
+tests_bench_bench_simnic_modes_LDADD = $(simnic_libs)
 
 tests_bench_bench_simnic_rules_SOURCES = tests/bench/bench-simnic-rules.c
 tests_bench_bench_simnic_rules_CPPFLAGS = $(simnic_cppflags)
@@ -47,19 +58,57 @@ simnic_eal = --no-huge -m 256 --no-pci --no-telemetry -l 0 \
 simnic_path = $(abs_builddir)/drivers/net/simnic/librte_net_simnic.so
 
 check-drivers: tests/drivers/test-simnic-match$(EXEEXT) \
-	tests/drivers/test-simnic-port$(EXEEXT) $(simnic_plugin)
+	tests/drivers/test-simnic-port$(EXEEXT) $(simnic_plugin) \
+	vswitchd/ovs-vswitchd$(EXEEXT)
 	tests/drivers/test-simnic-match
 	tests/drivers/test-simnic-port $(simnic_eal)
 	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/drivers/test-simnic-testpmd
-bench-drivers: tests/bench/bench-simnic-rules$(EXEEXT) $(simnic_plugin)
+	$(PYTHON3) $(srcdir)/tests/drivers/test-telemetry \
+		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
+		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
+		--plugin=$(simnic_path) || test $$? = 77
+
+# The same programs with AddressSanitizer and UndefinedBehaviorSanitizer,
+# however the tree was configured.  A plugin cannot have them, but these have
+# the driver linked in.
+simnic_sanitize = $(CC) $(simnic_cppflags) $(CPPFLAGS) $(simnic_cflags) -g \
+	-fsanitize=address,undefined -fno-sanitize-recover=undefined
+tests/drivers/test-simnic-match-sanitized: $(simnic_headers) \
+		$(tests_drivers_test_simnic_match_SOURCES)
+	$(AM_V_CCLD)$(simnic_sanitize) -o $@ $(filter %.c,$^) $(simnic_libs)
+tests/drivers/test-simnic-port-sanitized: $(simnic_headers) \
+		$(tests_drivers_test_simnic_port_SOURCES)
+	$(AM_V_CCLD)$(simnic_sanitize) -o $@ $(filter %.c,$^) $(simnic_libs) \
+		-lrte_hash
+check-drivers-sanitized: tests/drivers/test-simnic-match-sanitized \
+	tests/drivers/test-simnic-port-sanitized
+	tests/drivers/test-simnic-match-sanitized
+	tests/drivers/test-simnic-port-sanitized $(simnic_eal)
+CLEANFILES += \
+	tests/drivers/test-simnic-match-sanitized \
+	tests/drivers/test-simnic-port-sanitized
+EXTRA_DIST += tests/bench/rebalance
+bench-rebalance: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin) \
+	utilities/rebalance-sim$(EXEEXT)
+	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) $(srcdir)/tests/bench/rebalance
+# In huge pages with simnic_bench_memory="--in-memory -m 256".
+simnic_bench_memory = --no-huge -m 256
+bench-drivers: tests/bench/bench-simnic-modes$(EXEEXT) \
+	tests/bench/bench-simnic-rules$(EXEEXT) $(simnic_plugin)
 	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/bench/simnic-io
 	cd / && LD_LIBRARY_PATH=$(abs_builddir)/drivers/net/simnic \
 		$(abs_builddir)/tests/bench/bench-simnic-rules $(simnic_eal) \
 		-d librte_net_simnic.so
+	cd / && LD_LIBRARY_PATH=$(abs_builddir)/drivers/net/simnic \
+		$(abs_builddir)/tests/bench/bench-simnic-modes \
+		$(simnic_bench_memory) --no-pci --no-telemetry -l 0 \
+		--file-prefix=simnic$$$$ -d librte_net_simnic.so
 else
 check-drivers:
+check-drivers-sanitized:
 bench-drivers:
+bench-rebalance:
 endif
-.PHONY: check-drivers bench-drivers
+.PHONY: check-drivers check-drivers-sanitized bench-drivers bench-rebalance

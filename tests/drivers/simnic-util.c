@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <rte_bus_vdev.h>
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_ip.h>
 #include <rte_udp.h>
@@ -71,6 +72,15 @@ close_port(uint16_t port)
     CHECK(!rte_eth_dev_stop(port));
     CHECK(!rte_eth_dev_close(port));
     CHECK(!rte_vdev_uninit(name));
+}
+
+bool
+wait_until_removed(uint16_t port)
+{
+    for (int i = 0; i < 10000 && !rte_eth_dev_is_removed(port); i++) {
+        rte_delay_us_sleep(1000);
+    }
+    return rte_eth_dev_is_removed(port);
 }
 
 unsigned int

@@ -50,6 +50,9 @@ uint16_t open_port(const char *name, const char *args);
 /* Stops, closes and unplugs a port. */
 void close_port(uint16_t port);
 
+/* Waits until the card of 'port' was pulled out, for ten seconds at most. */
+bool wait_until_removed(uint16_t port);
+
 /* Receives until 'n' packets are there or nothing comes. */
 unsigned int receive(uint16_t port, uint16_t queue, struct rte_mbuf **pkts,
                      unsigned int n);

@@ -457,3 +457,170 @@ test_indirect(void)
     CHECK(rte_flow_action_handle_destroy(port, handle, &error) == -ENOENT);
     close_port(port);
 }
+
+/* PORT_ID from a generator and from a ring, with a change on the way, and a
+ * counter that both rules of the ring share. */
+void
+test_port_id(void)
+{
+    uint16_t gen = open_port("net_simnic0", "streams=4,megaflows=4,switch=1");
+    uint16_t ring = open_port("net_simnic1", "mode=ring,switch=1");
+    uint16_t to = open_port("net_simnic2", "mode=ring,switch=1");
+    struct rte_flow_indir_action_conf conf = { .transfer = 1 };
+    struct rte_flow_action count = { .type = RTE_FLOW_ACTION_TYPE_COUNT };
+    struct rte_flow_action_port_id port_id = { .id = to };
+    struct rte_flow_action_set_ttl ttl = { 77 };
+    struct rte_flow_query_count query = { .reset = 0 };
+    struct rte_flow_action_handle *handle;
+    struct rte_mbuf *pkts[MAX];
+    struct rule r;
+    unsigned int n;
+
+    /* From the generator: one stream of four. */
+    rule_init(&r, DST(2));
+    r.attr = (struct rte_flow_attr) { .transfer = 1 };
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_SET_TTL, &ttl);
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_PORT_ID, &port_id);
+    CHECK(rule_create(gen, &r));
+    n = receive(gen, 0, pkts, 30);
+    CHECK(n == 30);
+    rte_pktmbuf_free_bulk(pkts, n);
+    n = receive(to, 0, pkts, MAX);
+    CHECK(n >= 9 && n <= 10);
+    for (unsigned int i = 0; i < n; i++) {
+        CHECK(dst_of(pkts[i]) == DST(2) && csums_ok(pkts[i]));
+        CHECK(rte_pktmbuf_mtod(pkts[i], uint8_t *)[22] == 77);
+        CHECK(pkts[i]->port == to);
+    }
+    rte_pktmbuf_free_bulk(pkts, n);
+
+    /* From the ring: one rule forwards, one drops, both count. */
+    handle = rte_flow_action_handle_create(ring, &conf, &count, &error);
+    CHECK(handle);
+    for (unsigned int i = 0; i < 2; i++) {
+        rule_init(&r, DST(i));
+        r.attr = (struct rte_flow_attr) { .transfer = 1 };
+        rule_act(&r, RTE_FLOW_ACTION_TYPE_INDIRECT, handle);
+        if (i) {
+            rule_act(&r, RTE_FLOW_ACTION_TYPE_DROP, NULL);
+        } else {
+            rule_act(&r, RTE_FLOW_ACTION_TYPE_PORT_ID, &port_id);
+        }
+        CHECK(rule_create(ring, &r));
+    }
+    for (unsigned int i = 0; i < 3; i++) {
+        pkts[i] = make_packet(DST(i));
+    }
+    CHECK(rte_eth_tx_burst(ring, 0, pkts, 3) == 3);
+    CHECK(receive(to, 0, pkts, MAX) == 1 && dst_of(pkts[0]) == DST(0));
+    rte_pktmbuf_free(pkts[0]);
+    CHECK(receive(ring, 0, pkts, MAX) == 1 && dst_of(pkts[0]) == DST(2));
+    rte_pktmbuf_free(pkts[0]);
+    CHECK(!rte_flow_action_handle_query(ring, handle, &query, &error));
+    CHECK(query.hits == 2 && query.bytes == 120);
+    close_port(ring);
+    close_port(gen);
+    close_port(to);
+}
+
+/* AGE where the sender counts. */
+void
+test_age_on_ring(void)
+{
+    uint16_t port = open_port("net_simnic0", "mode=ring");
+    struct rte_flow_action age = { .type = RTE_FLOW_ACTION_TYPE_AGE };
+    struct rte_flow_query_age query;
+    struct rte_mbuf *m = make_packet(DST(0));
+    struct rte_flow *flow;
+    void *context[2];
+    struct rule r;
+
+    rule_init(&r, DST(0));
+    r.age.timeout = 1;
+    r.age.context = &r;
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_AGE, &r.age);
+    flow = rule_create(port, &r);
+    rte_delay_us_sleep(1300000);
+    CHECK(rte_flow_get_aged_flows(port, context, 2, &error) == 1);
+    CHECK(context[0] == &r);
+    CHECK(!rte_flow_query(port, flow, &age, &query, &error) && query.aged);
+    CHECK(rte_eth_tx_burst(port, 0, &m, 1) == 1);
+    CHECK(receive(port, 0, &m, 1) == 1);
+    rte_pktmbuf_free(m);
+    CHECK(!rte_flow_query(port, flow, &age, &query, &error) && !query.aged);
+    close_port(port);
+}
+
+/* What was negotiated is delivered, changed packets included; the rest is
+ * refused (test-simnic-refuse.c). */
+void
+test_negotiation(void)
+{
+    static const uint64_t wants[] = {
+        RTE_ETH_RX_METADATA_USER_FLAG, RTE_ETH_RX_METADATA_USER_MARK,
+        RTE_ETH_RX_METADATA_USER_FLAG | RTE_ETH_RX_METADATA_USER_MARK,
+    };
+
+    for (size_t i = 0; i < RTE_DIM(wants); i++) {
+        uint64_t features = wants[i] | RTE_ETH_RX_METADATA_TUNNEL_ID;
+        uint16_t port = add_port("net_simnic0", "streams=2,megaflows=2");
+        struct rte_mbuf *pkts[MAX];
+        unsigned int n;
+
+        CHECK(!rte_eth_rx_metadata_negotiate(port, &features));
+        CHECK(features == wants[i]);
+        CHECK(!start_port(port, 1, 0));
+        for (unsigned int k = 0; k < 2; k++) {
+            bool flag = wants[i] == RTE_ETH_RX_METADATA_USER_FLAG;
+            struct rule r;
+
+            rule_init(&r, DST(k));
+            if (k) {
+                rule_act(&r, RTE_FLOW_ACTION_TYPE_DEC_TTL, NULL);
+            }
+            rule_mark(&r, 9);
+            CHECK(!rule_create(port, &r) == flag);
+            r.n_actions--;
+            rule_act(&r, RTE_FLOW_ACTION_TYPE_FLAG, NULL);
+            CHECK(!rule_create(port, &r)
+                  == !(wants[i] & RTE_ETH_RX_METADATA_USER_FLAG));
+        }
+        n = receive(port, 0, pkts, 20);
+        CHECK(n == 20);
+        for (unsigned int k = 0; k < n; k++) {
+            uint64_t flags = pkts[k]->ol_flags;
+
+            CHECK(flags & RTE_MBUF_F_RX_FDIR);
+            CHECK(!(flags & RTE_MBUF_F_RX_FDIR_ID)
+                  == (wants[i] == RTE_ETH_RX_METADATA_USER_FLAG));
+        }
+        rte_pktmbuf_free_bulk(pkts, n);
+        close_port(port);
+    }
+}
+
+/* A NIC that never delivers marks does not do so for changed packets. */
+void
+test_no_marks(void)
+{
+    static const char *const modes[] = {
+        "mode=gen,no-marks=1", "mode=ring,no-marks=1",
+    };
+
+    for (size_t i = 0; i < RTE_DIM(modes); i++) {
+        uint16_t port = open_port("net_simnic0", modes[i]);
+        struct rte_mbuf *m = make_packet(DST(0));
+        struct rule r;
+
+        rule_init(&r, 0);
+        rule_act(&r, RTE_FLOW_ACTION_TYPE_DEC_TTL, NULL);
+        rule_mark(&r, 9);
+        CHECK(rule_create(port, &r));
+        CHECK(rte_eth_tx_burst(port, 0, &m, 1) == 1);
+        CHECK(receive(port, 0, &m, 1) == 1);
+        CHECK(!(m->ol_flags & RTE_MBUF_F_RX_FDIR_ID));
+        CHECK(rte_pktmbuf_mtod(m, uint8_t *)[22] == (i ? 8 : 63));
+        rte_pktmbuf_free(m);
+        close_port(port);
+    }
+}

@@ -2,7 +2,14 @@
 #ifndef TEST_SIMNIC_FLOW_H
 #define TEST_SIMNIC_FLOW_H 1
 
-/* test-simnic-flow: tests of flow rules, run by test-simnic-port.c. */
+/* test-simnic-flow: tests that test-simnic-port.c runs
+ * ====================================================
+ *
+ * Job.  Declare them: of flow rules (test-simnic-flow.c), of changes to
+ * packets (test-simnic-edit.c), of refusals (test-simnic-refuse.c), of how
+ * ports come and go (test-simnic-life.c).
+ *
+ * See also.  simnic-util.h. */
 
 void test_marks(void);
 void test_drop_and_isolate(void);
@@ -12,5 +19,17 @@ void test_refusals(void);
 void test_faults(void);
 void test_age(void);
 void test_indirect(void);
+void test_port_id(void);
+void test_age_on_ring(void);
+void test_negotiation(void);
+void test_no_marks(void);
+
+void test_edit_bytes(void);
+void test_refusal_table(void);
+
+void test_abi(void);
+void test_second_open(void);
+void test_unplug(void);
+void test_pulled_out(void);
 
 #endif /* test-simnic-flow.h */

@@ -44,7 +44,7 @@ class Testpmd:
     """A testpmd with one port for each string of device arguments."""
 
     def __init__(self, *ports, args=(), eal=(), user=None, cores="0,1",
-                 mbufs=8192, huge=False):
+                 mbufs=8192, huge=False, preload=None):
         require("dpdk-testpmd")
         self.folder = tempfile.mkdtemp(prefix="simnic-")
         os.chmod(self.folder, 0o755)
@@ -64,6 +64,8 @@ class Testpmd:
         command += ["--", "-i", "--total-num-mbufs=%d" % mbufs, *args]
         env = dict(os.environ, LD_LIBRARY_PATH=self.folder,
                    RUNTIME_DIRECTORY=runtime, XDG_RUNTIME_DIR=runtime)
+        if preload:
+            env["LD_PRELOAD"] = preload
         extra = {"user": user, "group": "nogroup",
                  "extra_groups": []} if user else {}
         self.output = ""
@@ -126,6 +128,7 @@ class Testpmd:
 
     def telemetry(self, command):
         """Sends a telemetry command, and returns its answer."""
+        self.until("testpmd> ")
         paths = glob.glob(self.runtime + "/**/dpdk_telemetry.v2",
                           recursive=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:

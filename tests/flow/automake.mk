@@ -3,6 +3,9 @@
 tests_dptest_SOURCES += \
 	tests/flow/flow-random.h \
 	tests/flow/test-actions.c \
+	tests/flow/test-edit.c \
 	tests/flow/test-emc.c \
 	tests/flow/test-flow-table.c \
-	tests/flow/test-mask.c
+	tests/flow/test-key.c \
+	tests/flow/test-mask.c \
+	tests/flow/test-mega.c

@@ -41,10 +41,10 @@ test_actions_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     dp_actions_free(actions);
 
     /* Neighbours that need no datapath are one step. */
-    nl_msg_put_flag(&buf, OVS_ACTION_ATTR_POP_VLAN);
+    nl_msg_put_flag(&buf, OVS_ACTION_ATTR_POP_NSH);
     nl_msg_put_flag(&buf, OVS_ACTION_ATTR_CT_CLEAR);
     nl_msg_put_u32(&buf, OVS_ACTION_ATTR_METER, 3);
-    nl_msg_put_flag(&buf, OVS_ACTION_ATTR_POP_VLAN);
+    nl_msg_put_flag(&buf, OVS_ACTION_ATTR_POP_NSH);
     nl_msg_put_u32(&buf, OVS_ACTION_ATTR_RECIRC, 9);
     actions = compile(&buf);
     ovs_assert(actions->n_steps == 5);

@@ -5,9 +5,20 @@ tests_dptest_SOURCES += \
 	tests/offload/offload-rig.h \
 	tests/offload/test-mark.c \
 	tests/offload/test-offload-churn.c \
+	tests/offload/test-offload-same.c \
 	tests/offload/test-offload-speed.c \
+	tests/offload/test-offload-watch.c \
 	tests/offload/test-offload.c \
+	tests/offload/test-rebalance-engine.c \
+	tests/offload/test-rebalance-policy.c \
+	tests/offload/test-rebalance-simnic.c \
 	tests/offload/test-rte-simnic.c \
-	tests/offload/test-rte.c
+	tests/offload/test-rte.c \
+	tests/offload/twin-netdev.c \
+	tests/offload/twin-netdev.h \
+	tests/offload/twin-packet.c \
+	tests/offload/twin-packet.h \
+	tests/offload/twin-rig.c \
+	tests/offload/twin-rig.h
 
 EXTRA_DIST += tests/offload/tsan.supp

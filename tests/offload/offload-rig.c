@@ -63,6 +63,16 @@ rig_flow_describe(void *rig OVS_UNUSED, const void *flow_,
 }
 
 static uint64_t
+rig_flow_packets(void *rig OVS_UNUSED, const void *flow_)
+{
+    struct rig_flow *flow = CONST_CAST(struct rig_flow *, flow_);
+    uint64_t n;
+
+    atomic_read_relaxed(&flow->n_packets, &n);
+    return n;
+}
+
+static uint64_t
 rig_port_drained(void *rig_, odp_port_t port_no OVS_UNUSED)
 {
     struct rig *rig = rig_;
@@ -70,6 +80,16 @@ rig_port_drained(void *rig_, odp_port_t port_no OVS_UNUSED)
 
     atomic_read_explicit(&rig->drained, &drained, memory_order_acquire);
     return drained;
+}
+
+static bool
+rig_marks_seen(void *rig_, odp_port_t port_no OVS_UNUSED)
+{
+    struct rig *rig = rig_;
+    bool seen;
+
+    atomic_read_relaxed(&rig->marks_seen, &seen);
+    return seen;
 }
 
 void
@@ -82,12 +102,15 @@ rig_init(struct rig *rig, const struct dp_dummy_config *config,
         .flow_unref = rig_flow_unref,
         .flow_describe = rig_flow_describe,
         .port_drained = rig_port_drained,
+        .port_marks_seen = rig_marks_seen,
+        .flow_packets = rig_flow_packets,
     };
     const struct dp_offload_class *classes[2] = { NULL, NULL };
 
     memset(rig, 0, sizeof *rig);
     atomic_init(&rig->n_refs, 0);
     atomic_init(&rig->drained, UINT64_MAX);
+    atomic_init(&rig->marks_seen, false);
     rig->nic = dp_dummy_nic_create(config);
     classes[0] = dp_dummy_nic_class(rig->nic);
     rig->offload = dp_offload_create(&env, classes, n_workers);
@@ -129,6 +152,7 @@ rig_flow_create(odp_port_t in_port, uint32_t id, uint32_t output)
     hash_bytes128(key, sizeof key, 0, &flow->mega_ufid);
     atomic_init(&flow->output, output);
     atomic_init(&flow->gone, false);
+    atomic_init(&flow->n_packets, 0);
     return flow;
 }
 
@@ -174,6 +198,16 @@ rig_installed(struct rig *rig, const struct rig_flow *flow)
 
     return dp_dummy_nic_find(rig->nic, flow->in_port, &flow->mega_ufid,
                              &mark, &output);
+}
+
+bool
+rig_is_marked(struct rig *rig, const struct rig_flow *flow)
+{
+    uint32_t mark, output;
+
+    return (dp_dummy_nic_find(rig->nic, flow->in_port, &flow->mega_ufid,
+                              &mark, &output)
+            && mark);
 }
 
 uint32_t

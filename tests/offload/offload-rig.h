@@ -20,6 +20,7 @@ struct rig {
     struct dp_mark_index *lanes[RIG_N_LANES];
     atomic_uint64_t n_refs;             /* The engine's on flows. */
     atomic_uint64_t drained;            /* What port_drained() answers. */
+    atomic_bool marks_seen;             /* What port_marks_seen() answers. */
 };
 
 struct rig_flow {
@@ -29,6 +30,7 @@ struct rig_flow {
     ovs_u128 mega_ufid;
     atomic_uint32_t output;
     atomic_bool gone;
+    atomic_uint64_t n_packets;          /* Counted by software. */
 };
 
 void rig_init(struct rig *rig, const struct dp_dummy_config *config,
@@ -49,6 +51,7 @@ void rig_del(struct rig *rig, unsigned int lane, struct rig_flow *flow);
  * is not 0, a check that the index of 'lane' has it. */
 uint32_t rig_mark(struct rig *rig, unsigned int lane,
                   const struct rig_flow *flow);
+bool rig_is_marked(struct rig *rig, const struct rig_flow *flow);
 bool rig_installed(struct rig *rig, const struct rig_flow *flow);
 
 /* Waits up to ten seconds until the rule of 'flow' has 'why'. */

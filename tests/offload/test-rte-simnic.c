@@ -18,6 +18,7 @@
 #include "flow.h"
 #include "hash.h"
 #include "netdev.h"
+#include "netdev-offload.h"
 #include "netdev-vport.h"
 #include "netlink.h"
 #include "odp-netlink.h"
@@ -83,6 +84,27 @@ sim_describe(void *aux OVS_UNUSED, const void *flow_, struct match *match,
     return true;
 }
 
+/* P13: the driver can be asked to deliver marks only before the device is
+ * configured, and is asked only if hw-offload is on. */
+static enum dp_offload_delivery
+sim_delivery(struct netdev *netdev)
+{
+    enum dp_offload_delivery delivery;
+
+    ovs_assert(dp_offload_rte_class.prepare(netdev, &delivery));
+    return delivery;
+}
+
+static void
+sim_enable(void)
+{
+    struct smap config = SMAP_INITIALIZER(&config);
+
+    smap_add(&config, "hw-offload", "true");
+    netdev_set_flow_api_enabled(&config);
+    smap_destroy(&config);
+}
+
 static struct netdev *
 sim_open(const char *name, const char *devargs)
 {
@@ -99,6 +121,9 @@ sim_open(const char *name, const char *devargs)
     }
     smap_destroy(&args);
     netdev_set_tx_multiq(netdev, 1);
+    ovs_assert(sim_delivery(netdev) == (netdev_is_flow_api_enabled()
+                                        ? DP_OFFLOAD_DELIVERY_GRANTED
+                                        : DP_OFFLOAD_DELIVERY_LATE));
     if (netdev_reconfigure(netdev)) {
         dptest_fail("%s: cannot be configured", name);
     }
@@ -295,9 +320,11 @@ test_rte_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         dptest_skip("SIMNIC_PLUGIN does not name net_simnic's plugin");
     }
     sim_init_dpdk(plugin);
+    netdevs[1] = sim_open("p1", "net_simnic1,mode=sink,switch=3");
+    sim_enable();
     netdevs[0] = sim_open("p0", "net_simnic0,mode=gen,streams=200,"
                           "megaflows=20,mark-bits=16,switch=3");
-    netdevs[1] = sim_open("p1", "net_simnic1,mode=sink,switch=3");
+    ovs_assert(sim_delivery(netdevs[0]) == DP_OFFLOAD_DELIVERY_LATE);
     ovs_assert(!netdev_rxq_open(netdevs[0], &rxq, 0));
 
     sim.offload = dp_offload_create(&env, classes, 2);
@@ -321,7 +348,7 @@ test_rte_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(sim.n_marked);
     ds_clear(&ds);
     dp_offload_format_rules(sim.offload, PORT0, &ds);
-    ovs_assert(strstr(ds_cstr(&ds), "flow create 0 ingress pattern eth type "
+    ovs_assert(strstr(ds_cstr(&ds), "flow create 1 ingress pattern eth type "
                       "is 2048 / ipv4 src is "));
     ovs_assert(strstr(ds_cstr(&ds), "actions mark id "));
 
@@ -359,8 +386,8 @@ test_rte_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     }
     ds_clear(&ds);
     dp_offload_format_rules(sim.offload, PORT0, &ds);
-    ovs_assert(strstr(ds_cstr(&ds), "actions count / represented_port "
-                      "ethdev_port_id 1 / end"));
+    ovs_assert(strstr(ds_cstr(&ds), "actions count / age timeout 3600 / "
+                      "represented_port ethdev_port_id 0 / end"));
 
     /* Dropped in the NIC, then marked again. */
     sim_modify(&sim, 0);
@@ -394,4 +421,4 @@ test_rte_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     netdev_close(netdevs[1]);
     ds_destroy(&ds);
 }
-DPTEST_REGISTER("rte-simnic", test_rte_simnic);
+DPTEST_REGISTER("rte-simnic-P13-L4-L5-L14", test_rte_simnic);

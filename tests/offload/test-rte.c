@@ -336,7 +336,7 @@ actions_of(const char *s, struct ds *ds)
     if (odp_actions_from_string(s, NULL, &actions)) {
         dptest_fail("%s: bad actions", s);
     }
-    why = dp_rte_actions_whole(&actions, find_port, NULL, &dst);
+    why = dp_rte_actions_whole(&actions, find_port, NULL, false, &dst);
     ofpbuf_uninit(&actions);
     if (why) {
         return dp_offload_why_name(why);
@@ -427,6 +427,41 @@ test_rte_actions(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     }
 }
 DPTEST_REGISTER("rte-actions-T8-T11", test_rte_actions);
+
+/* S4: a NIC that knows AGE can tell when the last packet was. */
+static void
+test_rte_age(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    static const char *lists[][2] = {
+        { "2", "count / age timeout 3600 / represented_port ethdev_port_id 12"
+               " / end" },
+        { "push_vlan(vid=5,pcp=3)", "count / age timeout 3600 / drop / end" },
+        { "drop", "count / age timeout 3600 / drop / end" },
+    };
+    static const struct rte_flow_attr attr = { .ingress = 1 };
+    static const struct rte_flow_item none = {
+        .type = RTE_FLOW_ITEM_TYPE_END
+    };
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        struct dp_rte_actions dst;
+        struct ofpbuf actions;
+
+        ofpbuf_init(&actions, 0);
+        ovs_assert(!odp_actions_from_string(lists[i][0], NULL, &actions));
+        ovs_assert(!dp_rte_actions_whole(&actions, find_port, NULL, true,
+                                         &dst));
+        ofpbuf_uninit(&actions);
+        ds_clear(&ds);
+        dp_rte_format_rule(0, &attr, &none, dst.actions, &ds);
+        if (!strstr(ds_cstr(&ds), lists[i][1])) {
+            dptest_fail("%s: got %s", lists[i][0], ds_cstr(&ds));
+        }
+    }
+    ds_destroy(&ds);
+}
+DPTEST_REGISTER("rte-age-S4", test_rte_age);
 
 /* T7: packets that are marked are spread over all queues. */
 static void

@@ -11,6 +11,7 @@
 # installed).
 
 simnic_sources = \
+	drivers/net/simnic/simnic-abi.c \
 	drivers/net/simnic/simnic-action.c \
 	drivers/net/simnic/simnic-age.c \
 	drivers/net/simnic/simnic-classify.c \
@@ -19,12 +20,14 @@ simnic_sources = \
 	drivers/net/simnic/simnic-edit.c \
 	drivers/net/simnic/simnic-ethdev.c \
 	drivers/net/simnic/simnic-flow.c \
+	drivers/net/simnic/simnic-gate.c \
 	drivers/net/simnic/simnic-gen.c \
 	drivers/net/simnic/simnic-indirect.c \
 	drivers/net/simnic/simnic-key.c \
 	drivers/net/simnic/simnic-match.c \
 	drivers/net/simnic/simnic-pcap.c \
 	drivers/net/simnic/simnic-queue.c \
+	drivers/net/simnic/simnic-removal.c \
 	drivers/net/simnic/simnic-rss.c \
 	drivers/net/simnic/simnic-rule.c \
 	drivers/net/simnic/simnic-rx.c \
@@ -45,6 +48,7 @@ simnic_headers = \
 	drivers/net/simnic/simnic-edit.h \
 	drivers/net/simnic/simnic-ethdev.h \
 	drivers/net/simnic/simnic-flow.h \
+	drivers/net/simnic/simnic-gate.h \
 	drivers/net/simnic/simnic-gen.h \
 	drivers/net/simnic/simnic-indirect.h \
 	drivers/net/simnic/simnic-key.h \
@@ -52,6 +56,7 @@ simnic_headers = \
 	drivers/net/simnic/simnic-pcap.h \
 	drivers/net/simnic/simnic-port.h \
 	drivers/net/simnic/simnic-queue.h \
+	drivers/net/simnic/simnic-removal.h \
 	drivers/net/simnic/simnic-rss.h \
 	drivers/net/simnic/simnic-rule.h \
 	drivers/net/simnic/simnic-rx.h \

@@ -15,7 +15,7 @@
  * Invariants.  Every offset is asserted at compile time against numbers read
  * from DPDK 22.11's own library, x86-64, RTE_MAX_QUEUES_PER_PORT 1024.  Any
  * other DPDK refuses to compile here, and probing a port refuses to run on
- * it: see simnic-dev.c.
+ * it, by the checks at the end.
  *
  * See also.  simnic-dev.c (registers the driver and checks the ABI). */
 
@@ -286,5 +286,14 @@ SIMNIC_ABI_SLOT(rx_metadata_negotiate, 99);
 SIMNIC_ABI_SIZE(rte_flow_ops, 296);
 
 #endif /* !HAVE_DPDK_DRIVER_SDK */
+
+/* Whether the DPDK that the process runs with is the one that is described
+ * here: by what rte_version() says; and by what rte_eth_dev_allocate() has
+ * just written to 'dev', one of 'devices', for a port with 'name'.  Each
+ * returns 0, or EPROTO with the reason in the 'size' bytes at 'why'. */
+int simnic_abi_check_version(const char *version, char *why, size_t size);
+int simnic_abi_check_layout(const struct rte_eth_dev *devices,
+                            const struct rte_eth_dev *dev, const char *name,
+                            char *why, size_t size);
 
 #endif /* simnic-abi.h */

@@ -177,6 +177,9 @@ compile_mark(struct compiler *c)
     if (!mark) {
         return refuse_conf(c, EINVAL, "MARK without its configuration");
     }
+    if (c->env->no_mark) {
+        return refuse(c, ENOTSUP, "marks are not delivered: negotiated away");
+    }
     if (c->env->mark_bits < 32 && mark->id >> c->env->mark_bits) {
         return refuse_conf(c, EINVAL, "the mark is too wide for this NIC");
     }
@@ -375,6 +378,10 @@ compile_action(struct compiler *c)
         error = check_domain(c, true);
         return error ? error : compile_mark(c);
     case RTE_FLOW_ACTION_TYPE_FLAG:
+        if (c->env->no_flag) {
+            return refuse(c, ENOTSUP,
+                          "flags are not delivered: negotiated away");
+        }
         c->a->has |= SIMNIC_ACT_FLAG;
         return check_domain(c, true);
     case RTE_FLOW_ACTION_TYPE_QUEUE: {

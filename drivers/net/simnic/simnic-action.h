@@ -72,6 +72,8 @@ struct simnic_action_env {
     uint8_t mark_bits;
     uint32_t n_groups;
     bool has_switch;            /* Belongs to a switch domain. */
+    bool no_mark;               /* Their delivery was negotiated away. */
+    bool no_flag;
     void *aux;
 
     /* True if 'port_id' is a port of the same switch. */

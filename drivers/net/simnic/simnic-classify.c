@@ -380,10 +380,9 @@ make_word(struct simnic_port *port, struct simnic_path *path, uint16_t queue)
                 ? word | SIMNIC_W_SLOW | path->id
                 : word | SIMNIC_W_STEP);
     }
-    if (path->has_mark && !port->config.faults.no_marks
-        && !port->no_mark_delivery) {
+    if (path->has_mark && !port->config.faults.no_marks) {
         word |= SIMNIC_W_MARK | path->mark;
-    } else if (path->flag && !port->no_flag_delivery) {
+    } else if (path->flag) {
         word |= SIMNIC_W_FLAG;
     }
     return word;
@@ -434,9 +433,10 @@ classify(struct simnic_port *port, uint32_t i, struct simnic_subject *subject)
 void
 simnic_classify_all(struct simnic_port *port)
 {
-    struct frame_aux aux = { .port = port };
+    struct frame_aux aux;               /* Large: not to be cleared. */
     struct simnic_subject subject = { .aux = &aux, .frame = get_frame };
 
+    aux.port = port;
     for (uint32_t i = 0; i < port->streams.n; i++) {
         aux.stream = i;
         simnic_streams_key(&port->streams, i, &subject.key);
@@ -543,7 +543,7 @@ simnic_classify_changed(struct simnic_port *port,
                         const struct simnic_rule *rule)
 {
     const struct simnic_streams *ss = &port->streams;
-    struct frame_aux aux = { .port = port };
+    struct frame_aux aux;               /* Large: not to be cleared. */
     struct simnic_subject subject = { .aux = &aux, .frame = get_frame };
     const struct simnic_index *x;
     uint32_t begin = 0, end = ss->n;
@@ -556,6 +556,7 @@ simnic_classify_changed(struct simnic_port *port,
         simnic_classify_all(port);
         return;
     }
+    aux.port = port;
     x = get_index(port, &match->mask);
     if (x) {
         uint64_t hash = simnic_mask_hash(&match->mask, match->value);

@@ -86,37 +86,6 @@ set_port(uint16_t port_id, struct simnic_port *port)
     pthread_mutex_unlock(&ports_mutex);
 }
 
-/* True if this is the DPDK that simnic-abi.h describes, by its version. */
-static bool
-check_version(void)
-{
-#ifndef HAVE_DPDK_DRIVER_SDK
-    if (strncmp(rte_version(), "DPDK 22.11.", 11)) {
-        SIMNIC_LOG(CRIT, "built for DPDK 22.11, which %s is not\n",
-                   rte_version());
-        return false;
-    }
-#endif
-    return true;
-}
-
-/* True if 'dev', just allocated under 'name', looks as simnic-abi.h says. */
-static bool
-check_abi(const struct rte_eth_dev *dev, const char *name)
-{
-    size_t index = dev - rte_eth_devices;
-
-    if (index >= RTE_MAX_ETHPORTS || &rte_eth_devices[index] != dev
-        || !dev->data || strcmp(dev->data->name, name)
-        || dev->data->mtu != RTE_ETHER_MTU || dev->data->port_id != index
-        || dev->data->backer_port_id != RTE_MAX_ETHPORTS) {
-        SIMNIC_LOG(CRIT, "this DPDK's structs are not those of the one that "
-                   "the driver was built for\n");
-        return false;
-    }
-    return true;
-}
-
 static void
 choose_mac(struct simnic_port *port)
 {
@@ -204,7 +173,8 @@ probe(struct rte_vdev_device *vdev)
         SIMNIC_LOG(ERR, "%s: not in a secondary process\n", name);
         return -ENOTSUP;
     }
-    if (!check_version()) {
+    if (simnic_abi_check_version(rte_version(), why, sizeof why)) {
+        SIMNIC_LOG(CRIT, "%s: %s\n", name, why);
         return -EPROTO;
     }
     if (simnic_config_parse(&config, args, why, sizeof why)) {
@@ -220,8 +190,10 @@ probe(struct rte_vdev_device *vdev)
         SIMNIC_LOG(ERR, "%s: no free Ethernet port\n", name);
         return -ENOMEM;
     }
-    if (!check_abi(dev, name)) {
+    if (simnic_abi_check_layout(rte_eth_devices, dev, name, why,
+                                sizeof why)) {
         /* We do not know enough of it even to release it. */
+        SIMNIC_LOG(CRIT, "%s: %s\n", name, why);
         return -EPROTO;
     }
     retval = init_port(dev, vdev, &config);

@@ -340,18 +340,31 @@ parse_mac(struct simnic_config *c, const struct option *o, const char *value,
     return 0;
 }
 
+static const char *const fail_names[] = {
+    "none", "create", "destroy", "query", "flush", NULL
+};
+
+void
+simnic_config_show_fail(const struct simnic_faults *f, char *text,
+                        size_t size)
+{
+    if (f->fail_op == SIMNIC_OP_NONE) {
+        snprintf(text, size, "none");
+    } else {
+        snprintf(text, size, "%s:%u:%u:%u", fail_names[f->fail_op],
+                 f->fail_nth, f->fail_errno, f->fail_count);
+    }
+}
+
 /* OP:NTH:ERRNO[:COUNT] | none */
 static int
 parse_fail(struct simnic_config *c, const struct option *o, const char *value,
            struct reason *why)
 {
-    static const char *const names[] = {
-        "none", "create", "destroy", "query", "flush", NULL
-    };
     uint64_t nth = 0, code = 0, count = 1;
     size_t n = strcspn(value, ":");
     const char *s = value + n;
-    int op = find_name(names, value, n);
+    int op = find_name(fail_names, value, n);
 
     if (op < 0
         || (op > 0
@@ -410,8 +423,9 @@ static const struct option options[] = {
     { "flow-rate", parse_u32, OFS(faults.flow_rate), 0, 1000000000, true },
     { "counter-lag-ms", parse_u32, OFS(faults.counter_lag_ms), 0, 3600000,
       true },
-    { "inflight", parse_u32, OFS(faults.inflight), 0, 4096, false },
+    { "inflight", parse_u32, OFS(faults.inflight), 0, 4096, true },
     { "no-marks", parse_bool, OFS(faults.no_marks), 0, 1, true },
+    { "removal-ms", parse_u32, OFS(faults.removal_ms), 0, 3600000, true },
     { "fail", parse_fail, 0, 0, 0, true },
 };
 

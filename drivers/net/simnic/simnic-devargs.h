@@ -91,6 +91,7 @@ struct simnic_faults {
     uint32_t counter_lag_ms;    /* Age of the counters that are read. */
     uint32_t inflight;          /* Packets that keep a verdict that is gone. */
     bool no_marks;              /* MARK is accepted, never delivered. */
+    uint32_t removal_ms;        /* After each start; 0: never. */
     enum simnic_flow_op fail_op;
     uint32_t fail_nth;          /* The Nth operation from now fails, ... */
     uint32_t fail_errno;        /* ...with this error... */
@@ -147,6 +148,9 @@ int simnic_config_parse(struct simnic_config *, const char *args,
  * EPERM if the setting is fixed when the port is created. */
 int simnic_config_set(struct simnic_config *, const char *key,
                       const char *value, char *why, size_t size);
+
+/* Writes what is left of "fail=" as text, as it would be given. */
+void simnic_config_show_fail(const struct simnic_faults *, char *, size_t);
 
 const char *simnic_mode_name(enum simnic_mode);
 

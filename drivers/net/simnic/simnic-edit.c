@@ -182,10 +182,10 @@ set_tci(struct simnic_frame *f, const struct simnic_parsed *p,
     f->data[15] = tci;
 }
 
-/* Makes the outer lengths and the IPv4 checksum right after a header was
- * prepended. */
+/* Makes the lengths and the IPv4 checksum right in the header of 'n' bytes
+ * that was just prepended; what follows it stays as it is. */
 static void
-fix_lengths(struct simnic_frame *f)
+fix_lengths(struct simnic_frame *f, size_t n)
 {
     struct simnic_parsed p;
     uint32_t size = f->size + f->more;
@@ -194,6 +194,9 @@ fix_lengths(struct simnic_frame *f)
 
     const struct simnic_layer *l = &p.key.layer[0];
     uint8_t *l3 = f->data + p.place[0].l3;
+    if (p.place[0].l3 >= n) {
+        return;
+    }
     if (l->present & SIMNIC_L3_IPV4) {
         struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *) l3;
 
@@ -205,7 +208,7 @@ fix_lengths(struct simnic_frame *f)
 
         memcpy(l3 + 4, &len, 2);
     }
-    if (l->l4 == SIMNIC_L4_UDP) {
+    if (l->l4 == SIMNIC_L4_UDP && p.place[0].l4 < n) {
         uint16_t len = rte_cpu_to_be_16(size - p.place[0].l4);
 
         memcpy(f->data + p.place[0].l4 + 4, &len, 2);
@@ -279,7 +282,7 @@ simnic_edits_apply(const struct simnic_edits *edits, struct simnic_frame *f)
         case SIMNIC_EDIT_ENCAP:
             ok = push(f, e->raw, e->size);
             if (ok) {
-                fix_lengths(f);
+                fix_lengths(f, e->size);
             }
             break;
         case SIMNIC_EDIT_DECAP_TUNNEL:

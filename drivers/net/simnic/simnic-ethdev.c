@@ -17,6 +17,7 @@
 #include "simnic-flow.h"
 #include "simnic-pcap.h"
 #include "simnic-queue.h"
+#include "simnic-removal.h"
 #include "simnic-rx.h"
 #include "simnic-stats.h"
 #include "simnic-tx.h"
@@ -99,6 +100,7 @@ supported_ptypes_get(struct rte_eth_dev *dev)
 static int
 make_streams(struct simnic_port *port)
 {
+    char why[120] = "";
     int error = 0;
 
     if (port->has_streams) {
@@ -108,12 +110,15 @@ make_streams(struct simnic_port *port)
         error = simnic_gen_streams(&port->config, port->mac.addr_bytes,
                                    &port->streams);
     } else if (port->config.mode == SIMNIC_PCAP) {
-        error = simnic_pcap_streams(port->config.file, &port->streams);
+        error = simnic_pcap_streams(port->config.file, &port->streams, why,
+                                    sizeof why);
     } else {
         return 0;
     }
     if (error) {
-        SIMNIC_LOG(ERR, "%s: no streams: %s\n", port->name, strerror(error));
+        SIMNIC_LOG(ERR, "%s: no streams: %s%s%s\n", port->name,
+                   why[0] ? port->config.file : "", why[0] ? ": " : "",
+                   why[0] ? why : strerror(error));
         return error;
     }
     port->has_streams = true;
@@ -239,10 +244,12 @@ start(struct rte_eth_dev *dev)
     dev->tx_pkt_burst = wire ? simnic_wire_tx : simnic_tx_sink;
     reclassify(port);
     port->started = true;
+    simnic_queues_open(port);
     pthread_mutex_unlock(&port->mutex);
     if (wire) {
         simnic_wire_open(port, true);
     }
+    simnic_removal_start(port);
     return 0;
 }
 
@@ -251,10 +258,12 @@ stop(struct rte_eth_dev *dev)
 {
     struct simnic_port *port = simnic_port_of(dev);
 
+    simnic_removal_stop(port);
     if (simnic_port_mode_has_wire(port)) {
         simnic_wire_open(port, false);
     }
     pthread_mutex_lock(&port->mutex);
+    simnic_queues_close(port);
     port->started = false;
     simnic_reclaim_run(port, true);
     if (!port->config.caps.keep_rules) {
@@ -590,25 +599,6 @@ rx_metadata_negotiate(struct rte_eth_dev *dev, uint64_t *features)
     port->no_flag_delivery = !(*features & RTE_ETH_RX_METADATA_USER_FLAG);
     pthread_mutex_unlock(&port->mutex);
     return 0;
-}
-
-void
-simnic_ethdev_surprise_removal(struct simnic_port *port)
-{
-    if (simnic_port_mode_has_wire(port)) {
-        simnic_wire_open(port, false);
-    }
-    pthread_mutex_lock(&port->mutex);
-    port->removed = true;
-    if (!simnic_port_mode_has_wire(port)) {
-        port->dev->rx_pkt_burst = simnic_rx_choose(port);
-        if (port->started) {
-            rte_eth_fp_ops[port->port_id].rx_pkt_burst
-                = port->dev->rx_pkt_burst;
-        }
-    }
-    pthread_mutex_unlock(&port->mutex);
-    rte_eth_dev_callback_process(port->dev, RTE_ETH_EVENT_INTR_RMV, NULL);
 }
 
 const struct eth_dev_ops simnic_ethdev_ops = {

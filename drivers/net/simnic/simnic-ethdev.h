@@ -20,7 +20,4 @@ extern const struct eth_dev_ops simnic_ethdev_ops;
 /* Stops the port if need be and frees what it has.  The struct stays. */
 void simnic_ethdev_uninit(struct simnic_port *);
 
-/* Makes the card vanish from under its application, and tells it. */
-void simnic_ethdev_surprise_removal(struct simnic_port *);
-
 #endif /* simnic-ethdev.h */

@@ -41,6 +41,8 @@ simnic_flow_env(struct simnic_port *port, struct simnic_action_env *env)
         .mark_bits = caps->mark_bits,
         .n_groups = caps->groups,
         .has_switch = caps->switch_domain >= 0,
+        .no_mark = port->no_mark_delivery,
+        .no_flag = port->no_flag_delivery,
         .aux = port,
         .port_ok = port_ok,
         .shared = simnic_indirect_find,
@@ -75,6 +77,13 @@ take_time(struct simnic_port *port)
     }
 }
 
+static int
+refuse_removed(struct rte_flow_error *error)
+{
+    return rte_flow_error_set(error, EIO, RTE_FLOW_ERROR_TYPE_STATE, NULL,
+                              "the device was removed");
+}
+
 /* Returns 0, or the error that this operation is to fail with. */
 static int
 check_fault(struct simnic_port *port, enum simnic_flow_op op,
@@ -84,8 +93,7 @@ check_fault(struct simnic_port *port, enum simnic_flow_op op,
     int code;
 
     if (port->removed) {
-        return rte_flow_error_set(error, EIO, RTE_FLOW_ERROR_TYPE_STATE,
-                                  NULL, "the device was removed");
+        return refuse_removed(error);
     }
     if (f->fail_op != op || (f->fail_nth > 1 && f->fail_nth--)) {
         return 0;
@@ -191,12 +199,14 @@ flow_validate(struct rte_eth_dev *dev, const struct rte_flow_attr *attr,
               struct rte_flow_error *error)
 {
     struct simnic_port *port = simnic_port_of(dev);
-    struct simnic_actions actions;
+    struct simnic_actions actions = { .has = 0 };
     struct simnic_match match;
     int retval;
 
     pthread_mutex_lock(&port->mutex);
-    retval = compile(port, attr, pattern, actions_, &match, &actions, error);
+    retval = (port->removed ? refuse_removed(error)
+              : compile(port, attr, pattern, actions_, &match, &actions,
+                        error));
     simnic_actions_uninit(&actions);
     pthread_mutex_unlock(&port->mutex);
     return retval;

@@ -366,8 +366,9 @@ sample_zipf(struct simnic_picker *p, double alpha)
     double *cdf, sum = 0;
     uint32_t *rank;
 
-    p->n_table = (p->n > 1 << 20 ? 1 << 22 : p->n < 1 << 14 ? 1 << 16
-                  : p->n * 4);
+    /* Enough for the rare ones to be there, too. */
+    p->n_table = (p->n > 1 << 17 ? 1 << 22 : p->n < 1 << 11 ? 1 << 16
+                  : p->n * 32);
     p->table = malloc(p->n_table * sizeof *p->table);
     cdf = malloc(p->n * sizeof *cdf);
     rank = malloc(p->n * sizeof *rank);

@@ -36,7 +36,16 @@ struct reader {
     FILE *file;
     bool swap;
     uint32_t ns;                /* Nanoseconds in a unit of 'fraction'. */
+    char *why;                  /* Reason of an error, 'why_size' bytes. */
+    size_t why_size;
 };
+
+static int
+refuse(const struct reader *r, const char *why)
+{
+    snprintf(r->why, r->why_size, "%s", why);
+    return EBADMSG;
+}
 
 static uint32_t
 get32(const struct reader *r, uint32_t x)
@@ -50,7 +59,7 @@ read_file_header(struct reader *r)
     struct file_header h;
 
     if (fread(&h, sizeof h, 1, r->file) != 1) {
-        return EBADMSG;
+        return refuse(r, "too short for a capture");
     }
     r->swap = h.magic == 0xd4c3b2a1 || h.magic == 0x4d3cb2a1;
     switch (get32(r, h.magic)) {
@@ -60,11 +69,14 @@ read_file_header(struct reader *r)
     case 0xa1b23c4d:
         r->ns = 1;
         break;
+    case 0x0a0d0d0a:
+        return refuse(r, "a pcapng capture; the classic format is read, which "
+                      "\"editcap -F pcap\" converts to");
     default:
-        return EBADMSG;
+        return refuse(r, "not a capture of the classic format");
     }
     return ((get32(r, h.link_type) & 0x0fffffff) == LINKTYPE_ETHERNET
-            ? 0 : EBADMSG);
+            ? 0 : refuse(r, "a capture of something else than Ethernet"));
 }
 
 /* Reads the next packet to the MAX_FRAME bytes at 'frame'.  Returns 0, ENOENT
@@ -80,13 +92,16 @@ read_packet(const struct reader *r, uint8_t *frame, uint32_t *size,
         return ENOENT;
     }
     if (n != sizeof h) {
-        return EBADMSG;
+        return refuse(r, "the last packet is cut off");
     }
     *size = get32(r, h.size);
     *time_ns = (get32(r, h.seconds) * UINT64_C(1000000000)
                 + (uint64_t) get32(r, h.fraction) * r->ns);
-    return (*size < RTE_ETHER_HDR_LEN || *size > MAX_FRAME
-            || fread(frame, *size, 1, r->file) != 1 ? EBADMSG : 0);
+    if (*size < RTE_ETHER_HDR_LEN || *size > MAX_FRAME) {
+        return refuse(r, "a packet has less than 14 or more than 9728 bytes");
+    }
+    return (fread(frame, *size, 1, r->file) == 1
+            ? 0 : refuse(r, "the last packet is cut off"));
 }
 
 /* Returns the template for packets like 'p', new if need be. */
@@ -131,7 +146,7 @@ load(struct reader *r, struct simnic_streams *ss, uint8_t *frame)
         int error = read_packet(r, frame, &size, &time_ns);
 
         if (error) {
-            return EBADMSG;     /* It has shrunk since it was counted. */
+            return refuse(r, "it has shrunk while it was read");
         }
         memcpy(ss->bytes + line * 64, frame, size);
         simnic_key_parse(frame, size, &p);
@@ -163,8 +178,11 @@ read_streams(struct reader *r, struct simnic_streams *ss, uint8_t *frame)
         n++;
         lines += (size + 63) / 64;
     }
-    if (error != ENOENT || !n) {
-        return EBADMSG;
+    if (error != ENOENT) {
+        return error;
+    }
+    if (!n) {
+        return refuse(r, "a capture without packets");
     }
     if (lines > UINT32_MAX) {
         return EFBIG;
@@ -189,18 +207,23 @@ read_streams(struct reader *r, struct simnic_streams *ss, uint8_t *frame)
 }
 
 int
-simnic_pcap_streams(const char *path, struct simnic_streams *ss)
+simnic_pcap_streams(const char *path, struct simnic_streams *ss, char *why,
+                    size_t size)
 {
-    struct reader r = { .file = fopen(path, "rb") };
+    struct reader r = {
+        .file = fopen(path, "rb"), .why = why, .why_size = size,
+    };
+    int error = r.file ? 0 : errno;
     uint8_t *frame;
-    int error;
 
-    if (!r.file) {
-        return errno;
+    if (!error) {
+        frame = malloc(MAX_FRAME);
+        error = frame ? read_streams(&r, ss, frame) : ENOMEM;
+        free(frame);
+        fclose(r.file);
     }
-    frame = malloc(MAX_FRAME);
-    error = frame ? read_streams(&r, ss, frame) : ENOMEM;
-    free(frame);
-    fclose(r.file);
+    if (error && error != EBADMSG) {
+        snprintf(why, size, "%s", strerror(error));
+    }
     return error;
 }

@@ -17,8 +17,10 @@
 #include "simnic-stream.h"
 
 /* Fills '*ss', to be freed with simnic_streams_uninit(), from the file at
- * 'path'.  Returns 0 or a positive errno value: EBADMSG if it is no capture
- * of the classic format with Ethernet frames. */
-int simnic_pcap_streams(const char *path, struct simnic_streams *ss);
+ * 'path'.  Returns 0, or a positive errno value with the reason in the 'size'
+ * bytes at 'why': EBADMSG if it is no capture of the classic format with
+ * Ethernet frames. */
+int simnic_pcap_streams(const char *path, struct simnic_streams *ss,
+                        char *why, size_t size);
 
 #endif /* simnic-pcap.h */

@@ -26,6 +26,7 @@
 
 #include "simnic-abi.h"
 #include "simnic-devargs.h"
+#include "simnic-gate.h"
 #include "simnic-gen.h"
 #include "simnic-rss.h"
 #include "simnic-rule.h"
@@ -68,6 +69,7 @@ struct simnic_rxq {
 
     /* Published: bursts that are over, for simnic_reclaim_run(). */
     uint64_t bursts;
+    struct simnic_gate gate;            /* Closed unless started. */
 
     /* Published by whoever classifies: the streams of this queue, unless it
      * is the only one.  Entries are only appended. */
@@ -117,6 +119,7 @@ struct simnic_txq {
     uint32_t pending;                   /* Sent and not freed. */
     uint16_t id;
     bool fast_free;
+    struct simnic_gate gate;            /* Closed unless started. */
     uint64_t packets;
     uint64_t bytes;
     uint64_t dropped;                   /* The wire was full or cut. */

@@ -17,6 +17,22 @@
 #include "simnic-tx.h"
 #include "simnic-wire.h"
 
+/* A core that was about to poll a queue when its port was unplugged may still
+ * look at the queue's gate, so the latest that went are kept. */
+static pthread_mutex_t graves_mutex = PTHREAD_MUTEX_INITIALIZER;
+static void *graves[256];               /* Guarded by 'graves_mutex'. */
+static unsigned int next_grave;         /* Guarded by 'graves_mutex'. */
+
+static void
+bury(void *queue)
+{
+    pthread_mutex_lock(&graves_mutex);
+    free(graves[next_grave]);
+    graves[next_grave] = queue;
+    next_grave = (next_grave + 1) % RTE_DIM(graves);
+    pthread_mutex_unlock(&graves_mutex);
+}
+
 int
 simnic_rxq_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t n_desc,
                  unsigned int socket, const struct rte_eth_rxconf *conf,
@@ -57,6 +73,7 @@ simnic_rxq_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t n_desc,
     q->id = queue;
     q->n_desc = n_desc;
     q->pool = pool;
+    q->gate.closed = true;
     q->room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
     q->conf = *conf;
     pthread_mutex_lock(&port->mutex);
@@ -73,6 +90,7 @@ simnic_rxq_release(struct rte_eth_dev *dev, uint16_t queue)
     struct simnic_rxq *q = port->rxq[queue];
 
     if (q) {
+        simnic_gate_close(&q->gate);
         simnic_rxq_stop(q);
         pthread_mutex_lock(&port->mutex);
         port->rxq[queue] = NULL;
@@ -81,7 +99,7 @@ simnic_rxq_release(struct rte_eth_dev *dev, uint16_t queue)
             dev->data->rx_queues[queue] = NULL;
         }
         free(q->ring);
-        free(q);
+        bury(q);
     }
 }
 
@@ -109,6 +127,7 @@ simnic_txq_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t n_desc,
     q->port = port;
     q->id = queue;
     q->n_desc = n_desc;
+    q->gate.closed = true;
     q->fast_free = offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
     q->conf = *conf;
     pthread_mutex_lock(&port->mutex);
@@ -125,6 +144,7 @@ simnic_txq_release(struct rte_eth_dev *dev, uint16_t queue)
     struct simnic_txq *q = port->txq[queue];
 
     if (q) {
+        simnic_gate_close(&q->gate);
         simnic_txq_stop(q);
         pthread_mutex_lock(&port->mutex);
         port->txq[queue] = NULL;
@@ -133,8 +153,19 @@ simnic_txq_release(struct rte_eth_dev *dev, uint16_t queue)
             dev->data->tx_queues[queue] = NULL;
         }
         free(q->ring);
-        free(q);
+        bury(q);
     }
+}
+
+/* Makes room for 'n' descriptors that wait.  Those that waited are lost. */
+static int
+make_latches(struct simnic_rxq *q, uint32_t n)
+{
+    free(q->latch);
+    q->latch = n ? calloc(n, sizeof *q->latch) : NULL;
+    q->latch_size = q->latch ? n : 0;
+    q->latch_head = q->latch_count = 0;
+    return n && !q->latch ? ENOMEM : 0;
 }
 
 static int
@@ -167,14 +198,7 @@ start_streams(struct simnic_port *port, struct simnic_rxq *q)
             return ENOMEM;
         }
     }
-    if (c->faults.inflight && n) {
-        q->latch_size = c->faults.inflight;
-        q->latch = calloc(q->latch_size, sizeof *q->latch);
-        if (!q->latch) {
-            return ENOMEM;
-        }
-    }
-    return 0;
+    return make_latches(q, c->faults.inflight);
 }
 
 int
@@ -205,6 +229,46 @@ simnic_rxq_start(struct simnic_port *port, struct simnic_rxq *q)
         simnic_rxq_stop(q);
     }
     q->rate_start = q->lap_start = rte_rdtsc();
+    return error;
+}
+
+void
+simnic_queues_close(struct simnic_port *port)
+{
+    for (uint16_t i = 0; i < SIMNIC_MAX_QUEUES; i++) {
+        if (port->rxq[i]) {
+            simnic_gate_close(&port->rxq[i]->gate);
+        }
+        if (port->txq[i]) {
+            simnic_gate_close(&port->txq[i]->gate);
+        }
+    }
+}
+
+void
+simnic_queues_open(struct simnic_port *port)
+{
+    for (uint16_t i = 0; i < port->n_rxq; i++) {
+        simnic_gate_open(&port->rxq[i]->gate);
+    }
+    for (uint16_t i = 0; i < port->n_txq; i++) {
+        if (port->txq[i]) {
+            simnic_gate_open(&port->txq[i]->gate);
+        }
+    }
+}
+
+int
+simnic_queues_set_inflight(struct simnic_port *port, uint32_t n)
+{
+    int error = 0;
+
+    simnic_queues_close(port);
+    for (uint16_t i = 0; i < port->n_rxq && !error; i++) {
+        error = make_latches(port->rxq[i], n);
+    }
+    port->config.faults.inflight = error ? 0 : n;
+    simnic_queues_open(port);
     return error;
 }
 

@@ -9,7 +9,8 @@
  *
  * Owns.  A queue's ring and the mbufs in it.
  *
- * Thread-safety.  The port's mutex; the queue must not be polled.
+ * Thread-safety.  The port's mutex.  What is started or stopped must be kept
+ * closed to polling cores; releasing sees to that itself.
  *
  * See also.  simnic-rx.h, simnic-tx.h (the fast path). */
 
@@ -29,5 +30,14 @@ void simnic_txq_release(struct rte_eth_dev *, uint16_t queue);
 int simnic_rxq_start(struct simnic_port *, struct simnic_rxq *);
 void simnic_rxq_stop(struct simnic_rxq *);
 void simnic_txq_stop(struct simnic_txq *);
+
+/* Keeps polling cores out of all queues of the port, and waits for those that
+ * are inside; lets them in again, once all queues were started. */
+void simnic_queues_close(struct simnic_port *);
+void simnic_queues_open(struct simnic_port *);
+
+/* Changes how many packets wait with an old verdict; the port is started.
+ * Returns 0 or ENOMEM, and then none do. */
+int simnic_queues_set_inflight(struct simnic_port *, uint32_t n);
 
 #endif /* simnic-queue.h */

@@ -28,9 +28,10 @@
 #define V_ORDERED 0x02          /* Anything but one queue, round robin. */
 #define V_LIMITED 0x04          /* Rate, burst size, timing, loops. */
 #define V_LATCHED 0x08          /* Verdicts wait in descriptors. */
-#define V_PAYLOAD 0x10          /* fill= or cold=. */
+#define V_PAYLOAD 0x10          /* fill=. */
 #define V_ONE     0x20          /* One template, of one line. */
 #define V_HUGE    0x40          /* Packets are in huge pages. */
+#define V_COLD    0x80          /* cold=. */
 
 #define AHEAD 8                 /* Packets that prefetches run ahead. */
 
@@ -130,7 +131,7 @@ write_edited(struct simnic_rxq *q, uint32_t index,
     m->hash.fdir.hi = 0;
     m->ol_flags = (ss->wire[s->tmpl].ol_flags
                    | (q->host[s->tmpl].ol_flags & RTE_MBUF_F_RX_RSS_HASH));
-    if (path->has_mark) {
+    if (path->has_mark && !q->port->config.faults.no_marks) {
         m->hash.fdir.hi = path->mark;
         m->ol_flags |= RTE_MBUF_F_RX_FDIR | RTE_MBUF_F_RX_FDIR_ID;
     } else if (path->flag) {
@@ -277,6 +278,8 @@ next_in_order(struct simnic_rxq *q)
     return pos;
 }
 
+/* Sends the lines to memory: nothing less makes a read miss.  That a pool is
+ * larger than the caches does not, as the core has just written the lines. */
 static inline void
 leave_cold(const uint8_t *data, uint32_t n_lines)
 {
@@ -305,7 +308,7 @@ next_packet(struct simnic_rxq *q, unsigned int variant, uint64_t now,
 
     /* Pairs with the release in classify(): a slow word leads to a path. */
     *word = __atomic_load_n(&q->record[*index].word, __ATOMIC_ACQUIRE);
-    if (variant & V_LATCHED) {
+    if (variant & V_LATCHED && q->latch_size) {
         struct simnic_latch *l = &q->latch[q->latch_head];
         struct simnic_latch old = *l;
 
@@ -380,9 +383,9 @@ deliver(const struct simnic_rxq *q, const struct simnic_stream *s,
         if (q->port->config.fill && t->pkt_len > t->hdr_size) {
             memset(data + t->hdr_size, 0, t->pkt_len - t->hdr_size);
         }
-        if (q->port->config.cold) {
-            leave_cold(data, t->n_lines);
-        }
+    }
+    if (variant & V_COLD && q->port->config.cold) {
+        leave_cold(data, t->n_lines);
     }
     memcpy(&m->rearm_data, &q->rearm, sizeof q->rearm);
     m->ol_flags = t->ol_flags | flags_of(word);
@@ -463,6 +466,10 @@ rx_burst(struct simnic_rxq *q, struct rte_mbuf **pkts, uint16_t n,
         pkts[got++] = m;
         tail = (tail + 1) & mask;
     }
+    if (variant & V_COLD && q->port->config.cold) {
+        /* Else reads could overtake the flushes, and hit the store buffer. */
+        _mm_mfence();
+    }
     q->tail = tail;
     q->ready -= got;
     q->packets += got;
@@ -480,7 +487,14 @@ rx_burst(struct simnic_rxq *q, struct rte_mbuf **pkts, uint16_t n,
     static uint16_t                                                     \
     NAME(void *rxq, struct rte_mbuf **pkts, uint16_t n)                 \
     {                                                                   \
-        return rx_burst(rxq, pkts, n, VARIANT);                         \
+        struct simnic_rxq *q = rxq;                                     \
+        uint16_t got = 0;                                               \
+                                                                        \
+        if (likely(q && simnic_gate_enter(&q->gate))) {                 \
+            got = rx_burst(q, pkts, n, VARIANT);                        \
+            simnic_gate_leave(&q->gate);                                \
+        }                                                               \
+        return got;                                                     \
     }
 
 RX_FUNCTION(rx_gen_one, V_ONE)
@@ -489,8 +503,11 @@ RX_FUNCTION(rx_gen_simple, 0)
 RX_FUNCTION(rx_gen_simple_huge, V_HUGE)
 RX_FUNCTION(rx_gen_ordered, V_ORDERED)
 RX_FUNCTION(rx_gen_ordered_huge, V_ORDERED | V_HUGE)
-RX_FUNCTION(rx_gen_limited, V_ORDERED | V_LIMITED | V_PAYLOAD)
-RX_FUNCTION(rx_gen_latched, V_ORDERED | V_LIMITED | V_PAYLOAD | V_LATCHED)
+RX_FUNCTION(rx_gen_cold, V_ORDERED | V_COLD)
+RX_FUNCTION(rx_gen_cold_huge, V_ORDERED | V_COLD | V_HUGE)
+RX_FUNCTION(rx_gen_limited, V_ORDERED | V_LIMITED | V_PAYLOAD | V_COLD)
+RX_FUNCTION(rx_gen_latched,
+            V_ORDERED | V_LIMITED | V_PAYLOAD | V_COLD | V_LATCHED)
 RX_FUNCTION(rx_pcap, V_PCAP | V_ORDERED | V_LIMITED)
 RX_FUNCTION(rx_pcap_latched, V_PCAP | V_ORDERED | V_LIMITED | V_LATCHED)
 
@@ -519,8 +536,11 @@ simnic_rx_choose(const struct simnic_port *port)
     if (c->faults.inflight) {
         return rx_gen_latched;
     }
-    if (c->rate || c->burst < 1024 || c->fill || c->cold) {
+    if (c->rate || c->burst < 1024 || c->fill) {
         return rx_gen_limited;
+    }
+    if (c->cold) {
+        return huge ? rx_gen_cold_huge : rx_gen_cold;
     }
     if (port->n_rxq > 1 || c->order != SIMNIC_RR || c->train > 1
         || c->hot_streams) {

@@ -12,7 +12,8 @@
 
 #include "simnic-classify.h"
 #include "simnic-dev.h"
-#include "simnic-ethdev.h"
+#include "simnic-queue.h"
+#include "simnic-removal.h"
 #include "simnic-rx.h"
 #include "simnic-wire.h"
 
@@ -32,11 +33,13 @@ list_ports(const char *cmd, const char *params, struct rte_tel_data *data)
     return 0;
 }
 
+/* Telemetry allows no "-" in names: settings are shown with "_". */
 static int
 show_port(struct simnic_port *port, void *data)
 {
     const struct simnic_config *c = &port->config;
     uint64_t rx = 0, kept = 0;
+    char fail[64];
 
     pthread_mutex_lock(&port->mutex);
     for (uint16_t i = 0; i < port->n_rxq; i++) {
@@ -66,18 +69,21 @@ show_port(struct simnic_port *port, void *data)
                               port->classes.n_classified);
     rte_tel_data_add_dict_u64(data, "rate", c->rate);
     rte_tel_data_add_dict_u64(data, "capacity", c->caps.capacity);
-    rte_tel_data_add_dict_u64(data, "group-capacity", c->caps.group_capacity);
+    rte_tel_data_add_dict_u64(data, "group_capacity", c->caps.group_capacity);
     rte_tel_data_add_dict_u64(data, "groups", c->caps.groups);
     rte_tel_data_add_dict_u64(data, "priorities", c->caps.priorities);
-    rte_tel_data_add_dict_u64(data, "mark-bits", c->caps.mark_bits);
+    rte_tel_data_add_dict_u64(data, "mark_bits", c->caps.mark_bits);
     rte_tel_data_add_dict_int(data, "switch", c->caps.switch_domain);
-    rte_tel_data_add_dict_int(data, "keep-rules", c->caps.keep_rules);
-    rte_tel_data_add_dict_u64(data, "latency-us", c->faults.latency_us);
-    rte_tel_data_add_dict_u64(data, "flow-rate", c->faults.flow_rate);
-    rte_tel_data_add_dict_u64(data, "counter-lag-ms",
+    rte_tel_data_add_dict_int(data, "keep_rules", c->caps.keep_rules);
+    rte_tel_data_add_dict_u64(data, "latency_us", c->faults.latency_us);
+    rte_tel_data_add_dict_u64(data, "flow_rate", c->faults.flow_rate);
+    rte_tel_data_add_dict_u64(data, "counter_lag_ms",
                               c->faults.counter_lag_ms);
     rte_tel_data_add_dict_u64(data, "inflight", c->faults.inflight);
-    rte_tel_data_add_dict_int(data, "no-marks", c->faults.no_marks);
+    rte_tel_data_add_dict_int(data, "no_marks", c->faults.no_marks);
+    rte_tel_data_add_dict_u64(data, "removal_ms", c->faults.removal_ms);
+    simnic_config_show_fail(&c->faults, fail, sizeof fail);
+    rte_tel_data_add_dict_string(data, "fail", fail);
     pthread_mutex_unlock(&port->mutex);
     return 0;
 }
@@ -103,22 +109,35 @@ static int
 set_one(struct simnic_port *port, void *aux_)
 {
     struct set_aux *aux = aux_;
-    bool no_marks;
+    struct simnic_faults old;
+    bool new_timer = false;
     int error;
 
     pthread_mutex_lock(&port->mutex);
-    no_marks = port->config.faults.no_marks;
+    old = port->config.faults;
     error = simnic_config_set(&port->config, aux->key, aux->value, aux->why,
                               sizeof aux->why);
     if (!error && port->started && port->has_streams) {
-        if (no_marks != port->config.faults.no_marks) {
+        if (old.no_marks != port->config.faults.no_marks) {
             simnic_classify_all(port);
+        }
+        if (old.inflight != port->config.faults.inflight) {
+            error = simnic_queues_set_inflight(port,
+                                               port->config.faults.inflight);
+            if (error) {
+                snprintf(aux->why, sizeof aux->why, "out of memory: "
+                         "inflight=0 now");
+            }
         }
         /* A rate may have come or gone. */
         port->dev->rx_pkt_burst = simnic_rx_choose(port);
         rte_eth_fp_ops[port->port_id].rx_pkt_burst = port->dev->rx_pkt_burst;
     }
+    new_timer = !error && old.removal_ms != port->config.faults.removal_ms;
     pthread_mutex_unlock(&port->mutex);
+    if (new_timer) {
+        simnic_removal_start(port);
+    }
     return error;
 }
 
@@ -178,7 +197,7 @@ surprise(const char *cmd, const char *params, struct rte_tel_data *data)
     if (!params || simnic_port_with(params, get_removed, &port)) {
         return -ENOENT;
     }
-    simnic_ethdev_surprise_removal(port);
+    simnic_removal_happen(port);
     rte_tel_data_add_dict_string(data, "result", "ok");
     return 0;
 }

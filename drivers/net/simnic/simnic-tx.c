@@ -58,11 +58,16 @@ uint16_t
 simnic_tx_sink(void *txq, struct rte_mbuf **pkts, uint16_t n)
 {
     struct simnic_txq *q = txq;
-    struct rte_mbuf **const ring = q->ring;
-    const uint32_t mask = q->mask;
-    uint32_t head = q->head;
+    struct rte_mbuf **ring;
+    uint32_t mask, head;
     uint64_t bytes = 0;
 
+    if (unlikely(!q || !simnic_gate_enter(&q->gate))) {
+        return 0;
+    }
+    ring = q->ring;
+    mask = q->mask;
+    head = q->head;
     n = RTE_MIN(n, q->n_desc - SIMNIC_REFILL);
     while (q->pending + n > q->n_desc) {
         simnic_tx_free(q, RTE_MIN((uint32_t) SIMNIC_REFILL, q->pending));
@@ -75,5 +80,6 @@ simnic_tx_sink(void *txq, struct rte_mbuf **pkts, uint16_t n)
     q->pending += n;
     q->packets += n;
     q->bytes += bytes;
+    simnic_gate_leave(&q->gate);
     return n;
 }

@@ -180,6 +180,9 @@ simnic_wire_rx(void *rxq, struct rte_mbuf **pkts, uint16_t n)
     struct simnic_rxq *q = rxq;
     uint64_t bytes = 0;
 
+    if (unlikely(!q || !simnic_gate_enter(&q->gate))) {
+        return 0;
+    }
     n = rte_ring_sc_dequeue_burst(q->wire, (void **) pkts,
                                   RTE_MIN((uint32_t) n, q->burst), NULL);
     for (uint16_t i = 0; i < n; i++) {
@@ -190,6 +193,7 @@ simnic_wire_rx(void *rxq, struct rte_mbuf **pkts, uint16_t n)
     }
     q->packets += n;
     q->bytes += bytes;
+    simnic_gate_leave(&q->gate);
     return n;
 }
 
@@ -287,13 +291,14 @@ static int
 receive_packet(struct simnic_port *port, struct rte_mbuf *m,
                uint16_t *port_id)
 {
-    struct copy_aux aux = { .m = m };
+    struct copy_aux aux;                /* Large: not to be cleared. */
     struct simnic_subject subject = { .aux = &aux, .frame = copy_frame };
     struct simnic_parsed p;
     struct simnic_verdict v;
     uint32_t hash;
     int queue;
 
+    aux.m = m;
     simnic_key_parse(rte_pktmbuf_mtod(m, const void *), m->data_len, &p);
     subject.key = p.key;
     simnic_rules_eval(&port->rules, &subject,
@@ -321,11 +326,10 @@ receive_packet(struct simnic_port *port, struct rte_mbuf *m,
     m->hash.fdir.hi = 0;
     m->ol_flags = (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD
                    | (port->rss.types ? RTE_MBUF_F_RX_RSS_HASH : 0));
-    if (v.has_mark && !port->config.faults.no_marks
-        && !port->no_mark_delivery) {
+    if (v.has_mark && !port->config.faults.no_marks) {
         m->hash.fdir.hi = v.mark;
         m->ol_flags |= RTE_MBUF_F_RX_FDIR | RTE_MBUF_F_RX_FDIR_ID;
-    } else if (v.flag && !port->no_flag_delivery) {
+    } else if (v.flag) {
         m->ol_flags |= RTE_MBUF_F_RX_FDIR;
     }
     if (port->rxq[queue]->conf.offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP
@@ -404,6 +408,9 @@ simnic_wire_tx(void *txq, struct rte_mbuf **pkts, uint16_t n)
 {
     struct simnic_txq *q = txq;
 
+    if (unlikely(!q || !simnic_gate_enter(&q->gate))) {
+        return 0;
+    }
     for (uint16_t i = 0; i < n; i += BURST) {
         uint16_t chunk = RTE_MIN(n - i, BURST);
         uint64_t bytes = 0;
@@ -415,6 +422,7 @@ simnic_wire_tx(void *txq, struct rte_mbuf **pkts, uint16_t n)
         q->packets += chunk;
         q->bytes += bytes;
     }
+    simnic_gate_leave(&q->gate);
     return n;
 }
 

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "ctl/dp-telemetry.h"
+
+#include "openvswitch/json.h"
+#include "openvswitch/netdev.h"
+#include "openvswitch/shash.h"
+#include "util.h"
+#include "ctl/dp.h"
+#include "offload/dp-offload.h"
+#include "offload/dp-rte-telemetry.h"
+
+/* Each of these answers for 'offload', and gets what followed the command, or
+ * NULL. */
+typedef struct json *offload_answer(const struct dp_offload *,
+                                    const char *params);
+
+static struct json *
+ask_engine(offload_answer *answer, const char *params)
+{
+    struct json *json;
+    struct dp *dp;
+
+    dp_registry_lock();
+    dp = dp_find_for_command(NULL);
+    json = dp ? answer(dp->shared.offload, params) : NULL;
+    dp_registry_unlock();
+    return json;
+}
+
+static struct json *
+describe_ports(const struct dp_offload *offload, const char *name)
+{
+    struct json *show = dp_offload_show_json(offload);
+    const struct json_array *ports
+        = json_array(shash_find_data(json_object(show), "ports"));
+    struct json *names = json_array_create_empty();
+    struct json *found = NULL;
+
+    for (size_t i = 0; i < ports->n; i++) {
+        struct json *port = ports->elems[i];
+        const char *port_name
+            = json_string(shash_find_data(json_object(port), "name"));
+
+        json_array_add(names, json_string_create(port_name));
+        if (name && !strcmp(name, port_name)) {
+            found = json_clone(port);
+        }
+    }
+    json_destroy(show);
+    if (name) {
+        json_destroy(names);
+    }
+    return name ? found : names;
+}
+
+static struct json *
+count_rules(const struct dp_offload *offload, const char *params OVS_UNUSED)
+{
+    struct json *whys = dp_offload_why_json(offload, NULL);
+    struct json *reasons = json_object_create();
+    struct json *json = json_object_create();
+
+    for (size_t i = 0; i < json_array(whys)->n; i++) {
+        const struct shash *why = json_object(json_array(whys)->elems[i]);
+
+        json_object_put(reasons, json_string(shash_find_data(why, "why")),
+                        json_clone(shash_find_data(why, "rules")));
+    }
+    json_destroy(whys);
+    json_object_put(json, "rules",
+                    json_integer_create(dp_offload_n_rules(offload)));
+    json_object_put(json, "installed",
+                    json_integer_create(dp_offload_n_installed(offload)));
+    json_object_put(json, "marks",
+                    json_integer_create(dp_offload_n_marks(offload)));
+    json_object_put(json, "why", reasons);
+    return json;
+}
+
+static struct json *
+show_stats(const struct dp_offload *offload, const char *params OVS_UNUSED)
+{
+    struct netdev_custom_stats stats = { .size = 0 };
+    struct json *json = json_object_create();
+
+    json_object_put(json, "enabled",
+                    json_boolean_create(dp_offload_is_enabled(offload)));
+    if (!dp_offload_stats_get(offload, &stats)) {
+        for (size_t i = 0; i < stats.size; i++) {
+            /* They are padded to look well in a column. */
+            char *name = xstrdup(stats.counters[i].name);
+            char *from = name, *to = name;
+
+            for (; *from; from++) {
+                if (*from != ' ' || (to > name && to[-1] != ' ')) {
+                    *to++ = *from;
+                }
+            }
+            *to = '\0';
+            json_object_put(json, name,
+                            json_integer_create(stats.counters[i].value));
+            free(name);
+        }
+        netdev_free_custom_stats_counters(&stats);
+    }
+    return json;
+}
+
+static struct json *
+answer_ports(const char *params)
+{
+    return ask_engine(describe_ports, params);
+}
+
+static struct json *
+answer_rules(const char *params)
+{
+    return ask_engine(count_rules, params);
+}
+
+static struct json *
+answer_stats(const char *params)
+{
+    return ask_engine(show_stats, params);
+}
+
+void
+dp_telemetry_run(void)
+{
+    static const struct dp_rte_telemetry_command commands[] = {
+        { "/markpath/offload/ports",
+          "Ports of the offload engine.  Parameter: a name, for figures",
+          answer_ports },
+        { "/markpath/offload/rules",
+          "Numbers of offload rules.  No parameter", answer_rules },
+        { "/markpath/offload/stats",
+          "Figures of the offload threads.  No parameter", answer_stats },
+        { NULL, NULL, NULL },
+    };
+
+    dp_rte_telemetry_register(commands);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_TELEMETRY_H
+#define DP_TELEMETRY_H 1
+
+/* dp-telemetry: /markpath/offload/... on DPDK's telemetry socket
+ * ==============================================================
+ *
+ *     /markpath/offload/ports         names of the engine's ports
+ *     /markpath/offload/ports,NAME    what offload/show tells about one
+ *     /markpath/offload/rules         how many: all, in NICs, by reason
+ *     /markpath/offload/stats         dpctl/offload-stats-show
+ *
+ * Thread-safety.  Main thread. */
+
+/* Registers the commands as soon as DPDK is there.  Cheap to call often. */
+void dp_telemetry_run(void);
+
+#endif /* dp-telemetry.h */

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "flow/dp-key.h"
+
+#include <netinet/in.h>
+
+#include "packets.h"
+#include "util.h"
+
+/* Extraction of what most packets are: Ethernet, at most one VLAN tag, IPv4
+ * without options or IPv6 without extension headers, TCP or UDP, no fragment.
+ * For these the words that make up the key, and so its map, are known before
+ * the packet is read.  Whatever else comes, or is not as long as it says, goes
+ * to Open vSwitch's miniflow_extract(), with which this must agree.
+ *
+ * Words are built little-endian; on other machines all packets go there. */
+
+BUILD_ASSERT_DECL(offsetof(struct flow, in_port) % 8 == 4);
+BUILD_ASSERT_DECL(offsetof(struct flow, dl_dst) % 8 == 0);
+BUILD_ASSERT_DECL(offsetof(struct flow, dl_type)
+                  == offsetof(struct flow, dl_dst) + 12);
+BUILD_ASSERT_DECL(offsetof(struct flow, nw_dst)
+                  == offsetof(struct flow, nw_src) + 4);
+BUILD_ASSERT_DECL(offsetof(struct flow, nw_frag)
+                  == offsetof(struct flow, ipv6_label) + 4);
+BUILD_ASSERT_DECL(offsetof(struct flow, tcp_flags) % 8 == 4);
+BUILD_ASSERT_DECL(offsetof(struct flow, tp_src) % 8 == 0);
+
+#ifdef WORDS_BIGENDIAN
+static bool
+extract_plain(struct dp_key *key OVS_UNUSED,
+              struct dp_packet *packet OVS_UNUSED)
+{
+    return false;
+}
+#else
+/* Where the next word goes. */
+struct cursor {
+    uint64_t *value;
+    struct flowmap map;
+};
+
+#define WORD(FIELD) (offsetof(struct flow, FIELD) / sizeof(uint64_t))
+
+/* Appends a word.  'index' is a constant, so this is a store and an 'or'. */
+static inline void
+put(struct cursor *c, size_t index, uint64_t value)
+{
+    c->map.bits[index / MAP_T_BITS] |= MAP_1 << index % MAP_T_BITS;
+    *c->value++ = value;
+}
+
+static inline uint64_t
+load64(const uint8_t *p)
+{
+    uint64_t x;
+
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+
+static inline uint32_t
+load32(const uint8_t *p)
+{
+    uint32_t x;
+
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+
+static inline uint16_t
+load16(const uint8_t *p)
+{
+    uint16_t x;
+
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+
+/* Ports and Ethernet.  Returns the offset of layer 3 and stores its type, in
+ * network order, or returns 0. */
+static inline size_t
+extract_l2(struct cursor *c, const uint8_t *data, odp_port_t in_port,
+           uint16_t *type)
+{
+    *type = load16(data + 12);
+    put(c, WORD(in_port), (uint64_t) odp_to_u32(in_port) << 32);
+    put(c, WORD(dl_dst), load64(data));
+    if (OVS_LIKELY(*type != (OVS_FORCE uint16_t) htons(ETH_TYPE_VLAN))) {
+        put(c, WORD(dl_dst) + 1, load64(data + 6) >> 16);
+        return ETH_HEADER_LEN;
+    }
+    if (!flow_vlan_limit) {
+        return 0;
+    }
+    *type = load16(data + 16);
+    put(c, WORD(dl_dst) + 1, load32(data + 8) | (uint64_t) *type << 32);
+    put(c, WORD(vlans), (load32(data + 12)
+                         | (uint32_t) htons(VLAN_CFI) << 16));
+    return VLAN_ETH_HEADER_LEN;
+}
+
+/* What both versions of IP have besides addresses. */
+static inline void
+put_ip(struct cursor *c, uint8_t tos, uint8_t ttl, uint8_t proto,
+       uint32_t label)
+{
+    put(c, WORD(ipv6_label), ((uint64_t) tos << 40 | (uint64_t) ttl << 48
+                              | (uint64_t) proto << 56 | label));
+}
+
+/* IP, of which 'size' bytes are there.  Returns the length of the header, and
+ * stores that of the whole and the protocol, or returns 0. */
+static inline size_t
+extract_ip(struct cursor *c, const uint8_t *ip, size_t size, uint16_t type,
+           size_t *ip_len, uint8_t *proto)
+{
+    if (OVS_LIKELY(type == (OVS_FORCE uint16_t) htons(ETH_TYPE_IP))) {
+        const uint16_t frag_bits = (OVS_FORCE uint16_t) htons(0x3fff);
+
+        if (ip[0] != 0x45 || load16(ip + 6) & frag_bits) {
+            return 0;
+        }
+        *ip_len = ntohs((OVS_FORCE ovs_be16) load16(ip + 2));
+        *proto = ip[9];
+        put(c, WORD(nw_src), load64(ip + 12));
+        put_ip(c, ip[1], ip[8], *proto, 0);
+        return IP_HEADER_LEN;
+    } else if (type == (OVS_FORCE uint16_t) htons(ETH_TYPE_IPV6)
+               && size >= IPV6_HEADER_LEN && ip[0] >> 4 == 6) {
+        uint32_t word = ntohl((OVS_FORCE ovs_be32) load32(ip));
+
+        *ip_len = (IPV6_HEADER_LEN
+                   + ntohs((OVS_FORCE ovs_be16) load16(ip + 4)));
+        *proto = ip[6];
+        put(c, WORD(ipv6_src), load64(ip + 8));
+        put(c, WORD(ipv6_src) + 1, load64(ip + 16));
+        put(c, WORD(ipv6_dst), load64(ip + 24));
+        put(c, WORD(ipv6_dst) + 1, load64(ip + 32));
+        put_ip(c, word >> 20, ip[7], *proto,
+               (OVS_FORCE uint32_t) htonl(word & 0xfffff));
+        return IPV6_HEADER_LEN;
+    }
+    return 0;
+}
+
+/* TCP or UDP, of 'size' bytes.  Returns false if it is neither. */
+static inline bool
+extract_l4(struct cursor *c, const uint8_t *l4, size_t size, uint8_t proto)
+{
+    if (proto == IPPROTO_TCP && size >= TCP_HEADER_LEN) {
+        uint16_t flags = load16(l4 + 12)
+                         & (OVS_FORCE uint16_t) htons(0x0fff);
+        size_t head_len = (l4[12] >> 4) * 4;
+
+        if (head_len < TCP_HEADER_LEN || head_len > size) {
+            return false;
+        }
+        put(c, WORD(tcp_flags), (uint64_t) flags << 32);
+    } else if (proto != IPPROTO_UDP || size < UDP_HEADER_LEN) {
+        return false;
+    }
+    put(c, WORD(tp_src), load32(l4));
+    return true;
+}
+
+/* Fills 'key', but for its hash, from 'packet' and sets its offsets, or
+ * returns false. */
+static bool
+extract_plain(struct dp_key *key, struct dp_packet *packet)
+{
+    const uint8_t *data = dp_packet_data(packet);
+    size_t size = dp_packet_size(packet);
+    struct cursor c = { .value = key->values };
+    size_t l3, l3_len, ip_len;
+    uint16_t type;
+    uint8_t proto;
+
+    if (!dp_packet_is_eth(packet)
+        || size < VLAN_ETH_HEADER_LEN + IP_HEADER_LEN) {
+        return false;
+    }
+    l3 = extract_l2(&c, data, packet->md.in_port.odp_port, &type);
+    if (!l3) {
+        return false;
+    }
+    size -= l3;
+    l3_len = extract_ip(&c, data + l3, size, type, &ip_len, &proto);
+    if (!l3_len || ip_len > size || size - ip_len > UINT8_MAX
+        || ip_len < l3_len
+        || !extract_l4(&c, data + l3 + l3_len, ip_len - l3_len, proto)) {
+        return false;
+    }
+    key->mf.map = c.map;
+    key->n_values = c.value - key->values;
+    packet->l2_pad_size = size - ip_len;
+    packet->l2_5_ofs = UINT16_MAX;
+    packet->l3_ofs = l3;
+    packet->l4_ofs = l3 + l3_len;
+    return true;
+}
+#endif
+
+/* Fills 'key' from 'packet', whose metadata are as pkt_metadata_init() left
+ * them.  Sets the header offsets of 'packet'. */
+void
+dp_key_extract_fresh(struct dp_key *key, struct dp_packet *packet)
+{
+    if (OVS_UNLIKELY(!extract_plain(key, packet))) {
+        dp_key_extract(key, packet);
+        return;
+    }
+    key->hash = dp_key_hash(packet, key);
+}
+
+/* Fills 'key' from 'packet', whose metadata must be initialised.  Sets the
+ * header offsets of 'packet'. */
+void
+dp_key_extract(struct dp_key *key, struct dp_packet *packet)
+{
+    miniflow_extract(packet, &key->mf);
+    key->n_values = miniflow_n_values(&key->mf);
+    key->hash = dp_key_hash(packet, key);
+}

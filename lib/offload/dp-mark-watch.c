@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#include "offload/dp-mark-watch.h"
+
+#include "offload/dp-offload-rule.h"
+#include "openvswitch/vlog.h"
+#include "random.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(dp_mark_watch);
+
+/* A rule that is younger may have packets in a ring that have no mark. */
+#define MIN_AGE_US UINT64_C(1000000)
+
+/* So many packets of one megaflow without a mark are no accident. */
+enum { MIN_PACKETS = 32 };
+
+static uint64_t
+rule_packets(const struct dp_offload *offload,
+             const struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    const struct dp_offload_env *env = &offload->env;
+    uint64_t n = 0;
+
+    for (unsigned int i = 0; i < rule->n_members; i++) {
+        n += env->flow_packets(env->aux, rule->members[i].flow);
+    }
+    return n;
+}
+
+static bool
+is_suspicious(const struct dp_offload_rule *rule, odp_port_t port_no,
+              uint64_t now_us)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    return (rule->in_port == port_no && rule->level == DP_OFFLOAD_MARKED
+            && now_us - rule->since_us >= MIN_AGE_US);
+}
+
+/* Has the rule that was picked last time got many packets since? */
+static bool
+has_advanced(const struct dp_offload *offload, struct dp_offload_port *port,
+             uint64_t now_us)
+{
+    struct dp_offload_shard *shard = dp_rule_shard(offload, &port->suspect);
+    struct dp_offload_rule *rule;
+    bool advanced = false;
+
+    ovs_mutex_lock(&shard->mutex);
+    rule = dp_rule_find(shard, &port->suspect);
+    if (rule && port->suspect_picked) {
+        dp_rule_is_locked(rule, shard);
+        advanced = (is_suspicious(rule, port->port_no, now_us)
+                    && (rule_packets(offload, rule)
+                        >= port->suspect_packets + MIN_PACKETS));
+    }
+    ovs_mutex_unlock(&shard->mutex);
+    return advanced;
+}
+
+/* Picks the rule of some shard that has most packets. */
+static void
+pick(const struct dp_offload *offload, struct dp_offload_port *port,
+     uint64_t now_us)
+{
+    unsigned int first = random_range(DP_OFFLOAD_N_SHARDS);
+
+    port->suspect_picked = false;
+    for (size_t i = 0;
+         i < DP_OFFLOAD_N_SHARDS && !port->suspect_picked; i++) {
+        struct dp_offload_shard *shard
+            = &offload->shards[(first + i) % DP_OFFLOAD_N_SHARDS];
+        struct dp_offload_rule *rule;
+
+        ovs_mutex_lock(&shard->mutex);
+        HMAP_FOR_EACH (rule, node, &shard->rules) {
+            uint64_t n;
+
+            dp_rule_is_locked(rule, shard);
+            if (!is_suspicious(rule, port->port_no, now_us)) {
+                continue;
+            }
+            n = rule_packets(offload, rule);
+            if (n && (!port->suspect_picked || n > port->suspect_packets)) {
+                port->suspect = rule->mega_ufid;
+                port->suspect_packets = n;
+                port->suspect_picked = true;
+            }
+        }
+        ovs_mutex_unlock(&shard->mutex);
+    }
+}
+
+void
+dp_mark_watch_run(struct dp_offload *offload)
+{
+    const struct dp_offload_env *env = &offload->env;
+    uint64_t now_us = dp_offload_now_us();
+    struct dp_offload_port *port;
+
+    if (!env->port_marks_seen || !dp_offload_is_enabled(offload)) {
+        return;
+    }
+    CMAP_FOR_EACH (port, node, &offload->ports) {
+        bool seen = env->port_marks_seen(env->aux, port->port_no);
+        uint64_t n_marked;
+        uint32_t arrival;
+
+        atomic_read_relaxed(&port->n_marked, &n_marked);
+        atomic_read_relaxed(&port->arrival, &arrival);
+        ovs_mutex_lock(&port->watch_mutex);
+        if (seen) {
+            atomic_store_relaxed(&port->arrival, DP_MARK_ARRIVES);
+        } else if (n_marked && arrival != DP_MARK_LOST) {
+            if (has_advanced(offload, port, now_us)) {
+                atomic_store_relaxed(&port->arrival, DP_MARK_LOST);
+                VLOG_WARN("%s: rules that mark packets are in the NIC, but no "
+                          "packet has arrived with its mark: the driver "
+                          "loses them, and offloading is of no use here",
+                          port->name);
+            } else {
+                pick(offload, port, now_us);
+            }
+        }
+        ovs_mutex_unlock(&port->watch_mutex);
+    }
+}

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured: traffic and configuration, the same for each switch."""
+
+import struct
+import ipaddress
+
+SCENARIOS = {}
+
+
+class Scenario:
+    """Traffic of generator 'gen', port p0, through a switch to sinks p1...
+
+    'flows' are OpenFlow flows; port 1 is the generator, 2 the first sink.
+    'setup' is called with the switch before traffic begins."""
+
+    def __init__(self, name, gen="", flows=("in_port=1,actions=output:2",),
+                 sinks=1, other_config=(), setup=None,
+                 options=(), offload=0, capture=None, settle=1.0, memory=512):
+        self.name = name
+        self.gen = gen
+        self.flows = flows
+        self.sinks = sinks
+        self.other_config = list(other_config)
+        self.setup = setup
+        self.options = options
+        self.offload = offload          # Rules to wait for; 0: no hw-offload.
+        self.capture = capture
+        self.settle = settle
+        self.memory = memory
+        if offload:
+            self.other_config.append("hw-offload=true")
+        SCENARIOS[name] = self
+
+
+def by_address(n, actions="output:2"):
+    """One flow for each of the generator's megaflows."""
+    first = ipaddress.ip_address("198.18.0.1")
+    return ["in_port=1,ip,nw_dst=%s,actions=%s" % (first + i, actions)
+            for i in range(n)]
+
+
+# What the caches and the classifier do.
+
+# A flow that matches a field which dp-simple cannot take.
+UDP = ("in_port=1,udp,actions=output:2",)
+NO_EMC = ("emc-insert-inv-prob=0",)
+
+Scenario("simple-match")
+Scenario("emc-1", flows=UDP)
+Scenario("emc-1000", "streams=1000,megaflows=1000", by_address(1000))
+Scenario("megaflows-10000", "streams=10000,megaflows=10000",
+         by_address(10000), settle=3)
+
+
+def subtables(n):
+    """1,000 megaflows of the generator, under 'n' masks: besides the address,
+    each looks at some of four fields."""
+    first = ipaddress.ip_address("198.18.0.1")
+    for i in range(1000):
+        yield "table=0,in_port=1,ip,nw_dst=%s,actions=resubmit(,%d)" % (
+            first + i, 1 + i % n)
+    for m in range(n):
+        yield "table=%d,ip%s%s%s%s,actions=output:2" % (
+            m + 1,
+            ",nw_src=10.0.0.0/8" if m & 1 else "",
+            ",nw_proto=17" if m & 2 else "",
+            ",nw_tos=0" if m & 4 else "",
+            ",nw_ttl=64" if m & 8 else "")
+
+
+for n in (4, 16):
+    Scenario("thrash-%d-rand" % n,
+             "streams=1000000,megaflows=1000,order=rand",
+             tuple(subtables(n)), settle=2)
+for order in ("rr", "rand", "zipf:1"):
+    Scenario("thrash-1-" + order,
+             "streams=1000000,megaflows=1000,order=" + order,
+             by_address(1000), settle=2)
+Scenario("thrash-1-train",
+         "streams=1000000,megaflows=1000,order=rand,train=8",
+         by_address(1000), settle=2)
+Scenario("cold", "streams=1000000,megaflows=1000,cold=1", by_address(1000),
+         settle=2)
+Scenario("imix", "streams=1000000,megaflows=1000,size=imix",
+         by_address(1000), settle=2)
+Scenario("smc", "streams=100000,megaflows=1000", by_address(1000), settle=2,
+         other_config=("smc-enable=true", *NO_EMC))
+
+# Actions.
+
+Scenario("drop", flows=("in_port=1,udp,actions=drop",))
+Scenario("vlan-push",
+         flows=("in_port=1,udp,actions=push_vlan:0x8100,"
+                "set_field:4196->vlan_vid,output:2",))
+Scenario("vlan-pop", "vlan=100",
+         flows=("in_port=1,dl_vlan=100,udp,actions=pop_vlan,output:2",))
+Scenario("set-fields", "streams=1000,megaflows=1000",
+         by_address(1000, "set_field:02:00:00:00:00:09->eth_dst,"
+                    "set_field:10.9.8.7->ip_src,dec_ttl,output:2"))
+Scenario("multicast-8", sinks=8,
+         flows=("in_port=1,udp,actions=output:2,output:3,output:4,output:5,"
+                "output:6,output:7,output:8,output:9",))
+
+
+def add_meter(switch):
+    switch.run("ovs-ofctl", "-O", "OpenFlow15", "add-meter",
+               "unix:%s/br0.mgmt" % switch.folder,
+               "meter=1,pktps,band=type=drop,rate=4000000000")
+
+
+Scenario("meter", flows=("in_port=1,udp,actions=meter:1,output:2",),
+         setup=add_meter)
+Scenario("rxqs-8", options=("options:n_rxq=8",), flows=UDP)
+
+# Connection tracking.
+
+
+def checksum(data):
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def udp4(src, dst, sport, dport, payload=b"\0" * 18,
+         macs=bytes.fromhex("0200000000020200000000010800")):
+    """A UDP packet without a UDP checksum."""
+    udp = struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17,
+                       0, ipaddress.ip_address(src).packed,
+                       ipaddress.ip_address(dst).packed)
+    head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
+    return macs + head + udp
+
+
+def connections(nat):
+    """Both directions of 1,000 connections."""
+    outside = "10.9.0.1" if nat else "10.0.0.1"
+    for i in range(1000):
+        yield udp4("10.0.0.1", "198.18.0.1", 2000 + i, 80)
+        yield udp4("198.18.0.1", outside, 80, 2000 + i)
+
+
+def ct_flows(nat):
+    return ("table=0,priority=1,in_port=1,udp,actions=ct(table=1%s)"
+            % (",nat" if nat else ""),
+            "table=1,ct_state=+trk+new,nw_src=10.0.0.1,udp,actions=ct(commit"
+            + (",nat(src=10.9.0.1)" if nat else "") + "),output:2",
+            "table=1,ct_state=+trk+est,udp,actions=output:2")
+
+
+Scenario("ct-established", capture=lambda: connections(False),
+         flows=ct_flows(False), settle=3)
+Scenario("ct-nat", capture=lambda: connections(True), flows=ct_flows(True),
+         settle=3)
+
+# Tunnels.
+
+MAC_UNDERLAY = "02:00:00:00:10:01"
+
+
+def underlay(switch):
+    """Bridge 'phy' has the tunnel's address and the physical port."""
+    switch.vsctl("add-br", "phy", "--", "set", "bridge", "phy",
+                 "datapath_type=netdev",
+                 "other_config:hwaddr=" + MAC_UNDERLAY, "--",
+                 "add-port", "br0", "vx", "--", "set", "interface", "vx",
+                 "type=vxlan", "options:remote_ip=10.1.0.2",
+                 "options:key=7", "ofport_request=100")
+    switch.in_namespace("ip", "addr", "add", "10.1.0.1/24", "dev", "phy")
+    switch.in_namespace("ip", "link", "set", "phy", "up")
+    switch.appctl("tnl/arp/set", "phy", "10.1.0.2", "02:00:00:00:10:02")
+
+
+def push_setup(switch):
+    underlay(switch)
+    switch.add_port("phy1", "net_simnic7,mode=sink", 1, "phy")
+
+
+def vxlan_packets():
+    inner_macs = bytes.fromhex("0200000000020200000000010800")
+    outer_macs = bytes.fromhex(MAC_UNDERLAY.replace(":", "")
+                               + "0200000010020800")
+    for i in range(1000):
+        inner = udp4("10.0.0.1", "198.18.0.1", 2000 + i, 80, macs=inner_macs)
+        vxlan = struct.pack("!II", 0x08000000, 7 << 8) + inner
+        yield udp4("10.1.0.2", "10.1.0.1", 50000 + i, 4789, vxlan, outer_macs)
+
+
+Scenario("vxlan-push", "streams=1000", setup=push_setup,
+         flows=("in_port=1,udp,actions=output:100",), settle=2)
+Scenario("vxlan-pop", capture=vxlan_packets, setup=underlay,
+         flows=("in_port=100,udp,actions=output:2",), settle=2)
+SCENARIOS["vxlan-pop"].bridge = "phy"
+
+# Offload.  Megaflows as in the measures that the feature was published with:
+# "udp,tp_src", of a million connections.
+
+
+def by_udp(n):
+    """Flows for the generator's megaflows by UDP source port, of which there
+    are not more than 64,512; by address else."""
+    if n <= 60000:
+        return ["in_port=1,udp,tp_src=%d,actions=output:2" % (1024 + i)
+                for i in range(n)]
+    return [f.replace("ip,", "udp,") for f in by_address(n)]
+
+
+def million(n, more):
+    return ("streams=1000000,megaflows=%d,mega=%s,%s"
+            % (n, "l4-src" if n <= 60000 else "ip-dst", more))
+
+
+def pair(name, n, more, memory=512):
+    for offload, prefix in ((n, "offload"), (0, "software")):
+        Scenario(prefix + "-" + name, million(n, more), by_udp(n),
+                 offload=offload, settle=2, memory=memory,
+                 other_config=("flow-limit=1000000",))
+
+
+for order in ("rr", "zipf:1", "rand"):
+    for n in (1000, 10000, 60000, 500000):
+        pair("%d-%s" % (n, order), n, "order=" + order)
+pair("cold", 1000, "cold=1")

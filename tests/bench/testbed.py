@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Switches and testpmd on net_simnic, one of them running at a time.
+
+All that are to be compared are started and configured, then stopped with
+SIGSTOP; whose turn it is to be measured is continued.  So they share one run,
+and what the machine does to one it does to the others.
+
+The figure is TSC cycles of CPU time of the one polling thread for each packet:
+the thread's own time, so what other processes take of its core does not count
+(but for what they do to its caches).
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "drivers"))
+from testpmd import NAME, Testpmd, find_plugin  # noqa: E402
+
+DEBIAN = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
+SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+MAIN_CORE, PMD_CORE = 0, 1
+
+
+def free_huge_pages():
+    """Returns the megabytes that are free in huge pages."""
+    with open("/proc/meminfo") as f:
+        text = f.read()
+    return (int(re.search(r"HugePages_Free: +(\d+)", text)[1])
+            * int(re.search(r"Hugepagesize: +(\d+) kB", text)[1]) // 1024)
+
+
+def find_thread(pid, pattern):
+    """Returns the number of the thread of 'pid' that is called 'pattern'."""
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/comm" % (pid, task)) as f:
+            if re.match(pattern, f.read()):
+                return int(task)
+    raise RuntimeError("process %d has no thread %s" % (pid, pattern))
+
+
+class Bench:
+    """Something with a polling thread, whose packets can be counted."""
+
+    name = None
+    pid = None
+    thread = None
+
+    def count(self):
+        """Returns the number of packets so far."""
+        raise NotImplementedError
+
+    def cpu_ns(self):
+        with open("/proc/%d/task/%d/schedstat" % (self.pid,
+                                                  self.thread)) as f:
+            return int(f.read().split()[0])
+
+    def pause(self):
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self):
+        os.kill(self.pid, signal.SIGCONT)
+
+    def profile(self, path):
+        """Has perf sample the thread for three seconds."""
+        self.resume()
+        subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F",
+                        "5000", "-t", str(self.thread), "-o", path, "sleep",
+                        "3"], check=True)
+        self.pause()
+
+    def sample(self):
+        """Returns CPU time in ns and packets, both at about the same time."""
+        before = self.cpu_ns()
+        n = self.count()
+        return (before + self.cpu_ns()) / 2, n
+
+    def window(self, warm_up, seconds):
+        """Returns ns for each packet in a window of time."""
+        self.resume()
+        time.sleep(warm_up)
+        ns0, n0 = self.sample()
+        time.sleep(seconds)
+        ns1, n1 = self.sample()
+        self.pause()
+        if n1 == n0:
+            raise RuntimeError(self.name + " forwards no packets")
+        return (ns1 - ns0) / (n1 - n0)
+
+
+class Limit(Bench):
+    """testpmd, which forwards without looking at packets."""
+
+    name = "limit"
+
+    def __init__(self, gen, huge):
+        self.testpmd = Testpmd(gen, "mode=sink", mbufs=16384, huge=huge)
+        self.testpmd.do("start")
+        self.pid = self.testpmd.process.pid
+        self.thread = find_thread(self.pid, "(rte|dpdk)-worker")
+
+    def count(self):
+        return self.testpmd.stats(0)["RX-packets"]
+
+    def close(self):
+        self.resume()
+        self.testpmd.close()
+
+
+class Switch(Bench):
+    """An ovs-vswitchd with a database, folder and network namespace of its
+    own."""
+
+    def __init__(self, name, daemon, huge, other_config=(), memory=512):
+        self.name = name
+        self.folder = folder = tempfile.mkdtemp(prefix="markpath-bench-")
+        self.env = dict(os.environ, OVS_RUNDIR=folder, OVS_LOGDIR=folder,
+                        OVS_DBDIR=folder, OVS_SYSCONFDIR=folder,
+                        LD_LIBRARY_PATH=folder)
+        self.pid = None
+        self.sockets = {}
+        shutil.copy(find_plugin(), folder)
+        # The daemon names its files after the name that it is called by.
+        os.symlink(os.path.abspath(daemon), folder + "/ovs-vswitchd")
+        self.run("ovsdb-tool", "create", folder + "/conf.db", SCHEMA)
+        self.run("ovsdb-server", folder + "/conf.db", "--detach",
+                 "--no-chdir", "--remote=punix:%s/db.sock" % folder,
+                 "--pidfile", "--log-file", "-vconsole:off")
+        self.vsctl("--no-wait", "init")
+        config = ["dpdk-init=true", "pmd-cpu-mask=%#x" % (1 << PMD_CORE),
+                  "dpdk-lcore-mask=%#x" % (1 << MAIN_CORE),
+                  "dpdk-extra=--no-pci %s -m %d --file-prefix=%s -d %s"
+                  % ("--in-memory" if huge else "--no-huge --legacy-mem",
+                     memory, os.path.basename(folder), NAME),
+                  "per-port-memory=true", "max-idle=3600000",
+                  "max-revalidator=10000", *other_config]
+        self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
+                   *("other_config:" + c for c in config))
+        self.run("unshare", "--net", "taskset", "-c", str(MAIN_CORE),
+                 folder + "/ovs-vswitchd", "unix:%s/db.sock" % folder,
+                 "--pidfile", "--detach", "--log-file", "-vconsole:off",
+                 cwd="/")
+        with open(folder + "/ovs-vswitchd.pid") as f:
+            self.pid = int(f.read())
+        self.vsctl("add-br", "br0", "--", "set", "bridge", "br0",
+                   "datapath_type=netdev", "fail_mode=secure")
+
+    def run(self, *command, stdin=None, cwd=None):
+        return subprocess.run(command, env=self.env, check=True, input=stdin,
+                              stdout=subprocess.PIPE, timeout=300,
+                              universal_newlines=True,
+                              cwd=cwd or self.folder).stdout
+
+    def vsctl(self, *args):
+        return self.run("ovs-vsctl", "--timeout=60",
+                        "--db=unix:%s/db.sock" % self.folder, *args)
+
+    def in_namespace(self, *command):
+        return self.run("nsenter", "-t", str(self.pid), "-n", *command)
+
+    def appctl(self, method, *args):
+        """Does what ovs-appctl does, without starting a process."""
+        path = "%s/ovs-vswitchd.%d.ctl" % (self.folder, self.pid)
+        request = json.dumps({"id": 0, "method": method,
+                              "params": [str(a) for a in args]})
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(300)
+            s.connect(path)
+            s.sendall(request.encode())
+            text = ""
+            while True:
+                text += s.recv(1 << 20).decode()
+                try:
+                    answer = json.loads(text)
+                    break
+                except ValueError:
+                    pass
+        if answer["error"]:
+            raise RuntimeError("%s: %s" % (method, answer["error"]))
+        return answer["result"]
+
+    def add_flows(self, flows, bridge="br0"):
+        self.run("ovs-ofctl", "-O", "OpenFlow15", "add-flows",
+                 "unix:%s/%s.mgmt" % (self.folder, bridge), "-",
+                 stdin="\n".join(flows) + "\n")
+
+    def add_port(self, name, devargs, ofport, bridge="br0", options=()):
+        self.vsctl("add-port", bridge, name, "--", "set", "interface", name,
+                   "type=dpdk", "ofport_request=%d" % ofport,
+                   "options:dpdk-devargs=" + devargs, *options)
+        error = self.vsctl("get", "interface", name, "error").strip()
+        if error != "[]":
+            raise RuntimeError("%s: port %s: %s" % (self.name, name, error))
+
+    def count(self):
+        text = self.appctl("dpif-netdev/pmd-stats-show", "-pmd", PMD_CORE)
+        return int(re.search(r"packets received: (\d+)", text)[1])
+
+    def find_pmd(self):
+        self.thread = find_thread(self.pid, "pmd-c%02d" % PMD_CORE)
+
+    def close(self):
+        if self.pid:
+            self.resume()
+        for target in ("ovs-vswitchd", "ovsdb-server"):
+            try:
+                self.run("ovs-appctl", "-t", target, "exit")
+            except (subprocess.SubprocessError, OSError):
+                pass
+        for _ in range(100):
+            if not self.pid or not os.path.exists("/proc/%d" % self.pid):
+                break
+            time.sleep(.1)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def tsc_mhz():
+    """Returns the frequency of the time stamp counter, which simnic knows."""
+    with Testpmd("mode=sink") as pmd:
+        pmd.stats(0)                    # Waits until it is up.
+        return pmd.telemetry("/simnic/show,net_simnic0")["tsc_hz"] / 1e6

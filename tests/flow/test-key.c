@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "flow/dp-key.h"
+
+#include <netinet/in.h>
+#include <netinet/ip6.h>
+
+#include "tests/dptest.h"
+#include "tests/flow/flow-random.h"
+
+/* The short way of extraction says the same as the long one, of packets that
+ * are right and of such that have wrong bytes or end too early. */
+
+static struct flow
+random_ip_flow(void)
+{
+    struct flow flow = random_flow(200);
+
+    if (random_range(3) == 0) {
+        flow.dl_type = htons(ETH_TYPE_IPV6);
+        random_bytes(&flow.ipv6_src, sizeof flow.ipv6_src);
+        random_bytes(&flow.ipv6_dst, sizeof flow.ipv6_dst);
+        flow.ipv6_label = htonl(random_uint32() & 0xfffff);
+        flow.nw_proto = random_range(2) ? IPPROTO_UDP : IPPROTO_TCP;
+    }
+    if (flow.nw_proto == IPPROTO_TCP) {
+        flow.tcp_flags = htons(random_range(0x1000));
+    }
+    flow.nw_tos = random_range(256);
+    flow.nw_ttl = random_range(256);
+    if (random_range(20) == 0) {
+        flow.nw_proto = IPPROTO_SCTP;
+    }
+    if (random_range(20) == 0) {
+        flow.nw_frag = FLOW_NW_FRAG_ANY
+                       | (random_range(2) ? FLOW_NW_FRAG_LATER : 0);
+    }
+    if (flow.vlans[0].tpid && random_range(4) == 0) {
+        flow.vlans[1] = flow.vlans[0];
+    }
+    return flow;
+}
+
+/* Makes something wrong with 'packet', or adds padding. */
+static void
+spoil(struct dp_packet *packet)
+{
+    uint8_t *data = dp_packet_data(packet);
+
+    switch (random_range(6)) {
+    case 0:
+        data[random_range(MIN(dp_packet_size(packet), 74))] = random_uint32();
+        break;
+    case 1:
+        data[12 + random_range(12)] ^= 1 << random_range(8);
+        break;
+    case 2:
+        dp_packet_set_size(packet,
+                           14 + random_range(dp_packet_size(packet) - 13));
+        break;
+    case 3:
+        dp_packet_put_zeros(packet, random_range(300));
+        break;
+    default:
+        break;
+    }
+}
+
+static void
+check_packet(const struct dp_packet *packet)
+{
+    struct dp_packet *copy[2];
+    struct dp_key key[2];
+    struct flow flow[2];
+
+    for (int i = 0; i < 2; i++) {
+        copy[i] = dp_packet_clone(packet);
+        pkt_metadata_init(&copy[i]->md, u32_to_odp(77));
+        if (i) {
+            dp_key_extract_fresh(&key[i], copy[i]);
+        } else {
+            dp_key_extract(&key[i], copy[i]);
+        }
+        miniflow_expand(&key[i].mf, &flow[i]);
+        ovs_assert(key[i].n_values == miniflow_n_values(&key[i].mf));
+    }
+    if (memcmp(&flow[0], &flow[1], sizeof flow[0])) {
+        dptest_fail("%s is not %s", flow_to_string(&flow[1], NULL),
+                    flow_to_string(&flow[0], NULL));
+    }
+    ovs_assert(key[0].hash == key[1].hash);
+    ovs_assert(copy[0]->l2_pad_size == copy[1]->l2_pad_size);
+    ovs_assert(copy[0]->l2_5_ofs == copy[1]->l2_5_ofs);
+    ovs_assert(copy[0]->l3_ofs == copy[1]->l3_ofs);
+    ovs_assert(copy[0]->l4_ofs == copy[1]->l4_ofs);
+    dp_packet_delete(copy[0]);
+    dp_packet_delete(copy[1]);
+}
+
+static void
+test_key_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    for (int i = 0; i < 200000; i++) {
+        struct flow flow = random_ip_flow();
+        struct dp_packet packet;
+
+        flow_limit_vlans(random_range(3));
+        flow_to_packet(&flow, &packet);
+        spoil(&packet);
+        check_packet(&packet);
+        dp_packet_uninit(&packet);
+    }
+}
+DPTEST_REGISTER("key", test_key_main);
