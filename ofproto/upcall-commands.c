@@ -159,7 +159,8 @@ cmd_revalidator_pause(struct unixctl_conn *conn, int argc OVS_UNUSED,
         } else if (!pause && udpif->paused) {
             udpif_resume_revalidators(udpif);
         }
-        udpif->paused = pause != NULL;
+        /* Threads that are yet to be started start unpaused. */
+        udpif->paused = pause && udpif->n_revalidators;
     }
     unixctl_command_reply(conn, "");
 }
