@@ -53,7 +53,6 @@ format_udpif(struct udpif *udpif, struct ds *ds)
         }
         ds_put_format(ds, "  %u: (keys %"PRIuSIZE")\n", id, n);
     }
-    ds_put_char(ds, '\n');
 }
 
 static void
