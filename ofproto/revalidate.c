@@ -29,10 +29,6 @@
 #include "seq.h"
 #include "timeval.h"
 
-/* Drivers refresh the counters of offloaded flows this late at worst, in ms:
- * until then a flow without packets may be a busy one (29720e378). */
-#define OFFLOADED_STATS_DELAY_MS 2000
-
 /* A key, translated. */
 struct xlated_key {
     struct flow flow;                   /* In port: as in the datapath. */
@@ -221,16 +217,11 @@ worth_revalidating(struct udpif *udpif, const struct udpif_key *ukey,
                    uint64_t packets)
     OVS_REQUIRES(ukey->mutex)
 {
-    long long int now = time_msec();
     long long int dump_ms;
 
-    if (ukey->offloaded
-        && now - MAX(ukey->created, ukey->stats.used)
-           < OFFLOADED_STATS_DELAY_MS) {
-        return true;
-    }
     atomic_read_relaxed(&udpif->dump_duration, &dump_ms);
-    return flow_limit_worth_revalidating(packets, ukey->stats.used, now,
+    return flow_limit_worth_revalidating(packets, ukey->stats.used,
+                                         time_msec(), ukey->offloaded,
                                          dump_ms, ofproto_max_revalidator,
                                          ofproto_min_revalidate_pps);
 }

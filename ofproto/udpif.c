@@ -199,8 +199,6 @@ udpif_start_threads(struct udpif *udpif, size_t handlers_wanted,
     if (!handlers_wanted || !revals_wanted) {
         return;
     }
-    VLOG_INFO("Starting %"PRIuSIZE" threads", handlers_wanted + revals_wanted);
-
     ovs_barrier_init(&udpif->reval_barrier, revals_wanted);
     ovs_barrier_init(&udpif->pause_barrier, revals_wanted + 1);
     udpif->reval_exit = false;
@@ -371,6 +369,7 @@ udpif_set_threads(struct udpif *udpif, uint32_t handlers_wanted,
                  dpif_name(udpif->dpif), ovs_strerror(error));
         return;
     }
+    VLOG_INFO("Starting %"PRIu32" threads", handlers_wanted + revals_wanted);
     udpif_start_threads(udpif, handlers_wanted, revals_wanted);
 }
 

@@ -53,7 +53,6 @@ format_udpif(struct udpif *udpif, struct ds *ds)
         }
         ds_put_format(ds, "  %u: (keys %"PRIuSIZE")\n", id, n);
     }
-    ds_put_char(ds, '\n');
 }
 
 static void
@@ -159,7 +158,8 @@ cmd_revalidator_pause(struct unixctl_conn *conn, int argc OVS_UNUSED,
         } else if (!pause && udpif->paused) {
             udpif_resume_revalidators(udpif);
         }
-        udpif->paused = pause != NULL;
+        /* Threads that are yet to be started start unpaused. */
+        udpif->paused = pause && udpif->n_revalidators;
     }
     unixctl_command_reply(conn, "");
 }

@@ -358,12 +358,14 @@ static void
 install_drop_flow(struct udpif *udpif, const struct handler_slot *slot)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+    bool ufid_present = udpif->backer->rt_support.ufid;
 
     VLOG_INFO_RL(&rl, "received packet on unassociated datapath port "
                  "%"PRIu32, slot->flow.in_port.odp_port);
     dpif_flow_put(udpif->dpif, DPIF_FP_CREATE, slot->dupcall.key,
                   slot->dupcall.key_len, NULL, 0, NULL, 0,
-                  &slot->dupcall.ufid, PMD_ID_NULL, NULL);
+                  ufid_present ? &slot->dupcall.ufid : NULL, PMD_ID_NULL,
+                  NULL);
 }
 
 static void

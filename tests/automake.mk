@@ -41,6 +41,7 @@ check-soak: tests/dptest$(EXEEXT)
 AT_FILES = \
 	tests/offload.at \
 	tests/testsuite.at \
+	tests/upcall-bugs.at \
 	tests/upcall.at \
 	tests/vswitchd.at
 EXTRA_DIST += $(AT_FILES) tests/atlocal.in
