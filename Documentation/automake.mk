@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	Documentation/internals/upcalls.rst \
 	Documentation/intro/dependencies.rst \
 	Documentation/principles.rst \
+	Documentation/topics/performance-table.rst \
 	Documentation/topics/performance.rst \
 	Documentation/topics/performance.svg \
 	Documentation/topics/rebalancing.rst \
