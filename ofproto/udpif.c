@@ -401,5 +401,9 @@ udpif_flush(struct udpif *udpif)
 
     udpif_stop_threads(udpif, true);
     dpif_flow_flush(udpif->dpif);
+
+    /* The caller may be about to complain of recirculation ids that ukeys
+     * still have.  They give them back after the grace period. */
+    ovsrcu_barrier();
     udpif_start_threads(udpif, handlers_wanted, revals_wanted);
 }
