@@ -91,6 +91,14 @@ step_needs_offsets(const struct dp_step *step)
             && step->type != DP_STEP_RECIRC && step->type != DP_STEP_METER);
 }
 
+/* Steps that read metadata, or pass packets on to somebody who may. */
+static bool
+step_needs_metadata(const struct dp_step *step)
+{
+    return (step->type != DP_STEP_OUTPUT && step->type != DP_STEP_LB_OUTPUT
+            && step->type != DP_STEP_METER && step->type != DP_STEP_EDIT);
+}
+
 /* Returns the compiled form of the 'len' bytes of attributes at 'nla'. */
 struct dp_actions *
 dp_actions_create(const struct nlattr *nla, size_t len)
@@ -140,9 +148,10 @@ dp_actions_create(const struct nlattr *nla, size_t len)
     }
     actions->output = (actions->n_steps == 1 && prev->type == DP_STEP_OUTPUT
                        ? prev->port : ODPP_NONE);
-    actions->parse = false;
+    actions->parse = actions->metadata = false;
     for (size_t i = 0; i < actions->n_steps; i++) {
         actions->parse |= step_needs_offsets(&actions->steps[i]);
+        actions->metadata |= step_needs_metadata(&actions->steps[i]);
     }
     return actions;
 }

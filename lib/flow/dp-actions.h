@@ -60,7 +60,8 @@ struct dp_actions {
     size_t nla_len;             /* Bytes. */
     uint32_t n_steps;           /* 0: drop. */
     odp_port_t output;          /* Of the only step, or ODPP_NONE. */
-    bool parse;                 /* Some step needs the packet's offsets. */
+    bool parse;                 /* Some step needs the packet's offsets... */
+    bool metadata;              /* ...or its metadata. */
     struct dp_step steps[];     /* The attributes' copy follows them. */
 };
 

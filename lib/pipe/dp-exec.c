@@ -242,14 +242,16 @@ dp_exec_attrs(struct dp_lane *lane, struct dp_packet_batch *batch,
     dp_exec_nlattrs(&x, batch, nla, len, false);
 }
 
-/* Gives packet 'i' what it lacks and 'actions' may need: metadata always,
- * offsets if they say so. */
+/* Gives packet 'i' what it lacks and 'actions' need.  Who wants the hash of a
+ * packet without one has to extract it, and that takes metadata. */
 static void
 dress(const struct dp_burst *burst, int i, const struct dp_actions *actions)
 {
     struct dp_packet *packet = burst->packets[i];
 
-    pkt_metadata_init(&packet->md, burst->in_port);
+    if (actions->metadata || OVS_UNLIKELY(!dp_packet_rss_valid(packet))) {
+        pkt_metadata_init(&packet->md, burst->in_port);
+    }
     if (burst->unparsed & (UINT32_C(1) << i) && actions->parse) {
         parse_tcp_flags(packet, NULL, NULL, NULL);
     }

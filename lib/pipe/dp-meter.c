@@ -281,6 +281,49 @@ meter_charge(struct meter *meter, uint64_t cost)
     return worst;
 }
 
+/* Takes the cost of 'n' packets of 'bytes' from the bands, if none of them
+ * drops any; else does nothing and returns false. */
+static bool
+meter_charge_all(struct meter *meter, size_t n, uint64_t bytes)
+    OVS_REQUIRES(meter->mutex)
+{
+    uint64_t cost = meter->per_packet * n + meter->per_byte * bytes;
+
+    for (size_t i = 0; i < meter->n_bands; i++) {
+        if (meter->bands[i].level < cost) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < meter->n_bands; i++) {
+        meter->bands[i].level -= cost;
+    }
+    return true;
+}
+
+/* Takes the cost of each packet of 'batch' from the bands.  Returns a bitmap
+ * of those that are to be dropped. */
+static uint32_t
+meter_charge_each(struct meter *meter, const struct dp_packet_batch *batch)
+    OVS_REQUIRES(meter->mutex)
+{
+    struct dp_packet *packet;
+    uint32_t drops = 0;
+
+    BUILD_ASSERT_DECL(NETDEV_MAX_BURST <= 32);
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        uint64_t bytes = dp_packet_size(packet);
+        uint64_t cost = meter->per_packet + meter->per_byte * bytes;
+        struct band *band = meter_charge(meter, cost);
+
+        if (band) {
+            band->n_packets++;
+            band->n_bytes += bytes;
+            drops |= UINT32_C(1) << i;
+        }
+    }
+    return drops;
+}
+
 void
 dp_meter_run(struct dp_meters *meters, struct dp_packet_batch *batch,
              uint32_t id, long long int now_us)
@@ -289,9 +332,8 @@ dp_meter_run(struct dp_meters *meters, struct dp_packet_batch *batch,
     uint32_t drops = 0;         /* Bit i: packet i is to be dropped. */
     struct dp_packet *packet;
     struct meter *meter;
+    uint64_t bytes = 0;
     size_t i;
-
-    BUILD_ASSERT_DECL(NETDEV_MAX_BURST <= 32);
 
     meter = (id < DP_METERS_MAX
              ? ovsrcu_get(struct meter *, &meters->slots[id]) : NULL);
@@ -299,20 +341,15 @@ dp_meter_run(struct dp_meters *meters, struct dp_packet_batch *batch,
         return;
     }
 
+    DP_PACKET_BATCH_FOR_EACH (j, packet, batch) {
+        bytes += dp_packet_size(packet);
+    }
     ovs_mutex_lock(&meter->mutex);
     meter_fill(meter, now_us);
     meter->n_packets += n;
-    DP_PACKET_BATCH_FOR_EACH (j, packet, batch) {
-        uint64_t bytes = dp_packet_size(packet);
-        uint64_t cost = meter->per_packet + meter->per_byte * bytes;
-        struct band *band = meter_charge(meter, cost);
-
-        meter->n_bytes += bytes;
-        if (band) {
-            band->n_packets++;
-            band->n_bytes += bytes;
-            drops |= UINT32_C(1) << j;
-        }
+    meter->n_bytes += bytes;
+    if (!meter_charge_all(meter, n, bytes)) {
+        drops = meter_charge_each(meter, batch);
     }
     ovs_mutex_unlock(&meter->mutex);
 
