@@ -262,7 +262,8 @@ def pair(name, n, more, memory=512):
 
 for order in ("rr", "zipf:1", "rand"):
     for n in (1000, 10000, 60000, 500000):
-        pair("%d-%s" % (n, order), n, "order=" + order)
+        if n < 500000 or order != "zipf:1":     # The last take hours to come.
+            pair("%d-%s" % (n, order), n, "order=" + order)
 pair("cold", 1000, "cold=1")
 
 # Offloading is on, and there is nothing that it could do.  To be run with our
