@@ -17,7 +17,7 @@ class Scenario:
     def __init__(self, name, gen="", flows=("in_port=1,actions=output:2",),
                  sinks=1, other_config=(), setup=None,
                  options=(), offload=0, capture=None, settle=1.0, memory=512,
-                 ours_config=()):
+                 megaflows=0):
         self.name = name
         self.gen = gen
         self.flows = flows
@@ -29,7 +29,7 @@ class Scenario:
         self.capture = capture
         self.settle = settle
         self.memory = memory
-        self.ours_config = ours_config  # other_config of ours only.
+        self.megaflows = megaflows      # To wait for.
         if offload:
             self.other_config.append("hw-offload=true")
         SCENARIOS[name] = self
@@ -88,6 +88,12 @@ Scenario("imix", "streams=1000000,megaflows=1000,size=imix",
          by_address(1000), settle=2)
 Scenario("smc", "streams=100000,megaflows=1000", by_address(1000), settle=2,
          other_config=("smc-enable=true", *NO_EMC))
+
+# For measure_nothing(): the NIC has no place for a rule.
+NO_PLACES = Scenario("emc-1000-no-places",
+                     "streams=1000,megaflows=1000,capacity=0",
+                     by_address(1000))
+del SCENARIOS["emc-1000-no-places"]
 
 # Actions.
 
@@ -256,7 +262,7 @@ def million(n, more):
 def pair(name, n, more, memory=512):
     for offload, prefix in ((n, "offload"), (0, "software")):
         Scenario(prefix + "-" + name, million(n, more), by_udp(n),
-                 offload=offload, settle=2, memory=memory,
+                 offload=offload, settle=2, memory=memory, megaflows=n,
                  other_config=("flow-limit=1000000",))
 
 
@@ -265,8 +271,3 @@ for order in ("rr", "zipf:1", "rand"):
         if n < 500000 or order != "zipf:1":     # The last take hours to come.
             pair("%d-%s" % (n, order), n, "order=" + order)
 pair("cold", 1000, "cold=1")
-
-# Offloading is on, and there is nothing that it could do.  To be run with our
-# daemon for --theirs, too.
-Scenario("offload-nothing", "streams=1000,megaflows=1000,capacity=0",
-         by_address(1000), ours_config=("hw-offload=true",), settle=3)
