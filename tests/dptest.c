@@ -19,6 +19,7 @@
 
 #include "command-line.h"
 #include "fatal-signal.h"
+#include "openvswitch/dynamic-string.h"
 #include "ovs-thread.h"
 #include "process.h"
 #include "timeval.h"
@@ -161,6 +162,7 @@ copy_output(FILE *output)
 static bool
 run_all(const struct dptest *selected[], size_t n)
 {
+    struct ds names = DS_EMPTY_INITIALIZER;
     int passed = 0, failed = 0, skipped = 0;
 
     for (size_t i = 0; i < n; i++) {
@@ -186,10 +188,15 @@ run_all(const struct dptest *selected[], size_t n)
             printf("FAILED (%s)\n", how);
             free(how);
             copy_output(output);
+            ds_put_format(&names, " %s", selected[i]->name);
             failed++;
         }
         fclose(output);
     }
+    if (failed) {
+        printf("failed:%s\n", ds_cstr(&names));
+    }
+    ds_destroy(&names);
     printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
     return !failed;
 }

@@ -36,7 +36,9 @@
 struct plan {
     struct dp_dummy_config config;
     uint64_t n_packets;
-    uint64_t min_puts;              /* That the NIC must have seen. */
+    uint64_t min_puts;              /* That the NIC must have seen; how many
+                                     * packets that takes depends on who gets
+                                     * the CPU. */
     unsigned int max_waiting;       /* In flight, per port. */
     bool ports;                     /* Restart and remove ports. */
     bool faults;                    /* Change what the NIC does wrong. */
@@ -123,6 +125,14 @@ churn(struct twin *twin, const struct plan *plan)
     }
 }
 
+static bool
+is_done(struct twin *twin, const struct plan *plan)
+{
+    return (twin->n_packets >= plan->n_packets
+            && (dp_dummy_nic_n_puts(twin->nic) >= plan->min_puts
+                || twin->n_packets >= 10 * plan->n_packets));
+}
+
 /* Rings fill up to a random level, then run dry, and so on. */
 static void
 drive(struct twin *twin, const struct plan *plan)
@@ -130,7 +140,7 @@ drive(struct twin *twin, const struct plan *plan)
     size_t n_waiting = 0, level = 0;
     bool filling = true;
 
-    while (twin->n_packets < plan->n_packets) {
+    while (!is_done(twin, plan)) {
         for (int port = 1; port <= TWIN_N_RX_PORTS; port++) {
             if (filling || random_range(2)) {
                 twin_arrive(twin, port, random_range(filling ? 300 : 40));
