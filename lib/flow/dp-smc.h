@@ -15,7 +15,9 @@
  *
  * Thread-safety.  Private to one lane.
  *
- * Cost.  One cache line for a bucket, plus the flow. */
+ * Cost.  One cache line for a bucket, plus the flow.  Both are rarely in the
+ * cache: who looks for several keys asks for the buckets of all with
+ * dp_smc_prefetch(), then for the flows of all with dp_smc_guess(). */
 
 #include "flow/dp-flow-table.h"
 #include "flow/dp-key.h"
@@ -35,10 +37,28 @@ struct dp_smc {
     struct dp_smc_bucket *buckets;      /* NULL until the first insertion. */
 };
 
+static inline struct dp_smc_bucket *
+dp_smc_bucket(const struct dp_smc *smc, uint32_t hash)
+{
+    return &smc->buckets[hash & (DP_SMC_BUCKETS - 1)];
+}
+
+/* Has the bucket loaded that may know 'hash'. */
+static inline void
+dp_smc_prefetch(const struct dp_smc *smc, uint32_t hash)
+{
+    if (OVS_LIKELY(smc->buckets)) {
+        OVS_PREFETCH(dp_smc_bucket(smc, hash));
+    }
+}
+
 void dp_smc_init(struct dp_smc *);
 void dp_smc_uninit(struct dp_smc *);
 void dp_smc_insert(struct dp_smc *, const struct dp_flow_table *,
                    const struct dp_key *, const struct dp_flow *);
+struct dp_flow *dp_smc_guess(const struct dp_smc *,
+                             const struct dp_flow_table *,
+                             const struct dp_key *);
 struct dp_flow *dp_smc_find(const struct dp_smc *,
                             const struct dp_flow_table *,
                             const struct dp_key *);

@@ -150,12 +150,24 @@ lookup_emc(struct dp_lane *lane, struct dp_burst *burst, uint32_t packets)
 static void
 lookup_smc(struct dp_lane *lane, struct dp_burst *burst, uint32_t emc_min)
 {
+    struct dp_flow *guesses[NETDEV_MAX_BURST];
     unsigned int n_hits = 0;
     int i;
 
     ULLONG_FOR_EACH_1 (i, burst->undecided) {
-        struct dp_flow *flow = dp_smc_find(&lane->smc, &lane->flows,
-                                           burst->keys[i]);
+        dp_smc_prefetch(&lane->smc, burst->keys[i]->hash);
+    }
+    ULLONG_FOR_EACH_1 (i, burst->undecided) {
+        guesses[i] = dp_smc_guess(&lane->smc, &lane->flows, burst->keys[i]);
+    }
+    ULLONG_FOR_EACH_1 (i, burst->undecided) {
+        struct dp_flow *flow = guesses[i];
+
+        if (flow && (dp_flow_is_dead(flow)
+                     || OVS_UNLIKELY(!dp_flow_matches(flow,
+                                                      burst->keys[i])))) {
+            flow = dp_smc_find(&lane->smc, &lane->flows, burst->keys[i]);
+        }
         if (flow) {
             decide_by_key(burst, i, flow);
             dp_emc_offer(&lane->emc, burst->keys[i], flow, emc_min);

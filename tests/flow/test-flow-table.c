@@ -110,6 +110,7 @@ check_burst(struct model *m)
 
         by_smc = dp_smc_find(&m->smc, &m->table, keys[i]);
         ovs_assert(!by_smc || naive_match(by_smc, &flows[i]));
+        ovs_assert(!by_smc || dp_smc_guess(&m->smc, &m->table, keys[i]));
 
         if (dp_simple_enabled(&m->simple, in_port)) {
             ovs_be16 dl_type = 0, tci = 0;
