@@ -454,24 +454,20 @@ dp_rebalance_run_table(struct dp_rebalance *rb,
     }
 }
 
-#define DP_REBALANCE_MAX_TABLES 256
-
 static void
 dp_rebalance_run(struct dp_rebalance *rb, uint64_t interval_us)
 {
-    struct dp_rebalance_table *tables[DP_REBALANCE_MAX_TABLES];
     uint64_t deadline_us = dp_offload_now_us() + interval_us;
-    struct dp_rebalance_table *table;
+    struct dp_rebalance_table **tables, *table;
     bool refreshed = false;
     size_t n = 0;
 
     /* Ports may go meanwhile. */
     ovs_mutex_lock(&rb->mutex);
+    tables = xmalloc(ovs_list_size(&rb->tables) * sizeof *tables);
     LIST_FOR_EACH (table, node, &rb->tables) {
-        if (n < ARRAY_SIZE(tables)) {
-            ovs_refcount_ref(&table->ref_cnt);
-            tables[n++] = table;
-        }
+        ovs_refcount_ref(&table->ref_cnt);
+        tables[n++] = table;
     }
     ovs_mutex_unlock(&rb->mutex);
 
@@ -498,6 +494,7 @@ dp_rebalance_run(struct dp_rebalance *rb, uint64_t interval_us)
         ovs_mutex_unlock(&rb->mutex);
         dp_rebalance_table_put(rb, tables[i]);
     }
+    free(tables);
 }
 
 void *
