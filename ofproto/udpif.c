@@ -283,6 +283,20 @@ udpif_init(void)
     }
 }
 
+/* Gives all that threads publish a first value. */
+static void
+publish_nothing(struct udpif *udpif)
+{
+    ovs_mutex_init(&udpif->n_flows_mutex);
+    atomic_init(&udpif->n_flows_time, LLONG_MIN);
+    atomic_init(&udpif->n_flows, 0);
+    atomic_init(&udpif->avg_n_flows, 0);
+    atomic_init(&udpif->max_n_flows, 0);
+    atomic_init(&udpif->dump_duration, 0);
+    atomic_init(&udpif->flow_limit,
+                MIN(ofproto_flow_limit, FLOW_LIMIT_START));
+}
+
 struct udpif *
 udpif_create(struct dpif_backer *backer, struct dpif *dpif)
 {
@@ -291,19 +305,12 @@ udpif_create(struct dpif_backer *backer, struct dpif *dpif)
     udpif->dpif = dpif;
     udpif->backer = backer;
     udpif->counts_offload_apart = !dpif_is_netdev(dpif);
-    atomic_init(&udpif->flow_limit,
-                MIN(ofproto_flow_limit, FLOW_LIMIT_START));
-    atomic_init(&udpif->dump_duration, 0);
-    atomic_init(&udpif->avg_n_flows, 0);
-    atomic_init(&udpif->max_n_flows, 0);
-    atomic_init(&udpif->n_flows, 0);
-    atomic_init(&udpif->n_flows_time, LLONG_MIN);
-    ovs_mutex_init(&udpif->n_flows_mutex);
     ukey_map_init(&udpif->ukeys);
-    udpif->reval_seq = seq_create();
-    udpif->dump_seq = seq_create();
     latch_init(&udpif->exit_latch);
     latch_init(&udpif->pause_latch);
+    udpif->dump_seq = seq_create();
+    udpif->reval_seq = seq_create();
+    publish_nothing(udpif);
     ovs_list_push_back(&all_udpifs, &udpif->list_node);
 
     dpif_register_upcall_cb(dpif, upcall_cb, udpif);
