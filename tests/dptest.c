@@ -22,6 +22,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "ovs-thread.h"
 #include "process.h"
+#include "random.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -66,6 +67,19 @@ dptest_skip(const char *format, ...)
     putchar('\n');
     fflush(NULL);
     _exit(EXIT_SKIP);
+}
+
+char *
+dptest_random_string(const char *alphabet, int max_len)
+{
+    int len = random_range(max_len + 1);
+    char *s = xmalloc(len + 1);
+
+    for (int i = 0; i < len; i++) {
+        s[i] = alphabet[random_range(strlen(alphabet))];
+    }
+    s[len] = '\0';
+    return s;
 }
 
 static int

@@ -45,6 +45,10 @@ OVS_NO_RETURN void dptest_fail(const char *format, ...)
 OVS_NO_RETURN void dptest_skip(const char *format, ...)
     OVS_PRINTF_FORMAT(1, 2);
 
+/* Returns up to 'max_len' bytes of 'alphabet' as random.h has it; the caller
+ * frees them. */
+char *dptest_random_string(const char *alphabet, int max_len);
+
 /* Registers FUNCTION, a dptest_function, under NAME, a string literal. */
 #define DPTEST_REGISTER(NAME, FUNCTION)                 \
     OVS_CONSTRUCTOR(register_##FUNCTION)                \

@@ -16,6 +16,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/flow/dp-head.h \
 	lib/flow/dp-key.c \
 	lib/flow/dp-key.h \
+	lib/flow/dp-load.h \
 	lib/flow/dp-log.c \
 	lib/flow/dp-log.h \
 	lib/flow/dp-mask.c \

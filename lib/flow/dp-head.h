@@ -19,10 +19,10 @@
  * packet. */
 
 #include <netinet/in.h>
-#include <string.h>
 
 #include "dp-packet.h"
 #include "flow.h"
+#include "flow/dp-load.h"
 #include "packets.h"
 
 enum {
@@ -47,15 +47,6 @@ BUILD_ASSERT_DECL(sizeof(struct dp_head) == 56);
                      0xff, 0xff, 0, 0, DP_HEAD_ONES4, DP_HEAD_ONES4
 #define DP_HEAD_PORTS DP_HEAD_ONES4
 
-static inline uint64_t
-dp_head_word(const uint8_t *data, size_t i)
-{
-    uint64_t word;
-
-    memcpy(&word, data + i * sizeof word, sizeof word);
-    return word;
-}
-
 static inline const uint8_t *
 dp_head_mask(size_t l3_ofs)
 {
@@ -69,20 +60,11 @@ dp_head_mask(size_t l3_ofs)
     return l3_ofs == ETH_HEADER_LEN ? untagged : tagged;
 }
 
-static inline uint16_t
-dp_head_load16(const uint8_t *p)
-{
-    uint16_t x;
-
-    memcpy(&x, p, sizeof x);
-    return x;
-}
-
 /* Returns the TCP flags of the header at 'tcp', in network byte order. */
 static inline uint16_t
 dp_head_tcp_flags(const uint8_t *tcp)
 {
-    return dp_head_load16(tcp + 12) & (OVS_FORCE uint16_t) htons(0x0fff);
+    return dp_load16(tcp + 12) & (OVS_FORCE uint16_t) htons(0x0fff);
 }
 
 /* Makes 'head' that of 'packet', which must be plain and have its offsets and
@@ -103,7 +85,7 @@ dp_head_make(struct dp_head *head, const struct dp_packet *packet)
     head->tcp_flags = (head->is_tcp
                        ? dp_head_tcp_flags(data + packet->l4_ofs) : 0);
     for (size_t i = 0; i < DP_HEAD_WORDS; i++) {
-        head->words[i] = dp_head_word(data, i) & dp_head_word(mask, i);
+        head->words[i] = dp_load64(data + 8 * i) & dp_load64(mask + 8 * i);
     }
 }
 
@@ -137,10 +119,10 @@ dp_head_matches(const struct dp_head *head, struct dp_packet *packet,
         return false;
     }
     for (size_t i = 0; i < DP_HEAD_WORDS; i++) {
-        differ |= (dp_head_word(data, i) & dp_head_word(mask, i))
+        differ |= (dp_load64(data + 8 * i) & dp_load64(mask + 8 * i))
                   ^ head->words[i];
     }
-    ip_len = ntohs((OVS_FORCE ovs_be16) dp_head_load16(data + l3_ofs + 2));
+    ip_len = ntohs((OVS_FORCE ovs_be16) dp_load16(data + l3_ofs + 2));
     pad = size - l3_ofs - ip_len;       /* Huge if the packet is cut off. */
     if (differ || pad > UINT8_MAX
         || ip_len < IP_HEADER_LEN + (head->is_tcp ? TCP_HEADER_LEN

@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 
+#include "flow/dp-load.h"
 #include "packets.h"
 #include "util.h"
 
@@ -26,33 +27,6 @@ BUILD_ASSERT_DECL(offsetof(struct flow, nw_frag)
                   == offsetof(struct flow, ipv6_label) + 4);
 BUILD_ASSERT_DECL(offsetof(struct flow, tcp_flags) % 8 == 4);
 BUILD_ASSERT_DECL(offsetof(struct flow, tp_src) % 8 == 0);
-
-static inline uint64_t
-load64(const uint8_t *p)
-{
-    uint64_t x;
-
-    memcpy(&x, p, sizeof x);
-    return x;
-}
-
-static inline uint32_t
-load32(const uint8_t *p)
-{
-    uint32_t x;
-
-    memcpy(&x, p, sizeof x);
-    return x;
-}
-
-static inline uint16_t
-load16(const uint8_t *p)
-{
-    uint16_t x;
-
-    memcpy(&x, p, sizeof x);
-    return x;
-}
 
 #ifdef WORDS_BIGENDIAN
 static bool
@@ -84,19 +58,19 @@ static inline size_t
 extract_l2(struct cursor *c, const uint8_t *data, odp_port_t in_port,
            uint16_t *type)
 {
-    *type = load16(data + 12);
+    *type = dp_load16(data + 12);
     put(c, WORD(in_port), (uint64_t) odp_to_u32(in_port) << 32);
-    put(c, WORD(dl_dst), load64(data));
+    put(c, WORD(dl_dst), dp_load64(data));
     if (OVS_LIKELY(*type != (OVS_FORCE uint16_t) htons(ETH_TYPE_VLAN))) {
-        put(c, WORD(dl_dst) + 1, load64(data + 6) >> 16);
+        put(c, WORD(dl_dst) + 1, dp_load64(data + 6) >> 16);
         return ETH_HEADER_LEN;
     }
     if (!flow_vlan_limit) {
         return 0;
     }
-    *type = load16(data + 16);
-    put(c, WORD(dl_dst) + 1, load32(data + 8) | (uint64_t) *type << 32);
-    put(c, WORD(vlans), (load32(data + 12)
+    *type = dp_load16(data + 16);
+    put(c, WORD(dl_dst) + 1, dp_load32(data + 8) | (uint64_t) *type << 32);
+    put(c, WORD(vlans), (dp_load32(data + 12)
                          | (uint32_t) htons(VLAN_CFI) << 16));
     return VLAN_ETH_HEADER_LEN;
 }
@@ -119,25 +93,25 @@ extract_ip(struct cursor *c, const uint8_t *ip, size_t size, uint16_t type,
     if (OVS_LIKELY(type == (OVS_FORCE uint16_t) htons(ETH_TYPE_IP))) {
         const uint16_t frag_bits = (OVS_FORCE uint16_t) htons(0x3fff);
 
-        if (ip[0] != 0x45 || load16(ip + 6) & frag_bits) {
+        if (ip[0] != 0x45 || dp_load16(ip + 6) & frag_bits) {
             return 0;
         }
-        *ip_len = ntohs((OVS_FORCE ovs_be16) load16(ip + 2));
+        *ip_len = ntohs((OVS_FORCE ovs_be16) dp_load16(ip + 2));
         *proto = ip[9];
-        put(c, WORD(nw_src), load64(ip + 12));
+        put(c, WORD(nw_src), dp_load64(ip + 12));
         put_ip(c, ip[1], ip[8], *proto, 0);
         return IP_HEADER_LEN;
     } else if (type == (OVS_FORCE uint16_t) htons(ETH_TYPE_IPV6)
                && size >= IPV6_HEADER_LEN && ip[0] >> 4 == 6) {
-        uint32_t word = ntohl((OVS_FORCE ovs_be32) load32(ip));
+        uint32_t word = ntohl((OVS_FORCE ovs_be32) dp_load32(ip));
 
         *ip_len = (IPV6_HEADER_LEN
-                   + ntohs((OVS_FORCE ovs_be16) load16(ip + 4)));
+                   + ntohs((OVS_FORCE ovs_be16) dp_load16(ip + 4)));
         *proto = ip[6];
-        put(c, WORD(ipv6_src), load64(ip + 8));
-        put(c, WORD(ipv6_src) + 1, load64(ip + 16));
-        put(c, WORD(ipv6_dst), load64(ip + 24));
-        put(c, WORD(ipv6_dst) + 1, load64(ip + 32));
+        put(c, WORD(ipv6_src), dp_load64(ip + 8));
+        put(c, WORD(ipv6_src) + 1, dp_load64(ip + 16));
+        put(c, WORD(ipv6_dst), dp_load64(ip + 24));
+        put(c, WORD(ipv6_dst) + 1, dp_load64(ip + 32));
         put_ip(c, word >> 20, ip[7], *proto,
                (OVS_FORCE uint32_t) htonl(word & 0xfffff));
         return IPV6_HEADER_LEN;
@@ -150,7 +124,7 @@ static inline bool
 extract_l4(struct cursor *c, const uint8_t *l4, size_t size, uint8_t proto)
 {
     if (proto == IPPROTO_TCP && size >= TCP_HEADER_LEN) {
-        uint16_t flags = load16(l4 + 12)
+        uint16_t flags = dp_load16(l4 + 12)
                          & (OVS_FORCE uint16_t) htons(0x0fff);
         size_t head_len = (l4[12] >> 4) * 4;
 
@@ -161,7 +135,7 @@ extract_l4(struct cursor *c, const uint8_t *l4, size_t size, uint8_t proto)
     } else if (proto != IPPROTO_UDP || size < UDP_HEADER_LEN) {
         return false;
     }
-    put(c, WORD(tp_src), load32(l4));
+    put(c, WORD(tp_src), dp_load32(l4));
     return true;
 }
 
@@ -242,12 +216,12 @@ dp_key_peek(struct dp_packet *packet, ovs_be16 *dl_type, uint8_t *nw_frag,
     *nw_frag = 0;
     *vlan_tci = 0;
     if (OVS_LIKELY(size >= ETH_HEADER_LEN + IP_HEADER_LEN + UDP_HEADER_LEN
-                   && load16(data + 12) == (OVS_FORCE uint16_t)
+                   && dp_load16(data + 12) == (OVS_FORCE uint16_t)
                                            htons(ETH_TYPE_IP)
                    && ip[0] == 0x45 && ip[9] == IPPROTO_UDP
-                   && !(load16(ip + 6) & (OVS_FORCE uint16_t)
+                   && !(dp_load16(ip + 6) & (OVS_FORCE uint16_t)
                                          htons(0x3fff)))) {
-        ip_len = ntohs((OVS_FORCE ovs_be16) load16(ip + 2));
+        ip_len = ntohs((OVS_FORCE ovs_be16) dp_load16(ip + 2));
         size -= ETH_HEADER_LEN;
         if (ip_len >= IP_HEADER_LEN && ip_len <= size
             && size - ip_len <= UINT8_MAX) {

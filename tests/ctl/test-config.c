@@ -346,19 +346,6 @@ check_ports(void)
 
 /* Fuzz. */
 
-static char *
-random_string(const char *alphabet, int max_len)
-{
-    int len = random_range(max_len + 1);
-    char *s = xmalloc(len + 1);
-
-    for (int i = 0; i < len; i++) {
-        s[i] = alphabet[random_range(strlen(alphabet))];
-    }
-    s[len] = '\0';
-    return s;
-}
-
 static void
 check_fuzz_config(void)
 {
@@ -384,8 +371,9 @@ check_fuzz_config(void)
                 smap_add(&smap, keys[j],
                          words[random_range(ARRAY_SIZE(words))]);
             } else if (random_range(2)) {
-                smap_add_nocopy(&smap, xstrdup(keys[j]),
-                                random_string("0123456789-+ .exf%s%n", 12));
+                smap_add_nocopy(
+                    &smap, xstrdup(keys[j]),
+                    dptest_random_string("0123456789-+ .exf%s%n", 12));
             }
         }
         dp_config_parse(&config, &smap);

@@ -68,6 +68,17 @@ spoil(struct dp_packet *packet)
     }
 }
 
+/* Both have the same offsets; frees them. */
+static void
+end_copies(struct dp_packet *copy[2])
+{
+    ovs_assert(copy[0]->l2_5_ofs == copy[1]->l2_5_ofs);
+    ovs_assert(copy[0]->l3_ofs == copy[1]->l3_ofs);
+    ovs_assert(copy[0]->l4_ofs == copy[1]->l4_ofs);
+    dp_packet_delete(copy[0]);
+    dp_packet_delete(copy[1]);
+}
+
 static void
 check_packet(const struct dp_packet *packet)
 {
@@ -92,11 +103,7 @@ check_packet(const struct dp_packet *packet)
     }
     ovs_assert(key[0].hash == key[1].hash);
     ovs_assert(copy[0]->l2_pad_size == copy[1]->l2_pad_size);
-    ovs_assert(copy[0]->l2_5_ofs == copy[1]->l2_5_ofs);
-    ovs_assert(copy[0]->l3_ofs == copy[1]->l3_ofs);
-    ovs_assert(copy[0]->l4_ofs == copy[1]->l4_ofs);
-    dp_packet_delete(copy[0]);
-    dp_packet_delete(copy[1]);
+    end_copies(copy);
 }
 
 /* A short look is right, too. */
@@ -116,11 +123,7 @@ check_peek(const struct dp_packet *packet)
     tcp_flags[1] = dp_key_peek(copy[1], &type[1], &frag[1], &tci[1]);
     ovs_assert(tcp_flags[0] == tcp_flags[1]);
     ovs_assert(type[0] == type[1] && frag[0] == frag[1] && tci[0] == tci[1]);
-    ovs_assert(copy[0]->l2_5_ofs == copy[1]->l2_5_ofs);
-    ovs_assert(copy[0]->l3_ofs == copy[1]->l3_ofs);
-    ovs_assert(copy[0]->l4_ofs == copy[1]->l4_ofs);
-    dp_packet_delete(copy[0]);
-    dp_packet_delete(copy[1]);
+    end_copies(copy);
 }
 
 static void

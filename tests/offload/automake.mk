@@ -3,6 +3,8 @@
 tests_dptest_SOURCES += \
 	tests/offload/offload-rig.c \
 	tests/offload/offload-rig.h \
+	tests/offload/simnic-plugin.c \
+	tests/offload/simnic-plugin.h \
 	tests/offload/test-mark.c \
 	tests/offload/test-offload-churn.c \
 	tests/offload/test-offload-same.c \

@@ -45,11 +45,12 @@ scene_configure(struct scene *s, bool enabled, uint32_t min_pps)
 }
 
 /* Flow i is in port 1 + i % 'n_ports', and can run whole if 'whole'. */
-static void
-scene_init(struct scene *s, const struct dp_dummy_config *config,
-           unsigned int n_ports, unsigned int n_workers)
+static struct scene *
+scene_create(const struct dp_dummy_config *config, unsigned int n_ports,
+             unsigned int n_workers)
 {
-    memset(s, 0, sizeof *s);
+    struct scene *s = xzalloc(sizeof *s);
+
     rig_init(&s->rig, config, n_workers);
     scene_configure(s, true, 0);
     ovs_assert(dp_offload_set_enabled(s->rig.offload, true));
@@ -60,6 +61,7 @@ scene_init(struct scene *s, const struct dp_dummy_config *config,
     for (size_t i = 0; i < N_FLOWS; i++) {
         s->flows[i] = rig_flow_create(u32_to_odp(1 + i % n_ports), i, 4);
     }
+    return s;
 }
 
 static void
@@ -72,7 +74,7 @@ scene_put(struct scene *s)
 }
 
 static void
-scene_uninit(struct scene *s)
+scene_destroy(struct scene *s)
 {
     for (size_t i = 0; i < N_FLOWS; i++) {
         rig_del(&s->rig, i % RIG_N_LANES, s->flows[i]);
@@ -83,6 +85,7 @@ scene_uninit(struct scene *s)
         xnanosleep(1000 * 1000);
     }
     rig_uninit(&s->rig);
+    free(s);
 }
 
 /* Lets packets of 'ms' milliseconds arrive: those of a whole rule are counted
@@ -196,10 +199,10 @@ static void
 run_hot(const struct dp_dummy_config *config, unsigned int n_ports,
         unsigned int n_workers)
 {
-    struct scene *s = xmalloc(sizeof *s);
+    struct scene *s;
     uint64_t n_full, n_probes;
 
-    scene_init(s, config, n_ports, n_workers);
+    s = scene_create(config, n_ports, n_workers);
     scene_set_rates(s, 150, N_PLACES - 4);
     scene_put(s);
     scene_wait(s, 150, 150 + N_PLACES - 4, N_PLACES - 4);
@@ -217,8 +220,7 @@ run_hot(const struct dp_dummy_config *config, unsigned int n_ports,
     dp_offload_drain(s->rig.offload);
     scene_check_stats(s);
     dp_offload_check(s->rig.offload);
-    scene_uninit(s);
-    free(s);
+    scene_destroy(s);
 }
 
 static const struct dp_dummy_config small = {
@@ -257,13 +259,13 @@ DPTEST_REGISTER("rebalance-hot-faults", test_hot_faults);
 static void
 test_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
-    struct scene *s = xmalloc(sizeof *s);
+    struct scene *s;
     struct dp_dummy_config config = small;
     uint64_t n_puts;
 
     /* The NIC does not tell how much it holds. */
     config.hidden = true;
-    scene_init(s, &config, 1, 2);
+    s = scene_create(&config, 1, 2);
     scene_put(s);
     for (int i = 0; scene_figure(s, "places") != N_PLACES; i++) {
         ovs_assert(i < 5000);
@@ -291,8 +293,7 @@ test_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     }
     scene_wait(s, 0, N_FLOWS, N_FLOWS);
     dp_offload_check(s->rig.offload);
-    scene_uninit(s);
-    free(s);
+    scene_destroy(s);
 }
 DPTEST_REGISTER("rebalance-full", test_full);
 
@@ -301,9 +302,7 @@ DPTEST_REGISTER("rebalance-full", test_full);
 static void
 test_open(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
-    struct scene *s = xmalloc(sizeof *s);
-
-    scene_init(s, &small, 1, 1);
+    struct scene *s = scene_create(&small, 1, 1);
     scene_put(s);
     for (size_t i = 5; i < N_FLOWS; i++) {
         rig_del(&s->rig, i % RIG_N_LANES, s->flows[i]);
@@ -314,8 +313,7 @@ test_open(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         s->rates[i] = 10;
     }
     scene_wait(s, 0, 15, 15);
-    scene_uninit(s);
-    free(s);
+    scene_destroy(s);
 }
 DPTEST_REGISTER("rebalance-open", test_open);
 
@@ -323,9 +321,7 @@ DPTEST_REGISTER("rebalance-open", test_open);
 static void
 test_min_pps(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
-    struct scene *s = xmalloc(sizeof *s);
-
-    scene_init(s, &small, 1, 1);
+    struct scene *s = scene_create(&small, 1, 1);
     scene_configure(s, true, 20000);
     scene_set_rates(s, 7, 3);           /* 100,000 pps; others 1,000. */
     scene_put(s);
@@ -337,8 +333,7 @@ test_min_pps(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     /* Live. */
     scene_configure(s, true, 0);
     scene_wait(s, 0, N_FLOWS, N_PLACES);
-    scene_uninit(s);
-    free(s);
+    scene_destroy(s);
 }
 DPTEST_REGISTER("rebalance-min-pps", test_min_pps);
 
@@ -346,9 +341,7 @@ DPTEST_REGISTER("rebalance-min-pps", test_min_pps);
 static void
 test_switch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
-    struct scene *s = xmalloc(sizeof *s);
-
-    scene_init(s, &small, 1, 1);
+    struct scene *s = scene_create(&small, 1, 1);
     scene_configure(s, false, 0);
     scene_set_rates(s, 100, 10);
     scene_put(s);
@@ -360,8 +353,7 @@ test_switch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     dp_offload_drain(s->rig.offload);
     ovs_assert(scene_count(s, 0, N_FLOWS) == N_PLACES);
     dp_offload_check(s->rig.offload);
-    scene_uninit(s);
-    free(s);
+    scene_destroy(s);
 }
 DPTEST_REGISTER("rebalance-switch", test_switch);
 
@@ -371,10 +363,10 @@ static void
 test_keep(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct dp_dummy_config config = small;
-    struct scene *s = xmalloc(sizeof *s);
+    struct scene *s;
 
     config.whole = true;
-    scene_init(s, &config, 1, 2);
+    s = scene_create(&config, 1, 2);
     scene_set_rates(s, 120, 10);
     scene_put(s);
     scene_wait(s, 120, 130, 10);
@@ -394,8 +386,7 @@ test_keep(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(!scene_count(s, 0, N_FLOWS));
     dp_offload_set_enabled(s->rig.offload, true);
     scene_wait(s, 120, 130, 10);
-    scene_uninit(s);
-    free(s);
+    scene_destroy(s);
 }
 DPTEST_REGISTER("rebalance-keep", test_keep);
 
@@ -404,11 +395,11 @@ static void
 test_tables(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct dp_dummy_config config = small;
-    struct scene *s = xmalloc(sizeof *s);
+    struct scene *s;
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     config.shared = true;
-    scene_init(s, &config, 2, 1);
+    s = scene_create(&config, 2, 1);
     scene_set_rates(s, 0, 0);
     for (size_t i = 51; i < 51 + 2 * 12; i += 2) {
         s->rates[i] = 100;              /* All in port 2. */
@@ -425,16 +416,15 @@ test_tables(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ds_clear(&ds);
     dp_offload_format_show(s->rig.offload, &ds);
     ovs_assert(strstr(ds_cstr(&ds), "Rebalancing: every 20 ms\n"));
-    scene_uninit(s);
+    scene_destroy(s);
 
     config.shared = false;
-    scene_init(s, &config, 2, 1);
+    s = scene_create(&config, 2, 1);
     scene_put(s);
     ovs_assert(dp_dummy_nic_count(s->rig.nic, PORT1) == N_PLACES);
     ovs_assert(dp_dummy_nic_count(s->rig.nic, PORT2) == N_PLACES);
-    scene_uninit(s);
+    scene_destroy(s);
     ds_destroy(&ds);
-    free(s);
 }
 DPTEST_REGISTER("rebalance-tables", test_tables);
 
@@ -443,7 +433,7 @@ static void
 test_churn(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct dp_dummy_config config = small;
-    struct scene *s = xmalloc(sizeof *s);
+    struct scene *s;
     bool there[N_FLOWS] = { false };
     long long int end;
 
@@ -452,7 +442,7 @@ test_churn(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     config.late = 200;
     config.del_failed = 50;
     config.put_refused = 20;
-    scene_init(s, &config, 2, 2);
+    s = scene_create(&config, 2, 2);
     end = time_msec() + 1500;
     while (time_msec() < end) {
         size_t i = random_range(N_FLOWS);
@@ -498,7 +488,6 @@ test_churn(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     scene_configure(s, false, 0);
     dp_offload_drain(s->rig.offload);
     dp_offload_check(s->rig.offload);
-    scene_uninit(s);
-    free(s);
+    scene_destroy(s);
 }
 DPTEST_REGISTER("rebalance-churn", test_churn);

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 #include "dp-packet.h"
-#include "dpdk.h"
 #include "flow.h"
 #include "hash.h"
 #include "netdev.h"
@@ -24,6 +23,7 @@
 #include "packets.h"
 #include "smap.h"
 #include "tests/dptest.h"
+#include "tests/offload/simnic-plugin.h"
 #include "util.h"
 
 #define N_FLOWS 400
@@ -179,21 +179,6 @@ world_round(struct world *w)
     return best ? (double) w->n_marked / best : 0;
 }
 
-static void
-world_init_dpdk(const char *plugin)
-{
-    struct smap config = SMAP_INITIALIZER(&config);
-
-    smap_add(&config, "dpdk-init", "true");
-    smap_add_format(&config, "dpdk-extra", "--no-huge --legacy-mem -m 512 "
-                    "--no-pci --no-shconf --no-telemetry -d %s", plugin);
-    dpdk_init(&config);
-    smap_destroy(&config);
-    if (!dpdk_available()) {
-        dptest_skip("DPDK can't be initialised");
-    }
-}
-
 /* The flows that come first are the slowest that have packets at all. */
 static void
 world_put(struct world *w)
@@ -228,14 +213,10 @@ test_rebalance_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         .flow_describe = world_describe,
         .flow_packets = world_packets,
     };
-    const char *plugin = getenv("SIMNIC_PLUGIN");
     struct ds ds = DS_EMPTY_INITIALIZER;
     struct world *w;
 
-    if (!plugin || !plugin[0]) {
-        dptest_skip("SIMNIC_PLUGIN does not name net_simnic's plugin");
-    }
-    world_init_dpdk(plugin);
+    simnic_plugin_init();
     w = xzalloc(sizeof *w);
     world_open_netdev(w);
     for (size_t i = 0; i < N_FLOWS; i++) {

@@ -9,12 +9,9 @@
 #include "offload/dp-offload-provider.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 #include "dp-packet.h"
-#include "dpdk.h"
 #include "dpif.h"
-#include "tests/dptest.h"
 #include "flow.h"
 #include "hash.h"
 #include "netdev.h"
@@ -30,6 +27,8 @@
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "smap.h"
+#include "tests/dptest.h"
+#include "tests/offload/simnic-plugin.h"
 #include "util.h"
 
 #define N_MEGAFLOWS 20
@@ -287,21 +286,6 @@ sim_expect_why(const struct sim *sim, enum dp_offload_why expected)
 }
 
 static void
-sim_init_dpdk(const char *plugin)
-{
-    struct smap config = SMAP_INITIALIZER(&config);
-
-    smap_add(&config, "dpdk-init", "true");
-    smap_add_format(&config, "dpdk-extra", "--no-huge --legacy-mem -m 512 "
-                    "--no-pci --no-shconf --no-telemetry -d %s", plugin);
-    dpdk_init(&config);
-    smap_destroy(&config);
-    if (!dpdk_available()) {
-        dptest_skip("DPDK can't be initialised");
-    }
-}
-
-static void
 test_rte_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     const struct dp_offload_class *classes[] = { &dp_offload_rte_class, NULL };
@@ -310,16 +294,12 @@ test_rte_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         .flow_unref = sim_unref,
         .flow_describe = sim_describe,
     };
-    const char *plugin = getenv("SIMNIC_PLUGIN");
     struct sim sim = { .n_flows = 0 };
     struct dpif_flow_stats stats;
     struct dpif_flow_attrs attrs;
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    if (!plugin || access(plugin, R_OK)) {
-        dptest_skip("SIMNIC_PLUGIN does not name net_simnic's plugin");
-    }
-    sim_init_dpdk(plugin);
+    simnic_plugin_init();
     netdevs[1] = sim_open("p1", "net_simnic1,mode=sink,switch=3");
     sim_enable();
     netdevs[0] = sim_open("p0", "net_simnic0,mode=gen,streams=200,"

@@ -51,24 +51,11 @@ check_affinity(void)
     }
 }
 
-static char *
-random_string(const char *alphabet, int max_len)
-{
-    int len = random_range(max_len + 1);
-    char *s = xmalloc(len + 1);
-
-    for (int i = 0; i < len; i++) {
-        s[i] = alphabet[random_range(strlen(alphabet))];
-    }
-    s[len] = '\0';
-    return s;
-}
-
 static void
 check_fuzz_affinity(void)
 {
     for (int i = 0; i < 50000; i++) {
-        char *list = random_string("0123:::,,, 9", 20);
+        char *list = dptest_random_string("0123:::,,, 9", 20);
         unsigned int pins[4];
         char *error = dp_affinity_parse(list, pins, 3);
 
