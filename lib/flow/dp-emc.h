@@ -65,33 +65,30 @@ dp_emc_place(uint32_t hash, int i)
     return (i ? hash >> 13 : hash) & (DP_EMC_ENTRIES - 1);
 }
 
-/* Has the entry loaded that may have the key of 'hash'. */
-static inline void
-dp_emc_prefetch(const struct dp_emc *emc, uint32_t hash)
-{
-    for (int i = 0; i < 2; i++) {
-        size_t place = dp_emc_place(hash, i);
-
-        if (emc->hashes[place] == hash) {
-            OVS_PREFETCH(&emc->entries[place].n_values);
-            OVS_PREFETCH(&emc->entries[place].values[5]);
-        }
-    }
-}
-
 /* Returns an entry that may have the key of 'hash', or NULL.  If there are
- * two, the other one is found by dp_emc_find() only. */
+ * two, the other one is found by dp_emc_find() only.  Which of its places a
+ * key has got is not predictable, so this is arithmetic. */
 static inline const struct dp_emc_entry *
 dp_emc_peek(const struct dp_emc *emc, uint32_t hash)
 {
-    for (int i = 0; i < 2; i++) {
-        size_t place = dp_emc_place(hash, i);
+    size_t first = dp_emc_place(hash, 0);
+    size_t second = dp_emc_place(hash, 1);
+    size_t is_second = emc->hashes[first] != hash;
+    size_t place = first ^ ((first ^ second) & -is_second);
 
-        if (emc->hashes[place] == hash) {
-            return &emc->entries[place];
-        }
+    return emc->hashes[place] == hash ? &emc->entries[place] : NULL;
+}
+
+/* Has 'entry' loaded, for a comparison with 'key'. */
+static inline void
+dp_emc_prefetch(const struct dp_emc_entry *entry, const struct dp_key *key)
+{
+    const char *p = (const char *) entry;
+    size_t len = offsetof(struct dp_emc_entry, values[key->n_values]);
+
+    for (size_t ofs = 0; ofs < len; ofs += CACHE_LINE_SIZE) {
+        OVS_PREFETCH(p + ofs);
     }
-    return NULL;
 }
 
 /* Compares words, which were written as words: memcmp() reads them wider than
@@ -113,17 +110,28 @@ dp_emc_entry_holds(const struct dp_emc_entry *entry, const struct dp_key *key)
     return !differ;
 }
 
+/* Returns the flow of 'key' if it is in 'entry', or NULL. */
+static inline struct dp_flow *
+dp_emc_entry_find(const struct dp_emc_entry *entry, const struct dp_key *key)
+{
+    return (dp_emc_entry_holds(entry, key)
+            && OVS_LIKELY(!dp_flow_is_dead(entry->flow))
+            ? entry->flow : NULL);
+}
+
 /* Returns the flow of 'key', or NULL. */
 static inline struct dp_flow *
 dp_emc_find(const struct dp_emc *emc, const struct dp_key *key)
 {
     for (int i = 0; i < 2; i++) {
         size_t place = dp_emc_place(key->hash, i);
-        struct dp_emc_entry *entry = &emc->entries[place];
+        struct dp_flow *flow;
 
-        if (emc->hashes[place] == key->hash && dp_emc_entry_holds(entry, key)
-            && OVS_LIKELY(!dp_flow_is_dead(entry->flow))) {
-            return entry->flow;
+        if (emc->hashes[place] == key->hash) {
+            flow = dp_emc_entry_find(&emc->entries[place], key);
+            if (flow) {
+                return flow;
+            }
         }
     }
     return NULL;

@@ -130,15 +130,27 @@ extract_keys(struct dp_burst *burst)
 static void
 lookup_emc(struct dp_lane *lane, struct dp_burst *burst, uint32_t packets)
 {
+    const struct dp_emc_entry *entries[NETDEV_MAX_BURST];
     unsigned int n_hits = 0;
+    uint32_t known = 0;
     int i;
 
     ULLONG_FOR_EACH_1 (i, packets) {
-        dp_emc_prefetch(&lane->emc, burst->keys[i]->hash);
-    }
-    ULLONG_FOR_EACH_1 (i, packets) {
-        struct dp_flow *flow = dp_emc_find(&lane->emc, burst->keys[i]);
+        const struct dp_key *key = burst->keys[i];
 
+        entries[i] = dp_emc_peek(&lane->emc, key->hash);
+        if (entries[i]) {
+            dp_emc_prefetch(entries[i], key);
+            known |= UINT32_C(1) << i;
+        }
+    }
+    ULLONG_FOR_EACH_1 (i, known) {
+        const struct dp_key *key = burst->keys[i];
+        struct dp_flow *flow = dp_emc_entry_find(entries[i], key);
+
+        if (OVS_UNLIKELY(!flow)) {
+            flow = dp_emc_find(&lane->emc, key);
+        }
         if (flow) {
             decide_by_key(burst, i, flow);
             n_hits++;
