@@ -61,15 +61,18 @@ output(const struct dp_exec *x, struct dp_packet_batch *batch,
     }
 }
 
-/* Spreads packets over the members of a bond by their hash. */
+/* Spreads packets over the members of a bond by their hash, those for one
+ * member at once. */
 static void
 lb_output(const struct dp_exec *x, struct dp_packet_batch *batch,
           uint32_t bond_id, bool steal)
 {
     struct dp_bond *bond = dp_bonds_find(x->lane->shared->bonds, bond_id);
+    odp_port_t ports[NETDEV_MAX_BURST];
     struct dp_bond_tally *tally;
     struct dp_packet_batch own;
     struct dp_packet *packet;
+    uint32_t left;
 
     if (!bond) {
         dp_drop_count(DP_DROP_INVALID_BOND, dp_packet_batch_size(batch));
@@ -79,15 +82,29 @@ lb_output(const struct dp_exec *x, struct dp_packet_batch *batch,
     tally = dp_bond_tally(bond, x->lane->core_id);
     take_packets(batch, &own, steal);
     DP_PACKET_BATCH_FOR_EACH (i, packet, &own) {
-        uint32_t hash = dp_key_rss_hash(packet);
-        odp_port_t port_no = dp_bond_choose(bond, hash);
-        struct dp_packet_batch one;
+        ports[i] = dp_bond_choose(bond, dp_key_rss_hash(packet));
+    }
+    left = (UINT64_C(1) << dp_packet_batch_size(&own)) - 1;
+    while (left) {
+        odp_port_t port_no = ports[rightmost_1bit_idx(left)];
+        bool there = dp_tx_find(&x->lane->tx, port_no);
+        struct dp_packet_batch same;
+        int i;
 
-        if (dp_tx_find(&x->lane->tx, port_no)) {
-            dp_bond_count(tally, hash, dp_packet_size(packet));
+        dp_packet_batch_init(&same);
+        ULLONG_FOR_EACH_1 (i, left) {
+            packet = own.packets[i];
+            if (ports[i] != port_no) {
+                continue;
+            }
+            if (there) {
+                dp_bond_count(tally, dp_packet_get_rss_hash(packet),
+                              dp_packet_size(packet));
+            }
+            dp_packet_batch_add(&same, packet);
+            left &= ~(UINT32_C(1) << i);
         }
-        dp_packet_batch_init_packet(&one, packet);
-        output(x, &one, port_no, true);
+        output(x, &same, port_no, true);
     }
 }
 
