@@ -37,6 +37,7 @@ enum {
     N_CONNECTIONS = 48,
     N_PACKETS = 60000,
     MAX_OUTPUTS = 1 << 20,
+    BOND_ID = 5,
 };
 
 /* A packet as it left. */
@@ -134,15 +135,46 @@ static const struct netdev_class capture_class = {
 };
 
 /* The policy: for a packet of 'connection' in its pass 'recirc_id', a set of
- * ports to send to and the next pass, or 0. */
+ * ports to send to, whether a bond chooses one more, and the next pass, or
+ * 0. */
 static void
 policy(unsigned int connection, uint32_t recirc_id, uint32_t *ports,
-       uint32_t *next)
+       bool *bond, uint32_t *next)
 {
     uint32_t hash = hash_2words(connection / 3, recirc_id);
 
     *ports = hash & ((1 << N_PORTS) - 1);
+    *bond = hash & 0x200;
     *next = recirc_id < 3 && hash & 0x100 ? recirc_id + 1 : 0;
+}
+
+static void
+make_flow(struct flow *flow, unsigned int connection)
+{
+    memset(flow, 0, sizeof *flow);
+    flow->dl_type = htons(ETH_TYPE_IP);
+    flow->nw_src = htonl(0x0a000001);
+    flow->nw_dst = htonl(0x0a000002);
+    flow->nw_proto = IPPROTO_UDP;
+    flow->nw_ttl = 64;
+    flow->tp_src = htons(connection);
+    flow->tp_dst = htons(53);
+}
+
+static odp_port_t
+bond_member(uint32_t bucket)
+{
+    return u32_to_odp(1 + bucket % N_PORTS);
+}
+
+/* The port that the bond chooses for 'connection'. */
+static uint32_t
+bond_policy(unsigned int connection)
+{
+    struct flow flow;
+
+    make_flow(&flow, connection);
+    return odp_to_u32(bond_member(flow_hash_5tuple(&flow, 0) % BOND_BUCKETS));
 }
 
 static unsigned int n_upcalls;
@@ -157,14 +189,18 @@ upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
        struct ofpbuf *put_actions OVS_UNUSED, void *aux OVS_UNUSED)
 {
     uint32_t ports, next;
+    bool bond;
 
     ovs_assert(type == DPIF_UC_MISS);
     n_upcalls++;
-    policy(ntohs(flow->tp_src), flow->recirc_id, &ports, &next);
+    policy(ntohs(flow->tp_src), flow->recirc_id, &ports, &bond, &next);
     for (int i = 0; i < N_PORTS; i++) {
         if (ports & (1u << i)) {
             nl_msg_put_u32(actions, OVS_ACTION_ATTR_OUTPUT, i + 1);
         }
+    }
+    if (bond) {
+        nl_msg_put_u32(actions, OVS_ACTION_ATTR_LB_OUTPUT, BOND_ID);
     }
     if (next) {
         nl_msg_put_u32(actions, OVS_ACTION_ATTR_RECIRC, next);
@@ -186,14 +222,7 @@ make_packet(uint32_t id, unsigned int connection)
     struct trailer *trailer;
     struct flow flow;
 
-    memset(&flow, 0, sizeof flow);
-    flow.dl_type = htons(ETH_TYPE_IP);
-    flow.nw_src = htonl(0x0a000001);
-    flow.nw_dst = htonl(0x0a000002);
-    flow.nw_proto = IPPROTO_UDP;
-    flow.nw_ttl = 64;
-    flow.tp_src = htons(connection);
-    flow.tp_dst = htons(53);
+    make_flow(&flow, connection);
     flow_compose(packet, &flow, NULL, 64);
     trailer = ALIGNED_CAST(struct trailer *, (char *) dp_packet_tail(packet)
                            - sizeof *trailer);
@@ -203,24 +232,26 @@ make_packet(uint32_t id, unsigned int connection)
     return packet;
 }
 
-/* Every output of the model has happened, exactly once, and in order. */
-static void
+/* Every output of the model has happened, exactly once, and in order.  Returns
+ * how many of them a bond chose. */
+static uint64_t
 check_outputs(const unsigned int connections[])
 {
     static uint8_t n_seen[N_PORTS + 1][N_PACKETS];
+    uint64_t n_bonded = 0;
 
     for (int p = 1; p <= N_PORTS; p++) {
-        int last[N_CONNECTIONS][4];
+        int last[N_CONNECTIONS][8];
 
-        /* A packet may leave one port in several passes: passes are told
-         * apart by counting. */
+        /* A packet may leave one port in several passes, in each twice: these
+         * are told apart by counting. */
         memset(last, -1, sizeof last);
         for (size_t i = 0; i < captures[p]->n; i++) {
             const struct sent *sent = &captures[p]->sent[i];
             int pass = n_seen[p][sent->id]++;
 
             ovs_assert(sent->connection == connections[sent->id]);
-            ovs_assert(pass < 4);
+            ovs_assert(pass < 8);
             ovs_assert((int) sent->id > last[sent->connection][pass]);
             last[sent->connection][pass] = sent->id;
         }
@@ -231,26 +262,51 @@ check_outputs(const unsigned int connections[])
 
         do {
             uint32_t ports, next;
+            bool bond;
 
-            policy(connections[id], recirc_id, &ports, &next);
+            policy(connections[id], recirc_id, &ports, &bond, &next);
             for (int i = 0; i < N_PORTS; i++) {
                 expected[i + 1] += (ports >> i) & 1;
             }
+            expected[bond_policy(connections[id])] += bond;
+            n_bonded += bond;
             recirc_id = next;
         } while (recirc_id);
         for (int p = 1; p <= N_PORTS; p++) {
             ovs_assert(n_seen[p][id] == expected[p]);
         }
     }
+    return n_bonded;
+}
+
+/* The bond has counted as many bytes as it was given. */
+static void
+check_bond(const struct dp_bonds *bonds, uint64_t n_packets)
+{
+    struct dp_packet *packet = make_packet(0, 0);
+    uint64_t bytes[BOND_BUCKETS], sum = 0;
+
+    ovs_assert(!dp_bond_get_stats(bonds, BOND_ID, bytes));
+    for (size_t i = 0; i < BOND_BUCKETS; i++) {
+        sum += bytes[i];
+    }
+    ovs_assert(n_packets && sum == n_packets * dp_packet_size(packet));
+    dp_packet_delete(packet);
 }
 
 static void
 init_shared(struct dp_shared *shared)
 {
+    odp_port_t members[BOND_BUCKETS];
+
+    for (uint32_t i = 0; i < BOND_BUCKETS; i++) {
+        members[i] = bond_member(i);
+    }
     memset(shared, 0, sizeof *shared);
     shared->name = "test";
     shared->meters = dp_meters_create();
     shared->bonds = dp_bonds_create();
+    dp_bond_put(shared->bonds, BOND_ID, members);
     shared->upcalls_enabled = true;
     shared->upcall_cb = upcall;
     fat_rwlock_init(&shared->upcall_rwlock);
@@ -327,7 +383,7 @@ test_pipe_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         ovsrcu_quiesce();
     }
     dp_tx_flush(&lane, true);
-    check_outputs(connections);
+    check_bond(shared.bonds, check_outputs(connections));
 
     /* All packets are accounted for, and each way was taken. */
     pmd_perf_read_counters(&lane.perf, stats);
