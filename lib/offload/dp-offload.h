@@ -300,7 +300,8 @@ struct json *dp_offload_rules_json(const struct dp_offload *offload,
 struct json *dp_offload_why_json(const struct dp_offload *offload,
                                  const ovs_u128 *mega_ufid);
 
-/* Aborts if an invariant is broken.  No flow may come or go meanwhile. */
+/* Aborts if an invariant is broken.  No flow may come or go meanwhile, and
+ * rebalancing must be off. */
 void dp_offload_check(const struct dp_offload *offload);
 
 /* Implementation of the inline function. */

@@ -350,6 +350,7 @@ dp_rebalance_check(const struct dp_rebalance *rb_)
     struct dp_rebalance *rb = CONST_CAST(struct dp_rebalance *, rb_);
     const struct dp_rebalance_table *table;
 
+    ovs_assert(!rb->running);
     ovs_mutex_lock(&rb->mutex);
     LIST_FOR_EACH (table, node, &rb->tables) {
         uint64_t n_placed = 0;

@@ -292,6 +292,8 @@ test_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         s->rates[i] = 10;
     }
     scene_wait(s, 0, N_FLOWS, N_FLOWS);
+    scene_configure(s, false, 0);
+    dp_offload_drain(s->rig.offload);
     dp_offload_check(s->rig.offload);
     scene_destroy(s);
 }

@@ -203,6 +203,7 @@ world_put(struct world *w)
 static void
 test_rebalance_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
+    const struct dp_rebalance_config off = { .enabled = false };
     const struct dp_rebalance_config config = {
         .enabled = true, .interval_ms = 100,
     };
@@ -247,6 +248,7 @@ test_rebalance_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     }
     dp_offload_drain(w->offload);
     ovs_assert(!dp_offload_n_rules(w->offload));
+    dp_offload_set_rebalance(w->offload, &off);
     dp_offload_check(w->offload);
     dp_offload_lane_destroy(w->offload, w->lane);
     dp_offload_destroy(w->offload);
