@@ -36,7 +36,7 @@ void
 dp_mark_index_destroy(struct dp_mark_index *index)
 {
     if (index) {
-        ovs_assert(!index->n_flows);
+        ovs_assert(!dp_mark_index_count(index));
         ovsrcu_postpone(dp_mark_index_free, index);
     }
 }
@@ -66,9 +66,9 @@ dp_mark_index_set__(struct dp_mark_index *index, uint32_t mark, void *flow)
 
     if (!old && flow) {
         leaf->n_used++;
-        index->n_flows++;
+        atomic_count_inc(&index->n_flows);
     } else if (old && !flow) {
-        index->n_flows--;
+        atomic_count_dec(&index->n_flows);
         if (!--leaf->n_used && leaf_no) {
             ovsrcu_set(&index->leaves[leaf_no],
                        (struct dp_mark_leaf *) NULL);
@@ -103,19 +103,6 @@ dp_mark_index_clear(struct dp_mark_index *index, uint32_t mark,
     return found;
 }
 
-size_t
-dp_mark_index_count(const struct dp_mark_index *index_)
-{
-    struct dp_mark_index *index = CONST_CAST(struct dp_mark_index *, index_);
-    size_t n;
-
-    ovs_mutex_lock(&index->mutex);
-    n = index->n_flows;
-    ovs_mutex_unlock(&index->mutex);
-
-    return n;
-}
-
 void
 dp_mark_index_check(const struct dp_mark_index *index_)
 {
@@ -138,6 +125,6 @@ dp_mark_index_check(const struct dp_mark_index *index_)
         }
         n_flows += n_used;
     }
-    ovs_assert(n_flows == index->n_flows);
+    ovs_assert(n_flows == dp_mark_index_count(index));
     ovs_mutex_unlock(&index->mutex);
 }

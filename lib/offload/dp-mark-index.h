@@ -46,6 +46,7 @@
 #include <stdint.h>
 #include "openvswitch/thread.h"
 #include "openvswitch/util.h"
+#include "ovs-atomic.h"
 #include "ovs-rcu.h"
 
 /* Marks are 1...DP_MARK_MAX.  The upper bound is what NICs with 24-bit marks
@@ -73,9 +74,11 @@ struct dp_mark_index {
     /* Constant after creation. */
     unsigned int lane_id;               /* For messages only. */
 
-    /* Guarded by 'mutex'. */
-    struct ovs_mutex mutex;
-    size_t n_flows;                     /* Slots that are not empty. */
+    /* Published (atomic). */
+    atomic_count n_flows;               /* Slots that are not empty; written
+                                         * with 'mutex'. */
+
+    struct ovs_mutex mutex;             /* Serialises writers. */
 };
 
 /* The slot that every mark without a leaf has.  Never written. */
@@ -96,8 +99,14 @@ bool dp_mark_index_clear(struct dp_mark_index *index, uint32_t mark,
                          const void *flow)
     OVS_EXCLUDED(index->mutex);
 
-/* Returns the number of marks that mean a flow. */
-size_t dp_mark_index_count(const struct dp_mark_index *index);
+/* Returns the number of marks that mean a flow, at this moment or the last.
+ * While it is 0 marks need not be looked at. */
+static inline size_t
+dp_mark_index_count(const struct dp_mark_index *index)
+{
+    return atomic_count_get(&CONST_CAST(struct dp_mark_index *,
+                                        index)->n_flows);
+}
 
 /* Aborts unless the counts agree with the slots. */
 void dp_mark_index_check(const struct dp_mark_index *index);

@@ -64,7 +64,7 @@ lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
 void
 dp_rx_run(struct dp_lane *lane, struct dp_burst *burst)
 {
-    bool offload = (lane->marks
+    bool offload = (lane->marks && dp_mark_index_count(lane->marks)
                     && dp_offload_is_enabled(lane->shared->offload));
     uint32_t marks[NETDEV_MAX_BURST];
     unsigned int n_invalid = 0;
