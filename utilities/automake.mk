@@ -60,15 +60,15 @@ EXTRA_DIST += \
 	utilities/markpath-bench
 SCENARIOS =
 bench: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
-	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
-		$(srcdir)/utilities/markpath-bench \
+	@status=0; SIMNIC_PLUGIN=$(simnic_path); export SIMNIC_PLUGIN; \
+	$(PYTHON3) $(srcdir)/utilities/markpath-bench \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
 		--baseline=$(srcdir)/tests/bench/baseline.json \
 		--output=bench.json --chart=bench.svg --table=bench.rst \
-		$(SCENARIOS)
-	$(if $(SCENARIOS),,SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
-		$(srcdir)/tests/bench/upcall-bench \
-		--ours=vswitchd/ovs-vswitchd$(EXEEXT))
+		$(SCENARIOS) || status=1; \
+	$(if $(SCENARIOS),:,$(PYTHON3) $(srcdir)/tests/bench/upcall-bench \
+		--ours=vswitchd/ovs-vswitchd$(EXEEXT) || status=1); \
+	exit $$status
 .PHONY: bench
 
 # Instructions for each packet in the stages of the datapath, which unlike
