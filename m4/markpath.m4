@@ -39,7 +39,7 @@ AC_DEFUN([MARKPATH_CHECK_OVS],
      [yes|''],
        [AC_MSG_NOTICE([looking for, or building, Open vSwitch])
         OVS_DEPENDENCY=`"$srcdir"/build-aux/ovs-dependency \
-          --sanitizers="$SANITIZERS"` ||
+          --cc="$CC" --sanitizers="$SANITIZERS"` ||
           AC_MSG_ERROR([Open vSwitch could not be built])
         OVS_SOURCE=$OVS_DEPENDENCY/src
         OVS_BUILD=$OVS_DEPENDENCY/build],
