@@ -88,7 +88,8 @@ static bool
 step_needs_offsets(const struct dp_step *step)
 {
     return (step->type != DP_STEP_OUTPUT && step->type != DP_STEP_LB_OUTPUT
-            && step->type != DP_STEP_RECIRC && step->type != DP_STEP_METER);
+            && step->type != DP_STEP_RECIRC && step->type != DP_STEP_METER
+            && step->type != DP_STEP_DROP);
 }
 
 /* Steps that read metadata, or pass packets on to somebody who may. */
@@ -96,7 +97,8 @@ static bool
 step_needs_metadata(const struct dp_step *step)
 {
     return (step->type != DP_STEP_OUTPUT && step->type != DP_STEP_LB_OUTPUT
-            && step->type != DP_STEP_METER && step->type != DP_STEP_EDIT);
+            && step->type != DP_STEP_METER && step->type != DP_STEP_EDIT
+            && step->type != DP_STEP_DROP);
 }
 
 /* Returns the compiled form of the 'len' bytes of attributes at 'nla'. */
@@ -134,7 +136,9 @@ dp_actions_create(const struct nlattr *nla, size_t len)
         } else if (!dp_actions_step_from_attr(a, &step)) {
             size_t a_len = NLA_ALIGN(a->nla_len);
 
-            if (prev && prev->type == DP_STEP_EXECUTE) {
+            if (nl_attr_type(a) == OVS_ACTION_ATTR_DROP) {
+                step.type = DP_STEP_DROP;
+            } else if (prev && prev->type == DP_STEP_EXECUTE) {
                 prev->len += a_len;
                 continue;
             }
@@ -142,6 +146,9 @@ dp_actions_create(const struct nlattr *nla, size_t len)
         }
         prev = &actions->steps[actions->n_steps++];
         *prev = step;
+        if (step.type == DP_STEP_DROP) {
+            break;
+        }
     }
     if (prev) {
         prev->last = true;

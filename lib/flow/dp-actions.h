@@ -36,6 +36,7 @@ enum dp_step_type {
     DP_STEP_TUNNEL_POP,         /* Decapsulate at 'port' and go again. */
     DP_STEP_USERSPACE,          /* Upcall, by 'attr'. */
     DP_STEP_EDIT,               /* Change headers: 'edit' with 'edit_arg'. */
+    DP_STEP_DROP,               /* Count by 'attr' and drop. */
     DP_STEP_EXECUTE,            /* Attributes that need no datapath, or that
                                  * nest some which do. */
 };
@@ -43,7 +44,8 @@ enum dp_step_type {
 struct dp_step {
     enum dp_step_type type;
     bool last;                  /* The packets end here. */
-    uint32_t len;               /* EXECUTE: bytes of attributes at 'attr'. */
+    uint32_t len;               /* EXECUTE, DROP: bytes of attributes at
+                                 * 'attr'. */
     union {
         odp_port_t port;
         uint32_t arg;

@@ -4,6 +4,7 @@
 #include "pipe/dp-drop.h"
 
 #include "coverage.h"
+#include "dp-packet.h"
 #include "util.h"
 
 COVERAGE_DEFINE(datapath_drop_invalid_port);
@@ -16,6 +17,29 @@ COVERAGE_DEFINE(datapath_drop_upcall_error);
 COVERAGE_DEFINE(datapath_drop_userspace_action_error);
 COVERAGE_DEFINE(datapath_drop_lock_error);
 COVERAGE_DEFINE(datapath_drop_recirc_error);
+
+/* Frees the packets of 'batch' and makes it empty.  DPDK's go back to their
+ * pool at once, which costs half of what they cost one by one. */
+void
+dp_drop_batch(struct dp_packet_batch *batch)
+{
+#ifdef DPDK_NETDEV
+    bool dpdk = true;
+    struct dp_packet *packet;
+
+    BUILD_ASSERT_DECL(!offsetof(struct dp_packet, mbuf));
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        dpdk &= packet->source == DPBUF_DPDK;
+    }
+    if (OVS_LIKELY(dpdk)) {
+        rte_pktmbuf_free_bulk((struct rte_mbuf **) batch->packets,
+                              batch->count);
+        dp_packet_batch_init(batch);
+        return;
+    }
+#endif
+    dp_packet_delete_batch(batch, true);
+}
 
 /* Counts 'n' packets that were dropped because of 'drop'. */
 void

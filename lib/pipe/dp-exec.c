@@ -196,9 +196,14 @@ exec_step(const struct dp_exec *x, struct dp_packet_batch *batch,
         dp_packet_delete_batch(batch, steal);
         break;
 
+    case DP_STEP_DROP:
+        /* Only the counting, of which Open vSwitch has the counters. */
+        dp_exec_nlattrs(x, batch, step->attr, step->len, false);
+        dp_drop_batch(batch);
+        break;
+
     case DP_STEP_EXECUTE:
-        odp_execute_actions(CONST_CAST(struct dp_exec *, x), batch, steal,
-                            step->attr, step->len, exec_cb);
+        dp_exec_nlattrs(x, batch, step->attr, step->len, steal);
         break;
 
     default:
@@ -226,7 +231,7 @@ exec_steps(const struct dp_exec *x, struct dp_packet_batch *batch,
            const struct dp_actions *actions)
 {
     if (OVS_UNLIKELY(!actions->n_steps)) {
-        dp_packet_delete_batch(batch, true);
+        dp_drop_batch(batch);
         return;
     }
     for (size_t i = 0; i < actions->n_steps; i++) {

@@ -8,6 +8,7 @@
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "util.h"
+#include "pipe/dp-drop.h"
 
 /* Token buckets in whole numbers that lose nothing to rounding.
  *
@@ -354,13 +355,17 @@ dp_meter_run(struct dp_meters *meters, struct dp_packet_batch *batch,
     ovs_mutex_unlock(&meter->mutex);
 
     if (drops) {
+        struct dp_packet_batch dropped;
+
         COVERAGE_ADD(datapath_drop_meter, count_1bits(drops));
+        dp_packet_batch_init(&dropped);
         DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
             if (drops & (UINT32_C(1) << i)) {
-                dp_packet_delete(packet);
+                dp_packet_batch_add(&dropped, packet);
             } else {
                 dp_packet_batch_refill(batch, packet, i);
             }
         }
+        dp_drop_batch(&dropped);
     }
 }

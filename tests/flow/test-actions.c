@@ -59,6 +59,26 @@ test_actions_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(actions->steps[4].type == DP_STEP_RECIRC);
     ovs_assert(actions->steps[4].arg == 9 && actions->steps[4].last);
     dp_actions_free(actions);
+
+    /* A drop ends the list, and has no need of metadata. */
+    ofpbuf_clear(&buf);
+    nl_msg_put_flag(&buf, OVS_ACTION_ATTR_POP_NSH);
+    nl_msg_put_u32(&buf, OVS_ACTION_ATTR_DROP, 0);
+    nl_msg_put_u32(&buf, OVS_ACTION_ATTR_RECIRC, 9);
+    actions = compile(&buf);
+    ovs_assert(actions->n_steps == 2);
+    ovs_assert(actions->steps[0].type == DP_STEP_EXECUTE);
+    ovs_assert(actions->steps[0].len == NLA_HDRLEN);
+    ovs_assert(actions->steps[1].type == DP_STEP_DROP);
+    ovs_assert(actions->steps[1].last && actions->metadata);
+    dp_actions_free(actions);
+
+    ofpbuf_clear(&buf);
+    nl_msg_put_u32(&buf, OVS_ACTION_ATTR_DROP, 0);
+    actions = compile(&buf);
+    ovs_assert(actions->n_steps == 1 && !actions->metadata
+               && !actions->parse);
+    dp_actions_free(actions);
     ofpbuf_uninit(&buf);
 }
 DPTEST_REGISTER("actions", test_actions_main);
