@@ -33,6 +33,8 @@ AC_DEFUN([MARKPATH_CHECK_OVS],
      [AS_HELP_STRING([--with-ovs-build=DIR],
         [folder that Open vSwitch was built in, if it is not DIR/_build
          or DIR of --with-ovs-source])])
+   AS_IF([test -n "$with_ovs_build" && test -z "$with_ovs_source"],
+     [AC_MSG_ERROR([--with-ovs-build needs --with-ovs-source])])
    OVS_DEPENDENCY=
    AS_CASE([$with_ovs_source],
      [no], [AC_MSG_ERROR([markpath cannot be built without Open vSwitch])],
@@ -46,7 +48,8 @@ AC_DEFUN([MARKPATH_CHECK_OVS],
      [OVS_SOURCE=`cd "$with_ovs_source" && pwd` ||
         AC_MSG_ERROR([$with_ovs_source: no such folder])
       AS_IF([test -n "$with_ovs_build"],
-          [OVS_BUILD=`cd "$with_ovs_build" && pwd`],
+          [OVS_BUILD=`cd "$with_ovs_build" && pwd` ||
+            AC_MSG_ERROR([$with_ovs_build: no such folder])],
         [test -e "$OVS_SOURCE/_build/config.status"],
           [OVS_BUILD=$OVS_SOURCE/_build],
         [OVS_BUILD=$OVS_SOURCE])])

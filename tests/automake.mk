@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
+# Open vSwitch's tools and schema, which need not be installed.
+with_ovs_tools = PATH=$(OVS_BUILD)/utilities:$(OVS_BUILD)/ovsdb:$$PATH \
+	OVS_SCHEMA=$(OVS_SOURCE)/vswitchd/vswitch.ovsschema
+
 # Unit tests: one program, one file per module.
 check_PROGRAMS += tests/dptest
 tests_dptest_SOURCES = \
@@ -86,9 +90,7 @@ check-models:
 EXTRA_DIST += tests/stress/stress_switch.py tests/stress/upcall-stress
 STRESSFLAGS =
 stress: vswitchd/ovs-vswitchd$(EXEEXT)
-	PATH=$(OVS_BUILD)/utilities:$(OVS_BUILD)/ovsdb:$$PATH \
-	OVS_SCHEMA=$(OVS_SOURCE)/vswitchd/vswitch.ovsschema \
-	$(PYTHON3) $(srcdir)/tests/stress/upcall-stress --time=$(or $(TIME),60) \
+	$(with_ovs_tools) $(PYTHON3) $(srcdir)/tests/stress/upcall-stress --time=$(or $(TIME),60) \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) $(STRESSFLAGS)
 .PHONY: stress
 
@@ -105,6 +107,7 @@ check-ovs: vswitchd/ovs-vswitchd$(EXEEXT)
 	@$(conformance) $(ours) $(CONFORMANCEFLAGS)
 check-ovs-compare: vswitchd/ovs-vswitchd$(EXEEXT)
 	@$(MKDIR_P) tests/conformance
+	@rm -f tests/conformance/ovs-theirs.json tests/conformance/ovs-ours.json
 	-@$(conformance) --output=tests/conformance/ovs-theirs.json \
 		$(CONFORMANCEFLAGS)
 	-@$(conformance) --output=tests/conformance/ovs-ours.json $(ours) \
@@ -115,6 +118,8 @@ check-system: vswitchd/ovs-vswitchd$(EXEEXT)
 	@$(conformance) --suite=system $(ours) $(CONFORMANCEFLAGS)
 check-system-compare: vswitchd/ovs-vswitchd$(EXEEXT)
 	@$(MKDIR_P) tests/conformance
+	@rm -f tests/conformance/system-theirs.json \
+		tests/conformance/system-ours.json
 	-@$(conformance) --suite=system $(CONFORMANCEFLAGS) \
 		--output=tests/conformance/system-theirs.json
 	-@$(conformance) --suite=system $(ours) $(CONFORMANCEFLAGS) \

@@ -61,12 +61,13 @@ EXTRA_DIST += \
 SCENARIOS =
 bench: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 	@status=0; SIMNIC_PLUGIN=$(simnic_path); export SIMNIC_PLUGIN; \
-	$(PYTHON3) $(srcdir)/utilities/markpath-bench \
+	$(with_ovs_tools) $(PYTHON3) $(srcdir)/utilities/markpath-bench \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
 		--baseline=$(srcdir)/tests/bench/baseline.json \
 		--output=bench.json --chart=bench.svg --table=bench.rst \
 		$(SCENARIOS) || status=1; \
-	$(if $(SCENARIOS),:,$(PYTHON3) $(srcdir)/tests/bench/upcall-bench \
+	$(if $(SCENARIOS),:,$(with_ovs_tools) \
+	$(PYTHON3) $(srcdir)/tests/bench/upcall-bench \
 		--ours=vswitchd/ovs-vswitchd$(EXEEXT) || status=1); \
 	exit $$status
 .PHONY: bench

@@ -26,7 +26,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 from testpmd import NAME, Testpmd, find_plugin  # noqa: E402
 
 DEBIAN = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
-SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+SCHEMA = os.environ.get("OVS_SCHEMA",
+                        "/usr/share/openvswitch/vswitch.ovsschema")
 MAIN_CORE, PMD_CORE = 0, 1
 
 

@@ -63,7 +63,10 @@ check-drivers: tests/drivers/test-simnic-match$(EXEEXT) \
 	tests/drivers/test-simnic-match
 	tests/drivers/test-simnic-port $(simnic_eal)
 	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
-		$(srcdir)/tests/drivers/test-simnic-testpmd
+		$(srcdir)/tests/drivers/test-simnic-testpmd || test $$? = 77
+	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
+		$(srcdir)/tests/drivers/test-simnic-ovs \
+		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
 	$(PYTHON3) $(srcdir)/tests/drivers/test-telemetry \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
@@ -91,7 +94,8 @@ CLEANFILES += \
 EXTRA_DIST += tests/bench/rebalance
 bench-rebalance: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin) \
 	utilities/rebalance-sim$(EXEEXT)
-	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) $(srcdir)/tests/bench/rebalance
+	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
+		$(srcdir)/tests/bench/rebalance
 # In huge pages with simnic_bench_memory="--in-memory -m 256".
 simnic_bench_memory = --no-huge -m 256
 bench-drivers: tests/bench/bench-simnic-modes$(EXEEXT) \

@@ -23,4 +23,3 @@ tests_dptest_SOURCES += \
 	tests/offload/twin-rig.c \
 	tests/offload/twin-rig.h
 
-EXTRA_DIST += tests/offload/tsan.supp

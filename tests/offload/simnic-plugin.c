@@ -26,6 +26,6 @@ simnic_plugin_init(void)
     dpdk_init(&config);
     smap_destroy(&config);
     if (!dpdk_available()) {
-        dptest_skip("DPDK can't be initialised");
+        dptest_fail("DPDK can't be initialised with %s", plugin);
     }
 }
