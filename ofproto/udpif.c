@@ -259,15 +259,23 @@ choose_threads(struct udpif *udpif, uint32_t *handlers_wanted,
     return false;
 }
 
+/* Answers those who wait for a dump that has ended, or all of them. */
 static void
-answer_waiters(struct udpif *udpif)
+answer_waiters(struct udpif *udpif, bool all)
 {
-    for (size_t i = 0; i < udpif->n_conns; i++) {
-        unixctl_command_reply(udpif->conns[i], NULL);
+    uint64_t now = seq_read(udpif->dump_seq);
+    size_t n = 0;
+
+    for (size_t i = 0; i < udpif->n_waiters; i++) {
+        struct udpif_waiter *waiter = &udpif->waiters[i];
+
+        if (all || waiter->dump_seq != now) {
+            unixctl_command_reply(waiter->conn, NULL);
+        } else {
+            udpif->waiters[n++] = *waiter;
+        }
     }
-    free(udpif->conns);
-    udpif->conns = NULL;
-    udpif->n_conns = 0;
+    udpif->n_waiters = n;
 }
 
 /* The functions of ofproto-dpif-upcall.h. */
@@ -321,9 +329,7 @@ udpif_create(struct dpif_backer *backer, struct dpif *dpif)
 void
 udpif_run(struct udpif *udpif)
 {
-    if (udpif->n_conns && udpif->conn_seq != seq_read(udpif->dump_seq)) {
-        answer_waiters(udpif);
-    }
+    answer_waiters(udpif, false);
 }
 
 void
@@ -338,7 +344,8 @@ udpif_destroy(struct udpif *udpif)
     dpif_register_upcall_cb(udpif->dpif, NULL, udpif);
 
     ovs_list_remove(&udpif->list_node);
-    answer_waiters(udpif);
+    answer_waiters(udpif, true);
+    free(udpif->waiters);
     ukey_map_uninit(&udpif->ukeys);
     ovs_mutex_destroy(&udpif->n_flows_mutex);
     seq_destroy(udpif->dump_seq);

@@ -55,6 +55,12 @@ struct udpif_revalidator {
     atomic_uint id;             /* Its ovsthread_id_self(); 0: not yet. */
 };
 
+/* Who asked for the end of a dump. */
+struct udpif_waiter {
+    struct unixctl_conn *conn;
+    uint64_t dump_seq;          /* When the question came. */
+};
+
 struct udpif {
     /* Constant after creation. */
     struct ovs_list list_node;  /* In the list of all (main thread only). */
@@ -96,9 +102,8 @@ struct udpif {
     struct ovs_mutex n_flows_mutex; /* One reader of the datapath at once. */
 
     /* Main thread only. */
-    struct unixctl_conn **conns;    /* Wait for 'dump_seq' to change. */
-    size_t n_conns;
-    uint64_t conn_seq;              /* 'dump_seq' when the first came. */
+    struct udpif_waiter *waiters;   /* For 'dump_seq' to change. */
+    size_t n_waiters;
 };
 
 /* Switches of all datapaths, set by commands. */

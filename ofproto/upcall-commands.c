@@ -34,11 +34,10 @@ format_udpif(struct udpif *udpif, struct ds *ds)
     ds_put_format(ds, "  flows         : (current %"PRIu64") (avg %u) "
                   "(max %u) (limit %u)\n",
                   udpif_n_flows(udpif), avg, max, limit);
-    if (!dpif_get_n_offloaded_flows(udpif->dpif, &n_offloaded)) {
-        ds_put_format(ds, "  offloaded flows : %"PRIu64"\n", n_offloaded);
-    }
     if (dpif_is_netdev(udpif->dpif)) {
-        dp_format_places(dpif_base_name(udpif->dpif), ds);
+        dp_format_offload(dpif_base_name(udpif->dpif), ds);
+    } else if (!dpif_get_n_offloaded_flows(udpif->dpif, &n_offloaded)) {
+        ds_put_format(ds, "  offloaded flows : %"PRIu64"\n", n_offloaded);
     }
     ds_put_format(ds, "  dump duration : %lldms\n", duration);
     ds_put_format(ds, "  ufid enabled : %s\n\n",
@@ -122,12 +121,12 @@ cmd_revalidator_wait(struct unixctl_conn *conn, int argc OVS_UNUSED,
         struct udpif *udpif;
 
         udpif = CONTAINER_OF(ovs_list_front(all), struct udpif, list_node);
-        if (!udpif->n_conns) {
-            udpif->conn_seq = seq_read(udpif->dump_seq);
-        }
-        udpif->conns = xrealloc(udpif->conns,
-                                (udpif->n_conns + 1) * sizeof *udpif->conns);
-        udpif->conns[udpif->n_conns++] = conn;
+        udpif->waiters = xrealloc(udpif->waiters, ((udpif->n_waiters + 1)
+                                                   * sizeof *udpif->waiters));
+        udpif->waiters[udpif->n_waiters++] = (struct udpif_waiter) {
+            .conn = conn,
+            .dump_seq = seq_read(udpif->dump_seq),
+        };
     } else {
         unixctl_command_reply_error(conn, "can't wait on multiple udpifs.");
     }

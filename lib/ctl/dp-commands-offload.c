@@ -159,16 +159,18 @@ offload_command(struct unixctl_conn *conn, int argc, const char *argv[],
     ds_destroy(&s);
 }
 
-/* Appends to 'ds' what upcall/show says about places in NICs for the datapath
- * 'name'. */
+/* Appends to 'ds' what upcall/show says about the offloading of the datapath
+ * 'name', if that is switched on. */
 void
-dp_format_places(const char *name, struct ds *ds)
+dp_format_offload(const char *name, struct ds *ds)
 {
     struct dp *dp;
 
     dp_registry_lock();
     dp = dp_find_for_command(name);
-    if (dp) {
+    if (dp && dp_offload_is_enabled(dp->shared.offload)) {
+        ds_put_format(ds, "  offloaded flows : %"PRIu64"\n",
+                      dp_offload_n_installed(dp->shared.offload));
         dp_offload_format_places(dp->shared.offload, ds);
     }
     dp_registry_unlock();

@@ -18,7 +18,7 @@ struct dp_pmd;
 struct unixctl_conn;
 
 void dp_commands_init(void);
-void dp_format_places(const char *dp_name, struct ds *);
+void dp_format_offload(const char *dp_name, struct ds *);
 
 /* For the parts of this module. */
 
