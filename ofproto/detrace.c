@@ -98,8 +98,19 @@ format_xcache(const struct xlate_cache *xcache, bool with_names,
     }
 }
 
-/* Finds the ukey of 'ufid': of lane 'pmd_id', or of any if that is
- * PMD_ID_NULL. */
+static bool
+is_live(struct udpif_key *ukey)
+{
+    bool live;
+
+    ovs_mutex_lock(&ukey->mutex);
+    live = ukey_state_is_live(ukey->state);
+    ovs_mutex_unlock(&ukey->mutex);
+    return live;
+}
+
+/* Finds the ukey of 'ufid': of lane 'pmd_id', or of any that has the flow if
+ * that is PMD_ID_NULL. */
 static struct udpif_key *
 find_ukey(struct udpif *udpif, const ovs_u128 *ufid, unsigned pmd_id)
 {
@@ -110,7 +121,7 @@ find_ukey(struct udpif *udpif, const ovs_u128 *ufid, unsigned pmd_id)
     }
     for (size_t i = 0; i < UKEY_MAP_N_SLOTS; i++) {
         CMAP_FOR_EACH (ukey, node, &udpif->ukeys.slots[i].cmap) {
-            if (ovs_u128_equals(ukey->ufid, *ufid)) {
+            if (ovs_u128_equals(ukey->ufid, *ufid) && is_live(ukey)) {
                 return ukey;
             }
         }

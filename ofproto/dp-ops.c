@@ -112,11 +112,9 @@ dp_op_settle(struct dp_op *op)
     } else if (!op->dop.error) {
         recirc_refs_unref(&ukey->old_recircs);
     } else {
-        /* A sweep cannot have evicted it since: it did not miss the dump that
-         * made us modify it.  But main may have purged it. */
-        if (ukey->state == UKEY_OPERATIONAL) {
-            ukey_transition(ukey, UKEY_INCONSISTENT);
-        }
+        /* Nobody else had a look since: its sweep is done by this thread, and
+         * main purges only while revalidators pause. */
+        ukey_transition(ukey, UKEY_INCONSISTENT);
     }
     ovs_mutex_unlock(&ukey->mutex);
 }

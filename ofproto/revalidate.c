@@ -15,6 +15,7 @@
 
 #include <errno.h>
 
+#include "coverage.h"
 #include "flow.h"
 #include "hash.h"
 #include "ofproto/flow-limit.h"
@@ -28,6 +29,8 @@
 #include "ovs-atomic.h"
 #include "seq.h"
 #include "timeval.h"
+
+COVERAGE_DEFINE(revalidate_uncredited_packets);
 
 /* A key, translated. */
 struct xlated_key {
@@ -178,6 +181,27 @@ compare(struct udpif *udpif, struct udpif_key *ukey, struct xlated_key *xk,
     return REVAL_MODIFY;
 }
 
+/* Gives 'ukey' an empty cache. */
+static void
+clear_xcache(struct udpif_key *ukey)
+    OVS_REQUIRES(ukey->mutex)
+{
+    if (ukey->xcache) {
+        xlate_cache_clear(ukey->xcache);
+    } else {
+        ukey->xcache = xlate_cache_new();
+    }
+}
+
+/* Leaves 'ukey' without a cache, for its translation has failed. */
+static void
+drop_xcache(struct udpif_key *ukey)
+    OVS_REQUIRES(ukey->mutex)
+{
+    xlate_cache_delete(ukey->xcache);
+    ukey->xcache = NULL;
+}
+
 /* Translates 'ukey' again, refills its cache, and judges it.
  *
  * There has to be a cache: a translation with neither a cache nor side effects
@@ -192,31 +216,28 @@ revalidate_due(struct udpif *udpif, struct udpif_key *ukey, uint16_t tcp_flags)
     struct ofpbuf actions;
 
     /* The old cache names objects that the tables may no longer have. */
-    if (ukey->xcache) {
-        xlate_cache_clear(ukey->xcache);
-    } else {
-        ukey->xcache = xlate_cache_new();
-    }
-
+    clear_xcache(ukey);
     ofpbuf_use_stub(&actions, actions_stub, sizeof actions_stub);
     if (!xlate_ukey(udpif, ukey, NULL, tcp_flags, &actions, ukey->xcache,
                     &xk)) {
         result = compare(udpif, ukey, &xk, &actions);
         xlate_out_uninit(&xk.xout);
     } else {
+        drop_xcache(ukey);
         result = REVAL_DELETE;
     }
     ofpbuf_uninit(&actions);
     return result;
 }
 
-/* Is 'ukey' worth a translation, with 'packets' more since it was looked at
- * the last time? */
+/* Is 'ukey' worth a translation, now that it has counted 'n_packets'? */
 static bool
 worth_revalidating(struct udpif *udpif, const struct udpif_key *ukey,
-                   uint64_t packets)
+                   uint64_t n_packets)
     OVS_REQUIRES(ukey->mutex)
 {
+    uint64_t packets = (n_packets > ukey->stats.n_packets
+                        ? n_packets - ukey->stats.n_packets : 0);
     long long int dump_ms;
 
     atomic_read_relaxed(&udpif->dump_duration, &dump_ms);
@@ -226,25 +247,29 @@ worth_revalidating(struct udpif *udpif, const struct udpif_key *ukey,
                                          ofproto_min_revalidate_pps);
 }
 
-int
-revalidate_populate_xcache(struct udpif *udpif, struct udpif_key *ukey)
+/* Gives 'ukey' the cache of a new translation. */
+static int
+fill_xcache(struct udpif *udpif, struct udpif_key *ukey, uint16_t tcp_flags)
+    OVS_REQUIRES(ukey->mutex)
 {
     struct xlated_key xk;
     int error;
 
-    if (ukey->xcache && ukey->reval_seq == seq_read(udpif->reval_seq)) {
-        return 0;
-    } else if (ukey->xcache) {
-        xlate_cache_clear(ukey->xcache);
-    } else {
-        ukey->xcache = xlate_cache_new();
-    }
-    error = xlate_ukey(udpif, ukey, NULL, ukey->stats.tcp_flags, NULL,
-                       ukey->xcache, &xk);
+    clear_xcache(ukey);
+    error = xlate_ukey(udpif, ukey, NULL, tcp_flags, NULL, ukey->xcache, &xk);
     if (!error) {
         xlate_out_uninit(&xk.xout);
+    } else {
+        drop_xcache(ukey);
     }
     return error;
+}
+
+int
+revalidate_populate_xcache(struct udpif *udpif, struct udpif_key *ukey)
+{
+    return (ukey->xcache && ukey->reval_seq == seq_read(udpif->reval_seq)
+            ? 0 : fill_xcache(udpif, ukey, ukey->stats.tcp_flags));
 }
 
 /* A cached "learn" action is good for one use.  Open vSwitch frees what it
@@ -266,24 +291,22 @@ xcache_learns(const struct xlate_cache *xcache)
 }
 
 /* Credits 'delta' to what 'ukey' passes on its way, by its cache, which is
- * up to date, or by a translation. */
+ * up to date if there is one. */
 static void
 push_stats(struct udpif *udpif, struct udpif_key *ukey,
            const struct dpif_flow_stats *delta)
     OVS_REQUIRES(ukey->mutex)
 {
-    if (xcache_learns(ukey->xcache)) {
-        struct xlated_key xk;
+    /* Tunnel entries change the number of bytes. */
+    struct dpif_flow_stats push = *delta;
 
-        if (!xlate_ukey(udpif, ukey, delta, delta->tcp_flags, NULL, NULL,
-                        &xk)) {
-            xlate_out_uninit(&xk.xout);
-        }
-    } else {
-        /* Tunnel entries change the number of bytes. */
-        struct dpif_flow_stats push = *delta;
-
+    if (!ukey->xcache || xcache_learns(ukey->xcache)) {
+        fill_xcache(udpif, ukey, delta->tcp_flags);
+    }
+    if (ukey->xcache) {
         xlate_push_stats(ukey->xcache, &push, ukey->offloaded);
+    } else {
+        COVERAGE_ADD(revalidate_uncredited_packets, delta->n_packets);
     }
 }
 
@@ -292,29 +315,25 @@ revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
                 const struct dpif_flow_stats *stats, const char *dp_layer,
                 uint64_t reval_seq)
 {
-    uint64_t packets = (stats->n_packets > ukey->stats.n_packets
-                        ? stats->n_packets - ukey->stats.n_packets : 0);
     enum reval_result result = REVAL_KEEP;
     struct dpif_flow_stats delta;
 
-    if (ukey->reval_seq != reval_seq) {
-        if (!worth_revalidating(udpif, ukey, packets)) {
+    /* It may be ahead: translated since this round began. */
+    if (ukey->reval_seq < reval_seq) {
+        if (stats && !worth_revalidating(udpif, ukey, stats->n_packets)) {
             return REVAL_DELETE;
         }
-        result = revalidate_due(udpif, ukey, stats->tcp_flags);
-        if (result == REVAL_DELETE) {
-            /* The cache, if any, is that of the new tables. */
-            ukey->reval_seq = reval_seq;
-            return result;
-        }
+        result = revalidate_due(udpif, ukey, (stats ? stats
+                                              : &ukey->stats)->tcp_flags);
+        /* The cache, if there was a translation, is that of the new tables. */
         ukey->reval_seq = reval_seq;
+    }
+    if (!stats || result == REVAL_DELETE) {
+        return result;
     }
 
     ukey_take_stats(ukey, stats, dp_layer, &delta);
     if (delta.n_packets) {
-        if (!ukey->xcache) {
-            revalidate_populate_xcache(udpif, ukey);
-        }
         push_stats(udpif, ukey, &delta);
     }
     return result;
@@ -345,6 +364,8 @@ revalidate_push_final_stats(struct udpif *udpif, struct udpif_key *ukey,
         if (!xlate_ukey(udpif, ukey, delta, delta->tcp_flags, NULL, NULL,
                         &xk)) {
             xlate_out_uninit(&xk.xout);
+        } else {
+            COVERAGE_ADD(revalidate_uncredited_packets, delta->n_packets);
         }
     }
 

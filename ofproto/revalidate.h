@@ -34,7 +34,8 @@ enum reval_result {
 };
 
 /* Decides about 'ukey', whose counters in the datapath are now '*stats', read
- * in 'dp_layer' (may be NULL).  Attributes what was not attributed yet, unless
+ * in 'dp_layer' (may be NULL); with a null 'stats' nobody knows, and there is
+ * nothing to attribute.  Attributes what was not attributed yet, unless
  * it says REVAL_DELETE: then these packets stay for the deletion to count.
  * 'reval_seq' is the version of the tables to be judged by.
  *

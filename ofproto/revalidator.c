@@ -157,7 +157,7 @@ acquire(struct udpif *udpif, const struct dpif_flow *flow,
             return error;
         }
         COVERAGE_INC(dumped_new_flow);
-        if (ukey_map_install(&udpif->ukeys, ukey) != UKEY_INSTALLED) {
+        if (!ukey_install_ok(ukey_map_install(&udpif->ukeys, ukey))) {
             /* A handler was faster. */
             ukey_discard(ukey);
             return EBUSY;

@@ -73,13 +73,9 @@ sweep_one(struct udpif *udpif, struct udpif_key *ukey, uint64_t dump_seq,
         COVERAGE_INC(revalidate_missing_dp_flow);
         result = REVAL_DELETE;
     } else if (ukey->state == UKEY_OPERATIONAL
-               && ukey->reval_seq != reval_seq) {
-        /* Zero statistics would look like counters that start again, and the
-         * next dump would count the whole total (6c24851f4). */
-        struct dpif_flow_stats stats = ukey->stats;
-
+               && ukey->reval_seq < reval_seq) {
         COVERAGE_INC(revalidate_missed_dp_flow);
-        result = revalidate_ukey(udpif, ukey, &stats, NULL, reval_seq);
+        result = revalidate_ukey(udpif, ukey, NULL, NULL, reval_seq);
     }
 
     if (result == REVAL_DELETE) {
@@ -123,7 +119,8 @@ sweep(struct udpif *udpif, size_t first, size_t step, uint64_t dump_seq,
 }
 
 /* Deletes the flows of the ukeys that are alive, of all lanes or of 'pmd_id',
- * and reaps these ukeys and the EVICTED ones.
+ * and reaps these ukeys and the EVICTED ones.  Other lanes may insert
+ * meanwhile, but none of those that are to go may be missed.
  *
  * A flow whose deletion fails keeps its ukey, INCONSISTENT, and the sweep will
  * try again: without the ukey it would be adopted, and counted twice. */
@@ -134,9 +131,11 @@ sweep_purge__(struct udpif *udpif, bool all, unsigned int pmd_id)
 
     dp_ops_init(&ops);
     for (size_t i = 0; i < UKEY_MAP_N_SLOTS; i++) {
-        struct udpif_key *ukey;
+        size_t n;
+        struct udpif_key **ukeys = ukey_map_snapshot(&udpif->ukeys, i, &n);
 
-        CMAP_FOR_EACH (ukey, node, &udpif->ukeys.slots[i].cmap) {
+        for (size_t j = 0; j < n; j++) {
+            struct udpif_key *ukey = ukeys[j];
             enum ukey_state state;
 
             if (!all && ukey->pmd_id != pmd_id) {
@@ -156,6 +155,7 @@ sweep_purge__(struct udpif *udpif, bool all, unsigned int pmd_id)
                 sweep_flush(udpif, &ops);
             }
         }
+        free(ukeys);
         sweep_flush(udpif, &ops);
         ovsrcu_quiesce();
     }

@@ -86,6 +86,22 @@ ukey_map_find(const struct ukey_map *map, const ovs_u128 *ufid,
     return slot_find(ukey_map_slot(map, hash), hash, ufid, pmd_id);
 }
 
+struct udpif_key **
+ukey_map_snapshot(struct ukey_map *map, size_t i, size_t *n)
+{
+    struct ukey_map_slot *slot = &map->slots[i];
+    struct udpif_key **ukeys, *ukey;
+
+    *n = 0;
+    ovs_mutex_lock(&slot->mutex);
+    ukeys = xmalloc(cmap_count(&slot->cmap) * sizeof *ukeys);
+    CMAP_FOR_EACH (ukey, node, &slot->cmap) {
+        ukeys[(*n)++] = ukey;
+    }
+    ovs_mutex_unlock(&slot->mutex);
+    return ukeys;
+}
+
 static void
 log_conflict(const struct udpif_key *old, const struct udpif_key *new)
 {

@@ -85,6 +85,11 @@ size_t ukey_map_count(const struct ukey_map *);
 struct udpif_key *ukey_map_find(const struct ukey_map *, const ovs_u128 *ufid,
                                 unsigned pmd_id);
 
+/* Returns the '*n' ukeys that slot 'i' holds now, in an array that the caller
+ * frees.  They are borrowed until the caller quiesces.  To iterate over the
+ * slot instead costs less, but while others insert may miss some. */
+struct udpif_key **ukey_map_snapshot(struct ukey_map *, size_t i, size_t *n);
+
 /* Puts 'ukey', CREATED, into the map.  Unless ukey_install_ok() says so, it
  * still belongs to the caller, who may ukey_discard() it.
  *

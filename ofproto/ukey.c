@@ -36,9 +36,8 @@ static const unsigned int ukey_edges[UKEY_N_STATES] = {
     [UKEY_VISIBLE] = (EDGE(UKEY_OPERATIONAL) | EDGE(UKEY_EVICTING)
                       | EDGE(UKEY_EVICTED)),
 
-    /* Seen again; or a modification failed; or it is deleted. */
-    [UKEY_OPERATIONAL] = (EDGE(UKEY_OPERATIONAL) | EDGE(UKEY_INCONSISTENT)
-                          | EDGE(UKEY_EVICTING)),
+    /* A modification failed; or it is deleted. */
+    [UKEY_OPERATIONAL] = EDGE(UKEY_INCONSISTENT) | EDGE(UKEY_EVICTING),
 
     /* The only way out is to delete the flow. */
     [UKEY_INCONSISTENT] = EDGE(UKEY_EVICTING),

@@ -28,7 +28,7 @@
  *                 known yet (its installation may be on the way).
  *   OPERATIONAL   The flow was seen in the datapath.
  *   INCONSISTENT  An operation on the flow failed, so what the datapath has is
- *                 unknown.  The flow is deleted by the next round.
+ *                 unknown.  The next dump or sweep deletes the flow.
  *   EVICTING      Some thread has decided to delete the flow and does so.
  *   EVICTED       The flow is not in the datapath.  The ukey is an empty
  *                 shell: a handler may replace it at once, the sweep frees it.

@@ -288,7 +288,7 @@ flow_del(struct dp *dp, const struct dpif_flow_del *del,
          struct removed_flows *removed)
 {
     struct dp_pmd *pmd;
-    bool any = false, found = false;
+    bool found = false;
     ovs_u128 ufid;
     int error;
 
@@ -310,9 +310,8 @@ flow_del(struct dp *dp, const struct dpif_flow_del *del,
             found = true;
         }
         ovs_mutex_unlock(&lane->flows.mutex);
-        any = true;
     }
-    return found ? 0 : any ? ENOENT : EINVAL;
+    return found ? 0 : ENOENT;  /* Without a lane there is no flow, either. */
 }
 
 /* Get. */

@@ -44,7 +44,7 @@ static const char *const edge_table[UKEY_N_STATES] = {
     /*                    C V O I e E D */
     [UKEY_CREATED]      = ". x . . . . x",
     [UKEY_VISIBLE]      = ". . x . x x .",
-    [UKEY_OPERATIONAL]  = ". . x x x . .",
+    [UKEY_OPERATIONAL]  = ". . . x x . .",
     [UKEY_INCONSISTENT] = ". . . . x . .",
     [UKEY_EVICTING]     = ". . . x . x .",
     [UKEY_EVICTED]      = ". . . . . . x",
