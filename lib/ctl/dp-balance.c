@@ -12,15 +12,14 @@
 
 #define US_PER_MINUTE (60 * 1000 * 1000LL)
 
-/* The switch or the interval may have changed. */
+/* The switch may have changed. */
 void
 dp_balance_configure(struct dp_balance *balance,
                      const struct dp_config *config)
 {
     if (config->alb && !balance->enabled) {
         balance->next_check = time_usec() + DP_GAIN_PERIOD_US;
-        balance->next_try = (time_usec()
-                             + config->alb_interval * US_PER_MINUTE);
+        balance->last_try = time_usec();
         balance->memory = (struct dp_gain_memory) DP_GAIN_MEMORY_INITIALIZER;
     }
     balance->enabled = config->alb;
@@ -96,10 +95,11 @@ dp_balance_run(struct dp_balance *balance, struct dp_topology *topology,
         return;
     }
     balance->next_check = now + DP_GAIN_PERIOD_US;
-    if (!check_overload(topology, config) || now < balance->next_try) {
+    if (!check_overload(topology, config)
+        || now < balance->last_try + config->alb_interval * US_PER_MINUTE) {
         return;
     }
-    balance->next_try = now + config->alb_interval * US_PER_MINUTE;
+    balance->last_try = now;
 
     ovs_mutex_lock(&topology->mutex);
     if (is_worth_it(balance, topology, config)) {

@@ -22,7 +22,7 @@ struct dp_topology;
 struct dp_balance {
     bool enabled;
     long long int next_check;       /* us: look for overload again. */
-    long long int next_try;         /* us: try to reassign at the earliest. */
+    long long int last_try;         /* us: when to reassign was tried. */
     uint64_t seen_config;           /* 'n_reconfigured' at the last try. */
     struct dp_gain_memory memory;
 };

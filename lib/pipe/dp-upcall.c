@@ -62,6 +62,26 @@ log_upcall(struct dp_lane *lane, const struct dp_packet *packet,
     ds_destroy(&ds);
 }
 
+/* Counts an upcall that took 'cycles'.  They are part of the rx queue's load,
+ * like all that its packets cost. */
+static void
+count_upcall(struct dp_lane *lane, uint64_t cycles)
+{
+    struct pmd_perf_stats *perf = &lane->perf;
+    bool metrics;
+
+    atomic_read_relaxed(&lane->shared->perf_metrics, &metrics);
+    if (metrics && !dp_lane_is_main(lane)) {
+        /* pmd_perf_end_iteration() adds them up. */
+        perf->current.upcalls++;
+        perf->current.upcall_cycles += cycles;
+        histogram_add_sample(&perf->cycles_per_upcall,
+                             MIN(cycles, UINT32_MAX));
+    } else {
+        dp_lane_count(lane, PMD_CYCLES_UPCALL, MIN(cycles, INT_MAX));
+    }
+}
+
 /* Asks what to do with 'packet', which looks like 'flow'. */
 int
 dp_upcall(struct dp_lane *lane, struct dp_packet *packet, struct flow *flow,
@@ -71,21 +91,16 @@ dp_upcall(struct dp_lane *lane, struct dp_packet *packet, struct flow *flow,
     OVS_NO_THREAD_SAFETY_ANALYSIS
 {
     struct dp_shared *shared = lane->shared;
-    struct cycle_timer timer;
-    uint64_t cycles;
+    uint64_t start;
     int error;
 
     if (OVS_UNLIKELY(!VLOG_DROP_DBG(&dp_log_rl))) {
         log_upcall(lane, packet, flow, wc, type);
     }
-    cycle_timer_start(&lane->perf, &timer);
+    start = cycles_counter_update(&lane->perf);
     error = shared->upcall_cb(packet, flow, ufid, lane->core_id, type,
                               userdata, actions, wc, put_actions,
                               shared->upcall_aux);
-    cycles = cycle_timer_stop(&lane->perf, &timer);
-
-    dp_lane_count(lane, PMD_CYCLES_UPCALL, cycles);
-    lane->perf.current.upcalls++;
-    lane->perf.current.upcall_cycles += cycles;
+    count_upcall(lane, cycles_counter_update(&lane->perf) - start);
     return error;
 }

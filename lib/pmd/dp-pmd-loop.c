@@ -53,12 +53,12 @@ park(struct dp_pmd *pmd)
     return command;
 }
 
-/* Sleeps if 'sleep_ns' says so.  Returns the cycles that went by. */
+/* Sleeps if 'sleep_ns' says so.  Returns the cycles that went by, which
+ * pmd_perf_end_iteration() counts. */
 static uint64_t
 maybe_sleep(struct dp_pmd *pmd, uint64_t max_ns, uint64_t *sleep_ns)
 {
     struct cycle_timer timer;
-    uint64_t cycles;
 
     if (!max_ns) {
         *sleep_ns = 0;
@@ -73,10 +73,7 @@ maybe_sleep(struct dp_pmd *pmd, uint64_t max_ns, uint64_t *sleep_ns)
     dp_tx_flush(&pmd->lane, true);
     cycle_timer_start(&pmd->lane.perf, &timer);
     xnanosleep(*sleep_ns);
-    cycles = cycle_timer_stop(&pmd->lane.perf, &timer);
-    dp_lane_count(&pmd->lane, PMD_SLEEP_ITER, 1);
-    pmd_perf_update_counter(&pmd->lane.perf, PMD_CYCLES_SLEEP, cycles);
-    return cycles;
+    return cycle_timer_stop(&pmd->lane.perf, &timer);
 }
 
 /* One turn over all queues.  Returns the number of packets. */
@@ -132,6 +129,7 @@ poll_loop(struct dp_pmd *pmd)
     }
     dp_pmd_restart_account(pmd);
     ovs_mutex_lock(&perf->stats_mutex);
+    cycles_counter_update(perf);        /* The first iteration begins now. */
     while (OVS_LIKELY(get_command(pmd) == DP_PMD_RUN)) {
         uint64_t max_sleep, sleep_cycles;
         bool metrics;

@@ -46,6 +46,7 @@ dp_port_create(struct netdev *netdev, const char *type, odp_port_t port_no,
     port->port_no = port_no;
     ovsrcu_init(&port->drains, NULL);
     port->type = xstrdup(type);
+    port->is_vhost = !strncmp(type, "dpdkvhostuser", 13);
     port->netdev = netdev_ref(netdev);
     port->emc_enabled = true;
     port->need_reconfigure = true;
@@ -257,8 +258,11 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
         current->batches++;
         if (metrics) {
             histogram_add_sample(&lane->perf.pkts_per_batch, n);
-            current->max_vhost_qfill = MAX(current->max_vhost_qfill,
-                                           MAX(qfill, 0));
+            if (rxq->port->is_vhost && qfill >= 0) {
+                /* 'qfill' is without those just taken. */
+                current->max_vhost_qfill = MAX(current->max_vhost_qfill,
+                                               n + qfill);
+            }
         }
         lane->load = &rxq->load;
         lane->emc_enabled = rxq->port->emc_enabled;

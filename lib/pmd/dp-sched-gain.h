@@ -18,7 +18,7 @@
  *         dp_gain_precheck(&balancer, &current, algo, &gain);
  *         dp_gain_log(&gain, module);
  *         if (gain.verdict == DP_GAIN_TRY) {
- *             ...copy 'current' into 'dry', dp_sched_run(&dry)...
+ *             ...plan anew into 'dry'...
  *             dp_gain_compare(&current, &dry, threshold, &gain);
  *             dp_gain_log(&gain, module);
  *             if (gain.verdict == DP_GAIN_GO) {
