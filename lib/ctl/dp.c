@@ -313,5 +313,10 @@ dp_run(struct dp *dp)
     if (dp_topology_needs_reconfigure(&dp->topology)) {
         dp_topology_reconfigure(&dp->topology);
     }
+    if (dp->topology.n_lost != dp->seen_lost) {
+        /* The upper layer should know, and may try to add it again. */
+        dp->seen_lost = dp->topology.n_lost;
+        seq_change(dp->port_seq);
+    }
     ovs_mutex_unlock(&dp->topology.mutex);
 }

@@ -43,6 +43,7 @@ struct dp {
     bool first_config;              /* None was set yet. */
     uint64_t last_tnl_conf_seq;
     uint64_t offered_port_seq;      /* Of 'port_seq', seen by the engine. */
+    uint64_t seen_lost;             /* Of 'topology.n_lost'. */
     struct dp_balance balance;
 
     /* Main thread only. */

@@ -259,7 +259,7 @@ void
 dp_exec_attrs(struct dp_lane *lane, struct dp_packet_batch *batch,
               const struct nlattr *nla, size_t len, const struct miniflow *mf)
 {
-    struct dp_exec x = { .lane = lane, .mf = mf, .depth = 0 };
+    struct dp_exec x = { .lane = lane, .mf = mf, .depth = lane->work->depth };
 
     dp_exec_nlattrs(&x, batch, nla, len, false);
 }

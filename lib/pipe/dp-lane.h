@@ -45,6 +45,8 @@ struct dp_work_item {
 struct dp_work {
     struct ovs_list items;      /* 'struct dp_work_item's. */
     struct dp_work *outer;      /* The call that we are nested in, or NULL. */
+    unsigned int depth;         /* Recirculations so far of what is being
+                                 * done, those of 'outer' among them. */
 };
 
 struct dp_lane {

@@ -11,7 +11,8 @@
 
 /* The pipe may be entered while it runs: an upcall, made by the miss or exec
  * stage, may send a packet of its own.  Each call has its own burst and work
- * list, on the stack; the innermost one collects what is recirculated. */
+ * list, on the stack; the innermost one collects what is recirculated.  To be
+ * nested counts as a recirculation, so that this ends, too. */
 
 static void
 work_begin(struct dp_lane *lane, struct dp_work *work)
@@ -21,6 +22,7 @@ work_begin(struct dp_lane *lane, struct dp_work *work)
     }
     ovs_list_init(&work->items);
     work->outer = lane->work;
+    work->depth = lane->work ? lane->work->depth + 1 : 0;
     lane->work = work;
 }
 
@@ -100,6 +102,7 @@ static void
 dp_pipe_run(struct dp_lane *lane, struct dp_burst *burst)
 {
     do {
+        lane->work->depth = burst->depth;
         dp_lookup_run(lane, burst);     /* Keys, caches, classifier. */
         dp_miss_run(lane, burst);       /* Whoever is still undecided. */
         dp_group_run(lane, burst);

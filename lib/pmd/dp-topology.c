@@ -415,6 +415,7 @@ reconfigure_ports(struct dp_topology *t, size_t n_lanes)
         if (port->need_reconfigure
             && dp_port_reconfigure(port, t->shared->offload)) {
             destroy_port(t, port);
+            t->n_lost++;
         }
     }
 }

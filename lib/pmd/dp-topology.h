@@ -53,6 +53,7 @@ struct dp_topology {
     bool rxq_isolate;               /* Pins isolate cores. */
     bool need_reconfigure;
     uint64_t n_reconfigured;        /* How often queues were assigned. */
+    uint64_t n_lost;                /* Ports that could not be reconfigured. */
 };
 
 void dp_topology_init(struct dp_topology *, struct dp_shared *,

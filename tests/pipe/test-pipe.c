@@ -18,6 +18,7 @@
 #include "random.h"
 #include "util.h"
 #include "pipe/dp-bond.h"
+#include "pipe/dp-exec.h"
 #include "pipe/dp-lane.h"
 #include "pipe/dp-meter.h"
 #include "tests/dptest.h"
@@ -215,6 +216,31 @@ upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
     return random_range(50) ? 0 : ENOSPC;
 }
 
+/* An upcall that sends a packet of its own, which misses, too. */
+static int
+nested_upcall(const struct dp_packet *packet, const struct flow *flow,
+              ovs_u128 *ufid OVS_UNUSED, unsigned int pmd_id OVS_UNUSED,
+              enum dpif_upcall_type type OVS_UNUSED,
+              const struct nlattr *userdata OVS_UNUSED,
+              struct ofpbuf *actions OVS_UNUSED, struct flow_wildcards *wc,
+              struct ofpbuf *put_actions OVS_UNUSED, void *lane)
+{
+    struct dp_packet_batch batch;
+    uint64_t stub[64 / 8];
+    struct ofpbuf again;
+
+    n_upcalls++;
+    ovs_assert(n_upcalls <= DP_MAX_RECIRC_DEPTH + 1);
+    ofpbuf_use_stub(&again, stub, sizeof stub);
+    nl_msg_put_u32(&again, OVS_ACTION_ATTR_RECIRC, n_upcalls);
+    dp_packet_batch_init_packet(&batch, dp_packet_clone(packet));
+    dp_pipe_execute(lane, &batch, flow, again.data, again.size);
+    dp_packet_delete_batch(&batch, true);
+    ofpbuf_uninit(&again);
+    memset(&wc->masks, 0, sizeof wc->masks);
+    return ENOSPC;
+}
+
 static struct dp_packet *
 make_packet(uint32_t id, unsigned int connection)
 {
@@ -409,3 +435,27 @@ test_pipe_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     fat_rwlock_destroy(&shared.upcall_rwlock);
 }
 DPTEST_REGISTER("pipe", test_pipe_main);
+
+/* Upcalls that lead to upcalls come to an end. */
+static void
+test_pipe_nested_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_packet_batch batch;
+    struct dp_shared shared;
+    struct dp_lane lane;
+
+    init_shared(&shared);
+    dp_lane_init(&lane, &shared, NON_PMD_CORE_ID, 0);
+    shared.upcall_cb = nested_upcall;
+    shared.upcall_aux = &lane;
+
+    dp_packet_batch_init_packet(&batch, make_packet(0, 0));
+    dp_pipe_receive(&lane, &batch, u32_to_odp(1));
+    ovs_assert(n_upcalls > 1);
+
+    dp_lane_uninit(&lane);
+    dp_bonds_destroy(shared.bonds);
+    dp_meters_destroy(shared.meters);
+    fat_rwlock_destroy(&shared.upcall_rwlock);
+}
+DPTEST_REGISTER("pipe-nested", test_pipe_nested_main);
