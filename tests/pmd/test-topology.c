@@ -550,6 +550,7 @@ check_shapes(void)
     bad->broken = true;
     ovs_assert(add_port(&rig, bad, 4) == EINVAL);
     ovs_assert(!dp_topology_port(&rig.topology, u32_to_odp(4)));
+    ovs_assert(rig.topology.n_lost == 1);
     expect_lanes(&rig, "0:3 1:2 2:0 3:0");
 
     /* No core on its node: any will do.  The lanes that go are purged. */
