@@ -86,7 +86,9 @@ struct dp_offload_rule {
     struct ovs_list place_node;         /* In its table's 'placed'. */
     struct dp_rebalance_table *coming;  /* Where a place is kept for it. */
     struct dp_rebalance_rate rate;
-    struct dp_offload_port *port;       /* Counted while busy or not absent. */
+    struct dp_offload_port *port;       /* Counted; null if absent, but for
+                                         * one in line, busy, or ready after
+                                         * an operation. */
     void *handle;                       /* The provider's. */
     uint64_t ready_us;                  /* Since when it is 'ready'. */
     uint64_t since_us;                  /* Since when 'level' is so. */

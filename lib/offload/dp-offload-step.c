@@ -649,11 +649,13 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
         dp_rule_set_flushing(worker->offload, rule, false);
     }
 
-    detach = (rule->level == DP_OFFLOAD_ABSENT
+    /* A rule that will be looked at again may have a mark for the limbo of the
+     * port, or leave to come into its table: it keeps the port until then. */
+    detach = (rule->level == DP_OFFLOAD_ABSENT && !rule->ready
               && ovs_list_is_empty(&rule->full_node));
     if (detach) {
         rule->port = NULL;
-        if (!rule->n_members && !rule->ready && !rule->retry_node.idx) {
+        if (!rule->n_members && !rule->retry_node.idx) {
             dp_rule_drop_mark(worker->offload, rule, port);
             dp_rule_destroy(worker->offload, rule);
         }
