@@ -265,6 +265,21 @@ dp_offload_peer(const struct dp_offload *offload,
     return found;
 }
 
+/* Waits until nobody is inside 'port' and, if 'empty', no rule is left, in a
+ * quiescent state: a provider may take long.  'port' stays, since only its
+ * caller, the control thread, removes ports. */
+static void
+dp_offload_port_wait(struct dp_offload_port *port, bool empty)
+{
+    ovsrcu_quiesce_start();
+    ovs_mutex_lock(&port->mutex);
+    while (port->n_calls || (empty && port->n_rules)) {
+        ovs_mutex_cond_wait(&port->cond, &port->mutex);
+    }
+    ovs_mutex_unlock(&port->mutex);
+    ovsrcu_quiesce_end();
+}
+
 static void
 dp_offload_port_free(struct dp_offload_port *port)
 {
@@ -296,12 +311,7 @@ dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no)
     port->state = DP_OFFLOAD_PORT_STOPPING;
     ovs_mutex_unlock(&port->mutex);
     dp_offload_ready_all(offload, port_no);
-
-    ovs_mutex_lock(&port->mutex);
-    while (port->n_rules || port->n_calls) {
-        ovs_mutex_cond_wait(&port->cond, &port->mutex);
-    }
-    ovs_mutex_unlock(&port->mutex);
+    dp_offload_port_wait(port, true);
 
     cmap_remove(&offload->ports, &port->node, dp_offload_port_hash(port_no));
     if (port->class) {
@@ -333,10 +343,8 @@ dp_offload_port_pause(struct dp_offload *offload, odp_port_t port_no)
         ovs_mutex_lock(&port->mutex);
         first = port->state == DP_OFFLOAD_PORT_RUNNING;
         port->state = DP_OFFLOAD_PORT_PAUSED;
-        while (port->n_calls) {
-            ovs_mutex_cond_wait(&port->cond, &port->mutex);
-        }
         ovs_mutex_unlock(&port->mutex);
+        dp_offload_port_wait(port, false);
 
         if (first && port->class && port->class->pause) {
             port->class->pause(port->aux);

@@ -561,6 +561,8 @@ dp_offload_workers_stop(struct dp_offload *offload)
 
         atomic_store_explicit(&worker->exit, true, memory_order_release);
     }
+    /* A provider may take long. */
+    ovsrcu_quiesce_start();
     for (unsigned int i = 0; i < DP_OFFLOAD_MAX_WORKERS; i++) {
         struct dp_offload_worker *worker = &offload->workers[i];
 
@@ -569,6 +571,7 @@ dp_offload_workers_stop(struct dp_offload *offload)
             worker->running = false;
         }
     }
+    ovsrcu_quiesce_end();
     offload->threads_running = false;
 }
 
