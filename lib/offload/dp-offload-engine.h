@@ -177,6 +177,10 @@ struct dp_offload_port {
     uint64_t n_dels_seen[DP_OFFLOAD_MAX_WORKERS];
 
     struct dp_mark_limbo limbo;
+
+    /* Worker 0 only: since when, without a break, the port has been up. */
+    uint64_t up_seq;                    /* The netdev's, or 0: it is not. */
+    uint64_t up_epoch;                  /* First one that counts. */
 };
 
 /* Counters of a worker. */

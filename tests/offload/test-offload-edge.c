@@ -7,6 +7,8 @@
 #undef NDEBUG
 #include "offload/dp-offload.h"
 
+#include "dummy.h"
+#include "netdev.h"
 #include "tests/dptest.h"
 #include "tests/offload/offload-rig.h"
 #include "util.h"
@@ -62,3 +64,50 @@ test_offload_off_modify(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("offload-off-modify-R34", test_offload_off_modify);
+
+/* L1: what looks like an empty ring while a port is down proves nothing. */
+static void
+test_offload_down(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct netdev *netdev;
+    struct rig_flow *a;
+    uint64_t epoch;
+    struct rig rig;
+
+    dummy_enable("");
+    ovs_assert(!netdev_open("edge", "dummy", &netdev));
+    rig_init(&rig, &whole, 1);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, netdev));
+    atomic_store_relaxed(&rig.drained, 0);
+    a = rig_flow_create(PORT1, 1, 3);
+    rig_put(&rig, 0, a);
+    edge_drain(&rig);
+    rig_del(&rig, 0, a);
+    edge_drain(&rig);
+    ovs_assert(dp_offload_n_marks(rig.offload) == 1);
+
+    ovs_assert(!netdev_turn_flags_off(netdev, NETDEV_UP, NULL));
+    atomic_store_relaxed(&rig.drained, UINT64_MAX);
+    xnanosleep(50 * 1000 * 1000);
+    ovs_assert(dp_offload_n_marks(rig.offload) == 1);
+
+    /* Nor does it when the port is up again. */
+    atomic_read_relaxed(&CONST_CAST(struct dp_mark_epoch *,
+                                    dp_offload_epoch(rig.offload))->current,
+                        &epoch);
+    atomic_store_relaxed(&rig.drained, epoch);
+    ovs_assert(!netdev_turn_flags_on(netdev, NETDEV_UP, NULL));
+    xnanosleep(50 * 1000 * 1000);
+    ovs_assert(dp_offload_n_marks(rig.offload) == 1);
+    atomic_store_relaxed(&rig.drained, UINT64_MAX);
+    for (int i = 0; dp_offload_n_marks(rig.offload); i++) {
+        ovs_assert(i < 5000);
+        xnanosleep(1000 * 1000);
+    }
+
+    rig_flow_destroy(a);
+    rig_uninit(&rig);
+    netdev_close(netdev);
+}
+DPTEST_REGISTER("offload-down-L1", test_offload_down);
