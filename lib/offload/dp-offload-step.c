@@ -441,23 +441,11 @@ dp_rule_log(const struct dp_offload_op *op)
 static enum dp_offload_why
 dp_rule_classify(const struct dp_offload_op *op)
 {
-    switch (op->error) {
-    case ENOSPC:
-    case ENOMEM:
-    case EDQUOT:
-        return DP_OFFLOAD_WHY_FULL;
-
-    case EAGAIN:
-    case EBUSY:
-    case ETIMEDOUT:
-        return DP_OFFLOAD_WHY_BUSY;
-
-    case ENOENT:
-        return DP_OFFLOAD_WHY_GONE;
-
-    default:
-        return op->why ? op->why : DP_OFFLOAD_WHY_REFUSED;
-    }
+    return (dp_offload_is_full(op->error) ? DP_OFFLOAD_WHY_FULL
+            : dp_offload_is_busy(op->error) ? DP_OFFLOAD_WHY_BUSY
+            : op->error == ENOENT ? DP_OFFLOAD_WHY_GONE
+            : op->why ? op->why
+            : DP_OFFLOAD_WHY_REFUSED);
 }
 
 static void
