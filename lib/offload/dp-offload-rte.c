@@ -219,7 +219,9 @@ dp_rte_open(const struct dp_offload_class *class,
     struct dp_rte_port *port;
     int device;
 
-    if (!dp_rte_is_ours(netdev)) {
+    /* Who does not offload is spared the questions that follow, of which some
+     * drivers make much.  Ports are offered again when it is switched on. */
+    if (!netdev_is_flow_api_enabled() || !dp_rte_is_ours(netdev)) {
         return EOPNOTSUPP;
     }
     device = netdev_dpdk_get_port_id(netdev);

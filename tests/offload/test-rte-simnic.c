@@ -94,14 +94,15 @@ sim_delivery(struct netdev *netdev)
     return delivery;
 }
 
+/* Nobody touches rte_flow as long as hw-offload is off. */
 static void
-sim_enable(void)
+sim_expect_refused(struct netdev *netdev)
 {
-    struct smap config = SMAP_INITIALIZER(&config);
+    struct dp_offload_port_info info;
+    void *port;
 
-    smap_add(&config, "hw-offload", "true");
-    netdev_set_flow_api_enabled(&config);
-    smap_destroy(&config);
+    ovs_assert(dp_offload_rte_class.open(&dp_offload_rte_class, NULL, PORT1,
+                                         netdev, &port, &info) == EOPNOTSUPP);
 }
 
 static struct netdev *
@@ -309,7 +310,8 @@ test_rte_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 
     simnic_plugin_init();
     netdevs[1] = sim_open("p1", "net_simnic1,mode=sink,switch=3");
-    sim_enable();
+    sim_expect_refused(netdevs[1]);
+    simnic_plugin_offload();
     /* Rules come to be marked, twice; then it is EBUSY for two. */
     netdevs[0] = sim_open("p0", "net_simnic0,mode=gen,streams=200,"
                           "megaflows=20,mark-bits=16,switch=3,"
