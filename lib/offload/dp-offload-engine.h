@@ -154,7 +154,8 @@ struct dp_offload_port {
     atomic_uint64_t n_puts;             /* Operations that succeeded. */
     atomic_uint64_t n_dels;
     atomic_uint64_t n_failed[DP_OFFLOAD_N_WHYS];
-    atomic_bool is_full;                /* The last rule found no room. */
+    atomic_bool is_full;                /* A rule found no room, and since then
+                                         * none has come or left. */
     atomic_uint32_t delivery;           /* enum dp_offload_delivery. */
     atomic_uint32_t arrival;            /* enum dp_mark_arrival. */
 

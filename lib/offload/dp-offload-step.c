@@ -463,11 +463,12 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
 
     dp_rule_drop_mark(worker->offload, rule, port);
-    if (rule->why == DP_OFFLOAD_WHY_FULL
-        && !dp_rebalance_full(worker->offload->rebalance, rule)) {
-        /* Waits in line until there may be room. */
+    if (rule->why == DP_OFFLOAD_WHY_FULL) {
         atomic_store_relaxed(&port->is_full, true);
-        ovs_list_push_back(&port->full[worker->id], &rule->full_node);
+        if (!dp_rebalance_full(worker->offload->rebalance, rule)) {
+            /* Waits in line until there may be room. */
+            ovs_list_push_back(&port->full[worker->id], &rule->full_node);
+        }
     } else if (rule->why == DP_OFFLOAD_WHY_BUSY) {
         dp_rule_retry(worker, rule);
     }
@@ -543,6 +544,7 @@ dp_rule_del_done(struct dp_offload_worker *worker,
     if (removed) {
         COVERAGE_INC(dp_offload_del);
         atomic_add_relaxed(&port->n_dels, 1, &orig);
+        atomic_store_relaxed(&port->is_full, false);
         dp_rule_absent(worker, rule);
     } else {
         COVERAGE_INC(dp_offload_del_failed);

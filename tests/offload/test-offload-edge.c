@@ -9,6 +9,7 @@
 
 #include "dummy.h"
 #include "netdev.h"
+#include "openvswitch/netdev.h"
 #include "tests/dptest.h"
 #include "tests/offload/offload-rig.h"
 #include "util.h"
@@ -111,3 +112,48 @@ test_offload_down(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     netdev_close(netdev);
 }
 DPTEST_REGISTER("offload-down-L1", test_offload_down);
+
+/* Returns the total of "Insertions done". */
+static uint64_t
+edge_n_puts(struct rig *rig)
+{
+    struct netdev_custom_stats stats = { .size = 0 };
+    uint64_t n = 0;
+
+    ovs_assert(!dp_offload_stats_get(rig->offload, &stats));
+    for (size_t i = 0; i < stats.size; i++) {
+        if (strstr(stats.counters[i].name, "Total")
+            && strstr(stats.counters[i].name, "Insertions done")) {
+            n = stats.counters[i].value;
+        }
+    }
+    netdev_free_custom_stats_counters(&stats);
+    return n;
+}
+
+/* Totals don't go back when threads are stopped. */
+static void
+test_offload_totals(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct rig_flow *flows[100];
+    struct rig rig;
+
+    rig_init(&rig, &whole, 4);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+    for (size_t i = 0; i < ARRAY_SIZE(flows); i++) {
+        flows[i] = rig_flow_create(PORT1, i, 3);
+        rig_put(&rig, 0, flows[i]);
+    }
+    edge_drain(&rig);
+    ovs_assert(edge_n_puts(&rig) == ARRAY_SIZE(flows));
+    ovs_assert(!dp_offload_set_n_workers(rig.offload, 1));
+    ovs_assert(edge_n_puts(&rig) == ARRAY_SIZE(flows));
+    for (size_t i = 0; i < ARRAY_SIZE(flows); i++) {
+        rig_del(&rig, 0, flows[i]);
+        rig_flow_destroy(flows[i]);
+    }
+    edge_drain(&rig);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-totals", test_offload_totals);

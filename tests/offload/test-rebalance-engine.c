@@ -261,6 +261,7 @@ test_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct scene *s;
     struct dp_dummy_config config = small;
+    struct ds ds = DS_EMPTY_INITIALIZER;
     uint64_t n_puts;
 
     /* The NIC does not tell how much it holds. */
@@ -272,6 +273,9 @@ test_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         xnanosleep(1000 * 1000);
     }
     ovs_assert(scene_figure(s, "used") == N_PLACES);
+    dp_offload_format_show(s->rig.offload, &ds);
+    ovs_assert(strstr(ds_cstr(&ds), "capacity unknown, full\n"));
+    ds_destroy(&ds);
 
     /* Who waits does not ask the NIC. */
     n_puts = dp_dummy_nic_n_puts(s->rig.nic);
