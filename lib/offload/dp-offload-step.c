@@ -29,6 +29,7 @@ COVERAGE_DEFINE(dp_offload_put);
 COVERAGE_DEFINE(dp_offload_put_failed);
 COVERAGE_DEFINE(dp_offload_del);
 COVERAGE_DEFINE(dp_offload_del_failed);
+COVERAGE_DEFINE(dp_offload_late_packets);
 
 /* Removals that fail this often are not waited for, and are given up if the
  * port goes. */
@@ -89,20 +90,26 @@ dp_rule_set_level(struct dp_offload_worker *worker,
 }
 
 /* Books what the NIC has counted since the last reading to the flow that has
- * the rule.  Counters that went back (another rule, a reset) are a new
- * base. */
+ * the rule.  Counters that went back (another rule, a reset) are a new base.
+ * If the last flow has gone, its statistics have been told for good: the
+ * packets are too late, and only their number is kept. */
 static void
 dp_rule_book(struct dp_offload_rule *rule, const struct dp_offload_op *op)
     OVS_REQUIRES(rule->shard->mutex)
 {
+    uint64_t n_packets;
+
     if (!op->counted) {
         return;
     }
-    if (op->n_packets > rule->hw_packets && rule->n_members) {
+    n_packets = op->n_packets - MIN(rule->hw_packets, op->n_packets);
+    if (n_packets && !rule->n_members) {
+        COVERAGE_ADD(dp_offload_late_packets, MIN(n_packets, UINT_MAX));
+    } else if (n_packets) {
         struct dp_offload_member *member
             = &rule->members[rule->n_members - 1];
 
-        member->n_packets += op->n_packets - rule->hw_packets;
+        member->n_packets += n_packets;
         if (op->n_bytes > rule->hw_bytes) {
             member->n_bytes += op->n_bytes - rule->hw_bytes;
         }

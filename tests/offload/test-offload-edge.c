@@ -7,6 +7,7 @@
 #undef NDEBUG
 #include "offload/dp-offload.h"
 
+#include "coverage.h"
 #include "dummy.h"
 #include "netdev.h"
 #include "openvswitch/netdev.h"
@@ -157,3 +158,44 @@ test_offload_totals(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("offload-totals", test_offload_totals);
+
+/* S2: what the NIC has counted for a flow that has gone is not lost in
+ * silence. */
+static void
+test_offload_late(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    extern struct coverage_counter counter_dp_offload_late_packets;
+    struct coverage_counter *late = &counter_dp_offload_late_packets;
+    struct rig_flow *a, *b;
+    struct rig rig;
+
+    rig_init(&rig, &whole, 1);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+    a = rig_flow_create(PORT1, 1, 4);
+    b = rig_flow_create(PORT1, 2, 4);
+    rig_put(&rig, 0, a);
+    edge_drain(&rig);
+    ovs_assert(!late->total);
+
+    /* The worker is busy with the other one. */
+    dp_dummy_nic_hold(rig.nic, true);
+    rig_put(&rig, 0, b);
+    xnanosleep(20 * 1000 * 1000);
+    rig_del(&rig, 0, a);
+    ovs_assert(dp_dummy_nic_hit(rig.nic, PORT1, &a->mega_ufid, 7, 700));
+    dp_dummy_nic_hold(rig.nic, false);
+    edge_drain(&rig);
+    for (int i = 0; !late->total; i++) {
+        ovs_assert(i < 5000);
+        xnanosleep(1000 * 1000);
+    }
+    ovs_assert(late->total == 7);
+
+    rig_del(&rig, 0, b);
+    edge_drain(&rig);
+    rig_flow_destroy(a);
+    rig_flow_destroy(b);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-late-S2", test_offload_late);
