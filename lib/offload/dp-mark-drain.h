@@ -19,7 +19,14 @@
  * A lane calls dp_mark_drain_poll() after each poll of a queue, with the
  * number of packets received, BEFORE it processes them; so when it is called,
  * all packets of earlier polls have been looked up.  An empty poll thus proves
- * that nothing with an older mark is left anywhere.
+ * that nothing with an older mark is left anywhere.  A poll that can't tell
+ * whether the ring is empty is not reported.
+ *
+ * A port that is down looks to a lane like one whose rings are empty, and what
+ * waits in them comes after all when it is up again.  To ask for its flags, a
+ * lane would have to take a mutex of the netdev.  A worker does it instead,
+ * and the engine believes only what was proved while the port was up without
+ * a break (dp_offload_port_stayed_up()).
  *
  * Thread-safety.  dp_mark_drain_poll(): the lane that owns the queue.
  * dp_mark_drain_get(): any thread.
@@ -59,7 +66,7 @@ dp_mark_drain_poll(struct dp_mark_drain *drain,
     uint64_t current, drained;
 
     atomic_read_relaxed(&drain->drained, &drained);
-    /* Pairs with the fetch-and-add in dp_marks_release().  That this poll
+    /* Pairs with the fetch-and-add in dp_marks_open_epoch().  That this poll
      * may have begun before the epoch did is why an empty poll counts for
      * the epoch seen by the poll before it, not for 'current'. */
     atomic_read_explicit(&CONST_CAST(struct dp_mark_epoch *, epoch)->current,

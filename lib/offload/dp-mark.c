@@ -216,20 +216,27 @@ dp_mark_cancel(struct dp_marks *marks, uint32_t mark, const void *owner)
     ovs_mutex_unlock(&marks->mutex);
 }
 
+uint64_t
+dp_marks_open_epoch(struct dp_marks *marks)
+{
+    uint64_t epoch;
+
+    /* Pairs with the acquire in dp_mark_drain_poll(): a lane that sees the
+     * epoch polls after what the caller did before, e.g. after the rule has
+     * left the NIC. */
+    atomic_add_explicit(&marks->epoch.current, 1, &epoch,
+                        memory_order_acq_rel);
+    return epoch + 1;
+}
+
 void
 dp_mark_release(struct dp_marks *marks, uint32_t mark, const void *owner,
                 struct dp_mark_limbo *limbo)
 {
-    uint64_t epoch;
-
     ovs_mutex_lock(&marks->mutex);
     dp_mark_disown(marks, mark, owner);
-
-    /* Pairs with the acquire in dp_mark_drain_poll(): a lane that sees the
-     * epoch polls after the rule has left the NIC. */
-    atomic_add_explicit(&marks->epoch.current, 1, &epoch,
-                        memory_order_acq_rel);
-    dp_mark_fifo_push(&limbo->fifo, (epoch + 1) << DP_MARK_BITS | mark);
+    dp_mark_fifo_push(&limbo->fifo,
+                      dp_marks_open_epoch(marks) << DP_MARK_BITS | mark);
     marks->n_limbo++;
     ovs_mutex_unlock(&marks->mutex);
 }
@@ -301,6 +308,20 @@ dp_marks_count(const struct dp_marks *marks_)
     ovs_mutex_unlock(&marks->mutex);
 
     return n;
+}
+
+bool
+dp_mark_limbo_is_empty(const struct dp_marks *marks_,
+                       const struct dp_mark_limbo *limbo)
+{
+    struct dp_marks *marks = CONST_CAST(struct dp_marks *, marks_);
+    bool empty;
+
+    ovs_mutex_lock(&marks->mutex);
+    empty = !limbo->fifo.n;
+    ovs_mutex_unlock(&marks->mutex);
+
+    return empty;
 }
 
 void

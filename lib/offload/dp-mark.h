@@ -98,6 +98,14 @@ void dp_marks_reap(struct dp_marks *marks, struct dp_mark_limbo *limbo,
 /* Returns the number of marks that are not free. */
 size_t dp_marks_count(const struct dp_marks *marks);
 
+/* Opens a new drain epoch, and returns it. */
+uint64_t dp_marks_open_epoch(struct dp_marks *marks);
+
+/* Is there no mark in 'limbo'? */
+bool dp_mark_limbo_is_empty(const struct dp_marks *marks,
+                            const struct dp_mark_limbo *limbo)
+    OVS_EXCLUDED(marks->mutex);
+
 void dp_mark_limbo_init(struct dp_mark_limbo *limbo);
 void dp_mark_limbo_uninit(struct dp_mark_limbo *limbo);
 

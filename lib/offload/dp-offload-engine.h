@@ -86,7 +86,9 @@ struct dp_offload_rule {
     struct ovs_list place_node;         /* In its table's 'placed'. */
     struct dp_rebalance_table *coming;  /* Where a place is kept for it. */
     struct dp_rebalance_rate rate;
-    struct dp_offload_port *port;       /* Counted while busy or not absent. */
+    struct dp_offload_port *port;       /* Counted; null if absent, but for
+                                         * one in line, busy, or ready after
+                                         * an operation. */
     void *handle;                       /* The provider's. */
     uint64_t ready_us;                  /* Since when it is 'ready'. */
     uint64_t since_us;                  /* Since when 'level' is so. */
@@ -152,7 +154,8 @@ struct dp_offload_port {
     atomic_uint64_t n_puts;             /* Operations that succeeded. */
     atomic_uint64_t n_dels;
     atomic_uint64_t n_failed[DP_OFFLOAD_N_WHYS];
-    atomic_bool is_full;                /* The last rule found no room. */
+    atomic_bool is_full;                /* A rule found no room, and since then
+                                         * none has come or left. */
     atomic_uint32_t delivery;           /* enum dp_offload_delivery. */
     atomic_uint32_t arrival;            /* enum dp_mark_arrival. */
 
@@ -175,6 +178,10 @@ struct dp_offload_port {
     uint64_t n_dels_seen[DP_OFFLOAD_MAX_WORKERS];
 
     struct dp_mark_limbo limbo;
+
+    /* Worker 0 only: since when, without a break, the port has been up. */
+    uint64_t up_seq;                    /* The netdev's, or 0: it is not. */
+    uint64_t up_epoch;                  /* First one that counts. */
 };
 
 /* Counters of a worker. */

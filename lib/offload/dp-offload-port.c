@@ -265,6 +265,21 @@ dp_offload_peer(const struct dp_offload *offload,
     return found;
 }
 
+/* Waits until nobody is inside 'port' and, if 'empty', no rule is left, in a
+ * quiescent state: a provider may take long.  'port' stays, since only its
+ * caller, the control thread, removes ports. */
+static void
+dp_offload_port_wait(struct dp_offload_port *port, bool empty)
+{
+    ovsrcu_quiesce_start();
+    ovs_mutex_lock(&port->mutex);
+    while (port->n_calls || (empty && port->n_rules)) {
+        ovs_mutex_cond_wait(&port->cond, &port->mutex);
+    }
+    ovs_mutex_unlock(&port->mutex);
+    ovsrcu_quiesce_end();
+}
+
 static void
 dp_offload_port_free(struct dp_offload_port *port)
 {
@@ -296,12 +311,7 @@ dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no)
     port->state = DP_OFFLOAD_PORT_STOPPING;
     ovs_mutex_unlock(&port->mutex);
     dp_offload_ready_all(offload, port_no);
-
-    ovs_mutex_lock(&port->mutex);
-    while (port->n_rules || port->n_calls) {
-        ovs_mutex_cond_wait(&port->cond, &port->mutex);
-    }
-    ovs_mutex_unlock(&port->mutex);
+    dp_offload_port_wait(port, true);
 
     cmap_remove(&offload->ports, &port->node, dp_offload_port_hash(port_no));
     if (port->class) {
@@ -333,10 +343,8 @@ dp_offload_port_pause(struct dp_offload *offload, odp_port_t port_no)
         ovs_mutex_lock(&port->mutex);
         first = port->state == DP_OFFLOAD_PORT_RUNNING;
         port->state = DP_OFFLOAD_PORT_PAUSED;
-        while (port->n_calls) {
-            ovs_mutex_cond_wait(&port->cond, &port->mutex);
-        }
         ovs_mutex_unlock(&port->mutex);
+        dp_offload_port_wait(port, false);
 
         if (first && port->class && port->class->pause) {
             port->class->pause(port->aux);
@@ -400,21 +408,72 @@ dp_offload_drained_by_clock(struct dp_offload *offload)
     return offload->drained_epoch;
 }
 
+/* Returns true if 'port', which the caller has entered, is up and has not been
+ * down since the last look.  Otherwise what its queues have proved is void: a
+ * lane can't tell a port that is down from empty rings.  Proofs for epochs
+ * from 'up_epoch' on count.
+ *
+ * A netdev changes its flags and then its sequence number with its mutex held,
+ * which netdev_get_flags() takes: a change is seen in the one or in the
+ * other. */
+static bool
+dp_offload_port_stayed_up(struct dp_offload *offload,
+                          struct dp_offload_port *port)
+{
+    enum netdev_flags flags;
+    uint64_t seq;
+
+    if (!port->netdev) {
+        return true;
+    }
+    seq = netdev_get_change_seq(port->netdev);
+    if (netdev_get_flags(port->netdev, &flags) || !(flags & NETDEV_UP)
+        || netdev_get_change_seq(port->netdev) != seq) {
+        port->up_seq = 0;
+        return false;
+    } else if (port->up_seq != seq) {
+        port->up_seq = seq;
+        port->up_epoch = dp_marks_open_epoch(offload->marks);
+        return false;
+    }
+    return true;
+}
+
+static void
+dp_offload_port_reap(struct dp_offload *offload, struct dp_offload_port *port)
+{
+    const struct dp_offload_env *env = &offload->env;
+    uint64_t drained;
+
+    /* Inside, the netdev stays.  Who removes the port empties its limbo; while
+     * it is paused nothing is drained. */
+    if (dp_mark_limbo_is_empty(offload->marks, &port->limbo)
+        || dp_offload_port_enter(port, false, false)) {
+        return;
+    }
+    drained = env->port_drained(env->aux, port->port_no);
+    if (dp_offload_port_stayed_up(offload, port)
+        && drained >= port->up_epoch) {
+        dp_marks_reap(offload->marks, &port->limbo, drained);
+    }
+    dp_offload_port_leave(port, false);
+}
+
 void
 dp_offload_ports_reap(struct dp_offload *offload)
 {
-    const struct dp_offload_env *env = &offload->env;
     struct dp_offload_port *port;
-    uint64_t drained = 0;
 
-    if (!env->port_drained) {
-        drained = dp_offload_drained_by_clock(offload);
-    }
-    CMAP_FOR_EACH (port, node, &offload->ports) {
-        if (env->port_drained) {
-            drained = env->port_drained(env->aux, port->port_no);
+    if (offload->env.port_drained) {
+        CMAP_FOR_EACH (port, node, &offload->ports) {
+            dp_offload_port_reap(offload, port);
         }
-        dp_marks_reap(offload->marks, &port->limbo, drained);
+    } else {
+        uint64_t drained = dp_offload_drained_by_clock(offload);
+
+        CMAP_FOR_EACH (port, node, &offload->ports) {
+            dp_marks_reap(offload->marks, &port->limbo, drained);
+        }
     }
     dp_marks_reap(offload->marks, &offload->limbo, UINT64_MAX);
 }

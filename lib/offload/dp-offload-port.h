@@ -11,7 +11,8 @@
 
 #include "offload/dp-offload-engine.h"
 
-/* Returns the port, valid until the caller quiesces, or null. */
+/* Returns the port, valid until the caller quiesces, or for the control thread
+ * until it removes the port, or null. */
 struct dp_offload_port *dp_offload_port_find(const struct dp_offload *offload,
                                              odp_port_t port_no);
 

@@ -25,10 +25,11 @@
  * within a call of poll() on the same thread.  Operations of a batch are for
  * different rules.
  *
- * Errors are positive errno values.  ENOSPC, ENOMEM and EDQUOT: the NIC is
- * full.  EAGAIN, EBUSY and ETIMEDOUT: worth trying again soon.  All others:
- * can't be done; 'why' may say more. */
+ * Errors are positive errno values.  dp_offload_is_full(): the NIC has no
+ * room.  dp_offload_is_busy(): worth trying again soon.  All others: can't be
+ * done; 'why' may say more. */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -161,6 +162,20 @@ struct dp_offload_class {
                    const struct ofpbuf *actions, enum dp_offload_level level,
                    uint32_t mark, struct ds *ds);
 };
+
+/* Kinds of errors. */
+
+static inline bool
+dp_offload_is_full(int error)
+{
+    return error == ENOSPC || error == ENOMEM || error == EDQUOT;
+}
+
+static inline bool
+dp_offload_is_busy(int error)
+{
+    return error == EAGAIN || error == EBUSY || error == ETIMEDOUT;
+}
 
 /* For providers. */
 

@@ -4,8 +4,8 @@
  *
  * A rule is tried whole first, if its actions can be expressed: as a transfer
  * rule if it leaves through another port, as an ingress rule if it drops,
- * which needs no embedded switch.  If they can't, or the driver refuses, it
- * marks.
+ * which needs no embedded switch.  If they can't, or the driver refuses or has
+ * no room for it, it marks; if the driver is busy, nothing is put for now.
  *
  * When a device is stopped, its rules may or may not survive, and the handles
  * of those that do not are void; and the list of rx queues in a rule that
@@ -219,7 +219,9 @@ dp_rte_open(const struct dp_offload_class *class,
     struct dp_rte_port *port;
     int device;
 
-    if (!dp_rte_is_ours(netdev)) {
+    /* Who does not offload is spared the questions that follow, of which some
+     * drivers make much.  Ports are offered again when it is switched on. */
+    if (!netdev_is_flow_api_enabled() || !dp_rte_is_ours(netdev)) {
         return EOPNOTSUPP;
     }
     device = netdev_dpdk_get_port_id(netdev);
@@ -347,16 +349,20 @@ dp_rte_create_whole(struct dp_rte_port *port, struct dp_rte_rule *rule,
         return EOPNOTSUPP;
     }
     error = dp_rte_create(port, rule, handlep);
-    if (error && age) {
-        /* Some NICs know AGE only in some kinds of rules. */
+    if (error && age && !dp_offload_is_busy(error)) {
+        bool full = dp_offload_is_full(error);
+
+        /* Some NICs know AGE only in some kinds of rules, or in few. */
         dp_rte_actions_whole(&rule->actions, dp_rte_find_peer, port, false,
                              &rule->program);
         error = dp_rte_create(port, rule, handlep);
-        if (!error) {
+        if (!error && !full) {
             atomic_store_relaxed(&port->age, false);
         }
     }
-    *why = error ? DP_OFFLOAD_WHY_A_REFUSED : DP_OFFLOAD_WHY_NONE;
+    *why = (!error ? DP_OFFLOAD_WHY_NONE
+            : dp_offload_is_full(error) ? DP_OFFLOAD_WHY_A_FULL
+            : DP_OFFLOAD_WHY_A_REFUSED);
     return error;
 }
 
@@ -380,6 +386,9 @@ dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
     op->error = dp_rte_create_whole(port, rule, &op->handle, &why);
     if (!op->error) {
         op->level = DP_OFFLOAD_WHOLE;
+        return;
+    } else if (dp_offload_is_busy(op->error)) {
+        /* A rule that marks would stay one.  The engine tries again. */
         return;
     }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A snapshot is taken as JSON, shard by shard, and text is made of it, so the
- * two never differ. */
+/* A snapshot is taken as JSON and text is made of it, so the two never differ.
+ * Rules are taken a few at a time: a lane that installs a flow may wait for
+ * the mutex, and a worker does.  A rule that comes meanwhile may make another
+ * one appear twice, one that goes may make another one be passed over. */
 
 #include <config.h>
 #include "offload/dp-offload.h"
@@ -19,6 +21,9 @@
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
+
+/* Rules that are described with a shard's mutex held. */
+#define DP_OFFLOAD_SHOW_CHUNK 16
 
 static const char *
 dp_offload_level_name(enum dp_offload_level level)
@@ -296,25 +301,48 @@ dp_offload_rule_json(const struct dp_offload *offload,
     return json;
 }
 
+/* Appends to 'json' the rules of 'port_no' that come next in 'shard', from
+ * '*pos' on, of the few that it looks at.  Returns false if these were the
+ * last ones. */
+static bool
+dp_offload_some_rules_json(const struct dp_offload *offload,
+                           struct dp_offload_shard *shard,
+                           struct hmap_position *pos, odp_port_t port_no,
+                           struct json *json)
+{
+    uint64_t now_us = dp_offload_now_us();
+    struct hmap_node *node = NULL;
+
+    ovs_mutex_lock(&shard->mutex);
+    for (int i = 0; i < DP_OFFLOAD_SHOW_CHUNK; i++) {
+        const struct dp_offload_rule *rule;
+
+        node = hmap_at_position(&shard->rules, pos);
+        if (!node) {
+            break;
+        }
+        rule = CONTAINER_OF(node, struct dp_offload_rule, node);
+        if (port_no == ODPP_NONE || rule->in_port == port_no) {
+            dp_rule_is_locked(rule, shard);
+            json_array_add(json, dp_offload_rule_json(offload, rule, now_us));
+        }
+    }
+    ovs_mutex_unlock(&shard->mutex);
+    return node != NULL;
+}
+
 struct json *
 dp_offload_rules_json(const struct dp_offload *offload, odp_port_t port_no)
 {
     struct json *json = json_array_create_empty();
-    uint64_t now_us = dp_offload_now_us();
 
     for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
-        struct dp_offload_shard *shard = &offload->shards[i];
-        const struct dp_offload_rule *rule;
+        struct hmap_position pos = { 0, 0 };
 
-        ovs_mutex_lock(&shard->mutex);
-        HMAP_FOR_EACH (rule, node, &shard->rules) {
-            if (port_no == ODPP_NONE || rule->in_port == port_no) {
-                dp_rule_is_locked(rule, shard);
-                json_array_add(json,
-                               dp_offload_rule_json(offload, rule, now_us));
-            }
+        while (dp_offload_some_rules_json(offload, &offload->shards[i], &pos,
+                                          port_no, json)) {
+            continue;
         }
-        ovs_mutex_unlock(&shard->mutex);
     }
     return json;
 }

@@ -129,17 +129,21 @@ dp_offload_stats_get(const struct dp_offload *offload,
     stats->size = DP_N_FIGURES * (n_workers + 1);
     stats->counters = xcalloc(stats->size, sizeof *stats->counters);
 
+    /* The totals have the work of threads that were stopped, too: they never
+     * go back. */
     counter = &stats->counters[DP_N_FIGURES];
-    for (unsigned int i = 0; i < n_workers; i++) {
+    for (unsigned int i = 0; i < DP_OFFLOAD_MAX_WORKERS; i++) {
         uint64_t values[DP_N_FIGURES];
 
         dp_figures_get(&offload->workers[i], values);
         n_active += values[DP_FIGURE_PUTS] > 0;
-        for (int j = 0; j < DP_N_FIGURES; j++, counter++) {
+        for (int j = 0; j < DP_N_FIGURES; j++) {
+            totals[j] += values[j];
+        }
+        for (int j = 0; i < n_workers && j < DP_N_FIGURES; j++, counter++) {
             snprintf(counter->name, sizeof counter->name, "[%3u] %32s",
                      i, dp_figure_name(j));
             counter->value = values[j];
-            totals[j] += values[j];
         }
     }
 

@@ -29,6 +29,7 @@ COVERAGE_DEFINE(dp_offload_put);
 COVERAGE_DEFINE(dp_offload_put_failed);
 COVERAGE_DEFINE(dp_offload_del);
 COVERAGE_DEFINE(dp_offload_del_failed);
+COVERAGE_DEFINE(dp_offload_late_packets);
 
 /* Removals that fail this often are not waited for, and are given up if the
  * port goes. */
@@ -89,20 +90,26 @@ dp_rule_set_level(struct dp_offload_worker *worker,
 }
 
 /* Books what the NIC has counted since the last reading to the flow that has
- * the rule.  Counters that went back (another rule, a reset) are a new
- * base. */
+ * the rule.  Counters that went back (another rule, a reset) are a new base.
+ * If the last flow has gone, its statistics have been told for good: the
+ * packets are too late, and only their number is kept. */
 static void
 dp_rule_book(struct dp_offload_rule *rule, const struct dp_offload_op *op)
     OVS_REQUIRES(rule->shard->mutex)
 {
+    uint64_t n_packets;
+
     if (!op->counted) {
         return;
     }
-    if (op->n_packets > rule->hw_packets && rule->n_members) {
+    n_packets = op->n_packets - MIN(rule->hw_packets, op->n_packets);
+    if (n_packets && !rule->n_members) {
+        COVERAGE_ADD(dp_offload_late_packets, MIN(n_packets, UINT_MAX));
+    } else if (n_packets) {
         struct dp_offload_member *member
             = &rule->members[rule->n_members - 1];
 
-        member->n_packets += op->n_packets - rule->hw_packets;
+        member->n_packets += n_packets;
         if (op->n_bytes > rule->hw_bytes) {
             member->n_bytes += op->n_bytes - rule->hw_bytes;
         }
@@ -441,23 +448,11 @@ dp_rule_log(const struct dp_offload_op *op)
 static enum dp_offload_why
 dp_rule_classify(const struct dp_offload_op *op)
 {
-    switch (op->error) {
-    case ENOSPC:
-    case ENOMEM:
-    case EDQUOT:
-        return DP_OFFLOAD_WHY_FULL;
-
-    case EAGAIN:
-    case EBUSY:
-    case ETIMEDOUT:
-        return DP_OFFLOAD_WHY_BUSY;
-
-    case ENOENT:
-        return DP_OFFLOAD_WHY_GONE;
-
-    default:
-        return op->why ? op->why : DP_OFFLOAD_WHY_REFUSED;
-    }
+    return (dp_offload_is_full(op->error) ? DP_OFFLOAD_WHY_FULL
+            : dp_offload_is_busy(op->error) ? DP_OFFLOAD_WHY_BUSY
+            : op->error == ENOENT ? DP_OFFLOAD_WHY_GONE
+            : op->why ? op->why
+            : DP_OFFLOAD_WHY_REFUSED);
 }
 
 static void
@@ -475,11 +470,12 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
 
     dp_rule_drop_mark(worker->offload, rule, port);
-    if (rule->why == DP_OFFLOAD_WHY_FULL
-        && !dp_rebalance_full(worker->offload->rebalance, rule)) {
-        /* Waits in line until there may be room. */
+    if (rule->why == DP_OFFLOAD_WHY_FULL) {
         atomic_store_relaxed(&port->is_full, true);
-        ovs_list_push_back(&port->full[worker->id], &rule->full_node);
+        if (!dp_rebalance_full(worker->offload->rebalance, rule)) {
+            /* Waits in line until there may be room. */
+            ovs_list_push_back(&port->full[worker->id], &rule->full_node);
+        }
     } else if (rule->why == DP_OFFLOAD_WHY_BUSY) {
         dp_rule_retry(worker, rule);
     }
@@ -555,6 +551,7 @@ dp_rule_del_done(struct dp_offload_worker *worker,
     if (removed) {
         COVERAGE_INC(dp_offload_del);
         atomic_add_relaxed(&port->n_dels, 1, &orig);
+        atomic_store_relaxed(&port->is_full, false);
         dp_rule_absent(worker, rule);
     } else {
         COVERAGE_INC(dp_offload_del_failed);
@@ -649,11 +646,13 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
         dp_rule_set_flushing(worker->offload, rule, false);
     }
 
-    detach = (rule->level == DP_OFFLOAD_ABSENT
+    /* A rule that will be looked at again may have a mark for the limbo of the
+     * port, or leave to come into its table: it keeps the port until then. */
+    detach = (rule->level == DP_OFFLOAD_ABSENT && !rule->ready
               && ovs_list_is_empty(&rule->full_node));
     if (detach) {
         rule->port = NULL;
-        if (!rule->n_members && !rule->ready && !rule->retry_node.idx) {
+        if (!rule->n_members && !rule->retry_node.idx) {
             dp_rule_drop_mark(worker->offload, rule, port);
             dp_rule_destroy(worker->offload, rule);
         }

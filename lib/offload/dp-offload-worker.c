@@ -17,6 +17,7 @@
 
 #include <errno.h>
 
+#include "coverage.h"
 #include "hash.h"
 #include "offload/dp-mark-watch.h"
 #include "offload/dp-offload-port.h"
@@ -451,6 +452,7 @@ dp_worker_main(void *worker_)
             dp_mark_watch_run(worker->offload);
         }
 
+        coverage_try_clear();   /* Others see this thread's events, too. */
         if (n) {
             sleep_us = DP_WORKER_SLEEP_MIN_US;
             if (now_us - quiesce_us > DP_WORKER_QUIESCE_US) {
@@ -464,6 +466,7 @@ dp_worker_main(void *worker_)
         }
     }
     mpsc_queue_release(&worker->queue);
+    coverage_clear();
 
     return NULL;
 }
@@ -561,6 +564,8 @@ dp_offload_workers_stop(struct dp_offload *offload)
 
         atomic_store_explicit(&worker->exit, true, memory_order_release);
     }
+    /* A provider may take long. */
+    ovsrcu_quiesce_start();
     for (unsigned int i = 0; i < DP_OFFLOAD_MAX_WORKERS; i++) {
         struct dp_offload_worker *worker = &offload->workers[i];
 
@@ -569,6 +574,7 @@ dp_offload_workers_stop(struct dp_offload *offload)
             worker->running = false;
         }
     }
+    ovsrcu_quiesce_end();
     offload->threads_running = false;
 }
 

@@ -299,7 +299,9 @@ dp_offload_flow_modify(struct dp_offload *offload, void *flow,
     struct dp_offload_shard *shard;
     struct dp_offload_rule *rule;
 
-    if (!dp_offload_is_enabled(offload)) {
+    /* Even if offloading is off: a rule that has not left the NIC yet stays
+     * there if it is switched on again soon. */
+    if (!dp_offload_n_rules(offload)) {
         return;
     }
 

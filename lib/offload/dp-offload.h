@@ -146,8 +146,8 @@ bool dp_offload_set_enabled(struct dp_offload *offload, bool enabled);
 static inline bool dp_offload_is_enabled(const struct dp_offload *offload);
 
 /* Changes the number of worker threads.  Returns 0, or EINVAL if 'n' is not
- * in 1...10 (nothing is changed then).  May wait for one call of a provider
- * on each worker; no lane waits. */
+ * in 1...10 (nothing is changed then).  May wait, quiescent, for one call of a
+ * provider on each worker; no lane waits. */
 int dp_offload_set_n_workers(struct dp_offload *offload, unsigned int n);
 unsigned int dp_offload_get_n_workers(const struct dp_offload *offload);
 
@@ -168,7 +168,8 @@ struct dp_rebalance_config {
     uint32_t min_pps;           /* Flows below it are not worth a place. */
 };
 
-/* Takes effect at once.  Off: rules come in the order in which they ask. */
+/* Takes effect at once.  Off: rules come in the order in which they ask.  May
+ * wait, quiescent, for the rebalancer's thread. */
 void dp_offload_set_rebalance(struct dp_offload *offload,
                               const struct dp_rebalance_config *config);
 
@@ -248,8 +249,9 @@ int dp_offload_port_add(struct dp_offload *offload, odp_port_t port_no,
 void dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no);
 
 /* Around a reconfiguration that may stop the device.  After pause() returns
- * no provider call is under way for the port.  restart() ends the pause, finds
- * out whether the rules have survived, and installs again what has not. */
+ * no provider call is under way for the port; it waits for that, quiescent.
+ * restart() ends the pause, finds out whether the rules have survived, and
+ * installs again what has not. */
 void dp_offload_port_pause(struct dp_offload *offload, odp_port_t port_no);
 void dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no);
 

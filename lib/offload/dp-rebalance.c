@@ -86,7 +86,9 @@ dp_rebalance_stop(struct dp_rebalance *rb)
 {
     if (rb->running) {
         atomic_store_relaxed(&rb->exit, true);
+        ovsrcu_quiesce_start();
         xpthread_join(rb->thread, NULL);
+        ovsrcu_quiesce_end();
         rb->running = false;
     }
 }

@@ -290,6 +290,44 @@ dp_rte_push_vxlan(struct dp_rte_actions *dst, const uint8_t *header,
     return true;
 }
 
+/* Is the header of 'push' the same for each packet, but for lengths of IP and
+ * UDP and the checksum of IPv4, which the NIC fills in?  Software computes
+ * other checksums, and writes numbers and lengths into headers of GRE, ERSPAN
+ * and GTP-U. */
+static bool
+dp_rte_header_is_constant(const struct ovs_action_push_tnl *push)
+{
+    const uint8_t *header = (const uint8_t *) push->header;
+    const struct eth_header *eth = (const void *) header;
+    const struct gre_base_hdr *gre;
+    const struct udp_header *udp;
+    size_t ofs = sizeof *eth;
+
+    if (eth->eth_type == htons(ETH_TYPE_IP)) {
+        ofs += sizeof(struct ip_header);
+    } else if (eth->eth_type == htons(ETH_TYPE_IPV6)) {
+        ofs += sizeof(struct ovs_16aligned_ip6_hdr);
+    } else {
+        return false;
+    }
+
+    switch (push->tnl_type) {
+    case OVS_VPORT_TYPE_VXLAN:
+    case OVS_VPORT_TYPE_GENEVE:
+        udp = (const void *) (header + ofs);
+        return push->header_len >= ofs + sizeof *udp && !udp->udp_csum;
+
+    case OVS_VPORT_TYPE_GRE:
+    case OVS_VPORT_TYPE_IP6GRE:
+        gre = (const void *) (header + ofs);
+        return (push->header_len >= ofs + sizeof *gre
+                && !(gre->flags & htons(GRE_CSUM | GRE_SEQ)));
+
+    default:
+        return false;
+    }
+}
+
 static enum dp_offload_why
 dp_rte_push_tunnel(struct dp_rte_actions *dst,
                    const struct ovs_action_push_tnl *push)
@@ -307,6 +345,8 @@ dp_rte_push_tunnel(struct dp_rte_actions *dst,
         && dp_rte_push_vxlan(dst, (const uint8_t *) push->header,
                              push->header_len)) {
         return DP_OFFLOAD_WHY_NONE;
+    } else if (!dp_rte_header_is_constant(push)) {
+        return DP_OFFLOAD_WHY_A_TUNNEL;
     }
 
     conf = dp_rte_action_put(dst, RTE_FLOW_ACTION_TYPE_RAW_ENCAP,

@@ -245,7 +245,9 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
     dp_packet_batch_init(&batch);
     error = netdev_rxq_recv(rxq->rx, &batch, metrics ? &qfill : NULL);
     n = error ? 0 : dp_packet_batch_size(&batch);
-    if (shared->offload) {
+    if (shared->offload && (n || error == EAGAIN)) {
+        /* After another error, or if policing has dropped all packets, nobody
+         * knows whether the ring is empty. */
         dp_mark_drain_poll(rxq->drain, dp_offload_epoch(shared->offload), n,
                            MAX_RING_SIZE);
     }

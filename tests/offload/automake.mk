@@ -7,6 +7,7 @@ tests_dptest_SOURCES += \
 	tests/offload/simnic-plugin.h \
 	tests/offload/test-mark.c \
 	tests/offload/test-offload-churn.c \
+	tests/offload/test-offload-edge.c \
 	tests/offload/test-offload-same.c \
 	tests/offload/test-offload-speed.c \
 	tests/offload/test-offload-watch.c \

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "dpdk.h"
+#include "netdev-offload.h"
 #include "smap.h"
 #include "tests/dptest.h"
 
@@ -28,4 +29,14 @@ simnic_plugin_init(void)
     if (!dpdk_available()) {
         dptest_fail("DPDK can't be initialised with %s", plugin);
     }
+}
+
+void
+simnic_plugin_offload(void)
+{
+    struct smap config = SMAP_INITIALIZER(&config);
+
+    smap_add(&config, "hw-offload", "true");
+    netdev_set_flow_api_enabled(&config);
+    smap_destroy(&config);
 }

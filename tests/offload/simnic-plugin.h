@@ -13,4 +13,7 @@
 
 void simnic_plugin_init(void);
 
+/* Switches Open vSwitch's flow API on, as hw-offload=true does. */
+void simnic_plugin_offload(void);
+
 #endif /* simnic-plugin.h */

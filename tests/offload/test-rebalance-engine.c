@@ -261,6 +261,7 @@ test_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct scene *s;
     struct dp_dummy_config config = small;
+    struct ds ds = DS_EMPTY_INITIALIZER;
     uint64_t n_puts;
 
     /* The NIC does not tell how much it holds. */
@@ -272,6 +273,9 @@ test_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         xnanosleep(1000 * 1000);
     }
     ovs_assert(scene_figure(s, "used") == N_PLACES);
+    dp_offload_format_show(s->rig.offload, &ds);
+    ovs_assert(strstr(ds_cstr(&ds), "capacity unknown, full\n"));
+    ds_destroy(&ds);
 
     /* Who waits does not ask the NIC. */
     n_puts = dp_dummy_nic_n_puts(s->rig.nic);
@@ -429,6 +433,57 @@ test_tables(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ds_destroy(&ds);
 }
 DPTEST_REGISTER("rebalance-tables", test_tables);
+
+/* Rules that leave the NIC to come back at once have a mark and the promise of
+ * a place.  If their port goes before it is their turn, it takes both. */
+static void
+test_port_gone(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_dummy_config config = small;
+    struct scene *s = scene_create(&config, 2, 1);
+    size_t i;
+
+    /* Port 1 has one flow more than places, until it goes. */
+    for (i = 0; i < 2 * (N_PLACES + 1); i += 2) {
+        rig_put(&s->rig, i % RIG_N_LANES, s->flows[i]);
+    }
+    dp_offload_drain(s->rig.offload);
+    for (i = 0; rig_installed(&s->rig, s->flows[i]); i += 2) {
+        continue;
+    }
+    rig_del(&s->rig, i % RIG_N_LANES, s->flows[i]);
+    dp_offload_drain(s->rig.offload);
+    ovs_assert(dp_dummy_nic_count(s->rig.nic, PORT1) == N_PLACES);
+
+    /* They stand behind those of port 2, which take the NIC 200 ms. */
+    config.capacity = 0;
+    config.delay_us = 2000;
+    config.restart = DP_OFFLOAD_STALE;
+    dp_dummy_nic_hold(s->rig.nic, true);
+    dp_dummy_nic_set_config(s->rig.nic, &config);
+    dp_offload_port_pause(s->rig.offload, PORT1);
+    dp_offload_port_restart(s->rig.offload, PORT1);
+    for (i = 1; i < N_FLOWS; i += 2) {
+        rig_put(&s->rig, i % RIG_N_LANES, s->flows[i]);
+    }
+    dp_dummy_nic_hold(s->rig.nic, false);
+    while (dp_dummy_nic_count(s->rig.nic, PORT1)) {
+        xnanosleep(100 * 1000);
+    }
+    dp_offload_port_del(s->rig.offload, PORT1);
+    for (i = 0; i < N_FLOWS; i += 2) {
+        struct dp_offload_shard *shard
+            = dp_rule_shard(s->rig.offload, &s->flows[i]->mega_ufid);
+        const struct dp_offload_rule *rule;
+
+        ovs_mutex_lock(&shard->mutex);
+        rule = dp_rule_find(shard, &s->flows[i]->mega_ufid);
+        ovs_assert(!rule || (!rule->mark && !rule->coming && !rule->port));
+        ovs_mutex_unlock(&shard->mutex);
+    }
+    scene_destroy(s);
+}
+DPTEST_REGISTER("rebalance-port-gone", test_port_gone);
 
 /* All at once, at random. */
 static void

@@ -218,6 +218,7 @@ test_rebalance_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     struct world *w;
 
     simnic_plugin_init();
+    simnic_plugin_offload();
     w = xzalloc(sizeof *w);
     world_open_netdev(w);
     for (size_t i = 0; i < N_FLOWS; i++) {

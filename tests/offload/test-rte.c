@@ -351,6 +351,13 @@ actions_of(const char *s, struct ds *ds)
     return p + strlen("actions ");
 }
 
+/* The beginning of a push of a tunnel over IPv4. */
+#define TNL_PUSH(SIZE, TYPE, PROTO)                                         \
+    "clone(tnl_push(tnl_port(4),header(size=" SIZE ",type=" TYPE ","        \
+    "eth(dst=f8:bc:12:44:34:b6,src=f8:bc:12:46:58:e0,dl_type=0x0800),"      \
+    "ipv4(src=1.1.2.88,dst=1.1.2.92,proto=" PROTO ",tos=0,ttl=64,"          \
+    "frag=0x4000),"
+
 static const struct {
     const char *actions;
     const char *expected;
@@ -404,6 +411,35 @@ static const struct {
       "gre((flags=0x0,proto=0x6558))),out_port(1)),2)",
       "count / raw_encap index 0 / represented_port ethdev_port_id 12"
       " / end" },
+
+    /* Headers that software completes for each packet: checksums and numbers
+     * of GRE, checksums of UDP, lengths of GTP-U. */
+    { TNL_PUSH("42", "3", "47")
+      "gre((flags=0x2000,proto=0x6558),key=0x7b)),out_port(1)),2)",
+      "count / raw_encap index 0 / represented_port ethdev_port_id 12"
+      " / end" },
+    { TNL_PUSH("42", "3", "47")
+      "gre((flags=0x8000,proto=0x6558),csum=0x0)),out_port(1)),2)",
+      "A_TUNNEL" },
+    { TNL_PUSH("42", "3", "47")
+      "gre((flags=0x1000,proto=0x6558),seq=0x0)),out_port(1)),2)",
+      "A_TUNNEL" },
+    { TNL_PUSH("50", "5", "17")
+      "udp(src=0,dst=6081,csum=0x0),geneve(vni=0x7b)),out_port(1)),2)",
+      "count / raw_encap index 0 / represented_port ethdev_port_id 12"
+      " / end" },
+    { TNL_PUSH("50", "5", "17")
+      "udp(src=0,dst=6081,csum=0xffff),geneve(vni=0x7b)),out_port(1)),2)",
+      "A_TUNNEL" },
+    { TNL_PUSH("50", "110", "17")
+      "gtpu(flags=48,msgtype=255,teid=0x7b)),out_port(1)),2)",
+      "A_TUNNEL" },
+    { "clone(tnl_push(tnl_port(4),header(size=70,type=5,"
+      "eth(dst=f8:bc:12:44:34:b6,src=f8:bc:12:46:58:e0,dl_type=0x86dd),"
+      "ipv6(src=2001:db8::1,dst=2001:db8::2,label=0,proto=17,tclass=0x0,"
+      "hlimit=64),"
+      "udp(src=0,dst=6081,csum=0xffff),geneve(vni=0x7b)),out_port(1)),2)",
+      "A_TUNNEL" },
 };
 
 static void

@@ -146,7 +146,7 @@ twin_update_flags(struct netdev *netdev OVS_UNUSED,
                   enum netdev_flags off OVS_UNUSED,
                   enum netdev_flags on OVS_UNUSED, enum netdev_flags *old)
 {
-    *old = 0;
+    *old = NETDEV_UP;
     return 0;
 }
 
