@@ -271,6 +271,15 @@ dp_offload_peer(const struct dp_offload *offload,
 static void
 dp_offload_port_wait(struct dp_offload_port *port, bool empty)
 {
+    bool busy;
+
+    ovs_mutex_lock(&port->mutex);
+    busy = port->n_calls || (empty && port->n_rules);
+    ovs_mutex_unlock(&port->mutex);
+    if (!busy) {
+        return;                 /* Nobody gets in any more. */
+    }
+
     ovsrcu_quiesce_start();
     ovs_mutex_lock(&port->mutex);
     while (port->n_calls || (empty && port->n_rules)) {
