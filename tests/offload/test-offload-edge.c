@@ -29,6 +29,24 @@ edge_drain(struct rig *rig)
     dp_offload_check(rig->offload);
 }
 
+/* Starts 'rig', with '*a' in the NIC and the worker busy with '*b' until the
+ * NIC is let go. */
+static void
+begin_busy(struct rig *rig, struct rig_flow **a, struct rig_flow **b)
+{
+    rig_init(rig, &whole, 1);
+    ovs_assert(dp_offload_set_enabled(rig->offload, true));
+    ovs_assert(!dp_offload_port_add(rig->offload, PORT1, NULL));
+    *a = rig_flow_create(PORT1, 1, 4);
+    *b = rig_flow_create(PORT1, 2, 4);
+    rig_put(rig, 0, *a);
+    edge_drain(rig);
+
+    dp_dummy_nic_hold(rig->nic, true);
+    rig_put(rig, 0, *b);
+    xnanosleep(20 * 1000 * 1000);
+}
+
 /* R34: what changes while offloading is off counts when it is on again, even
  * if the rule has not left the NIC in between. */
 static void
@@ -38,18 +56,7 @@ test_offload_off_modify(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     uint32_t mark, output;
     struct rig rig;
 
-    rig_init(&rig, &whole, 1);
-    ovs_assert(dp_offload_set_enabled(rig.offload, true));
-    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
-    a = rig_flow_create(PORT1, 1, 4);
-    b = rig_flow_create(PORT1, 2, 4);
-    rig_put(&rig, 0, a);
-    edge_drain(&rig);
-
-    /* The worker is busy with the other one. */
-    dp_dummy_nic_hold(rig.nic, true);
-    rig_put(&rig, 0, b);
-    xnanosleep(20 * 1000 * 1000);
+    begin_busy(&rig, &a, &b);
     dp_offload_set_enabled(rig.offload, false);
     rig_modify(&rig, a, 6);
     dp_offload_set_enabled(rig.offload, true);
@@ -169,18 +176,7 @@ test_offload_late(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     struct rig_flow *a, *b;
     struct rig rig;
 
-    rig_init(&rig, &whole, 1);
-    ovs_assert(dp_offload_set_enabled(rig.offload, true));
-    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
-    a = rig_flow_create(PORT1, 1, 4);
-    b = rig_flow_create(PORT1, 2, 4);
-    rig_put(&rig, 0, a);
-    edge_drain(&rig);
-
-    /* The worker is busy with the other one. */
-    dp_dummy_nic_hold(rig.nic, true);
-    rig_put(&rig, 0, b);
-    xnanosleep(20 * 1000 * 1000);
+    begin_busy(&rig, &a, &b);
     rig_del(&rig, 0, a);
     ovs_assert(dp_dummy_nic_hit(rig.nic, PORT1, &a->mega_ufid, 7, 700));
     dp_dummy_nic_hold(rig.nic, false);
