@@ -277,7 +277,9 @@ dp_offload_port_wait(struct dp_offload_port *port, bool empty)
     busy = port->n_calls || (empty && port->n_rules);
     ovs_mutex_unlock(&port->mutex);
     if (!busy) {
-        return;                 /* Nobody gets in any more. */
+        /* Nobody gets in any more.  To be quiescent for nothing would begin a
+         * grace period, which a reconfiguration lets wait for long. */
+        return;
     }
 
     ovsrcu_quiesce_start();

@@ -16,16 +16,10 @@
  *
  * Sleeping.  With "pmd-maxsleep", each iteration in which no queue delivered
  * at least half a burst makes the sleep before the next one SLEEP_STEP_NS
- * longer, up to the limit; a queue that does ends the sleeping.
- *
- * RCU.  An idle thread gets to its housekeeping some ten thousand times in a
- * second.  To be quiescent each time would wake the thread that waits for a
- * grace period as often, and it takes the time of the main thread if the two
- * share a core: a reconfiguration took 10% longer. */
+ * longer, up to the limit; a queue that does ends the sleeping. */
 
 enum {
     HOUSEKEEPING_EVERY = 1024,      /* Iterations. */
-    QUIESCE_INTERVAL_US = 1000,
     SLEEP_STEP_NS = 1000,
     BUSY_BURST = NETDEV_MAX_BURST / 2,
 };
@@ -118,9 +112,7 @@ housekeeping(struct dp_pmd *pmd)
         dp_rxq_check(pmd->polls[i]);
     }
     coverage_try_clear();       /* Others see this thread's events, too. */
-    if (pmd->lane.now >= pmd->next_quiesce && !ovsrcu_try_quiesce()) {
-        pmd->next_quiesce = pmd->lane.now + QUIESCE_INTERVAL_US;
-    }
+    ovsrcu_try_quiesce();
 }
 
 /* Polls until the command changes. */

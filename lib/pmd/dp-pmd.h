@@ -64,7 +64,6 @@ struct dp_pmd {
     struct dp_rxq_load total;       /* All cycles. */
     uint64_t last_busy, last_total; /* PMD only: at the last interval. */
     long long int next_interval;    /* PMD only: us. */
-    long long int next_quiesce;     /* Likewise. */
 
     /* The handshake. */
     atomic_int command;             /* enum dp_pmd_command. */
