@@ -112,8 +112,9 @@ dp_op_settle(struct dp_op *op)
     } else if (!op->dop.error) {
         recirc_refs_unref(&ukey->old_recircs);
     } else {
-        /* Nobody else had a look since: its sweep is done by this thread, and
-         * main purges only while revalidators pause. */
+        /* Nobody else has touched it: a dump's operations are settled before
+         * the sweep begins, one thread sweeps a slot, and main purges only
+         * while revalidators pause. */
         ukey_transition(ukey, UKEY_INCONSISTENT);
     }
     ovs_mutex_unlock(&ukey->mutex);

@@ -9,7 +9,6 @@ void
 dp_emc_init(struct dp_emc *emc)
 {
     emc->sweep_at = 0;
-    emc->n_used = 0;
     emc->insert_min = 0;
     emc->n_skip = 0;
     emc->hashes = xzalloc_cacheline(DP_EMC_ENTRIES * sizeof *emc->hashes);
@@ -17,13 +16,12 @@ dp_emc_init(struct dp_emc *emc)
 }
 
 static void
-entry_clear(struct dp_emc *emc, struct dp_emc_entry *entry)
+entry_clear(struct dp_emc_entry *entry)
 {
     if (entry->flow) {
         dp_flow_unref(entry->flow);
         entry->flow = NULL;
         entry->head.l3_ofs = 0;
-        emc->n_used--;
     }
 }
 
@@ -31,8 +29,8 @@ entry_clear(struct dp_emc *emc, struct dp_emc_entry *entry)
 void
 dp_emc_flush(struct dp_emc *emc)
 {
-    for (size_t i = 0; emc->n_used; i++) {
-        entry_clear(emc, &emc->entries[i]);
+    for (size_t i = 0; i < DP_EMC_ENTRIES; i++) {
+        entry_clear(&emc->entries[i]);
     }
 }
 
@@ -78,8 +76,7 @@ dp_emc_insert(struct dp_emc *emc, const struct dp_key *key,
     size_t place = choose_place(emc, key);
     struct dp_emc_entry *entry = &emc->entries[place];
 
-    entry_clear(emc, entry);
-    emc->n_used++;
+    entry_clear(entry);
     emc->hashes[place] = key->hash;
     entry->flow = flow;
     if (key->plain) {
@@ -110,7 +107,7 @@ dp_emc_sweep(struct dp_emc *emc)
     struct dp_emc_entry *entry = &emc->entries[emc->sweep_at];
 
     if (entry->flow && dp_flow_is_dead(entry->flow)) {
-        entry_clear(emc, entry);
+        entry_clear(entry);
     }
     emc->sweep_at = (emc->sweep_at + 1) & (DP_EMC_ENTRIES - 1);
 }

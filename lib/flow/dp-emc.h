@@ -44,7 +44,6 @@ BUILD_ASSERT_DECL(offsetof(struct dp_emc_entry, n_values) == CACHE_LINE_SIZE);
 
 struct dp_emc {
     size_t sweep_at;            /* Next entry that the sweep looks at. */
-    size_t n_used;              /* Entries with a flow. */
     struct dp_emc_entry *entries;
     uint32_t *hashes;           /* Of the keys of the entries; of no meaning
                                  * where there is no flow. */

@@ -19,7 +19,7 @@ COVERAGE_DEFINE(datapath_drop_lock_error);
 COVERAGE_DEFINE(datapath_drop_recirc_error);
 
 /* Frees the packets of 'batch' and makes it empty.  DPDK's go back to their
- * pool at once, which costs half of what they cost one by one. */
+ * pool at once, which costs less than one by one. */
 void
 dp_drop_batch(struct dp_packet_batch *batch)
 {

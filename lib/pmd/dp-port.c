@@ -46,7 +46,6 @@ dp_port_create(struct netdev *netdev, const char *type, odp_port_t port_no,
     port->port_no = port_no;
     ovsrcu_init(&port->drains, NULL);
     port->type = xstrdup(type);
-    port->is_vhost = !strncmp(type, "dpdkvhostuser", 13);
     port->netdev = netdev_ref(netdev);
     port->emc_enabled = true;
     port->need_reconfigure = true;
@@ -260,7 +259,8 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
         current->batches++;
         if (metrics) {
             histogram_add_sample(&lane->perf.pkts_per_batch, n);
-            if (rxq->port->is_vhost && qfill >= 0) {
+            if (qfill >= 0
+                && !strncmp(rxq->port->type, "dpdkvhostuser", 13)) {
                 /* 'qfill' is without those just taken. */
                 current->max_vhost_qfill = MAX(current->max_vhost_qfill,
                                                n + qfill);

@@ -62,7 +62,6 @@ struct dp_port {
     /* Constant after creation. */
     odp_port_t port_no;
     char *type;                     /* As the user gave it. */
-    bool is_vhost;
     struct netdev *netdev;          /* Counted. */
     struct netdev_saved_flags *flags;
     struct hmap_node node;          /* In the topology's ports. */
