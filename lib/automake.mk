@@ -7,6 +7,7 @@ lib_libmarkpath_a_SOURCES =
 
 include lib/flow/automake.mk
 include lib/offload/automake.mk
+include lib/rte/automake.mk
 include lib/pipe/automake.mk
 include lib/pmd/automake.mk
 include lib/ctl/automake.mk

@@ -9,7 +9,7 @@
 #include "util.h"
 #include "ctl/dp.h"
 #include "offload/dp-offload.h"
-#include "offload/dp-rte-telemetry.h"
+#include "rte/dp-rte-telemetry.h"
 
 /* Each of these answers for 'offload', and gets what followed the command, or
  * NULL. */

@@ -15,7 +15,6 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-offload-port.c \
 	lib/offload/dp-offload-port.h \
 	lib/offload/dp-offload-provider.h \
-	lib/offload/dp-offload-rte.c \
 	lib/offload/dp-offload-rule.c \
 	lib/offload/dp-offload-rule.h \
 	lib/offload/dp-offload-show.c \
@@ -31,12 +30,4 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-rebalance-policy.h \
 	lib/offload/dp-rebalance-thread.c \
 	lib/offload/dp-rebalance.c \
-	lib/offload/dp-rebalance.h \
-	lib/offload/dp-rte-actions.c \
-	lib/offload/dp-rte-actions.h \
-	lib/offload/dp-rte-format.c \
-	lib/offload/dp-rte-format.h \
-	lib/offload/dp-rte-match.c \
-	lib/offload/dp-rte-match.h \
-	lib/offload/dp-rte-telemetry.c \
-	lib/offload/dp-rte-telemetry.h
+	lib/offload/dp-rebalance.h

@@ -3,8 +3,6 @@
 tests_dptest_SOURCES += \
 	tests/offload/offload-rig.c \
 	tests/offload/offload-rig.h \
-	tests/offload/simnic-plugin.c \
-	tests/offload/simnic-plugin.h \
 	tests/offload/test-mark.c \
 	tests/offload/test-offload-churn.c \
 	tests/offload/test-offload-edge.c \
@@ -15,12 +13,9 @@ tests_dptest_SOURCES += \
 	tests/offload/test-rebalance-engine.c \
 	tests/offload/test-rebalance-policy.c \
 	tests/offload/test-rebalance-simnic.c \
-	tests/offload/test-rte-simnic.c \
-	tests/offload/test-rte.c \
 	tests/offload/twin-netdev.c \
 	tests/offload/twin-netdev.h \
 	tests/offload/twin-packet.c \
 	tests/offload/twin-packet.h \
 	tests/offload/twin-rig.c \
 	tests/offload/twin-rig.h
-

@@ -28,7 +28,7 @@
 #include "packets.h"
 #include "smap.h"
 #include "tests/dptest.h"
-#include "tests/offload/simnic-plugin.h"
+#include "tests/rte/simnic-plugin.h"
 #include "util.h"
 
 #define N_MEGAFLOWS 20

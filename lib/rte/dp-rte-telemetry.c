@@ -6,7 +6,7 @@
  * grace periods would wait for them. */
 
 #include <config.h>
-#include "offload/dp-rte-telemetry.h"
+#include "rte/dp-rte-telemetry.h"
 
 #include <ctype.h>
 #include <errno.h>

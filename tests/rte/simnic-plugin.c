@@ -2,7 +2,7 @@
 
 #include <config.h>
 #undef NDEBUG
-#include "tests/offload/simnic-plugin.h"
+#include "tests/rte/simnic-plugin.h"
 
 #include <stdlib.h>
 #include <unistd.h>

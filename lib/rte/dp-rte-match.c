@@ -21,7 +21,7 @@
  *     not matched by a rule that does not say whether there is one. */
 
 #include <config.h>
-#include "offload/dp-rte-match.h"
+#include "rte/dp-rte-match.h"
 
 #include <netinet/icmp6.h>
 #include <rte_ether.h>

@@ -5,7 +5,7 @@
  * range.  Numbers are in host order; masks too. */
 
 #include <config.h>
-#include "offload/dp-rte-format.h"
+#include "rte/dp-rte-format.h"
 
 #include <inttypes.h>
 #include <rte_ethdev.h>

@@ -6,7 +6,7 @@
 
 #include <config.h>
 #undef NDEBUG
-#include "offload/dp-rte-match.h"
+#include "rte/dp-rte-match.h"
 
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
@@ -20,8 +20,8 @@
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "odp-util.h"
-#include "offload/dp-rte-actions.h"
-#include "offload/dp-rte-format.h"
+#include "rte/dp-rte-actions.h"
+#include "rte/dp-rte-format.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-match.h"

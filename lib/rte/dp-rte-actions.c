@@ -9,7 +9,7 @@
  * sees the packet afterwards; that is the form that a tunnel push has. */
 
 #include <config.h>
-#include "offload/dp-rte-actions.h"
+#include "rte/dp-rte-actions.h"
 
 #include "dpif.h"
 #include "flow.h"

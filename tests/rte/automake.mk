@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+
+tests_dptest_SOURCES += \
+	tests/rte/simnic-plugin.c \
+	tests/rte/simnic-plugin.h \
+	tests/rte/test-rte-simnic.c \
+	tests/rte/test-rte.c
