@@ -3,6 +3,7 @@
 #include <config.h>
 #include "offload/dp-mark-watch.h"
 
+#include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "openvswitch/vlog.h"
 #include "random.h"

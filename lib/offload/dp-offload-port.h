@@ -9,7 +9,66 @@
  * paused or gone.  Private to lib/offload; the functions for the control
  * thread are in dp-offload.h. */
 
+#include "cmap.h"
 #include "offload/dp-offload-engine.h"
+#include "openvswitch/list.h"
+
+enum dp_offload_port_state {
+    DP_OFFLOAD_PORT_RUNNING,
+    DP_OFFLOAD_PORT_PAUSED,             /* No calls of the provider. */
+    DP_OFFLOAD_PORT_STOPPING            /* Removals only. */
+};
+
+struct dp_offload_port {
+    /* Constant after creation. */
+    struct cmap_node node;              /* In engine's 'ports'. */
+    odp_port_t port_no;
+    struct netdev *netdev;              /* Counted; may be null. */
+    char *name;
+
+    /* Set by the control thread while the port is not in use. */
+    const struct dp_offload_class *class; /* Null: nobody takes the port. */
+    void *aux;                          /* The provider's port. */
+    struct dp_offload_port_info info;
+    struct dp_rebalance_table *table;   /* Counted; not null with 'class'. */
+
+    /* Published (atomic). */
+    atomic_uint32_t gen;                /* Incremented when rules are lost. */
+    atomic_uint32_t lost_gen;           /* Handles older than it are void. */
+    atomic_uint64_t n_marked;           /* Rules in the NIC, by level. */
+    atomic_uint64_t n_whole;
+    atomic_uint64_t n_puts;             /* Operations that succeeded. */
+    atomic_uint64_t n_dels;
+    atomic_uint64_t n_failed[DP_OFFLOAD_N_WHYS];
+    atomic_bool is_full;                /* A rule found no room, and since then
+                                         * none has come or left. */
+    atomic_uint32_t delivery;           /* enum dp_offload_delivery. */
+    atomic_uint32_t arrival;            /* enum dp_mark_arrival. */
+
+    /* Guarded by 'watch_mutex': a rule that packets should get marks from
+     * (dp-mark-watch.h). */
+    struct ovs_mutex watch_mutex;
+    ovs_u128 suspect;
+    uint64_t suspect_packets;
+    bool suspect_picked;
+
+    /* Guarded by 'mutex'. */
+    struct ovs_mutex mutex;
+    pthread_cond_t cond;                /* 'n_calls' or 'n_rules' is 0. */
+    enum dp_offload_port_state state;
+    unsigned int n_calls;               /* Operations under way. */
+    size_t n_rules;                     /* Rules whose 'port' it is. */
+
+    /* Owner thread only: one for each worker. */
+    struct ovs_list full[DP_OFFLOAD_MAX_WORKERS]; /* Rules without room. */
+    uint64_t n_dels_seen[DP_OFFLOAD_MAX_WORKERS];
+
+    struct dp_mark_limbo limbo;
+
+    /* Worker 0 only: since when, without a break, the port has been up. */
+    uint64_t up_seq;                    /* The netdev's, or 0: it is not. */
+    uint64_t up_epoch;                  /* First one that counts. */
+};
 
 /* Returns the port, valid until the caller quiesces, or for the control thread
  * until it removes the port, or null. */

@@ -8,6 +8,8 @@
 
 #include <time.h>
 
+#include "offload/dp-offload-port.h"
+#include "offload/dp-offload-worker.h"
 #include "offload/dp-rebalance.h"
 #include "util.h"
 

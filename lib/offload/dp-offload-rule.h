@@ -8,9 +8,101 @@
  * Job.  Keeps one rule for each megaflow, with the flows that it stands for
  * and its mark.  Private to lib/offload.
  *
- * Thread-safety.  As the prototypes say. */
+ * Thread-safety.  As the prototypes say.
+ *
+ * Life of a rule, as its worker sees it:
+ *
+ *          flow_put                       put ok
+ *     --> ABSENT ------> busy: put -------------------> MARKED or WHOLE
+ *           ^  ^             | refused: 'why' tells          |
+ *           |  '-------------'                               | last flow gone,
+ *           |         del ok, or rule lost                   | changed, off,
+ *           '------------------------------- busy: del <-----'  port stopped
+ *                                             | ^
+ *                                             '-' failed: tried again
+ *
+ * An ABSENT rule without flows is freed. */
 
+#include "heap.h"
+#include "mpsc-queue.h"
 #include "offload/dp-offload-engine.h"
+#include "offload/dp-rebalance-policy.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+
+/* A lane's flow for a rule. */
+struct dp_offload_member {
+    struct dp_mark_index *index;        /* Borrowed: the lane outlives it. */
+    void *flow;                         /* Counted. */
+    uint64_t n_packets;                 /* What the NIC has done for it. */
+    uint64_t n_bytes;
+};
+
+struct dp_offload_rule {
+    /* Constant after creation. */
+    ovs_u128 mega_ufid;
+    struct dp_offload_shard *shard;     /* That it lies in. */
+    odp_port_t in_port;
+
+    /* Owner thread (the shard's worker) only. */
+    uint32_t put_gen;                   /* Value of 'gen' of the put. */
+    uint32_t port_gen;                  /* Of the port at that time. */
+    uint32_t n_retries;
+    struct heap_node retry_node;        /* In worker's 'retries', if idx. */
+    struct ovs_list full_node;          /* In a port's 'full' list or, under
+                                         * the mutex, a table's 'waiting'. */
+    uint64_t hw_packets;                /* Last reading since the put. */
+    uint64_t hw_bytes;
+    uint64_t actions_hash;              /* Of the actions at that time. */
+    bool replace;                       /* Take it out, put it again. */
+
+    /* Guarded by the shard's mutex. */
+    struct hmap_node node;              /* In shard's 'rules'. */
+    struct mpsc_queue_node ready_node;  /* In the worker's queue. */
+    struct ovs_list whole_node;         /* In shard's 'whole'. */
+    struct ovs_list place_node;         /* In its table's 'placed'. */
+    struct dp_rebalance_table *coming;  /* Where a place is kept for it. */
+    struct dp_rebalance_rate rate;
+    struct dp_offload_port *port;       /* Counted; null if absent, but for
+                                         * one in line, busy, or ready after
+                                         * an operation. */
+    void *handle;                       /* The provider's. */
+    uint64_t ready_us;                  /* Since when it is 'ready'. */
+    uint64_t since_us;                  /* Since when 'level' is so. */
+    uint64_t born_us;                   /* When its first flow came. */
+    long long int used;                 /* Last time NIC counters moved. */
+    uint32_t mark;                      /* Or 0. */
+    uint32_t gen;                       /* Counts what flows told us. */
+    int error;                          /* With 'why'. */
+    uint8_t level;                      /* enum dp_offload_level. */
+    uint8_t why;                        /* enum dp_offload_why. */
+    bool ready;                         /* Stands in the queue. */
+    bool busy;                          /* An operation is under way. */
+    bool again;                         /* Became ready while busy. */
+    bool flushing;                      /* dp_offload_flush() waits for it. */
+    bool marked_once;                   /* 'mark' has been in the NIC. */
+    bool waiting;                       /* Stands in its table's line. */
+    bool evict;                         /* Is to leave the NIC. */
+    uint8_t best;                       /* Best 'level' that it has had. */
+
+    /* Flows, one or more for each lane; the last one is described to
+     * the provider. */
+    uint16_t n_members;
+    uint16_t n_allocated;               /* 1: it is 'one'. */
+    struct dp_offload_member *members;
+    struct dp_offload_member one;
+};
+
+struct dp_offload_shard {
+    PADDED_MEMBERS(CACHE_LINE_SIZE,
+        struct ovs_mutex mutex;
+
+        /* Guarded by 'mutex'. */
+        struct hmap rules;              /* 'struct dp_offload_rule's. */
+        struct ovs_list whole;          /* Those that run whole. */
+        struct dp_offload_worker *worker;
+    );
+};
 
 struct dp_offload_shard *dp_rule_shard(const struct dp_offload *offload,
                                        const ovs_u128 *mega_ufid);

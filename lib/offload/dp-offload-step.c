@@ -17,6 +17,7 @@
 #include "odp-util.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
+#include "offload/dp-offload-worker.h"
 #include "offload/dp-rebalance.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"

@@ -476,6 +476,8 @@ dp_worker_main(void *worker_)
 void
 dp_offload_workers_init(struct dp_offload *offload, unsigned int n_workers)
 {
+    offload->workers = xzalloc_cacheline(DP_OFFLOAD_MAX_WORKERS
+                                         * sizeof *offload->workers);
     for (unsigned int i = 0; i < DP_OFFLOAD_MAX_WORKERS; i++) {
         struct dp_offload_worker *worker = &offload->workers[i];
 
@@ -515,6 +517,7 @@ dp_offload_workers_uninit(struct dp_offload *offload)
         mpsc_queue_destroy(&worker->queue);
         ovs_mutex_destroy(&worker->mutex);
     }
+    free_cacheline(offload->workers);
 }
 
 void

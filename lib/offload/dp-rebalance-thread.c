@@ -13,7 +13,9 @@
 #include <config.h>
 #include "offload/dp-rebalance.h"
 
+#include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
+#include "offload/dp-offload-worker.h"
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
 #include "util.h"
