@@ -17,6 +17,9 @@ VLOG_DEFINE_THIS_MODULE(dp_mark_watch);
 /* So many packets of one megaflow without a mark are no accident. */
 enum { MIN_PACKETS = 32 };
 
+/* Rules of one port that one run looks at: it keeps RCU waiting. */
+enum { MAX_SEEN = 1024 };
+
 static uint64_t
 rule_packets(const struct dp_offload *offload,
              const struct dp_offload_rule *rule)
@@ -32,11 +35,10 @@ rule_packets(const struct dp_offload *offload,
 }
 
 static bool
-is_suspicious(const struct dp_offload_rule *rule, odp_port_t port_no,
-              uint64_t now_us)
+is_suspicious(const struct dp_offload_rule *rule, uint64_t now_us)
     OVS_REQUIRES(rule->shard->mutex)
 {
-    return (rule->in_port == port_no && rule->level == DP_OFFLOAD_MARKED
+    return (rule->level == DP_OFFLOAD_MARKED
             && now_us - rule->since_us >= MIN_AGE_US);
 }
 
@@ -53,7 +55,7 @@ has_advanced(const struct dp_offload *offload, struct dp_offload_port *port,
     rule = dp_rule_find(shard, &port->suspect);
     if (rule && port->suspect_picked) {
         dp_rule_is_locked(rule, shard);
-        advanced = (is_suspicious(rule, port->port_no, now_us)
+        advanced = (is_suspicious(rule, now_us)
                     && (rule_packets(offload, rule)
                         >= port->suspect_packets + MIN_PACKETS));
     }
@@ -61,36 +63,68 @@ has_advanced(const struct dp_offload *offload, struct dp_offload_port *port,
     return advanced;
 }
 
-/* Picks the rule of some shard that has most packets. */
+/* Picks the rule with most packets among 'n' rules of 'port' in 'shard', or
+ * fewer, which then stand behind the others.  Returns the number of those that
+ * it has looked at. */
+static size_t
+pick_in_shard(const struct dp_offload *offload, struct dp_offload_port *port,
+              struct dp_offload_shard *shard, size_t n, uint64_t now_us)
+{
+    struct dp_shard_port *sp;
+    size_t n_seen = 0;
+
+    ovs_mutex_lock(&shard->mutex);
+    sp = dp_shard_port_find(shard, port->port_no);
+    if (sp) {
+        const struct dp_offload_rule *first = NULL;
+
+        while (n_seen < n) {
+            struct dp_offload_rule *rule;
+            uint64_t n_packets;
+
+            rule = CONTAINER_OF(ovs_list_front(&sp->rules),
+                                struct dp_offload_rule, in_node);
+            if (rule == first) {
+                break;
+            }
+            first = first ? first : rule;
+            ovs_list_remove(&rule->in_node);
+            ovs_list_push_back(&sp->rules, &rule->in_node);
+            n_seen++;
+
+            dp_rule_is_locked(rule, shard);
+            if (!is_suspicious(rule, now_us)) {
+                continue;
+            }
+            n_packets = rule_packets(offload, rule);
+            if (n_packets && (!port->suspect_picked
+                              || n_packets > port->suspect_packets)) {
+                port->suspect = rule->mega_ufid;
+                port->suspect_packets = n_packets;
+                port->suspect_picked = true;
+            }
+        }
+    }
+    ovs_mutex_unlock(&shard->mutex);
+    return n_seen;
+}
+
+/* Picks a rule of 'port' that has packets.  Looks at MAX_SEEN rules at most;
+ * at others in the next run. */
 static void
 pick(const struct dp_offload *offload, struct dp_offload_port *port,
      uint64_t now_us)
 {
     unsigned int first = random_range(DP_OFFLOAD_N_SHARDS);
+    size_t left = MAX_SEEN;
 
     port->suspect_picked = false;
-    for (size_t i = 0;
-         i < DP_OFFLOAD_N_SHARDS && !port->suspect_picked; i++) {
+    for (size_t i = 0; (i < DP_OFFLOAD_N_SHARDS && left
+                        && !port->suspect_picked); i++) {
         struct dp_offload_shard *shard
             = &offload->shards[(first + i) % DP_OFFLOAD_N_SHARDS];
-        struct dp_offload_rule *rule;
 
-        ovs_mutex_lock(&shard->mutex);
-        HMAP_FOR_EACH (rule, node, &shard->rules) {
-            uint64_t n;
-
-            dp_rule_is_locked(rule, shard);
-            if (!is_suspicious(rule, port->port_no, now_us)) {
-                continue;
-            }
-            n = rule_packets(offload, rule);
-            if (n && (!port->suspect_picked || n > port->suspect_packets)) {
-                port->suspect = rule->mega_ufid;
-                port->suspect_packets = n;
-                port->suspect_picked = true;
-            }
-        }
-        ovs_mutex_unlock(&shard->mutex);
+        left -= pick_in_shard(offload, port, shard, left, now_us);
     }
 }
 

@@ -41,12 +41,14 @@ struct dp_dummy_port {
     /* Guarded by the NIC's mutex. */
     struct ovs_list node;
     struct ovs_list late;               /* 'struct dp_dummy_late's. */
+    struct ovs_list rules;              /* 'struct dp_dummy_rule's. */
     size_t n_rules;
     bool paused;
 };
 
 struct dp_dummy_rule {
-    struct hmap_node node;
+    struct hmap_node node;              /* In NIC's 'rules'. */
+    struct ovs_list port_node;          /* In port's 'rules'. */
     struct dp_dummy_port *port;
     ovs_u128 mega_ufid;
     uint32_t mark;
@@ -126,6 +128,7 @@ dp_dummy_open(const struct dp_offload_class *class,
     port->nic = nic;
     port->port_no = port_no;
     ovs_list_init(&port->late);
+    ovs_list_init(&port->rules);
 
     ovs_mutex_lock(&nic->mutex);
     ovs_list_push_back(&nic->ports, &port->node);
@@ -145,6 +148,7 @@ dp_dummy_remove(struct dp_dummy_nic *nic, struct dp_dummy_rule *rule)
     OVS_REQUIRES(nic->mutex)
 {
     hmap_remove(&nic->rules, &rule->node);
+    ovs_list_remove(&rule->port_node);
     rule->port->n_rules -= !rule->lost;
     free(rule);
 }
@@ -158,10 +162,8 @@ dp_dummy_close(void *port_)
 
     ovs_mutex_lock(&nic->mutex);
     ovs_assert(ovs_list_is_empty(&port->late));
-    HMAP_FOR_EACH_SAFE (rule, node, &nic->rules) {
-        if (rule->port == port) {
-            dp_dummy_remove(nic, rule);
-        }
+    LIST_FOR_EACH_SAFE (rule, port_node, &port->rules) {
+        dp_dummy_remove(nic, rule);
     }
     ovs_list_remove(&port->node);
     ovs_mutex_unlock(&nic->mutex);
@@ -197,6 +199,7 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
         rule->output = output;
         hmap_insert(&nic->rules, &rule->node,
                     dp_dummy_hash(port->port_no, &op->mega_ufid));
+        ovs_list_push_back(&port->rules, &rule->port_node);
         port->n_rules++;
         op->handle = rule;
         op->level = whole ? DP_OFFLOAD_WHOLE : DP_OFFLOAD_MARKED;
@@ -429,8 +432,8 @@ dp_dummy_restart(void *port_, struct dp_offload_port_info *info)
     info->whole = nic->config.whole;
     info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
     if (restart == DP_OFFLOAD_LOST) {
-        HMAP_FOR_EACH (rule, node, &nic->rules) {
-            if (rule->port == port && !rule->lost) {
+        LIST_FOR_EACH (rule, port_node, &port->rules) {
+            if (!rule->lost) {
                 rule->lost = true;
                 port->n_rules--;
             }

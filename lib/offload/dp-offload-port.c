@@ -104,24 +104,6 @@ dp_offload_port_state(struct dp_offload_port *port)
     return state;
 }
 
-void
-dp_offload_ready_all(struct dp_offload *offload, odp_port_t port_no)
-{
-    for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
-        struct dp_offload_shard *shard = &offload->shards[i];
-        struct dp_offload_rule *rule;
-
-        ovs_mutex_lock(&shard->mutex);
-        HMAP_FOR_EACH (rule, node, &shard->rules) {
-            if (port_no == ODPP_NONE || rule->in_port == port_no) {
-                dp_rule_is_locked(rule, shard);
-                dp_rule_ready(rule);
-            }
-        }
-        ovs_mutex_unlock(&shard->mutex);
-    }
-}
-
 /* Gives 'port' a new generation; its rules are to be put again.  If they are
  * 'lost', their handles are void. */
 static void
@@ -227,7 +209,7 @@ dp_offload_port_add(struct dp_offload *offload, odp_port_t port_no,
     cmap_insert(&offload->ports, &port->node, dp_offload_port_hash(port_no));
     ovs_mutex_unlock(&offload->mutex);
 
-    dp_offload_ready_all(offload, port_no);
+    dp_rules_ready_port(offload, port_no);
     return found ? 0 : EOPNOTSUPP;
 }
 
@@ -239,7 +221,7 @@ dp_offload_ports_probe(struct dp_offload *offload)
     ovs_mutex_lock(&offload->mutex);
     CMAP_FOR_EACH (port, node, &offload->ports) {
         if (!port->class && dp_offload_port_probe(offload, port)) {
-            dp_offload_ready_all(offload, port->port_no);
+            dp_rules_ready_port(offload, port->port_no);
         }
     }
     ovs_mutex_unlock(&offload->mutex);
@@ -321,7 +303,7 @@ dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no)
     }
     port->state = DP_OFFLOAD_PORT_STOPPING;
     ovs_mutex_unlock(&port->mutex);
-    dp_offload_ready_all(offload, port_no);
+    dp_rules_ready_port(offload, port_no);
     dp_offload_port_wait(port, true);
 
     cmap_remove(&offload->ports, &port->node, dp_offload_port_hash(port_no));
@@ -338,7 +320,7 @@ dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no)
     ovs_mutex_unlock(&offload->mutex);
 
     /* Tell the rules that are left. */
-    dp_offload_ready_all(offload, port_no);
+    dp_rules_ready_port(offload, port_no);
 }
 
 void
@@ -399,7 +381,7 @@ dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no)
     ovs_mutex_unlock(&offload->mutex);
 
     if (port) {
-        dp_offload_ready_all(offload, port_no);
+        dp_rules_ready_port(offload, port_no);
     }
 }
 

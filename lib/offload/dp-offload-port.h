@@ -92,7 +92,4 @@ enum dp_offload_port_state dp_offload_port_state(struct dp_offload_port *);
 /* Lets go all marks of all ports that may be used again. */
 void dp_offload_ports_reap(struct dp_offload *offload);
 
-/* Puts each rule of 'port_no' (ODPP_NONE: all rules) on its queue. */
-void dp_offload_ready_all(struct dp_offload *offload, odp_port_t port_no);
-
 #endif /* dp-offload-port.h */

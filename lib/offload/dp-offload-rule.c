@@ -8,6 +8,8 @@
 
 #include <time.h>
 
+#include "hash.h"
+#include "odp-util.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-worker.h"
 #include "offload/dp-rebalance.h"
@@ -29,6 +31,73 @@ static uint32_t
 dp_rule_hash(const ovs_u128 *mega_ufid)
 {
     return mega_ufid->u32[0];
+}
+
+void
+dp_shard_init(struct dp_offload_shard *shard)
+{
+    ovs_mutex_init(&shard->mutex);
+    hmap_init(&shard->rules);
+    hmap_init(&shard->ports);
+    ovs_list_init(&shard->whole);
+}
+
+void
+dp_shard_uninit(struct dp_offload_shard *shard)
+{
+    ovs_assert(hmap_is_empty(&shard->rules) && hmap_is_empty(&shard->ports));
+    hmap_destroy(&shard->ports);
+    hmap_destroy(&shard->rules);
+    ovs_mutex_destroy(&shard->mutex);
+}
+
+static uint32_t
+dp_shard_port_hash(odp_port_t port_no)
+{
+    return hash_int(odp_to_u32(port_no), 0);
+}
+
+struct dp_shard_port *
+dp_shard_port_find(const struct dp_offload_shard *shard, odp_port_t port_no)
+{
+    struct dp_shard_port *sp;
+
+    HMAP_FOR_EACH_WITH_HASH (sp, node, dp_shard_port_hash(port_no),
+                             &shard->ports) {
+        if (sp->port_no == port_no) {
+            return sp;
+        }
+    }
+    return NULL;
+}
+
+/* Returns what 'shard' knows about 'port_no'; somebody is about to need it. */
+static struct dp_shard_port *
+dp_shard_port_need(struct dp_offload_shard *shard, odp_port_t port_no)
+    OVS_REQUIRES(shard->mutex)
+{
+    struct dp_shard_port *sp = dp_shard_port_find(shard, port_no);
+
+    if (!sp) {
+        sp = xmalloc(sizeof *sp);
+        sp->port_no = port_no;
+        ovs_list_init(&sp->rules);
+        hmap_insert(&shard->ports, &sp->node, dp_shard_port_hash(port_no));
+    }
+    return sp;
+}
+
+/* Frees what 'shard' knows about 'port_no' if nobody needs it any more. */
+static void
+dp_shard_port_tidy(struct dp_offload_shard *shard, odp_port_t port_no)
+    OVS_REQUIRES(shard->mutex)
+{
+    struct dp_shard_port *sp = dp_shard_port_find(shard, port_no);
+
+    if (sp && ovs_list_is_empty(&sp->rules)) {
+        hmap_remove(&shard->ports, &sp->node);
+        free(sp);
+    }
 }
 
 struct dp_offload_shard *
@@ -70,6 +139,8 @@ dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
     ovs_list_init(&rule->whole_node);
     ovs_list_init(&rule->place_node);
     hmap_insert(&shard->rules, &rule->node, dp_rule_hash(mega_ufid));
+    ovs_list_push_back(&dp_shard_port_need(shard, in_port)->rules,
+                       &rule->in_node);
     atomic_add_relaxed(&offload->n_rules, 1, &orig);
 
     return rule;
@@ -85,6 +156,8 @@ dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
     dp_rebalance_settle(rule);
     dp_rule_set_flushing(offload, rule, false);
     hmap_remove(&rule->shard->rules, &rule->node);
+    ovs_list_remove(&rule->in_node);
+    dp_shard_port_tidy(rule->shard, rule->in_port);
     if (rule->members != &rule->one) {
         free(rule->members);
     }
@@ -104,6 +177,42 @@ dp_rule_ready(struct dp_offload_rule *rule)
         atomic_add_explicit(&worker->n_pending, 1, &orig,
                             memory_order_acq_rel);
         mpsc_queue_insert(&worker->queue, &rule->ready_node);
+    }
+}
+
+void
+dp_rules_ready_all(struct dp_offload *offload)
+{
+    for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
+        struct dp_offload_shard *shard = &offload->shards[i];
+        struct dp_offload_rule *rule;
+
+        ovs_mutex_lock(&shard->mutex);
+        HMAP_FOR_EACH (rule, node, &shard->rules) {
+            dp_rule_is_locked(rule, shard);
+            dp_rule_ready(rule);
+        }
+        ovs_mutex_unlock(&shard->mutex);
+    }
+}
+
+void
+dp_rules_ready_port(struct dp_offload *offload, odp_port_t port_no)
+{
+    for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
+        struct dp_offload_shard *shard = &offload->shards[i];
+        struct dp_offload_rule *rule;
+        struct dp_shard_port *sp;
+
+        ovs_mutex_lock(&shard->mutex);
+        sp = dp_shard_port_find(shard, port_no);
+        if (sp) {
+            LIST_FOR_EACH (rule, in_node, &sp->rules) {
+                dp_rule_is_locked(rule, shard);
+                dp_rule_ready(rule);
+            }
+        }
+        ovs_mutex_unlock(&shard->mutex);
     }
 }
 

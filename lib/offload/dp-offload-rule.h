@@ -58,6 +58,7 @@ struct dp_offload_rule {
 
     /* Guarded by the shard's mutex. */
     struct hmap_node node;              /* In shard's 'rules'. */
+    struct ovs_list in_node;            /* In the 'rules' of its in-port. */
     struct mpsc_queue_node ready_node;  /* In the worker's queue. */
     struct ovs_list whole_node;         /* In shard's 'whole'. */
     struct ovs_list place_node;         /* In its table's 'placed'. */
@@ -93,12 +94,20 @@ struct dp_offload_rule {
     struct dp_offload_member one;
 };
 
+/* What a shard knows about a port, while any of its rules needs it. */
+struct dp_shard_port {
+    struct hmap_node node;              /* In shard's 'ports'. */
+    odp_port_t port_no;
+    struct ovs_list rules;              /* Whose in-port it is. */
+};
+
 struct dp_offload_shard {
     PADDED_MEMBERS(CACHE_LINE_SIZE,
         struct ovs_mutex mutex;
 
         /* Guarded by 'mutex'. */
         struct hmap rules;              /* 'struct dp_offload_rule's. */
+        struct hmap ports;              /* 'struct dp_shard_port's. */
         struct ovs_list whole;          /* Those that run whole. */
         struct dp_offload_worker *worker;
     );
@@ -110,6 +119,11 @@ struct dp_offload_shard *dp_rule_shard(const struct dp_offload *offload,
 struct dp_offload_rule *dp_rule_find(const struct dp_offload_shard *shard,
                                      const ovs_u128 *mega_ufid)
     OVS_REQUIRES(shard->mutex);
+
+void dp_shard_init(struct dp_offload_shard *shard);
+
+/* 'shard' must have no rules. */
+void dp_shard_uninit(struct dp_offload_shard *shard);
 
 struct dp_offload_rule *dp_rule_create(struct dp_offload *offload,
                                        struct dp_offload_shard *shard,
@@ -124,6 +138,16 @@ void dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
 /* Puts 'rule' on its worker's queue if it is not there. */
 void dp_rule_ready(struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex);
+
+/* Put on the workers' queues: all rules; those that 'port_no' receives the
+ * packets of.  The latter costs no more than there are of them. */
+void dp_rules_ready_all(struct dp_offload *offload);
+void dp_rules_ready_port(struct dp_offload *offload, odp_port_t port_no);
+
+/* What 'shard' knows about 'port_no', or null. */
+struct dp_shard_port *dp_shard_port_find(const struct dp_offload_shard *shard,
+                                         odp_port_t port_no)
+    OVS_REQUIRES(shard->mutex);
 
 /* Makes dp_offload_flush() wait for 'rule', or not any more. */
 void dp_rule_set_flushing(struct dp_offload *offload,

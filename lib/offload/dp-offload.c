@@ -79,9 +79,7 @@ dp_offload_create(const struct dp_offload_env *env,
     offload->shards = xzalloc_cacheline(DP_OFFLOAD_N_SHARDS
                                         * sizeof *offload->shards);
     for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
-        ovs_mutex_init(&offload->shards[i].mutex);
-        hmap_init(&offload->shards[i].rules);
-        ovs_list_init(&offload->shards[i].whole);
+        dp_shard_init(&offload->shards[i]);
     }
     cmap_init(&offload->ports);
     atomic_init(&offload->n_rules, 0);
@@ -146,8 +144,7 @@ dp_offload_destroy(struct dp_offload *offload)
     ovs_assert(!dp_offload_n_rules(offload));
     dp_offload_workers_uninit(offload);
     for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
-        hmap_destroy(&offload->shards[i].rules);
-        ovs_mutex_destroy(&offload->shards[i].mutex);
+        dp_shard_uninit(&offload->shards[i]);
     }
     free_cacheline(offload->shards);
     dp_rebalance_destroy(offload->rebalance);
@@ -177,7 +174,7 @@ dp_offload_set_enabled(struct dp_offload *offload, bool enabled)
     ovs_mutex_unlock(&offload->mutex);
 
     if (change) {
-        dp_offload_ready_all(offload, ODPP_NONE);
+        dp_rules_ready_all(offload);
     }
     return change && enabled;
 }

@@ -147,7 +147,7 @@ dp_offload_set_rebalance(struct dp_offload *offload,
     if (was_enabled != config->enabled) {
         VLOG_INFO("rebalancing of offloaded flows is %s",
                   config->enabled ? "on" : "off");
-        dp_offload_ready_all(offload, ODPP_NONE);
+        dp_rules_ready_all(offload);
     }
 }
 

@@ -6,6 +6,7 @@ tests_dptest_SOURCES += \
 	tests/offload/test-mark.c \
 	tests/offload/test-offload-churn.c \
 	tests/offload/test-offload-edge.c \
+	tests/offload/test-offload-ports.c \
 	tests/offload/test-offload-same.c \
 	tests/offload/test-offload-speed.c \
 	tests/offload/test-offload-watch.c \

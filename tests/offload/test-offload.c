@@ -342,7 +342,7 @@ test_offload_errors(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(!dp_mark_index_count(rig.lanes[0]));
     xnanosleep(20 * 1000 * 1000);
     ovs_assert(dp_dummy_nic_n_puts(rig.nic) == 1);
-    dp_offload_ready_all(rig.offload, ODPP_NONE);
+    dp_rules_ready_port(rig.offload, ODPP_NONE);
     rig_drain(&rig);
     ovs_assert(dp_dummy_nic_n_puts(rig.nic) == 1);
 

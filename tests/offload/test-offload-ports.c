@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What an event of a port means for rules: for those of others, nothing, not
+ * even that somebody looks at them. */
+
+#include <config.h>
+#undef NDEBUG
+#include "offload/dp-offload.h"
+
+#include <time.h>
+
+#include "odp-util.h"
+#include "offload/dp-mark-watch.h"
+#include "openvswitch/vlog.h"
+#include "ovs-rcu.h"
+#include "tests/dptest.h"
+#include "tests/offload/offload-rig.h"
+#include "util.h"
+
+#define PORT1 u32_to_odp(1)
+
+/* Returns the CPU time of this thread, which does not depend on what else the
+ * machine does. */
+static uint64_t
+cpu_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return ts.tv_sec * UINT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
+static struct rig_flow **
+put_many(struct rig *rig, odp_port_t in_port, size_t n)
+{
+    struct rig_flow **flows = xmalloc(n * sizeof *flows);
+
+    for (size_t i = 0; i < n; i++) {
+        flows[i] = rig_flow_create(in_port, i + 1, 3);
+        rig_put(rig, 0, flows[i]);
+    }
+    dp_offload_drain(rig->offload);
+    return flows;
+}
+
+static void
+del_many(struct rig *rig, struct rig_flow **flows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        rig_del(rig, 0, flows[i]);
+        rig_flow_destroy(flows[i]);
+    }
+    dp_offload_drain(rig->offload);
+    free(flows);
+}
+
+/* Returns what an empty port's coming, restart and going costs its thread, and
+ * the looks for marks of 64 others. */
+static uint64_t
+measure_events(struct rig *rig)
+{
+    enum { N = 64 };
+    struct rig_flow *flows[N];
+    uint64_t start_us;
+
+    for (unsigned int i = 0; i < N; i++) {
+        odp_port_t port_no = u32_to_odp(100 + i);
+
+        ovs_assert(!dp_offload_port_add(rig->offload, port_no, NULL));
+        flows[i] = rig_flow_create(port_no, 1, 3);
+        rig_put(rig, 0, flows[i]);
+    }
+    dp_offload_drain(rig->offload);
+
+    start_us = cpu_us();
+    for (unsigned int i = 0; i < 20; i++) {
+        odp_port_t port_no = u32_to_odp(10 + i);
+
+        ovs_assert(!dp_offload_port_add(rig->offload, port_no, NULL));
+        dp_offload_port_restart(rig->offload, port_no);
+        dp_offload_port_del(rig->offload, port_no);
+    }
+    dp_mark_watch_run(rig->offload);
+    start_us = cpu_us() - start_us;
+
+    for (unsigned int i = 0; i < N; i++) {
+        rig_del(rig, 0, flows[i]);
+        rig_flow_destroy(flows[i]);
+        dp_offload_port_del(rig->offload, u32_to_odp(100 + i));
+    }
+    return start_us;
+}
+
+/* The rules of one port cost nothing when something happens to another. */
+static void
+test_offload_events(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    const struct dp_dummy_config config = { .mark_bits = 24, .blind = true };
+    enum { N = 100000 };
+    struct rig_flow **flows;
+    uint64_t few_us, many_us;
+    struct rig rig;
+
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    rig_init(&rig, &config, 1);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+    few_us = measure_events(&rig);
+    flows = put_many(&rig, PORT1, N);
+    many_us = measure_events(&rig);
+    if (many_us > 10 * few_us + 10000) {
+        dptest_fail("events took %"PRIu64" us of CPU without other rules and "
+                    "%"PRIu64" us with %d", few_us, many_us, N);
+    }
+    dp_offload_check(rig.offload);
+    del_many(&rig, flows, N);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-events", test_offload_events);
