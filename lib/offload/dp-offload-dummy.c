@@ -24,6 +24,7 @@
 struct dp_dummy_nic {
     struct dp_offload_class class;      /* Constant. */
     atomic_bool hold;
+    atomic_count n_held;                /* Threads that wait for that. */
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
@@ -116,6 +117,26 @@ dp_dummy_is_whole(const struct ofpbuf *actions, uint32_t *outputp)
     return *outputp && !(*outputp & 1);
 }
 
+/* Would 'port' run the rule of 'op', which has 'actions', whole?  A NIC with
+ * 'peers' is able to only if it has the other port, too. */
+static bool
+dp_dummy_can_run(struct dp_dummy_port *port, struct dp_offload_op *op,
+                 const struct ofpbuf *actions, uint32_t *outputp)
+{
+    struct dp_dummy_nic *nic = port->nic;
+    struct dp_offload_port_info info;
+    bool whole, peers;
+
+    ovs_mutex_lock(&nic->mutex);
+    whole = nic->config.whole;
+    peers = nic->config.peers;
+    ovs_mutex_unlock(&nic->mutex);
+
+    return (dp_dummy_is_whole(actions, outputp) && whole
+            && (!peers || dp_offload_op_peer(op, u32_to_odp(*outputp),
+                                             &info)));
+}
+
 static int
 dp_dummy_open(const struct dp_offload_class *class,
               const struct dp_offload *offload OVS_UNUSED,
@@ -153,6 +174,22 @@ dp_dummy_remove(struct dp_dummy_nic *nic, struct dp_dummy_rule *rule)
     free(rule);
 }
 
+/* Nothing outputs to 'port', which is to stop. */
+static void
+dp_dummy_check_peer(const struct dp_dummy_nic *nic,
+                    const struct dp_dummy_port *port)
+    OVS_REQUIRES(nic->mutex)
+{
+    const struct dp_dummy_rule *rule;
+
+    if (nic->config.peers) {
+        HMAP_FOR_EACH (rule, node, &nic->rules) {
+            ovs_assert(rule->lost || rule->mark
+                       || rule->output != odp_to_u32(port->port_no));
+        }
+    }
+}
+
 static void
 dp_dummy_close(void *port_)
 {
@@ -161,6 +198,7 @@ dp_dummy_close(void *port_)
     struct dp_dummy_rule *rule;
 
     ovs_mutex_lock(&nic->mutex);
+    dp_dummy_check_peer(nic, port);
     ovs_assert(ovs_list_is_empty(&port->late));
     LIST_FOR_EACH_SAFE (rule, port_node, &port->rules) {
         dp_dummy_remove(nic, rule);
@@ -253,10 +291,9 @@ dp_dummy_do(struct dp_dummy_port *port, struct dp_offload_op *op,
     struct match match;
     uint32_t output = 0;
     bool whole = false;
-    bool config_whole, blind;
+    bool blind;
 
     ovs_mutex_lock(&nic->mutex);
-    config_whole = nic->config.whole;
     blind = nic->config.blind;
     ovs_mutex_unlock(&nic->mutex);
 
@@ -267,7 +304,7 @@ dp_dummy_do(struct dp_dummy_port *port, struct dp_offload_op *op,
             ofpbuf_uninit(&actions);
             return;
         }
-        whole = dp_dummy_is_whole(&actions, &output) && config_whole;
+        whole = dp_dummy_can_run(port, op, &actions, &output);
         ofpbuf_uninit(&actions);
     }
 
@@ -292,11 +329,13 @@ dp_dummy_wait_hold(struct dp_dummy_nic *nic)
 {
     bool hold;
 
+    atomic_count_inc(&nic->n_held);
     atomic_read_explicit(&nic->hold, &hold, memory_order_acquire);
     while (hold) {
         xnanosleep_no_quiesce(1000 * 1000);
         atomic_read_explicit(&nic->hold, &hold, memory_order_acquire);
     }
+    atomic_count_dec(&nic->n_held);
 }
 
 static void
@@ -391,18 +430,14 @@ dp_dummy_forget(void *port_, void *handle)
 }
 
 static bool
-dp_dummy_plan(void *port_, const struct match *match OVS_UNUSED,
-              const struct ofpbuf *actions, enum dp_offload_why *why)
+dp_dummy_plan(void *port, struct dp_offload_op *op,
+              const struct match *match OVS_UNUSED,
+              const struct ofpbuf *actions)
 {
-    struct dp_dummy_port *port = port_;
     uint32_t output;
-    bool whole;
+    bool whole = dp_dummy_can_run(port, op, actions, &output);
 
-    ovs_mutex_lock(&port->nic->mutex);
-    whole = dp_dummy_is_whole(actions, &output) && port->nic->config.whole;
-    ovs_mutex_unlock(&port->nic->mutex);
-
-    *why = whole ? DP_OFFLOAD_WHY_NONE : DP_OFFLOAD_WHY_A_OUTPUT;
+    op->why = whole ? DP_OFFLOAD_WHY_NONE : DP_OFFLOAD_WHY_A_OUTPUT;
     return whole;
 }
 
@@ -412,6 +447,7 @@ dp_dummy_pause(void *port_)
     struct dp_dummy_port *port = port_;
 
     ovs_mutex_lock(&port->nic->mutex);
+    dp_dummy_check_peer(port->nic, port);
     ovs_assert(!port->paused && ovs_list_is_empty(&port->late));
     port->paused = true;
     ovs_mutex_unlock(&port->nic->mutex);
@@ -484,6 +520,7 @@ dp_dummy_nic_create(const struct dp_dummy_config *config)
     hmap_init(&nic->rules);
     ovs_list_init(&nic->ports);
     atomic_init(&nic->hold, false);
+    atomic_count_init(&nic->n_held, 0);
     ovs_mutex_init(&nic->mutex);
     return nic;
 }
@@ -519,6 +556,12 @@ void
 dp_dummy_nic_hold(struct dp_dummy_nic *nic, bool hold)
 {
     atomic_store_explicit(&nic->hold, hold, memory_order_release);
+}
+
+unsigned int
+dp_dummy_nic_n_held(struct dp_dummy_nic *nic)
+{
+    return atomic_count_get(&nic->n_held);
 }
 
 size_t

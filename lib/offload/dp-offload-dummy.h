@@ -26,6 +26,7 @@ struct dp_dummy_config {
     bool shared;                /* Rules of all ports, rather. */
     bool hidden;                /* The capacity is not told. */
     bool whole;                 /* Runs output to even port numbers. */
+    bool peers;                 /* But only to ports that it has, too. */
     bool blind;                 /* Does not ask what it installs. */
     unsigned int put_refused;   /* EINVAL. */
     unsigned int put_busy;      /* EAGAIN. */
@@ -49,6 +50,9 @@ void dp_dummy_nic_set_config(struct dp_dummy_nic *nic,
 
 /* While 'hold', no operation that begins gets done. */
 void dp_dummy_nic_hold(struct dp_dummy_nic *nic, bool hold);
+
+/* Number of threads that wait in an operation for the end of that. */
+unsigned int dp_dummy_nic_n_held(struct dp_dummy_nic *nic);
 
 /* Number of rules in 'port_no'. */
 size_t dp_dummy_nic_count(struct dp_dummy_nic *nic, odp_port_t port_no);

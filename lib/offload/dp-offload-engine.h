@@ -59,6 +59,7 @@ struct dp_offload {
     cpu_set_t process_cpus;             /* That we started with. */
     cpu_set_t worker_cpus;
     uint32_t port_gen;                  /* Last one given to a port. */
+    struct dp_offload_port *paused;     /* The one that is, or null. */
 
     /* Worker 0 only: drain epochs by the clock, if the datapath has none. */
     uint64_t sample_us;

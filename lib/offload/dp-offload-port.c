@@ -92,6 +92,17 @@ dp_offload_port_detach(struct dp_offload_port *port)
     ovs_mutex_unlock(&port->mutex);
 }
 
+void
+dp_offload_port_unpeer(struct dp_offload_port *port)
+{
+    ovs_mutex_lock(&port->mutex);
+    ovs_assert(port->n_peers);
+    if (!--port->n_peers) {
+        xpthread_cond_broadcast(&port->cond);
+    }
+    ovs_mutex_unlock(&port->mutex);
+}
+
 enum dp_offload_port_state
 dp_offload_port_state(struct dp_offload_port *port)
 {
@@ -102,6 +113,18 @@ dp_offload_port_state(struct dp_offload_port *port)
     ovs_mutex_unlock(&port->mutex);
 
     return state;
+}
+
+/* Finds 'port_no', which is to be paused, restarted or removed.  No other port
+ * is paused: its rules could not leave the NIC if they output to this one. */
+static struct dp_offload_port *
+dp_offload_port_find_to_stop(struct dp_offload *offload, odp_port_t port_no)
+    OVS_REQUIRES(offload->mutex)
+{
+    struct dp_offload_port *port = dp_offload_port_find(offload, port_no);
+
+    ovs_assert(!port || !offload->paused || offload->paused == port);
+    return port;
 }
 
 /* Gives 'port' a new generation; its rules are to be put again.  If they are
@@ -227,10 +250,10 @@ dp_offload_ports_probe(struct dp_offload *offload)
     ovs_mutex_unlock(&offload->mutex);
 }
 
-bool
-dp_offload_peer(const struct dp_offload *offload,
-                const struct dp_offload_class *class, odp_port_t port_no,
-                struct dp_offload_port_info *info)
+struct dp_offload_port *
+dp_offload_port_peer(const struct dp_offload *offload,
+                     const struct dp_offload_class *class, odp_port_t port_no,
+                     struct dp_offload_port_info *info)
 {
     struct dp_offload_port *port = dp_offload_port_find(offload, port_no);
     bool found = false;
@@ -238,25 +261,47 @@ dp_offload_peer(const struct dp_offload *offload,
     if (port) {
         ovs_mutex_lock(&port->mutex);
         if (port->class == class
-            && port->state != DP_OFFLOAD_PORT_STOPPING) {
+            && port->state == DP_OFFLOAD_PORT_RUNNING) {
             *info = port->info;
+            port->n_peers++;
             found = true;
         }
         ovs_mutex_unlock(&port->mutex);
     }
-    return found;
+    return found ? port : NULL;
 }
 
-/* Waits until nobody is inside 'port' and, if 'empty', no rule is left, in a
- * quiescent state: a provider may take long.  'port' stays, since only its
- * caller, the control thread, removes ports. */
+bool
+dp_offload_peer(const struct dp_offload *offload,
+                const struct dp_offload_class *class, odp_port_t port_no,
+                struct dp_offload_port_info *info)
+{
+    struct dp_offload_port *port = dp_offload_port_peer(offload, class,
+                                                        port_no, info);
+
+    if (port) {
+        dp_offload_port_unpeer(port);
+    }
+    return port != NULL;
+}
+
+static bool
+dp_offload_port_is_busy(const struct dp_offload_port *port, bool empty)
+    OVS_REQUIRES(port->mutex)
+{
+    return port->n_calls || port->n_peers || (empty && port->n_rules);
+}
+
+/* Waits until nobody is inside 'port', no rule outputs to it and, if 'empty',
+ * no rule of it is left, in a quiescent state: a provider may take long.
+ * 'port' stays, since only its caller, the control thread, removes ports. */
 static void
 dp_offload_port_wait(struct dp_offload_port *port, bool empty)
 {
     bool busy;
 
     ovs_mutex_lock(&port->mutex);
-    busy = port->n_calls || (empty && port->n_rules);
+    busy = dp_offload_port_is_busy(port, empty);
     ovs_mutex_unlock(&port->mutex);
     if (!busy) {
         /* Nobody gets in any more.  To be quiescent for nothing would begin a
@@ -266,7 +311,7 @@ dp_offload_port_wait(struct dp_offload_port *port, bool empty)
 
     ovsrcu_quiesce_start();
     ovs_mutex_lock(&port->mutex);
-    while (port->n_calls || (empty && port->n_rules)) {
+    while (dp_offload_port_is_busy(port, empty)) {
         ovs_mutex_cond_wait(&port->cond, &port->mutex);
     }
     ovs_mutex_unlock(&port->mutex);
@@ -290,11 +335,12 @@ dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no)
     struct dp_offload_port *port;
 
     ovs_mutex_lock(&offload->mutex);
-    port = dp_offload_port_find(offload, port_no);
+    port = dp_offload_port_find_to_stop(offload, port_no);
     if (!port) {
         ovs_mutex_unlock(&offload->mutex);
         return;
     }
+    offload->paused = NULL;
 
     /* No new rules from here on, and those that are there get removed. */
     ovs_mutex_lock(&port->mutex);
@@ -329,7 +375,7 @@ dp_offload_port_pause(struct dp_offload *offload, odp_port_t port_no)
     struct dp_offload_port *port;
 
     ovs_mutex_lock(&offload->mutex);
-    port = dp_offload_port_find(offload, port_no);
+    port = dp_offload_port_find_to_stop(offload, port_no);
     if (port) {
         bool first;
 
@@ -337,6 +383,8 @@ dp_offload_port_pause(struct dp_offload *offload, odp_port_t port_no)
         first = port->state == DP_OFFLOAD_PORT_RUNNING;
         port->state = DP_OFFLOAD_PORT_PAUSED;
         ovs_mutex_unlock(&port->mutex);
+        offload->paused = port;
+        dp_rules_ready_port(offload, port_no);
         dp_offload_port_wait(port, false);
 
         if (first && port->class && port->class->pause) {
@@ -377,6 +425,7 @@ dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no)
         port->info.domain = info.domain;
         port->state = DP_OFFLOAD_PORT_RUNNING;
         ovs_mutex_unlock(&port->mutex);
+        offload->paused = NULL;
     }
     ovs_mutex_unlock(&offload->mutex);
 

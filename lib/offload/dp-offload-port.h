@@ -54,10 +54,12 @@ struct dp_offload_port {
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
-    pthread_cond_t cond;                /* 'n_calls' or 'n_rules' is 0. */
+    pthread_cond_t cond;                /* One of these counts is 0. */
     enum dp_offload_port_state state;
     unsigned int n_calls;               /* Operations under way. */
     size_t n_rules;                     /* Rules whose 'port' it is. */
+    size_t n_peers;                     /* Rules, and operations under way,
+                                         * whose 'peer' it is. */
 
     /* Owner thread only: one for each worker. */
     struct ovs_list full[DP_OFFLOAD_MAX_WORKERS]; /* Rules without room. */
@@ -86,6 +88,15 @@ void dp_offload_port_leave(struct dp_offload_port *port, bool detach);
 
 /* A rule that had no operation under way is no more one of the port. */
 void dp_offload_port_detach(struct dp_offload_port *port);
+
+/* Returns 'port_no', counted as one that a rule outputs to, if it runs and has
+ * been opened by 'class', or null. */
+struct dp_offload_port *dp_offload_port_peer(
+    const struct dp_offload *offload, const struct dp_offload_class *class,
+    odp_port_t port_no, struct dp_offload_port_info *info);
+
+/* A rule, or an operation, does not output to 'port' any more. */
+void dp_offload_port_unpeer(struct dp_offload_port *port);
 
 enum dp_offload_port_state dp_offload_port_state(struct dp_offload_port *);
 

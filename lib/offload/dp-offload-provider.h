@@ -87,6 +87,9 @@ struct dp_offload_op {
                                  * NIC knows; else 0. */
 
     /* Private to the engine. */
+    odp_port_t out_port;        /* Last one that dp_offload_op_peer() was asked
+                                 * about, or ODPP_NONE. */
+    struct dp_offload_port *peer; /* It, counted, if that succeeded. */
     struct ovs_list node;       /* Under way, or free. */
     struct dp_offload_worker *worker;
     struct dp_offload_rule *rule;
@@ -137,10 +140,11 @@ struct dp_offload_class {
      * short, and ask no NIC. */
     void (*forget)(void *port, void *handle);
 
-    /* Without asking the NIC: could a rule with this match and actions run
-     * whole?  If not, '*why' tells.  May be null: no. */
-    bool (*plan)(void *port, const struct match *match,
-                 const struct ofpbuf *actions, enum dp_offload_why *why);
+    /* Without asking the NIC: could the rule of 'op', which has this match and
+     * these actions now, run whole?  If not, op->why tells.  May be null:
+     * no. */
+    bool (*plan)(void *port, struct dp_offload_op *op,
+                 const struct match *match, const struct ofpbuf *actions);
 
     /* Completes operations of this thread that are in progress.  May be null
      * if there never are any. */
@@ -155,7 +159,8 @@ struct dp_offload_class {
                                        struct dp_offload_port_info *info);
 
     /* Appends the rule that is in the NIC as 'level' to 'ds', as an
-     * administrator of that NIC would enter it.  May be null.  Called by the
+     * administrator of that NIC would enter it, or nothing if that can't be
+     * told any more.  May be null.  Called by the
      * control thread with a shard's mutex held: it must be short, and ask no
      * NIC. */
     void (*format)(void *port, const struct match *match,
@@ -185,8 +190,17 @@ dp_offload_is_busy(int error)
 bool dp_offload_op_describe(struct dp_offload_op *op, struct match *match,
                             struct ofpbuf *actions);
 
+/* A rule that runs whole outputs to 'port_no': if 'port_no' runs and has been
+ * opened by the class of the rule's own port, stores what it said about it in
+ * '*info' and returns true.  'port_no' then stays until 'op' is done, and if a
+ * rule is put, until that has left the NIC.  Whether it succeeds or not, the
+ * engine plans the rule anew when 'port_no' comes or changes: so there is at
+ * most one port that a rule depends on, the last one that was asked about. */
+bool dp_offload_op_peer(struct dp_offload_op *op, odp_port_t port_no,
+                        struct dp_offload_port_info *info);
+
 /* If 'port_no' has been opened by 'class', stores what it said about it in
- * '*info' and returns true. */
+ * '*info' and returns true.  For format(). */
 bool dp_offload_peer(const struct dp_offload *offload,
                      const struct dp_offload_class *class,
                      odp_port_t port_no, struct dp_offload_port_info *info);

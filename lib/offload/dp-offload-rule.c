@@ -13,6 +13,7 @@
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-worker.h"
 #include "offload/dp-rebalance.h"
+#include "openvswitch/ofpbuf.h"
 #include "util.h"
 
 uint64_t
@@ -22,6 +23,16 @@ dp_offload_now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return ts.tv_sec * UINT64_C(1000000) + ts.tv_nsec / 1000;
+}
+
+uint64_t
+dp_rule_hash_actions(const struct ofpbuf *actions, size_t ofs)
+{
+    size_t len = actions->size - ofs;
+    const void *data = ofpbuf_at_assert(actions, ofs, len);
+
+    return (uint64_t) hash_bytes(data, len, 1) << 32
+           | hash_bytes(data, len, 2);
 }
 
 /* Registry. */
@@ -82,6 +93,7 @@ dp_shard_port_need(struct dp_offload_shard *shard, odp_port_t port_no)
         sp = xmalloc(sizeof *sp);
         sp->port_no = port_no;
         ovs_list_init(&sp->rules);
+        ovs_list_init(&sp->dependants);
         hmap_insert(&shard->ports, &sp->node, dp_shard_port_hash(port_no));
     }
     return sp;
@@ -94,7 +106,8 @@ dp_shard_port_tidy(struct dp_offload_shard *shard, odp_port_t port_no)
 {
     struct dp_shard_port *sp = dp_shard_port_find(shard, port_no);
 
-    if (sp && ovs_list_is_empty(&sp->rules)) {
+    if (sp && ovs_list_is_empty(&sp->rules)
+        && ovs_list_is_empty(&sp->dependants)) {
         hmap_remove(&shard->ports, &sp->node);
         free(sp);
     }
@@ -131,6 +144,7 @@ dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
     dp_rule_is_locked(rule, shard);
     rule->mega_ufid = *mega_ufid;
     rule->in_port = in_port;
+    rule->out_port = ODPP_NONE;
     rule->why = DP_OFFLOAD_WHY_QUEUED;
     rule->since_us = rule->born_us = dp_offload_now_us();
     rule->members = &rule->one;
@@ -152,7 +166,8 @@ dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
     uint64_t orig;
 
     ovs_assert(!rule->ready && !rule->busy && !rule->mark && !rule->port
-               && !rule->n_members && !rule->retry_node.idx);
+               && !rule->peer && !rule->n_members && !rule->retry_node.idx);
+    dp_rule_set_out_port(rule, ODPP_NONE);
     dp_rebalance_settle(rule);
     dp_rule_set_flushing(offload, rule, false);
     hmap_remove(&rule->shard->rules, &rule->node);
@@ -197,6 +212,25 @@ dp_rules_ready_all(struct dp_offload *offload)
 }
 
 void
+dp_rule_set_out_port(struct dp_offload_rule *rule, odp_port_t port_no)
+{
+    struct dp_offload_shard *shard = rule->shard;
+
+    if (rule->out_port == port_no) {
+        return;
+    }
+    if (rule->out_port != ODPP_NONE) {
+        ovs_list_remove(&rule->out_node);
+        dp_shard_port_tidy(shard, rule->out_port);
+    }
+    rule->out_port = port_no;
+    if (port_no != ODPP_NONE) {
+        ovs_list_push_back(&dp_shard_port_need(shard, port_no)->dependants,
+                           &rule->out_node);
+    }
+}
+
+void
 dp_rules_ready_port(struct dp_offload *offload, odp_port_t port_no)
 {
     for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
@@ -209,6 +243,11 @@ dp_rules_ready_port(struct dp_offload *offload, odp_port_t port_no)
         if (sp) {
             LIST_FOR_EACH (rule, in_node, &sp->rules) {
                 dp_rule_is_locked(rule, shard);
+                dp_rule_ready(rule);
+            }
+            LIST_FOR_EACH (rule, out_node, &sp->dependants) {
+                dp_rule_is_locked(rule, shard);
+                rule->replan = true;
                 dp_rule_ready(rule);
             }
         }

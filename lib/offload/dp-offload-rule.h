@@ -53,12 +53,17 @@ struct dp_offload_rule {
                                          * the mutex, a table's 'waiting'. */
     uint64_t hw_packets;                /* Last reading since the put. */
     uint64_t hw_bytes;
-    uint64_t actions_hash;              /* Of the actions at that time. */
     bool replace;                       /* Take it out, put it again. */
+    bool replan;                        /* 'out_port' has come or changed. */
 
     /* Guarded by the shard's mutex. */
     struct hmap_node node;              /* In shard's 'rules'. */
     struct ovs_list in_node;            /* In the 'rules' of its in-port. */
+    struct ovs_list out_node;           /* In the 'dependants' of... */
+    odp_port_t out_port;                /* ...the port that decided whether it
+                                         * runs whole; ODPP_NONE: none. */
+    struct dp_offload_port *peer;       /* Counted: where what is in the NIC
+                                         * outputs to, or null. */
     struct mpsc_queue_node ready_node;  /* In the worker's queue. */
     struct ovs_list whole_node;         /* In shard's 'whole'. */
     struct ovs_list place_node;         /* In its table's 'placed'. */
@@ -71,6 +76,8 @@ struct dp_offload_rule {
     uint64_t ready_us;                  /* Since when it is 'ready'. */
     uint64_t since_us;                  /* Since when 'level' is so. */
     uint64_t born_us;                   /* When its first flow came. */
+    uint64_t actions_hash;              /* Of the actions that were put, or
+                                         * planned last. */
     long long int used;                 /* Last time NIC counters moved. */
     uint32_t mark;                      /* Or 0. */
     uint32_t gen;                       /* Counts what flows told us. */
@@ -99,6 +106,7 @@ struct dp_shard_port {
     struct hmap_node node;              /* In shard's 'ports'. */
     odp_port_t port_no;
     struct ovs_list rules;              /* Whose in-port it is. */
+    struct ovs_list dependants;         /* Whose 'out_port' it is. */
 };
 
 struct dp_offload_shard {
@@ -139,10 +147,15 @@ void dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
 void dp_rule_ready(struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex);
 
-/* Put on the workers' queues: all rules; those that 'port_no' receives the
- * packets of.  The latter costs no more than there are of them. */
+/* Put on the workers' queues: all rules; or those of 'port_no', which has
+ * come, changed, or is to go: whose in-port it is, and who depend on it.  The
+ * latter costs no more than there are of them. */
 void dp_rules_ready_all(struct dp_offload *offload);
 void dp_rules_ready_port(struct dp_offload *offload, odp_port_t port_no);
+
+/* Makes 'rule' depend on 'port_no' alone; ODPP_NONE: on none. */
+void dp_rule_set_out_port(struct dp_offload_rule *rule, odp_port_t port_no)
+    OVS_REQUIRES(rule->shard->mutex);
 
 /* What 'shard' knows about 'port_no', or null. */
 struct dp_shard_port *dp_shard_port_find(const struct dp_offload_shard *shard,
@@ -183,6 +196,9 @@ void dp_rule_drop_mark(struct dp_offload *offload,
                        struct dp_offload_rule *rule,
                        struct dp_offload_port *port)
     OVS_REQUIRES(rule->shard->mutex);
+
+/* Returns a hash of what stands in 'actions' from 'ofs' on. */
+uint64_t dp_rule_hash_actions(const struct ofpbuf *actions, size_t ofs);
 
 /* Tells the analysis of locks that who holds the mutex of 'shard' holds that
  * of the shard of 'rule'. */

@@ -240,7 +240,7 @@ dp_offload_format_show(const struct dp_offload *offload, struct ds *ds)
 /* offload/rules. */
 
 /* Appends what is in the NIC for 'rule', as its provider writes it.  If the
- * actions have just changed, those of a whole rule are the new ones. */
+ * actions have changed since, what a whole rule does can't be told. */
 static void
 dp_offload_describe_rule(const struct dp_offload *offload,
                          const struct dp_offload_rule *rule, struct ds *ds)
@@ -252,7 +252,9 @@ dp_offload_describe_rule(const struct dp_offload *offload,
     struct match match;
 
     ofpbuf_init(&actions, 256);
-    if (env->flow_describe(env->aux, flow, &match, &actions)) {
+    if (env->flow_describe(env->aux, flow, &match, &actions)
+        && (rule->level != DP_OFFLOAD_WHOLE
+            || rule->actions_hash == dp_rule_hash_actions(&actions, 0))) {
         rule->port->class->format(rule->port->aux, &match, &actions,
                                   rule->level, rule->mark, ds);
     }

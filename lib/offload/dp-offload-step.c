@@ -127,7 +127,11 @@ dp_rule_absent(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex)
 {
     dp_rule_set_level(worker, rule, DP_OFFLOAD_ABSENT);
-    rule->replace = false;
+    if (rule->peer) {
+        dp_offload_port_unpeer(rule->peer);
+        rule->peer = NULL;
+    }
+    rule->replace = rule->replan = false;
     rule->n_retries = 0;
 }
 
@@ -234,6 +238,8 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     op->port = port;
     op->flow = NULL;
     op->actions_hash = 0;
+    op->out_port = ODPP_NONE;
+    op->peer = NULL;
     op->gen = rule->gen;
     atomic_read_relaxed(&port->gen, &op->port_gen);
     op->step = step;
@@ -259,9 +265,11 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
     if (!rule->n_members
         || !dp_offload_is_enabled(worker->offload)
         || rule->port_gen != port_gen || rule->replace || rule->evict
-        || dp_offload_port_state(port) == DP_OFFLOAD_PORT_STOPPING) {
+        || dp_offload_port_state(port) == DP_OFFLOAD_PORT_STOPPING
+        || (rule->peer && (dp_offload_port_state(rule->peer)
+                           != DP_OFFLOAD_PORT_RUNNING))) {
         step = DP_RULE_DEL;
-    } else if (rule->put_gen != rule->gen
+    } else if ((rule->put_gen != rule->gen || rule->replan)
                && !dp_offload_port_enter(port, false, false)) {
         whole = port->info.whole;
         dp_offload_port_leave(port, false);
@@ -270,6 +278,7 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
         } else {
             /* A rule that marks depends on the match alone. */
             rule->put_gen = rule->gen;
+            rule->replan = false;
         }
     }
 
@@ -482,9 +491,33 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     }
 }
 
+/* 'rule' depends on the port that 'op' has asked about.  As long as nobody
+ * knew that, it may have come, or be about to go: then 'rule' is looked at
+ * again. */
+static void
+dp_rule_depend(struct dp_offload_rule *rule, struct dp_offload_op *op)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    bool found = op->peer != NULL;
+    struct dp_offload_port_info info;
+
+    dp_rule_set_out_port(rule, op->out_port);
+    if (found && rule->level == DP_OFFLOAD_WHOLE) {
+        rule->peer = op->peer;
+        op->peer = NULL;
+    }
+    rule->replan = (op->out_port != ODPP_NONE
+                    && found != dp_offload_peer(op->worker->offload,
+                                                op->port->class, op->out_port,
+                                                &info));
+    if (rule->replan) {
+        dp_rule_ready(rule);
+    }
+}
+
 static void
 dp_rule_put_done(struct dp_offload_worker *worker,
-                 struct dp_offload_rule *rule, const struct dp_offload_op *op)
+                 struct dp_offload_rule *rule, struct dp_offload_op *op)
     OVS_REQUIRES(rule->shard->mutex)
 {
     uint64_t delay_us, orig;
@@ -526,6 +559,7 @@ dp_rule_put_done(struct dp_offload_worker *worker,
     rule->marked_once = true;
     rule->hw_packets = rule->hw_bytes = 0;
     dp_rule_set_level(worker, rule, op->level);
+    dp_rule_depend(rule, op);
     dp_rebalance_settle(rule);
 }
 
@@ -581,15 +615,23 @@ dp_rule_del_done(struct dp_offload_worker *worker,
 }
 
 static void
-dp_rule_plan_done(struct dp_offload_rule *rule,
-                  const struct dp_offload_op *op)
+dp_rule_plan_done(struct dp_offload_rule *rule, struct dp_offload_op *op)
     OVS_REQUIRES(rule->shard->mutex)
 {
     bool same = op->actions_hash == rule->actions_hash;
+    bool replan = rule->replan;
 
     rule->put_gen = op->gen;
-    if (op->error || same) {
-        /* The flow has gone, or other flows of the rule had told us. */
+    rule->replan = false;
+    if (op->error) {
+        return;                         /* The flow has gone. */
+    }
+    if (rule->level != DP_OFFLOAD_WHOLE) {
+        dp_rule_depend(rule, op);
+    }
+    if (same && (!replan || op->level == rule->level)) {
+        /* Other flows of the rule had told us, or the port that it depends on
+         * makes no difference. */
     } else if (op->level == DP_OFFLOAD_WHOLE
                || rule->level == DP_OFFLOAD_WHOLE) {
         rule->replace = true;
@@ -633,6 +675,9 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
         break;
     default:
         OVS_NOT_REACHED();
+    }
+    if (op->peer) {
+        dp_offload_port_unpeer(op->peer);
     }
     if (op->flow) {
         worker->offload->env.flow_unref(worker->offload->env.aux, op->flow);

@@ -71,18 +71,25 @@ dp_offload_op_describe(struct dp_offload_op *op, struct match *match,
 {
     const struct dp_offload_env *env = &op->worker->offload->env;
     size_t ofs = actions->size;
-    size_t len;
 
     if (!env->flow_describe(env->aux, op->flow, match, actions)) {
         return false;
     }
-    len = actions->size - ofs;
-    op->actions_hash = (uint64_t) hash_bytes(ofpbuf_at_assert(actions, ofs,
-                                                              len),
-                                             len, 1) << 32;
-    op->actions_hash |= hash_bytes(ofpbuf_at_assert(actions, ofs, len),
-                                   len, 2);
+    op->actions_hash = dp_rule_hash_actions(actions, ofs);
     return true;
+}
+
+bool
+dp_offload_op_peer(struct dp_offload_op *op, odp_port_t port_no,
+                   struct dp_offload_port_info *info)
+{
+    if (op->peer) {
+        dp_offload_port_unpeer(op->peer);
+    }
+    op->out_port = port_no;
+    op->peer = dp_offload_port_peer(op->worker->offload, op->port->class,
+                                    port_no, info);
+    return op->peer != NULL;
 }
 
 static void
@@ -116,7 +123,7 @@ dp_worker_plan(struct dp_offload_op *op)
     if (!dp_offload_op_describe(op, &match, &actions)) {
         op->error = ENOENT;
     } else if (class->plan
-               && class->plan(op->port->aux, &match, &actions, &op->why)) {
+               && class->plan(op->port->aux, op, &match, &actions)) {
         op->level = DP_OFFLOAD_WHOLE;
     } else {
         op->level = DP_OFFLOAD_MARKED;

@@ -243,15 +243,17 @@ void dp_offload_port_set_delivery(struct dp_offload *offload,
 int dp_offload_port_add(struct dp_offload *offload, odp_port_t port_no,
                         struct netdev *netdev);
 
-/* Stops the port, waits until its rules have been removed, forgets it and
- * drops the netdev.  Call it when no lane polls the port any more and before
- * the netdev is detached.  Waits for the workers, quiescent. */
+/* Stops the port, waits until its rules, and those of other ports that output
+ * to it, have been removed, forgets it and drops the netdev.  Call it when no
+ * lane polls the port any more and before the netdev is detached.  Waits for
+ * the workers, quiescent. */
 void dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no);
 
-/* Around a reconfiguration that may stop the device.  After pause() returns
- * no provider call is under way for the port; it waits for that, quiescent.
- * restart() ends the pause, finds out whether the rules have survived, and
- * installs again what has not. */
+/* Around a reconfiguration that may stop the device, of one port at a time.
+ * After pause() returns no provider call is under way for the port and no rule
+ * of another port outputs to it; it waits for that, quiescent.  restart() ends
+ * the pause, finds out whether the rules have survived, and installs again
+ * what has not. */
 void dp_offload_port_pause(struct dp_offload *offload, odp_port_t port_no);
 void dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no);
 

@@ -49,9 +49,9 @@ struct dp_rte_port {
     const struct dp_offload_class *class;
     struct netdev *netdev;              /* Counted. */
     odp_port_t port_no;
-    uint16_t device;
 
     /* Changed only while no other call is under way. */
+    uint16_t device;
     unsigned int n_rxq;
     uint64_t rss_types;
     uint32_t domain;                    /* Of the embedded switch. */
@@ -143,8 +143,13 @@ dp_rte_probe_age(const struct dp_rte_port *port)
 static void
 dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
 {
+    int device = netdev_dpdk_get_port_id(port->netdev);
     struct rte_eth_dev_info dev_info;
 
+    if (device >= 0) {
+        /* Other "dpdk-devargs" are another device. */
+        port->device = device;
+    }
     memset(&dev_info, 0, sizeof dev_info);
     port->n_rxq = MAX(netdev_n_rxq(port->netdev), 1);
     port->rss_types = DP_RTE_RSS_TYPES;
@@ -278,14 +283,25 @@ dp_rte_restart(void *port, struct dp_offload_port_info *info)
 
 /* Rules. */
 
-static bool
-dp_rte_find_peer(void *port_, odp_port_t port_no, uint16_t *device)
-{
-    const struct dp_rte_port *port = port_;
-    struct dp_offload_port_info info;
+/* Whose actions are translated: of a rule of 'port', for 'op', or if that is
+ * null for somebody who only looks. */
+struct dp_rte_asker {
+    const struct dp_rte_port *port;
+    struct dp_offload_op *op;
+};
 
-    if (port->domain == RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID
-        || !dp_offload_peer(port->offload, port->class, port_no, &info)
+static bool
+dp_rte_find_peer(void *asker_, odp_port_t port_no, uint16_t *device)
+{
+    const struct dp_rte_asker *asker = asker_;
+    const struct dp_rte_port *port = asker->port;
+    struct dp_offload_port_info info;
+    bool found;
+
+    found = (asker->op
+             ? dp_offload_op_peer(asker->op, port_no, &info)
+             : dp_offload_peer(port->offload, port->class, port_no, &info));
+    if (!found || port->domain == RTE_ETH_DEV_SWITCH_DOMAIN_ID_INVALID
         || info.domain != port->domain) {
         return false;
     }
@@ -337,25 +353,29 @@ dp_rte_create(const struct dp_rte_port *port, const struct dp_rte_rule *rule,
  * in '*why' why it can't. */
 static int
 dp_rte_create_whole(struct dp_rte_port *port, struct dp_rte_rule *rule,
-                    void **handlep, enum dp_offload_why *why)
+                    struct dp_offload_op *op, enum dp_offload_why *why)
 {
+    struct dp_rte_asker asker = { .port = port, .op = op };
     bool age;
     int error;
 
     atomic_read_relaxed(&port->age, &age);
-    *why = dp_rte_actions_whole(&rule->actions, dp_rte_find_peer, port, age,
+    *why = dp_rte_actions_whole(&rule->actions, dp_rte_find_peer, &asker, age,
                                 &rule->program);
     if (*why) {
         return EOPNOTSUPP;
     }
-    error = dp_rte_create(port, rule, handlep);
+    error = dp_rte_create(port, rule, &op->handle);
     if (error && age && !dp_offload_is_busy(error)) {
         bool full = dp_offload_is_full(error);
 
         /* Some NICs know AGE only in some kinds of rules, or in few. */
-        dp_rte_actions_whole(&rule->actions, dp_rte_find_peer, port, false,
-                             &rule->program);
-        error = dp_rte_create(port, rule, handlep);
+        if (dp_rte_actions_whole(&rule->actions, dp_rte_find_peer, &asker,
+                                 false, &rule->program)) {
+            *why = DP_OFFLOAD_WHY_A_OUTPUT;
+            return EOPNOTSUPP;
+        }
+        error = dp_rte_create(port, rule, &op->handle);
         if (!error && !full) {
             atomic_store_relaxed(&port->age, false);
         }
@@ -383,7 +403,7 @@ dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
         return;
     }
 
-    op->error = dp_rte_create_whole(port, rule, &op->handle, &why);
+    op->error = dp_rte_create_whole(port, rule, op, &why);
     if (!op->error) {
         op->level = DP_OFFLOAD_WHOLE;
         return;
@@ -490,15 +510,17 @@ dp_rte_del(void *port_, struct dp_offload_op *ops[], size_t n)
 }
 
 static bool
-dp_rte_plan(void *port, const struct match *match OVS_UNUSED,
-            const struct ofpbuf *actions, enum dp_offload_why *why)
+dp_rte_plan(void *port, struct dp_offload_op *op,
+            const struct match *match OVS_UNUSED,
+            const struct ofpbuf *actions)
 {
     struct dp_rte_actions *program = xmalloc(sizeof *program);
+    struct dp_rte_asker asker = { .port = port, .op = op };
 
-    *why = dp_rte_actions_whole(actions, dp_rte_find_peer, port, false,
-                                program);
+    op->why = dp_rte_actions_whole(actions, dp_rte_find_peer, &asker, false,
+                                   program);
     free(program);
-    return !*why;
+    return !op->why;
 }
 
 static void
@@ -508,18 +530,21 @@ dp_rte_format(void *port_, const struct match *match,
 {
     struct dp_rte_port *port = port_;
     struct dp_rte_rule *rule = xmalloc(sizeof *rule);
+    struct dp_rte_asker asker = { .port = port };
+    bool known, age;
 
-    bool age;
-
-    atomic_read_relaxed(&port->age, &age);
-    if (!dp_rte_match_translate(match, &rule->pattern)) {
-        if (level == DP_OFFLOAD_MARKED
-            || dp_rte_actions_whole(actions, dp_rte_find_peer, port, age,
-                                    &rule->program)) {
-            dp_rte_actions_mark(mark, port->n_rxq, port->rss_types,
-                                &rule->program);
-        }
+    known = !dp_rte_match_translate(match, &rule->pattern);
+    if (known && level == DP_OFFLOAD_MARKED) {
+        dp_rte_actions_mark(mark, port->n_rxq, port->rss_types,
+                            &rule->program);
+    } else if (known) {
+        atomic_read_relaxed(&port->age, &age);
+        known = !dp_rte_actions_whole(actions, dp_rte_find_peer, &asker, age,
+                                      &rule->program);
+    }
+    if (known) {
         struct rte_flow_attr attr = dp_rte_attr(&rule->program);
+
         dp_rte_format_rule(port->device, &attr, rule->pattern.items,
                            rule->program.actions, ds);
     }

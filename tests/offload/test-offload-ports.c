@@ -13,6 +13,7 @@
 #include "offload/dp-mark-watch.h"
 #include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
+#include "ovs-thread.h"
 #include "tests/dptest.h"
 #include "tests/offload/offload-rig.h"
 #include "util.h"
@@ -117,3 +118,119 @@ test_offload_events(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("offload-events", test_offload_events);
+
+/* Ports that rules output to. */
+
+#define PORT2 u32_to_odp(2)
+
+static const struct dp_dummy_config peers = {
+    .mark_bits = 24, .whole = true, .peers = true
+};
+
+/* A rule runs whole as soon as, and only as long as, the port that it outputs
+ * to is there and runs.  The NIC aborts if a port is stopped to which one of
+ * its rules outputs. */
+static void
+test_offload_peer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct rig_flow *flows[8];
+    struct rig rig;
+
+    rig_init(&rig, &peers, 2);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+    for (unsigned int i = 0; i < ARRAY_SIZE(flows); i++) {
+        flows[i] = rig_flow_create(PORT1, i, odp_to_u32(PORT2));
+        rig_put(&rig, 0, flows[i]);
+    }
+
+    for (int round = 0; round < 3; round++) {
+        dp_offload_drain(rig.offload);
+        for (unsigned int i = 0; i < ARRAY_SIZE(flows); i++) {
+            ovs_assert(rig_is_marked(&rig, flows[i]));
+        }
+
+        /* It comes. */
+        ovs_assert(!dp_offload_port_add(rig.offload, PORT2, NULL));
+        for (unsigned int i = 0; i < ARRAY_SIZE(flows); i++) {
+            rig_wait_why(&rig, flows[i], DP_OFFLOAD_WHY_NONE);
+        }
+
+        /* It stops. */
+        dp_offload_port_pause(rig.offload, PORT2);
+        dp_offload_drain(rig.offload);
+        for (unsigned int i = 0; i < ARRAY_SIZE(flows); i++) {
+            ovs_assert(rig_is_marked(&rig, flows[i]));
+        }
+        dp_offload_port_restart(rig.offload, PORT2);
+        for (unsigned int i = 0; i < ARRAY_SIZE(flows); i++) {
+            rig_wait_why(&rig, flows[i], DP_OFFLOAD_WHY_NONE);
+        }
+
+        /* It goes. */
+        dp_offload_drain(rig.offload);
+        dp_offload_check(rig.offload);
+        dp_offload_port_del(rig.offload, PORT2);
+    }
+
+    /* Other actions, which depend on no port: nobody asks any more. */
+    rig_modify(&rig, flows[0], 3);
+    dp_offload_drain(rig.offload);
+    for (unsigned int i = 0; i < ARRAY_SIZE(flows); i++) {
+        rig_del(&rig, 0, flows[i]);
+        rig_flow_destroy(flows[i]);
+    }
+    dp_offload_drain(rig.offload);
+    dp_offload_check(rig.offload);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-peer", test_offload_peer);
+
+static void *
+remove_port2(void *rig_)
+{
+    struct rig *rig = rig_;
+
+    dp_offload_port_del(rig->offload, PORT2);
+    return NULL;
+}
+
+/* A rule that is on its way into the NIC when the port that it outputs to is
+ * removed. */
+static void
+test_offload_peer_late(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_dummy_config config = peers;
+    struct rig_flow *flow;
+    pthread_t thread;
+    struct rig rig;
+
+    config.late = 1000;
+    rig_init(&rig, &config, 1);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT2, NULL));
+    for (int i = 0; i < 50; i++) {
+        flow = rig_flow_create(PORT1, i, odp_to_u32(PORT2));
+        dp_dummy_nic_hold(rig.nic, i % 2);
+        rig_put(&rig, 0, flow);
+        while (i % 2 && !dp_dummy_nic_n_held(rig.nic)) {
+            xnanosleep(100 * 1000);
+        }
+        thread = ovs_thread_create("remove", remove_port2, &rig);
+        dp_dummy_nic_hold(rig.nic, false);
+        ovsrcu_quiesce_start();
+        xpthread_join(thread, NULL);
+        ovsrcu_quiesce_end();
+        dp_offload_drain(rig.offload);
+        ovs_assert(rig_is_marked(&rig, flow));
+        ovs_assert(!dp_offload_port_add(rig.offload, PORT2, NULL));
+        rig_wait_why(&rig, flow, DP_OFFLOAD_WHY_NONE);
+        rig_del(&rig, 0, flow);
+        rig_flow_destroy(flow);
+    }
+    dp_offload_drain(rig.offload);
+    dp_offload_check(rig.offload);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-peer-late", test_offload_peer_late);
