@@ -30,4 +30,6 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-rebalance-policy.h \
 	lib/offload/dp-rebalance-thread.c \
 	lib/offload/dp-rebalance.c \
-	lib/offload/dp-rebalance.h
+	lib/offload/dp-rebalance.h \
+	lib/offload/dp-rule-state.c \
+	lib/offload/dp-rule-state.h

@@ -14,7 +14,12 @@
 #include "offload/dp-offload-worker.h"
 #include "offload/dp-rebalance.h"
 #include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "ovs-thread.h"
 #include "util.h"
+#include "uuid.h"
+
+VLOG_DEFINE_THIS_MODULE(dp_offload_rule);
 
 uint64_t
 dp_offload_now_us(void)
@@ -145,6 +150,8 @@ dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
     rule->mega_ufid = *mega_ufid;
     rule->in_port = in_port;
     rule->out_port = ODPP_NONE;
+    rule->state_thread = ovsthread_id_self();
+    rule->state_where = OVS_SOURCE_LOCATOR;
     rule->why = DP_OFFLOAD_WHY_QUEUED;
     rule->since_us = rule->born_us = dp_offload_now_us();
     rule->members = &rule->one;
@@ -161,12 +168,30 @@ dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
 }
 
 void
+dp_rule_go_at(struct dp_offload_rule *rule, enum dp_rule_state state,
+              const char *where)
+{
+    if (OVS_UNLIKELY(!dp_rule_edge_is_legal(rule->state, state))) {
+        VLOG_ABORT("%s: rule "UUID_FMT" cannot go from %s to %s (last moved "
+                   "by thread %u at %s)",
+                   where, UUID_ARGS((struct uuid *) &rule->mega_ufid),
+                   dp_rule_state_name(rule->state),
+                   dp_rule_state_name(state),
+                   rule->state_thread, rule->state_where);
+    }
+    rule->state = state;
+    rule->state_thread = ovsthread_id_self();
+    rule->state_where = where;
+}
+
+void
 dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
 {
     uint64_t orig;
 
-    ovs_assert(!rule->ready && !rule->busy && !rule->mark && !rule->port
-               && !rule->peer && !rule->n_members && !rule->retry_node.idx);
+    ovs_assert(rule->state == DP_RULE_DEAD && !rule->ready && !rule->mark
+               && !rule->port && !rule->peer && !rule->n_members
+               && !rule->retry_node.idx);
     dp_rule_set_out_port(rule, ODPP_NONE);
     dp_rebalance_settle(rule);
     dp_rule_set_flushing(offload, rule, false);

@@ -8,25 +8,13 @@
  * Job.  Keeps one rule for each megaflow, with the flows that it stands for
  * and its mark.  Private to lib/offload.
  *
- * Thread-safety.  As the prototypes say.
- *
- * Life of a rule, as its worker sees it:
- *
- *          flow_put                       put ok
- *     --> ABSENT ------> busy: put -------------------> MARKED or WHOLE
- *           ^  ^             | refused: 'why' tells          |
- *           |  '-------------'                               | last flow gone,
- *           |         del ok, or rule lost                   | changed, off,
- *           '------------------------------- busy: del <-----'  port stopped
- *                                             | ^
- *                                             '-' failed: tried again
- *
- * An ABSENT rule without flows is freed. */
+ * Thread-safety.  As the prototypes say. */
 
 #include "heap.h"
 #include "mpsc-queue.h"
 #include "offload/dp-offload-engine.h"
 #include "offload/dp-rebalance-policy.h"
+#include "offload/dp-rule-state.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 
@@ -84,8 +72,10 @@ struct dp_offload_rule {
     int error;                          /* With 'why'. */
     uint8_t level;                      /* enum dp_offload_level. */
     uint8_t why;                        /* enum dp_offload_why. */
+    uint8_t state;                      /* enum dp_rule_state. */
+    uint16_t state_thread;              /* ovsthread_id of last mover... */
+    const char *state_where;            /* ...and its source location. */
     bool ready;                         /* Stands in the queue. */
-    bool busy;                          /* An operation is under way. */
     bool again;                         /* Became ready while busy. */
     bool flushing;                      /* dp_offload_flush() waits for it. */
     bool marked_once;                   /* 'mark' has been in the NIC. */
@@ -139,7 +129,15 @@ struct dp_offload_rule *dp_rule_create(struct dp_offload *offload,
                                        odp_port_t in_port)
     OVS_REQUIRES(shard->mutex);
 
-/* Frees 'rule', which stands nowhere but in the registry. */
+/* Moves 'rule' to 'state'.  Aborts if there is no such edge, and tells who
+ * moved it last. */
+#define dp_rule_go(RULE, STATE) \
+    dp_rule_go_at(RULE, STATE, OVS_SOURCE_LOCATOR)
+void dp_rule_go_at(struct dp_offload_rule *rule, enum dp_rule_state state,
+                   const char *where)
+    OVS_REQUIRES(rule->shard->mutex);
+
+/* Frees 'rule', which is DEAD and stands nowhere but in the registry. */
 void dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex);
 

@@ -168,7 +168,9 @@ dp_offload_check_rule(const struct dp_offload *offload,
     const struct dp_offload_shard *shard = rule->shard;
 
     ovs_assert(shard == dp_rule_shard(offload, &rule->mega_ufid));
-    if (rule->busy || rule->ready) {
+    ovs_assert(dp_rule_state_is_in(rule->state)
+               == (rule->level != DP_OFFLOAD_ABSENT));
+    if (dp_rule_state_is_busy(rule->state) || rule->ready) {
         /* Its counters are being read. */
         return;
     }

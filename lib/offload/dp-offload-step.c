@@ -126,6 +126,7 @@ static void
 dp_rule_absent(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex)
 {
+    dp_rule_go(rule, DP_RULE_ABSENT);
     dp_rule_set_level(worker, rule, DP_OFFLOAD_ABSENT);
     if (rule->peer) {
         dp_offload_port_unpeer(rule->peer);
@@ -153,6 +154,9 @@ dp_rule_wait(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
              uint64_t when_us)
     OVS_REQUIRES(rule->shard->mutex)
 {
+    if (!dp_rule_state_is_in(rule->state)) {
+        dp_rule_go(rule, DP_RULE_WAITING);
+    }
     /* The heap has its largest element on top. */
     heap_insert(&worker->retries, &rule->retry_node, UINT64_MAX - when_us);
 }
@@ -171,22 +175,36 @@ dp_rule_retry(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     dp_rule_wait(worker, rule, dp_offload_now_us() + delay_us);
 }
 
+/* 'rule' is not in the NIC; what kept it from being put may not any more. */
+static void
+dp_rule_look_again(struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    if (rule->state != DP_RULE_ABSENT) {
+        dp_rule_go(rule, DP_RULE_ABSENT);
+    }
+}
+
+static void
+dp_rule_free(struct dp_offload *offload, struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    dp_rule_look_again(rule);
+    dp_rule_go(rule, DP_RULE_DEAD);
+    dp_rule_destroy(offload, rule);
+}
+
 /* Steps. */
 
-/* Is 'why' something that only a change of the flow or of the port mends? */
+/* Does the answer still hold that 'rule' got when it was put last? */
 static bool
-dp_rule_is_refused(const struct dp_offload_rule *rule, uint32_t port_gen)
+dp_rule_stays_refused(const struct dp_offload_rule *rule, uint32_t port_gen)
+    OVS_REQUIRES(rule->shard->mutex)
 {
-    if (rule->port_gen != port_gen) {
-        return false;
-    } else if (rule->why >= DP_OFFLOAD_WHY_M_RECIRC
-               && rule->why < DP_OFFLOAD_WHY_A_MARK_ONLY) {
-        return true;
-    } else {
-        return ((rule->why == DP_OFFLOAD_WHY_REFUSED
-                 || rule->why == DP_OFFLOAD_WHY_GONE)
-                && rule->put_gen == rule->gen);
-    }
+    return (rule->port_gen == port_gen
+            && (rule->state == DP_RULE_UNFIT
+                || (rule->state == DP_RULE_REFUSED
+                    && rule->put_gen == rule->gen)));
 }
 
 /* Has 'rule' been in the NIC when 'port' lost its rules? */
@@ -223,7 +241,9 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     }
 
     rule->port = port;
-    rule->busy = true;
+    dp_rule_go(rule, (step == DP_RULE_PUT ? DP_RULE_PUTTING
+                      : step == DP_RULE_DEL ? DP_RULE_REMOVING
+                      : DP_RULE_ASKED));
     op->mega_ufid = rule->mega_ufid;
     op->mark = rule->mark;
     op->port_name = port->name;
@@ -250,6 +270,18 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     return DP_OFFLOAD_WHY_NONE;
 }
 
+/* 'rule', whose removal has failed, is desired again. */
+static void
+dp_rule_keep(struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    dp_rule_go(rule, DP_RULE_INSTALLED);
+    rule->n_retries = 0;
+    rule->error = 0;
+    rule->why = (rule->level == DP_OFFLOAD_WHOLE ? DP_OFFLOAD_WHY_NONE
+                 : DP_OFFLOAD_WHY_A_MARK_ONLY);
+}
+
 static enum dp_rule_step
 dp_rule_next_installed(struct dp_offload_worker *worker,
                        struct dp_offload_rule *rule,
@@ -269,7 +301,11 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
         || (rule->peer && (dp_offload_port_state(rule->peer)
                            != DP_OFFLOAD_PORT_RUNNING))) {
         step = DP_RULE_DEL;
-    } else if ((rule->put_gen != rule->gen || rule->replan)
+    } else if (rule->state == DP_RULE_STUCK) {
+        dp_rule_keep(rule);
+    }
+    if (step == DP_RULE_NOTHING
+        && (rule->put_gen != rule->gen || rule->replan)
                && !dp_offload_port_enter(port, false, false)) {
         whole = port->info.whole;
         dp_offload_port_leave(port, false);
@@ -290,13 +326,14 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
     return step;
 }
 
-/* Notes why 'rule' has to stay absent. */
+/* Notes why 'rule', which may wait for it to change, has to stay absent. */
 static enum dp_rule_step
 dp_rule_stay_absent(struct dp_offload *offload, struct dp_offload_rule *rule,
                     struct dp_offload_port *port, enum dp_offload_why why)
     OVS_REQUIRES(rule->shard->mutex)
 {
     dp_rule_drop_mark(offload, rule, port);
+    dp_rule_look_again(rule);
     rule->why = why;
     rule->error = 0;
     return DP_RULE_NOTHING;
@@ -316,7 +353,7 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     port = dp_offload_port_find(offload, rule->in_port);
     if (!rule->n_members) {
         dp_rule_drop_mark(offload, rule, port);
-        dp_rule_destroy(offload, rule);
+        dp_rule_free(offload, rule);
         return DP_RULE_FREED;
     } else if (!dp_offload_is_enabled(offload)) {
         return dp_rule_stay_absent(offload, rule, port, DP_OFFLOAD_WHY_OFF);
@@ -329,16 +366,17 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     }
 
     atomic_read_relaxed(&port->gen, &port_gen);
-    if (dp_rule_is_refused(rule, port_gen)) {
+    if (dp_rule_stays_refused(rule, port_gen)) {
         dp_rule_drop_mark(offload, rule, port);
         return DP_RULE_NOTHING;
     }
+    dp_rule_look_again(rule);
 
     atomic_read_relaxed(&offload->delay_us, &delay_us);
     if (delay_us && dp_offload_now_us() < rule->born_us + delay_us) {
+        dp_rule_stay_absent(offload, rule, port, DP_OFFLOAD_WHY_YOUNG);
         dp_rule_wait(worker, rule, rule->born_us + delay_us);
-        return dp_rule_stay_absent(offload, rule, port,
-                                   DP_OFFLOAD_WHY_YOUNG);
+        return DP_RULE_NOTHING;
     }
 
     /* While we are inside, 'info' and 'class' do not change. */
@@ -348,6 +386,7 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     }
     if (dp_rebalance_wait(port->table, rule)) {
         dp_rule_stay_absent(offload, rule, port, DP_OFFLOAD_WHY_WAITS);
+        dp_rule_go(rule, DP_RULE_WAITING);
         rule->port = port;
         dp_offload_port_leave(port, false);
         return DP_RULE_NOTHING;
@@ -378,7 +417,7 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
 {
     enum dp_rule_step step;
 
-    if (rule->busy) {
+    if (dp_rule_state_is_busy(rule->state)) {
         rule->again = true;
         return DP_RULE_NOTHING;
     }
@@ -389,6 +428,9 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
         rule->retry_node.idx = 0;
     }
     dp_rebalance_leave_line(rule);
+    if (rule->state == DP_RULE_WAITING) {
+        dp_rule_go(rule, DP_RULE_ABSENT);
+    }
 
     if (rule->level != DP_OFFLOAD_ABSENT) {
         if (!dp_rule_is_lost(rule, rule->port)) {
@@ -417,7 +459,7 @@ dp_rule_start_query(struct dp_offload_rule *rule, struct dp_offload_op *op)
 {
     uint64_t orig;
 
-    if (rule->busy || rule->level != DP_OFFLOAD_WHOLE
+    if (rule->state != DP_RULE_INSTALLED || rule->level != DP_OFFLOAD_WHOLE
         || !rule->port->class->query) {
         return false;
     }
@@ -480,14 +522,18 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
 
     dp_rule_drop_mark(worker->offload, rule, port);
-    if (rule->why == DP_OFFLOAD_WHY_FULL) {
+    if (dp_offload_is_full(op->error)) {
         atomic_store_relaxed(&port->is_full, true);
         if (!dp_rebalance_full(worker->offload->rebalance, rule)) {
             /* Waits in line until there may be room. */
             ovs_list_push_back(&port->full[worker->id], &rule->full_node);
         }
-    } else if (rule->why == DP_OFFLOAD_WHY_BUSY) {
+        dp_rule_go(rule, DP_RULE_WAITING);
+    } else if (dp_offload_is_busy(op->error)) {
         dp_rule_retry(worker, rule);
+    } else {
+        /* If the provider says why, it is the match. */
+        dp_rule_go(rule, op->why ? DP_RULE_UNFIT : DP_RULE_REFUSED);
     }
 }
 
@@ -548,16 +594,14 @@ dp_rule_put_done(struct dp_offload_worker *worker,
     atomic_store_relaxed(&rule->port->is_full, false);
     ovs_assert(op->level != DP_OFFLOAD_ABSENT);
     rule->handle = op->handle;
-    rule->why = op->why;
-    if (op->level == DP_OFFLOAD_WHOLE) {
-        rule->why = DP_OFFLOAD_WHY_NONE;
-    } else if (rule->why < DP_OFFLOAD_WHY_A_MARK_ONLY) {
-        rule->why = DP_OFFLOAD_WHY_A_MARK_ONLY;
-    }
+    rule->why = (op->level == DP_OFFLOAD_WHOLE ? DP_OFFLOAD_WHY_NONE
+                 : op->why ? op->why
+                 : DP_OFFLOAD_WHY_A_MARK_ONLY);
     rule->error = 0;
     rule->n_retries = 0;
     rule->marked_once = true;
     rule->hw_packets = rule->hw_bytes = 0;
+    dp_rule_go(rule, DP_RULE_INSTALLED);
     dp_rule_set_level(worker, rule, op->level);
     dp_rule_depend(rule, op);
     dp_rebalance_settle(rule);
@@ -593,6 +637,7 @@ dp_rule_del_done(struct dp_offload_worker *worker,
         rule->why = DP_OFFLOAD_WHY_REMOVAL;
         rule->error = op->error;
         atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
+        dp_rule_go(rule, DP_RULE_STUCK);
         if (!stopping || rule->n_retries + 1 < DP_RULE_MAX_DELS) {
             dp_rule_retry(worker, rule);
             return;
@@ -657,7 +702,6 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
 
     ovs_mutex_lock(&shard->mutex);
     dp_rule_is_locked(rule, shard);
-    rule->busy = false;
     switch (op->step) {
     case DP_RULE_PUT:
         dp_rule_put_done(worker, rule, op);
@@ -666,9 +710,11 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
         dp_rule_del_done(worker, rule, op);
         break;
     case DP_RULE_PLAN:
+        dp_rule_go(rule, DP_RULE_INSTALLED);
         dp_rule_plan_done(rule, op);
         break;
     case DP_RULE_QUERY:
+        dp_rule_go(rule, DP_RULE_INSTALLED);
         if (!op->error) {
             dp_rule_book(rule, op);
         }
@@ -700,7 +746,7 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
         rule->port = NULL;
         if (!rule->n_members && !rule->retry_node.idx) {
             dp_rule_drop_mark(worker->offload, rule, port);
-            dp_rule_destroy(worker->offload, rule);
+            dp_rule_free(worker->offload, rule);
         }
     }
     ovs_mutex_unlock(&shard->mutex);

@@ -241,7 +241,7 @@ dp_worker_run_queue(struct dp_offload_worker *worker)
         dp_rule_is_locked(rule, shard);
         rule->ready = false;
         step = dp_rule_next(worker, rule, op);
-        if (step == DP_RULE_NOTHING && !rule->busy) {
+        if (step == DP_RULE_NOTHING && !dp_rule_state_is_busy(rule->state)) {
             dp_rule_set_flushing(worker->offload, rule, false);
         }
         ovs_mutex_unlock(&shard->mutex);

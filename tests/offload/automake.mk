@@ -14,6 +14,7 @@ tests_dptest_SOURCES += \
 	tests/offload/test-rebalance-engine.c \
 	tests/offload/test-rebalance-policy.c \
 	tests/offload/test-rebalance-simnic.c \
+	tests/offload/test-rule-state.c \
 	tests/offload/twin-netdev.c \
 	tests/offload/twin-netdev.h \
 	tests/offload/twin-packet.c \
