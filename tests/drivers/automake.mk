@@ -30,6 +30,7 @@ tests_drivers_test_simnic_port_SOURCES = \
 	$(simnic_sources) \
 	tests/drivers/simnic-util.c \
 	tests/drivers/simnic-util.h \
+	tests/drivers/test-simnic-arrive.c \
 	tests/drivers/test-simnic-edit.c \
 	tests/drivers/test-simnic-flow.c \
 	tests/drivers/test-simnic-flow.h \

@@ -5,9 +5,10 @@
 /* test-simnic-flow: tests that test-simnic-port.c runs
  * ====================================================
  *
- * Job.  Declare them: of flow rules (test-simnic-flow.c), of changes to
- * packets (test-simnic-edit.c), of refusals (test-simnic-refuse.c), of how
- * ports come and go (test-simnic-life.c).
+ * Job.  Declare them: of flow rules (test-simnic-flow.c), of how packets
+ * arrive (test-simnic-arrive.c), of changes to packets (test-simnic-edit.c),
+ * of refusals (test-simnic-refuse.c), of how ports come and go
+ * (test-simnic-life.c).
  *
  * See also.  simnic-util.h. */
 
@@ -23,6 +24,9 @@ void test_port_id(void);
 void test_age_on_ring(void);
 void test_negotiation(void);
 void test_no_marks(void);
+
+void test_rate(void);
+void test_in_flight(void);
 
 void test_edit_bytes(void);
 void test_refusal_table(void);

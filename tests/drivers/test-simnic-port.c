@@ -494,6 +494,8 @@ main(int argc, char *argv[])
     run("pcap", test_pcap);
     run("vlan", test_vlan);
     run("orders", test_orders);
+    run("rate", test_rate);
+    run("in flight", test_in_flight);
     run("traffic", test_traffic);
     run("abi", test_abi);
     run("second open", test_second_open);

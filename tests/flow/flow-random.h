@@ -10,6 +10,9 @@
  *
  * Thread-safety.  Each test is a process with one thread. */
 
+#include <netinet/in.h>
+#include <netinet/ip6.h>
+
 #include "dp-packet.h"
 #include "flow.h"
 #include "packets.h"
@@ -55,6 +58,62 @@ flow_to_packet(const struct flow *flow, struct dp_packet *packet)
     dp_packet_init(packet, 0);
     flow_compose(packet, flow, NULL, 64);
     pkt_metadata_init(&packet->md, flow->in_port.odp_port);
+}
+
+/* The same of IP, version 4 or 6, with more in it, and 200 values. */
+static inline struct flow
+random_ip_flow(void)
+{
+    struct flow flow = random_flow(200);
+
+    if (random_range(3) == 0) {
+        flow.dl_type = htons(ETH_TYPE_IPV6);
+        random_bytes(&flow.ipv6_src, sizeof flow.ipv6_src);
+        random_bytes(&flow.ipv6_dst, sizeof flow.ipv6_dst);
+        flow.ipv6_label = htonl(random_uint32() & 0xfffff);
+        flow.nw_proto = random_range(2) ? IPPROTO_UDP : IPPROTO_TCP;
+    }
+    if (flow.nw_proto == IPPROTO_TCP) {
+        flow.tcp_flags = htons(random_range(0x1000));
+    }
+    flow.nw_tos = random_range(256);
+    flow.nw_ttl = random_range(256);
+    if (random_range(20) == 0) {
+        flow.nw_proto = IPPROTO_SCTP;
+    }
+    if (random_range(20) == 0) {
+        flow.nw_frag = FLOW_NW_FRAG_ANY
+                       | (random_range(2) ? FLOW_NW_FRAG_LATER : 0);
+    }
+    if (flow.vlans[0].tpid && random_range(4) == 0) {
+        flow.vlans[1] = flow.vlans[0];
+    }
+    return flow;
+}
+
+/* Makes something wrong with 'packet', or adds padding. */
+static inline void
+spoil(struct dp_packet *packet)
+{
+    uint8_t *data = dp_packet_data(packet);
+
+    switch (random_range(6)) {
+    case 0:
+        data[random_range(MIN(dp_packet_size(packet), 74))] = random_uint32();
+        break;
+    case 1:
+        data[12 + random_range(12)] ^= 1 << random_range(8);
+        break;
+    case 2:
+        dp_packet_set_size(packet,
+                           14 + random_range(dp_packet_size(packet) - 13));
+        break;
+    case 3:
+        dp_packet_put_zeros(packet, random_range(300));
+        break;
+    default:
+        break;
+    }
 }
 
 /* A mask as upcalls give it: port, type and pass always, the rest by chance,

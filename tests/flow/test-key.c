@@ -3,70 +3,12 @@
 
 #include "flow/dp-key.h"
 
-#include <netinet/in.h>
-#include <netinet/ip6.h>
-
 #include "flow/dp-head.h"
 #include "tests/dptest.h"
 #include "tests/flow/flow-random.h"
 
 /* The short way of extraction says the same as the long one, of packets that
  * are right and of such that have wrong bytes or end too early. */
-
-static struct flow
-random_ip_flow(void)
-{
-    struct flow flow = random_flow(200);
-
-    if (random_range(3) == 0) {
-        flow.dl_type = htons(ETH_TYPE_IPV6);
-        random_bytes(&flow.ipv6_src, sizeof flow.ipv6_src);
-        random_bytes(&flow.ipv6_dst, sizeof flow.ipv6_dst);
-        flow.ipv6_label = htonl(random_uint32() & 0xfffff);
-        flow.nw_proto = random_range(2) ? IPPROTO_UDP : IPPROTO_TCP;
-    }
-    if (flow.nw_proto == IPPROTO_TCP) {
-        flow.tcp_flags = htons(random_range(0x1000));
-    }
-    flow.nw_tos = random_range(256);
-    flow.nw_ttl = random_range(256);
-    if (random_range(20) == 0) {
-        flow.nw_proto = IPPROTO_SCTP;
-    }
-    if (random_range(20) == 0) {
-        flow.nw_frag = FLOW_NW_FRAG_ANY
-                       | (random_range(2) ? FLOW_NW_FRAG_LATER : 0);
-    }
-    if (flow.vlans[0].tpid && random_range(4) == 0) {
-        flow.vlans[1] = flow.vlans[0];
-    }
-    return flow;
-}
-
-/* Makes something wrong with 'packet', or adds padding. */
-static void
-spoil(struct dp_packet *packet)
-{
-    uint8_t *data = dp_packet_data(packet);
-
-    switch (random_range(6)) {
-    case 0:
-        data[random_range(MIN(dp_packet_size(packet), 74))] = random_uint32();
-        break;
-    case 1:
-        data[12 + random_range(12)] ^= 1 << random_range(8);
-        break;
-    case 2:
-        dp_packet_set_size(packet,
-                           14 + random_range(dp_packet_size(packet) - 13));
-        break;
-    case 3:
-        dp_packet_put_zeros(packet, random_range(300));
-        break;
-    default:
-        break;
-    }
-}
 
 /* Both have the same offsets; frees them. */
 static void

@@ -89,8 +89,9 @@ struct simnic_rxq {
     uint32_t *picked;                   /* A ring of blocks of choices. */
     uint32_t picked_pos;
     bool picked_any;
+    uint64_t rate;                      /* That the following are for. */
     uint64_t rate_start;                /* TSC. */
-    uint64_t rate_sent;
+    uint64_t rate_sent;                 /* Arrived since, kept or not. */
     bool once_done;                     /* A capture that is not looped. */
 
     /* Owner thread only: SIMNIC_PCAP with 'timed'. */
@@ -104,7 +105,8 @@ struct simnic_rxq {
 #define SIMNIC_PICK_BLOCK 32
 #define SIMNIC_PICK_BLOCKS 4
 
-/* A descriptor that was written when its packet arrived. */
+/* A descriptor that was written when its packet arrived, and was decided
+ * about. */
 struct simnic_latch {
     uint32_t index;
     uint64_t word;

@@ -157,10 +157,12 @@ simnic_txq_release(struct rte_eth_dev *dev, uint16_t queue)
     }
 }
 
-/* Makes room for 'n' descriptors that wait.  Those that waited are lost. */
+/* Makes room for 'n' descriptors that wait, but for no more than the ring has.
+ * Those that waited are lost. */
 static int
 make_latches(struct simnic_rxq *q, uint32_t n)
 {
+    n = RTE_MIN(n, q->n_desc);
     free(q->latch);
     q->latch = n ? calloc(n, sizeof *q->latch) : NULL;
     q->latch_size = q->latch ? n : 0;
@@ -228,7 +230,7 @@ simnic_rxq_start(struct simnic_port *port, struct simnic_rxq *q)
     if (error) {
         simnic_rxq_stop(q);
     }
-    q->rate_start = q->lap_start = rte_rdtsc();
+    q->lap_start = rte_rdtsc();
     return error;
 }
 
@@ -297,7 +299,7 @@ simnic_rxq_stop(struct simnic_rxq *q)
     q->tail = q->refill = q->pos = q->n = 0;
     q->picked_pos = 0;
     q->picked_any = false;
-    q->rate_sent = 0;
+    q->rate = 0;
     q->once_done = false;
 }
 

@@ -27,20 +27,19 @@
 #define V_PCAP    0x01          /* Frames are captured ones. */
 #define V_ORDERED 0x02          /* Anything but one queue, round robin. */
 #define V_LIMITED 0x04          /* Rate, burst size, timing, loops. */
-#define V_LATCHED 0x08          /* Verdicts wait in descriptors. */
-#define V_PAYLOAD 0x10          /* fill=. */
-#define V_ONE     0x20          /* One template, of one line. */
-#define V_HUGE    0x40          /* Packets are in huge pages. */
-#define V_COLD    0x80          /* cold=. */
+#define V_PAYLOAD 0x08          /* fill=. */
+#define V_ONE     0x10          /* One template, of one line. */
+#define V_HUGE    0x20          /* Packets are in huge pages. */
+#define V_COLD    0x40          /* cold=. */
 
 #define AHEAD 8                 /* Packets that prefetches run ahead. */
 
 /* Fate of a packet that needs a second look. */
-enum rare {
-    RARE_DELIVER,
-    RARE_SKIP,                  /* The mbuf was not used. */
-    RARE_GONE,                  /* The mbuf was used, but not for the host. */
-    RARE_WRITTEN                /* The mbuf is ready to be delivered. */
+enum fate {
+    FATE_DELIVER,
+    FATE_EDIT,                  /* To be delivered, changed. */
+    FATE_KEPT,                  /* The NIC keeps it; the mbuf was not used. */
+    FATE_SENT                   /* The NIC has sent it, in the mbuf. */
 };
 
 static void
@@ -144,9 +143,10 @@ write_edited(struct simnic_rxq *q, uint32_t index,
     return true;
 }
 
-static __rte_noinline enum rare
-handle_rare(struct simnic_rxq *q, uint32_t index, struct simnic_stream *s,
-            uint64_t word, struct rte_mbuf *m)
+/* What becomes of a packet as it arrives.  'm' is free to be used. */
+static __rte_noinline enum fate
+decide(struct simnic_rxq *q, uint32_t index, struct simnic_stream *s,
+       uint64_t word, struct rte_mbuf *m)
 {
     const struct simnic_path *path;
 
@@ -155,56 +155,65 @@ handle_rare(struct simnic_rxq *q, uint32_t index, struct simnic_stream *s,
     }
     if (word & SIMNIC_W_STEP) {
         q->stepped++;
-        return RARE_SKIP;
+        return FATE_KEPT;
     }
     if (!(word & SIMNIC_W_SLOW)) {
-        return RARE_DELIVER;
+        return FATE_DELIVER;
     }
 
     path = simnic_path_by_id(q->port, word & SIMNIC_W_MARK_MASK);
-    if (path->to_port) {
-        q->stepped++;
-        if (simnic_wire_swallow(path->port_id,
-                                simnic_streams_size(&q->port->streams,
-                                                    index))) {
-            return RARE_SKIP;
-        }
-        if (!write_edited(q, index, s, path, m)) {
-            return RARE_SKIP;
-        }
-        m->ol_flags = 0;
-        simnic_wire_forward(path->port_id, m);
-        return RARE_GONE;
+    if (!path->to_port) {
+        return FATE_EDIT;
     }
-    return write_edited(q, index, s, path, m) ? RARE_WRITTEN : RARE_SKIP;
+    q->stepped++;
+    if (simnic_wire_swallow(path->port_id,
+                            simnic_streams_size(&q->port->streams, index))
+        || !write_edited(q, index, s, path, m)) {
+        return FATE_KEPT;
+    }
+    m->ol_flags = 0;
+    simnic_wire_forward(path->port_id, m);
+    return FATE_SENT;
 }
 
-/* How many packets the rate allows now, at most 'n'. */
+/* Writes the packet whose fate is to be edited to 'm'.  Returns false if the
+ * edits do not fit it. */
+static bool
+deliver_edited(struct simnic_rxq *q, uint32_t index, uint64_t word,
+               struct rte_mbuf *m)
+{
+    return write_edited(q, index, &q->record[index],
+                        simnic_path_by_id(q->port, word & SIMNIC_W_MARK_MASK),
+                        m);
+}
+
+/* How many packets may arrive now, at most 'n'.  Whoever lets them arrive
+ * adds them to 'rate_sent', whether the NIC keeps them or not. */
 static uint32_t
 limit(struct simnic_rxq *q, uint32_t n)
 {
-    const struct simnic_config *c = &q->port->config;
-    uint64_t rate = __atomic_load_n(&c->rate, __ATOMIC_RELAXED);
+    uint64_t rate = __atomic_load_n(&q->port->config.rate, __ATOMIC_RELAXED);
+    uint64_t now, due;
 
-    if (q->once_done) {
-        return 0;
+    if (!rate) {
+        q->rate = 0;
+        return n;
     }
-    n = RTE_MIN(n, q->burst);
-    if (rate) {
-        uint64_t now = rte_rdtsc();
-        double due = ((double) (now - q->rate_start) * rate
-                      / q->port->n_rxq / rte_get_tsc_hz());
+    now = rte_rdtsc();
+    if (rate != q->rate || !q->n) {
+        q->rate = rate;
+        q->rate_start = now;
+        q->rate_sent = 0;
+    }
+    due = ((double) (now - q->rate_start) * rate
+           / q->port->n_rxq / rte_get_tsc_hz());
+    if (due > q->rate_sent + q->n_desc) {
+        /* Nobody polled for so long that a ring would have run over. */
+        q->rate_sent = due - q->n_desc;
+    }
 
-        if (due < q->rate_sent || due - q->rate_sent > q->n_desc) {
-            /* The rate was changed, or nobody polled for so long that a ring
-             * would have run over. */
-            q->rate_start = now;
-            q->rate_sent = 0;
-            due = 0;
-        }
-        n = RTE_MIN((uint64_t) n, (uint64_t) due - q->rate_sent);
-    }
-    return n;
+    /* Clocks of two cores may differ a little. */
+    return due > q->rate_sent ? RTE_MIN((uint64_t) n, due - q->rate_sent) : 0;
 }
 
 /* True if captured packet 'pos' is due by its own time. */
@@ -288,7 +297,8 @@ leave_cold(const uint8_t *data, uint32_t n_lines)
     }
 }
 
-/* Takes the next descriptor: which stream, and what was decided about it. */
+/* The next packet on the wire: which stream, and what is decided about it.
+ * Returns false if none is due. */
 static inline bool
 next_packet(struct simnic_rxq *q, unsigned int variant, uint64_t now,
             uint32_t *index, uint64_t *word)
@@ -308,24 +318,16 @@ next_packet(struct simnic_rxq *q, unsigned int variant, uint64_t now,
 
     /* Pairs with the release in classify(): a slow word leads to a path. */
     *word = __atomic_load_n(&q->record[*index].word, __ATOMIC_ACQUIRE);
-    if (variant & V_LATCHED && q->latch_size) {
-        struct simnic_latch *l = &q->latch[q->latch_head];
-        struct simnic_latch old = *l;
-
-        l->index = *index;
-        l->word = *word;
-        q->latch_head = (q->latch_head + 1 == q->latch_size
-                         ? 0 : q->latch_head + 1);
-        if (q->latch_count < q->latch_size) {
-            q->latch_count++;
-            *word = SIMNIC_W_STEP | (uint64_t) q->id << SIMNIC_W_QUEUE_SHIFT;
-            *index = UINT32_MAX;
-            return true;
-        }
-        *index = old.index;
-        *word = old.word;
-    }
     return true;
+}
+
+/* True if the stream was moved to another queue: its entry in the list of
+ * this one means nothing any more. */
+static inline bool
+is_elsewhere(const struct simnic_rxq *q, uint64_t word)
+{
+    return (!q->only_queue
+            && (word >> SIMNIC_W_QUEUE_SHIFT & SIMNIC_W_QUEUE_MASK) != q->id);
 }
 
 /* The headers of a template that is one line long, in registers. */
@@ -393,6 +395,38 @@ deliver(const struct simnic_rxq *q, const struct simnic_stream *s,
     return size;
 }
 
+/* Begins a poll that is asked for 'n' packets.  Returns how many it may
+ * deliver. */
+static __rte_always_inline uint32_t
+begin_burst(struct simnic_rxq *q, uint16_t n, const unsigned int variant)
+{
+    uint32_t want = RTE_MIN((uint32_t) n, q->ready);
+
+    if (variant & V_ORDERED && !q->only_queue) {
+        /* Pairs with the release in list_stream(). */
+        q->n = __atomic_load_n(&q->list_len, __ATOMIC_ACQUIRE);
+    }
+    return variant & V_LIMITED ? RTE_MIN(want, q->burst) : want;
+}
+
+/* Ends a poll that has delivered 'got' packets. */
+static __rte_always_inline void
+end_burst(struct simnic_rxq *q, uint32_t got, uint64_t bytes,
+          const unsigned int variant)
+{
+    if (variant & V_COLD && q->port->config.cold) {
+        /* Else reads could overtake the flushes, and hit the store buffer. */
+        _mm_mfence();
+    }
+    q->packets += got;
+    q->bytes += bytes;
+    refill(q);
+
+    /* Pairs with the acquire in simnic-classify.c: what this burst looked at
+     * may go. */
+    __atomic_store_n(&q->bursts, q->bursts + 1, __ATOMIC_RELEASE);
+}
+
 static __rte_always_inline uint16_t
 rx_burst(struct simnic_rxq *q, struct rte_mbuf **pkts, uint16_t n,
          const unsigned int variant)
@@ -401,61 +435,54 @@ rx_burst(struct simnic_rxq *q, struct rte_mbuf **pkts, uint16_t n,
     const uint32_t mask = q->mask;
     const struct simnic_template *t = q->host;
     struct line line = load_line(t);
-    uint32_t want = RTE_MIN((uint32_t) n, q->ready);
-    uint32_t got = 0, tail = q->tail, budget;
+    uint32_t want = begin_burst(q, n, variant);
+    uint32_t got = 0, tail = q->tail;
+    uint32_t budget = want * 2 + 16;
     uint64_t now = 0, bytes = 0;
 
-    if (variant & V_ORDERED && !q->only_queue) {
-        /* Pairs with the release in list_stream(). */
-        q->n = __atomic_load_n(&q->list_len, __ATOMIC_ACQUIRE);
-    }
     if (variant & V_LIMITED) {
-        want = limit(q, want);
+        budget = limit(q, budget);
         now = rte_rdtsc();
     }
     if (!q->n) {
-        want = 0;
+        budget = 0;
     }
-    budget = want * 2 + 16;
-    while (got < want && budget--) {
+    while (got < want && budget) {
         struct rte_mbuf *m = ring[tail];
         struct simnic_stream *s;
         uint32_t index;
         uint64_t word;
 
+        budget--;
         if (!next_packet(q, variant, now, &index, &word)) {
             break;
         }
-        if (variant & V_LATCHED && index == UINT32_MAX) {
+        if (variant & V_ORDERED && is_elsewhere(q, word)) {
             continue;
         }
-        s = &q->record[index];
-        if (variant & V_ORDERED && !q->only_queue
-            && ((word >> SIMNIC_W_QUEUE_SHIFT & SIMNIC_W_QUEUE_MASK)
-                != q->id)) {
-            continue;           /* It was moved to another queue. */
+        if (variant & V_LIMITED) {
+            q->rate_sent++;
         }
+        s = &q->record[index];
         rte_prefetch0(ring[(tail + AHEAD) & mask]);
         if (variant & V_HUGE) {
             rte_prefetch0((uint8_t *) ring[(tail + AHEAD / 2) & mask]->buf_addr
                           + RTE_PKTMBUF_HEADROOM);
         }
         if (unlikely(word & SIMNIC_W_RARE)) {
-            enum rare rare = handle_rare(q, index, s, word, m);
+            enum fate fate = decide(q, index, s, word, m);
 
-            if (rare == RARE_SKIP) {
-                q->rate_sent++;
-                continue;
-            }
-            if (rare != RARE_DELIVER) {
+            if (fate == FATE_SENT) {
                 tail = (tail + 1) & mask;
-                if (rare == RARE_WRITTEN) {
-                    bytes += m->pkt_len;
-                    pkts[got++] = m;
-                } else {
-                    q->ready--;
-                    want = RTE_MIN(want, q->ready);
-                }
+                q->ready--;
+                want = RTE_MIN(want, q->ready);
+            } else if (fate == FATE_EDIT && deliver_edited(q, index, word,
+                                                           m)) {
+                tail = (tail + 1) & mask;
+                bytes += m->pkt_len;
+                pkts[got++] = m;
+            }
+            if (fate != FATE_DELIVER) {
                 continue;
             }
         }
@@ -466,24 +493,114 @@ rx_burst(struct simnic_rxq *q, struct rte_mbuf **pkts, uint16_t n,
         pkts[got++] = m;
         tail = (tail + 1) & mask;
     }
-    if (variant & V_COLD && q->port->config.cold) {
-        /* Else reads could overtake the flushes, and hit the store buffer. */
-        _mm_mfence();
-    }
     q->tail = tail;
     q->ready -= got;
-    q->packets += got;
-    q->bytes += bytes;
-    q->rate_sent += got;
-    refill(q);
-
-    /* Pairs with the acquire in simnic-classify.c: what this burst looked at
-     * may go. */
-    __atomic_store_n(&q->bursts, q->bursts + 1, __ATOMIC_RELEASE);
+    end_burst(q, got, bytes, variant);
     return got;
 }
 
-#define RX_FUNCTION(NAME, VARIANT)                                      \
+/* Packets in flight (inflight=).
+ *
+ * Here a packet arrives, with all that the NIC does to it, before it is
+ * delivered.  What is for the host waits in a descriptor that holds its
+ * verdict; each has one of the 'ready' mbufs.  A poll delivers what waited
+ * when it began, and what there is no room for.  So it returns nothing only if
+ * nothing waited, as any NIC's does: applications rely on that to know that
+ * they have seen the last packet with an old verdict.
+ *
+ * How many wait thus depends on how fast they come.  If as many arrive as are
+ * polled, there are always as many as 'inflight' says. */
+
+static inline bool
+latch_has_room(const struct simnic_rxq *q)
+{
+    return q->latch_count < RTE_MIN(q->latch_size, q->ready);
+}
+
+/* The next packet arrives, if one is due. */
+static __rte_always_inline bool
+latch_arrive(struct simnic_rxq *q, const unsigned int variant, uint64_t now)
+{
+    enum fate fate = FATE_DELIVER;
+    uint32_t index;
+    uint64_t word;
+
+    if (!next_packet(q, variant, now, &index, &word)) {
+        return false;
+    }
+    if (is_elsewhere(q, word)) {
+        return true;
+    }
+    q->rate_sent++;
+    if (word & SIMNIC_W_RARE) {
+        fate = decide(q, index, &q->record[index], word, q->ring[q->tail]);
+    }
+    if (fate == FATE_SENT) {
+        q->tail = (q->tail + 1) & q->mask;
+        q->ready--;
+    } else if (fate != FATE_KEPT) {
+        q->latch[q->latch_head] = (struct simnic_latch) { index, word };
+        q->latch_head = (q->latch_head + 1) % q->latch_size;
+        q->latch_count++;
+    }
+    return true;
+}
+
+/* Delivers the packet that has waited longest.  Returns its size, or 0 if it
+ * got lost. */
+static __rte_always_inline uint32_t
+latch_deliver(struct simnic_rxq *q, const unsigned int variant)
+{
+    uint32_t oldest = ((q->latch_head + q->latch_size - q->latch_count)
+                       % q->latch_size);
+    const struct simnic_latch *l = &q->latch[oldest];
+    const struct simnic_stream *s = &q->record[l->index];
+    struct rte_mbuf *m = q->ring[q->tail];
+
+    q->latch_count--;
+    if (!(l->word & SIMNIC_W_SLOW)) {
+        deliver(q, s, l->word, m, &q->host[s->tmpl], NULL, variant);
+    } else if (!deliver_edited(q, l->index, l->word, m)) {
+        return 0;
+    }
+    q->tail = (q->tail + 1) & q->mask;
+    q->ready--;
+    return m->pkt_len;
+}
+
+static __rte_always_inline uint16_t
+rx_latched(struct simnic_rxq *q, struct rte_mbuf **pkts, uint16_t n,
+           const unsigned int variant)
+{
+    uint32_t want = begin_burst(q, n, variant);
+    uint32_t budget = limit(q, q->latch_size + want * 2 + 16);
+    uint32_t n_waited = q->latch_count, got = 0;
+    uint64_t now = rte_rdtsc(), bytes = 0;
+
+    if (!q->n) {
+        budget = 0;
+    }
+    for (;;) {
+        if (budget && latch_has_room(q)) {
+            budget = latch_arrive(q, variant, now) ? budget - 1 : 0;
+        } else if (got < want && (n_waited || (budget && q->latch_count))) {
+            struct rte_mbuf *m = q->ring[q->tail];
+            uint32_t size = latch_deliver(q, variant);
+
+            n_waited -= n_waited > 0;
+            if (size) {
+                bytes += size;
+                pkts[got++] = m;
+            }
+        } else {
+            break;
+        }
+    }
+    end_burst(q, got, bytes, variant);
+    return got;
+}
+
+#define RX_FUNCTION(NAME, BURST, VARIANT)                               \
     static uint16_t                                                     \
     NAME(void *rxq, struct rte_mbuf **pkts, uint16_t n)                 \
     {                                                                   \
@@ -491,25 +608,26 @@ rx_burst(struct simnic_rxq *q, struct rte_mbuf **pkts, uint16_t n,
         uint16_t got = 0;                                               \
                                                                         \
         if (likely(q && simnic_gate_enter(&q->gate))) {                 \
-            got = rx_burst(q, pkts, n, VARIANT);                        \
+            got = BURST(q, pkts, n, VARIANT);                           \
             simnic_gate_leave(&q->gate);                                \
         }                                                               \
         return got;                                                     \
     }
 
-RX_FUNCTION(rx_gen_one, V_ONE)
-RX_FUNCTION(rx_gen_one_huge, V_ONE | V_HUGE)
-RX_FUNCTION(rx_gen_simple, 0)
-RX_FUNCTION(rx_gen_simple_huge, V_HUGE)
-RX_FUNCTION(rx_gen_ordered, V_ORDERED)
-RX_FUNCTION(rx_gen_ordered_huge, V_ORDERED | V_HUGE)
-RX_FUNCTION(rx_gen_cold, V_ORDERED | V_COLD)
-RX_FUNCTION(rx_gen_cold_huge, V_ORDERED | V_COLD | V_HUGE)
-RX_FUNCTION(rx_gen_limited, V_ORDERED | V_LIMITED | V_PAYLOAD | V_COLD)
-RX_FUNCTION(rx_gen_latched,
-            V_ORDERED | V_LIMITED | V_PAYLOAD | V_COLD | V_LATCHED)
-RX_FUNCTION(rx_pcap, V_PCAP | V_ORDERED | V_LIMITED)
-RX_FUNCTION(rx_pcap_latched, V_PCAP | V_ORDERED | V_LIMITED | V_LATCHED)
+RX_FUNCTION(rx_gen_one, rx_burst, V_ONE)
+RX_FUNCTION(rx_gen_one_huge, rx_burst, V_ONE | V_HUGE)
+RX_FUNCTION(rx_gen_simple, rx_burst, 0)
+RX_FUNCTION(rx_gen_simple_huge, rx_burst, V_HUGE)
+RX_FUNCTION(rx_gen_ordered, rx_burst, V_ORDERED)
+RX_FUNCTION(rx_gen_ordered_huge, rx_burst, V_ORDERED | V_HUGE)
+RX_FUNCTION(rx_gen_cold, rx_burst, V_ORDERED | V_COLD)
+RX_FUNCTION(rx_gen_cold_huge, rx_burst, V_ORDERED | V_COLD | V_HUGE)
+RX_FUNCTION(rx_gen_limited, rx_burst,
+            V_ORDERED | V_LIMITED | V_PAYLOAD | V_COLD)
+RX_FUNCTION(rx_gen_latched, rx_latched,
+            V_ORDERED | V_LIMITED | V_PAYLOAD | V_COLD)
+RX_FUNCTION(rx_pcap, rx_burst, V_PCAP | V_ORDERED | V_LIMITED)
+RX_FUNCTION(rx_pcap_latched, rx_latched, V_PCAP | V_ORDERED | V_LIMITED)
 
 /* A sink receives nothing. */
 static uint16_t

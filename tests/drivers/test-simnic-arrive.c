@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* How packets arrive: at the rate that was asked for, whoever takes them, and
+ * with the verdict of when they came. */
+
+#include <rte_cycles.h>
+
+#include "simnic-util.h"
+#include "test-simnic-flow.h"
+
+static unsigned int
+poll_once(uint16_t port, struct rte_mbuf **pkts)
+{
+    unsigned int n = rte_eth_rx_burst(port, 0, pkts, 32);
+
+    rte_pktmbuf_free_bulk(pkts, n);
+    return n;
+}
+
+/* As poll_once(), but returns the number of packets with a mark, and stores
+ * that of all in '*n'. */
+static unsigned int
+poll_marked(uint16_t port, unsigned int *n)
+{
+    struct rte_mbuf *pkts[32];
+    unsigned int marked = 0;
+
+    *n = rte_eth_rx_burst(port, 0, pkts, 32);
+    for (unsigned int i = 0; i < *n; i++) {
+        marked += (pkts[i]->ol_flags & RTE_MBUF_F_RX_FDIR_ID) != 0;
+    }
+    rte_pktmbuf_free_bulk(pkts, *n);
+    return marked;
+}
+
+/* Packets that the NIC drops, sends elsewhere, sends elsewhere after a change,
+ * or delivers after a change, come as fast as any. */
+static void
+check_rate(const char *args, enum rte_flow_action_type type, bool edit)
+{
+    uint16_t to = open_port("net_simnic1", edit ? "mode=ring,switch=1"
+                            : "mode=sink,switch=1");
+    uint16_t port = open_port("net_simnic0", args);
+    struct rte_mbuf *pkts[32];
+    struct rte_flow *flow;
+    struct rule r;
+    uint64_t start = rte_rdtsc(), n = 0;
+
+    rule_init(&r, 0);
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_COUNT, NULL);
+    r.ethdev.port_id = to;
+    r.attr.transfer = type == RTE_FLOW_ACTION_TYPE_REPRESENTED_PORT;
+    r.attr.ingress = !r.attr.transfer;
+    if (edit) {
+        rule_act(&r, RTE_FLOW_ACTION_TYPE_DEC_TTL, NULL);
+    }
+    rule_act(&r, type, &r.ethdev);
+    if (type == RTE_FLOW_ACTION_TYPE_VOID) {
+        rule_mark(&r, 1);
+    }
+    flow = rule_create(port, &r);
+    CHECK(flow);
+    while (n < 2000 && rte_rdtsc() - start < rte_get_tsc_hz() * 60) {
+        for (int i = 0; i < 100; i++) {
+            poll_once(port, pkts);
+            if (edit) {
+                poll_once(to, pkts);
+            }
+        }
+        n = hits(port, flow);
+    }
+    CHECK(n >= 2000);
+    CHECK(n <= (rte_rdtsc() - start) * 20e3 / rte_get_tsc_hz() + 1);
+    close_port(port);
+    close_port(to);
+}
+
+void
+test_rate(void)
+{
+    static const char *const args[] = {
+        "rate=20k,streams=10,switch=1",
+        "rate=20k,streams=10,switch=1,inflight=16",
+        "rate=20k,streams=10,switch=1,order=rand,burst=4",
+    };
+    struct rte_mbuf *pkts[32];
+    uint64_t start;
+    uint16_t port;
+
+    for (size_t i = 0; i < RTE_DIM(args); i++) {
+        check_rate(args[i], RTE_FLOW_ACTION_TYPE_DROP, false);
+        check_rate(args[i], RTE_FLOW_ACTION_TYPE_REPRESENTED_PORT, false);
+        check_rate(args[i], RTE_FLOW_ACTION_TYPE_REPRESENTED_PORT, true);
+        check_rate(args[i], RTE_FLOW_ACTION_TYPE_VOID, true);
+    }
+
+    /* Whoever was away finds what fits the ring. */
+    port = open_port("net_simnic0", "rate=1M");
+    start = rte_rdtsc();
+    while (!poll_once(port, pkts)) {
+        CHECK(rte_rdtsc() - start < rte_get_tsc_hz() * 60);
+    }
+    rte_delay_us_sleep(1000);
+    for (int i = 0; i < 4; i++) {
+        CHECK(poll_once(port, pkts) == 32);
+    }
+    close_port(port);
+}
+
+/* After a poll that returned nothing, no packet comes with a verdict of before
+ * it; nor after as many packets as the ring has descriptors, which are 128. */
+static void
+check_no_stale_marks(const char *args)
+{
+    uint16_t port = open_port("net_simnic0", args);
+    unsigned int n, n_seen = 0, n_later = 0;
+    uint64_t deadline = rte_rdtsc() + rte_get_tsc_hz() * 60;
+    struct rte_flow *mark, *drop;
+    bool drained = false;
+    struct rule r;
+
+    rule_init(&r, DST(1));
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_DROP, NULL);
+    drop = rule_create(port, &r);
+    rule_init(&r, DST(0));
+    rule_mark(&r, 7);
+    mark = rule_create(port, &r);
+    CHECK(drop && mark);
+    while (n_seen < 300 && rte_rdtsc() < deadline) {
+        n_seen += poll_marked(port, &n);
+    }
+    CHECK(n_seen >= 300);
+    CHECK(!rte_flow_destroy(port, mark, &error));
+    for (n_seen = 0; n_later < 300 && rte_rdtsc() < deadline; ) {
+        unsigned int marked = poll_marked(port, &n);
+
+        CHECK(!marked || !drained);
+        drained = drained || !n || n_seen >= 128;
+        n_seen += n;
+        n_later += drained ? n : 0;
+    }
+    CHECK(n_later >= 300);
+    close_port(port);
+}
+
+void
+test_in_flight(void)
+{
+    static const char *const args[] = {
+        "streams=2,megaflows=2,inflight=64",
+        "streams=2,megaflows=2,inflight=64,rate=20k",
+        "streams=2,megaflows=2,inflight=64,rate=5M",
+        "streams=2,megaflows=2,inflight=4096,rate=5M",
+        "streams=2,megaflows=2,inflight=4096",
+        "streams=2,megaflows=2,inflight=7,burst=3",
+    };
+    struct rte_mbuf *pkts[MAX];
+    struct rte_flow *flow;
+    struct rule r;
+    uint16_t port;
+
+    for (size_t i = 0; i < RTE_DIM(args); i++) {
+        check_no_stale_marks(args[i]);
+    }
+
+    /* Rules count packets when they come, not when they are delivered. */
+    port = open_port("net_simnic0", "inflight=40");
+    rule_init(&r, DST(0));
+    rule_act(&r, RTE_FLOW_ACTION_TYPE_COUNT, NULL);
+    rule_mark(&r, 7);
+    flow = rule_create(port, &r);
+    CHECK(poll_once(port, pkts) == 32);
+    CHECK(hits(port, flow) == 72);
+    CHECK(poll_once(port, pkts) == 32);
+    CHECK(hits(port, flow) == 104);
+    close_port(port);
+}
