@@ -196,8 +196,8 @@ dp_lane_wait(const struct dp_lane *lane_)
     }
 }
 
-/* Does what a lane has to do from time to time: every thousand iterations of
- * a PMD thread, every run of the main thread. */
+/* Does what a lane has to do from time to time: whenever a PMD thread does its
+ * housekeeping (dp-pmd-loop.c), and in every run of the main thread. */
 void
 dp_lane_housekeeping(struct dp_lane *lane)
 {
