@@ -31,6 +31,7 @@ dp_lane_init(struct dp_lane *lane, struct dp_shared *shared,
     lane->numa_id = numa_id;
     lane->emc_enabled = true;
     atomic_init(&lane->turn, 0);
+    atomic_init(&lane->peak_waiting, 0);
     dp_emc_init(&lane->emc);
     dp_smc_init(&lane->smc);
     dp_simple_init(&lane->simple);
