@@ -120,6 +120,7 @@ show_perf(struct ds *s, struct dp_pmd *pmd,
     const struct perf_args *args = CONTAINER_OF(args_, struct perf_args, up);
     struct pmd_perf_stats *perf = &pmd->lane.perf;
     long long int now = time_wall_msec();
+    unsigned int peak;
     double duration;
     bool metrics;
 
@@ -134,6 +135,8 @@ show_perf(struct ds *s, struct dp_pmd *pmd,
     dp_command_format_lane(s, pmd);
     ds_put_cstr(s, "\n");
     pmd_perf_format_overall_stats(s, perf, duration);
+    atomic_read_relaxed(&pmd->lane.peak_waiting, &peak);
+    ds_put_format(s, "  Recirculating:     %12u  packets at most\n", peak);
     if (!metrics) {
         return;
     }

@@ -135,6 +135,26 @@ resolve_ufid(const ovs_u128 *given, const struct nlattr *key, size_t len,
     return error;
 }
 
+/* Returns the flow that a request means, or NULL.
+ *
+ *     request   by UFID, given or      else by key: the flow that a
+ *               made from the key      packet with this key finds
+ *     put       yes                    yes
+ *     get, del  yes                    no
+ *
+ * A put means what packets find, so that it changes that and puts no second
+ * flow beside it.  'key' is null for the others, whose key is that of the flow
+ * itself. */
+static struct dp_flow *
+find_flow(const struct dp_lane *lane, const ovs_u128 *ufid,
+          const struct flow *key)
+{
+    struct dp_flow *flow = dp_flow_table_find(&lane->flows, ufid);
+
+    return (flow || !key ? flow
+            : dp_flow_table_find_key(&lane->flows, key));
+}
+
 /* Put. */
 
 static void
@@ -166,19 +186,13 @@ put_on_lane(struct dp_lane *lane, const struct dpif_flow_put *put,
 
     memset(stats, 0, sizeof *stats);
     ovs_mutex_lock(&lane->flows.mutex);
-    flow = dp_flow_table_find(&lane->flows, ufid);
-    if (flow) {
-        if (put->flags & DPIF_FP_MODIFY) {
-            modify(lane, flow, put, stats);
-        } else {
-            error = EEXIST;
-        }
-    } else if (!(put->flags & DPIF_FP_CREATE)) {
-        error = ENOENT;
-    } else if (dp_flow_table_find_key(&lane->flows, &match->flow)) {
-        error = EEXIST;
-    } else {
+    flow = find_flow(lane, ufid, &match->flow);
+    if (flow && put->flags & DPIF_FP_MODIFY) {
+        modify(lane, flow, put, stats);
+    } else if (!flow && put->flags & DPIF_FP_CREATE) {
         dp_lane_install__(lane, match, ufid, put->actions, put->actions_len);
+    } else {
+        error = flow ? EEXIST : ENOENT;
     }
     ovs_mutex_unlock(&lane->flows.mutex);
     return error;
@@ -304,7 +318,7 @@ flow_del(struct dp *dp, const struct dpif_flow_del *del,
         struct dp_flow *flow;
 
         ovs_mutex_lock(&lane->flows.mutex);
-        flow = dp_flow_table_find(&lane->flows, &ufid);
+        flow = find_flow(lane, &ufid, NULL);
         if (flow) {
             remove_flow(lane, flow, del->stats, removed);
             found = true;
@@ -329,7 +343,7 @@ flow_get(struct dp *dp, const struct dpif_flow_get *get)
         return error;
     }
     FOR_EACH_LANE (pmd, dp, get->pmd_id) {
-        struct dp_flow *flow = dp_flow_table_find(&pmd->lane.flows, &ufid);
+        struct dp_flow *flow = find_flow(&pmd->lane, &ufid, NULL);
 
         if (flow) {
             dp_flow_to_dpif_flow(&pmd->lane, flow, get->buffer, get->buffer,

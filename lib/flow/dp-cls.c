@@ -226,6 +226,22 @@ dp_cls_lookup(const struct dp_cls *cls, uint32_t want,
     return want;
 }
 
+/* Returns the flow of the packet with 'key', or NULL.  Counts nothing, so that
+ * it may run beside the lane. */
+struct dp_flow *
+dp_cls_find(const struct dp_cls *cls, struct dp_key *key)
+{
+    struct dp_subtable *subtable;
+    struct dp_flow *flow;
+
+    PVECTOR_FOR_EACH (subtable, &cls->ranking) {
+        if (subtable_lookup(subtable, 1, &key, &flow)) {
+            return flow;
+        }
+    }
+    return NULL;
+}
+
 /* Sorts the subtables by what they answered lately. */
 void
 dp_cls_rank(struct dp_cls *cls)

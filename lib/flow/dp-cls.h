@@ -18,11 +18,12 @@
  * Thread-safety
  * =============
  *
- *              insert  remove  rank  lookup
- *     insert     X        X      X     -       X: the lane's 'flow_mutex'.
- *     remove     X        X      X     -       -: nothing needed.
- *     rank       X        X      X     -       lookup: under RCU.  The hit
- *     lookup     -        -      -     -       counts belong to the owner.
+ *              insert  remove  rank  lookup  find
+ *     insert     X        X      X     -      -    X: the table's 'mutex'.
+ *     remove     X        X      X     -      -    -: nothing needed.
+ *     rank       X        X      X     -      -    lookup: the owner only,
+ *     lookup     -        -      -     X      -    as it counts hits.
+ *     find       -        -      -     -      -    lookup, find: under RCU.
  *
  * Cost.  Per burst and subtable: gather the masked words of every packet that
  * is still without a flow, hash, one cmap_find_batch(), compare. */
@@ -54,6 +55,7 @@ struct dp_mask *dp_cls_share_mask(const struct dp_cls *, struct dp_mask *);
 uint32_t dp_cls_lookup(const struct dp_cls *, uint32_t want,
                        struct dp_key *const keys[], struct dp_flow *flows[],
                        unsigned int *n_tries);
+struct dp_flow *dp_cls_find(const struct dp_cls *, struct dp_key *);
 
 void dp_cls_rank(struct dp_cls *);
 

@@ -80,16 +80,13 @@ dp_flow_table_find_key(const struct dp_flow_table *table,
 {
     const struct dp_cls *cls = dp_flow_table_cls(table,
                                                  flow->in_port.odp_port);
-    struct dp_flow *found = NULL;
+    struct dp_key key;
 
-    if (cls) {
-        struct dp_key key, *keys[] = { &key };
-        unsigned int n_tries = 0;
-
-        dp_key_from_flow(&key, flow);
-        dp_cls_lookup(cls, 1, keys, &found, &n_tries);
+    if (!cls) {
+        return NULL;
     }
-    return found;
+    dp_key_from_flow(&key, flow);
+    return dp_cls_find(cls, &key);
 }
 
 /* Sorts the subtables of all classifiers by use.  Skipped when somebody is

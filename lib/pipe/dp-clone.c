@@ -7,7 +7,13 @@
 #include "flow.h"
 #include "packets.h"
 
+struct rte_mempool;
+
 #ifdef DPDK_NETDEV
+/* Copies are made in the pool while more than 1 in RESERVE of its buffers are
+ * free. */
+enum { RESERVE = 16 };
+
 /* Copies what stands behind the buffer: offsets and metadata.  Of the
  * metadata, the tunnel's are long and mostly absent. */
 static void
@@ -25,9 +31,20 @@ copy_context(struct dp_packet *copy, const struct dp_packet *packet)
     }
 }
 
-/* Returns a copy in a buffer of the same pool, or NULL. */
+/* Has 'pool' more buffers than the NIC will need for what it receives next?
+ * Those in the caches of threads do not count. */
+static bool
+is_plentiful(const struct rte_mempool *pool)
+{
+    return (rte_mempool_get_ops(pool->ops_index)->get_count(pool)
+            > pool->size / RESERVE);
+}
+
+/* Returns a copy in a buffer of the same pool, or NULL.  '*plentiful' is the
+ * pool that was last found to be that, or NULL. */
 static struct dp_packet *
-clone_mbuf(const struct dp_packet *packet)
+clone_mbuf(const struct dp_packet *packet,
+           const struct rte_mempool **plentiful)
 {
     const struct rte_mbuf *from = &packet->mbuf;
     struct rte_mbuf *to;
@@ -35,15 +52,21 @@ clone_mbuf(const struct dp_packet *packet)
     if (packet->source != DPBUF_DPDK || from->nb_segs != 1) {
         return NULL;
     }
+    if (from->pool != *plentiful) {
+        if (OVS_UNLIKELY(!is_plentiful(from->pool))) {
+            return NULL;
+        }
+        *plentiful = from->pool;
+    }
     to = rte_pktmbuf_alloc(from->pool);
     if (!to) {
         return NULL;
     }
-    to->data_off = from->data_off;
-    if (OVS_UNLIKELY(rte_pktmbuf_tailroom(to) < from->data_len)) {
+    if (OVS_UNLIKELY(from->data_off + from->data_len > to->buf_len)) {
         rte_pktmbuf_free(to);       /* Its buffer was not the pool's own. */
         return NULL;
     }
+    to->data_off = from->data_off;
     to->data_len = from->data_len;
     to->pkt_len = from->pkt_len;
     to->ol_flags = from->ol_flags & ~(RTE_MBUF_F_INDIRECT
@@ -60,7 +83,8 @@ clone_mbuf(const struct dp_packet *packet)
 }
 #else
 static struct dp_packet *
-clone_mbuf(const struct dp_packet *packet OVS_UNUSED)
+clone_mbuf(const struct dp_packet *packet OVS_UNUSED,
+           const struct rte_mempool **plentiful OVS_UNUSED)
 {
     return NULL;
 }
@@ -70,9 +94,11 @@ void
 dp_clone_batch(struct dp_packet_batch *copies,
                const struct dp_packet_batch *batch)
 {
+    const struct rte_mempool *plentiful = NULL;
+
     dp_packet_batch_init(copies);
     for (size_t i = 0; i < batch->count; i++) {
-        struct dp_packet *copy = clone_mbuf(batch->packets[i]);
+        struct dp_packet *copy = clone_mbuf(batch->packets[i], &plentiful);
 
         copies->packets[i] = (OVS_LIKELY(copy)
                               ? copy : dp_packet_clone(batch->packets[i]));

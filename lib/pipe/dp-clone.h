@@ -7,8 +7,10 @@
  *
  * Job.  Copy packets that go several ways.  The copy of a packet in a DPDK
  * buffer is in a buffer of the same pool, so that a DPDK port can send it as
- * it is; if the pool is empty, or the packet has several segments, it is in
- * plain memory, as the copies of all others.
+ * it is; if the packet has several segments, or is not in the pool's own
+ * buffer, it is in plain memory, as the copies of all others.  So it is, too,
+ * when the pool runs low: what is left is for the NIC to receive into, however
+ * many ports a packet is flooded to.
  *
  * Owns.  Nothing; copies are the caller's.
  *

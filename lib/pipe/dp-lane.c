@@ -31,6 +31,7 @@ dp_lane_init(struct dp_lane *lane, struct dp_shared *shared,
     lane->numa_id = numa_id;
     lane->emc_enabled = true;
     atomic_init(&lane->turn, 0);
+    atomic_init(&lane->peak_waiting, 0);
     dp_emc_init(&lane->emc);
     dp_smc_init(&lane->smc);
     dp_simple_init(&lane->simple);
@@ -196,8 +197,8 @@ dp_lane_wait(const struct dp_lane *lane_)
     }
 }
 
-/* Does what a lane has to do from time to time: every thousand iterations of
- * a PMD thread, every run of the main thread. */
+/* Does what a lane has to do from time to time: whenever a PMD thread does its
+ * housekeeping (dp-pmd-loop.c), and in every run of the main thread. */
 void
 dp_lane_housekeeping(struct dp_lane *lane)
 {

@@ -41,9 +41,16 @@ struct dp_work_item {
     struct dp_packet_batch batch;
 };
 
-/* The work of one call of the pipe, oldest first. */
+/* A burst that has more packets to recirculate than this does some of them
+ * before it goes on (dp-pipe.c). */
+enum { DP_WORK_MAX = 2 * NETDEV_MAX_BURST };
+
+/* The work of one call of the pipe. */
 struct dp_work {
-    struct ovs_list items;      /* 'struct dp_work_item's. */
+    struct ovs_list items;      /* 'struct dp_work_item's, next one first. */
+    struct ovs_list *older;     /* In 'items': those before it are new, from
+                                 * the present burst. */
+    size_t n_new;               /* Packets in new items. */
     struct dp_work *outer;      /* The call that we are nested in, or NULL. */
     unsigned int depth;         /* Recirculations so far of what is being
                                  * done, those of 'outer' among them. */
@@ -61,18 +68,21 @@ struct dp_lane {
     struct dp_simple simple;
     struct dp_tx tx;
     struct dp_work *work;       /* Of the innermost call of the pipe. */
-    struct ovs_list spare_items;    /* 'struct dp_work_item's to use again. */
+    struct ovs_list spare_items;    /* 'struct dp_work_item's to use again:
+                                     * few, as the work is bounded. */
     struct dp_rxq_load *load;   /* Of the rx queue being served, or NULL. */
     bool emc_enabled;           /* Of the port being served. */
     long long int now;
     long long int next_rank;    /* When to sort subtables again. */
     int n_sent;                 /* Packets, since dp_lane_take_sent(). */
+    unsigned int n_waiting;     /* Packets in work lists. */
 
     /* Published (RCU or atomic), or guarded inside. */
     struct pmd_perf_stats perf;
     struct dp_flow_table flows;
     struct dp_mark_index *marks;    /* The engine's; NULL without engine. */
     atomic_uint turn;           /* Odd while packets are in the pipe. */
+    atomic_uint peak_waiting;   /* Highest 'n_waiting' so far. */
 
     /* Main lane only: held by its user. */
     struct ovs_mutex main_mutex;

@@ -17,8 +17,11 @@
  *     exec     actions; fills output queues and the work list
  *
  * Order.  Packets of one flow leave in the order in which they came: groups
- * keep arrival order, and the work list is a FIFO that is empty before the
- * next burst is polled.
+ * keep arrival order, what a burst recirculates is done in the order in which
+ * it did so, and the work list is empty before the next burst is polled.
+ *
+ * Memory.  However many ways packets go, at most DP_WORK_MAX of each pass wait
+ * at once; dp-pipe.c says how.
  *
  * Thread-safety.  Only the owner of the lane may call these. */
 

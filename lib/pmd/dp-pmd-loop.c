@@ -8,11 +8,20 @@
 #include "ovs-numa.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
+#include "timeval.h"
 #include "util.h"
 #include "flow/dp-log.h"
 #include "pmd/dp-port.h"
 
 /* The life of a PMD thread: parked, or in the loop.
+ *
+ * Housekeeping.  Everybody who changes something waits until each thread was
+ * quiescent, so what a lane does from time to time is done every so many
+ * iterations, and HOUSEKEEPING_US after the last time however few these were:
+ * an iteration full of upcalls takes milliseconds.  Time is the time-stamp
+ * counter, which iterations read anyway.  (Open vSwitch's clock costs more,
+ * and tests stop it.)  Its rate is measured from one housekeeping to the next;
+ * if it makes a jump, the iterations are still counted.
  *
  * Sleeping.  With "pmd-maxsleep", each iteration in which no queue delivered
  * at least half a burst makes the sleep before the next one SLEEP_STEP_NS
@@ -20,6 +29,8 @@
 
 enum {
     HOUSEKEEPING_EVERY = 1024,      /* Iterations. */
+    HOUSEKEEPING_US = 10 * 1000,
+    MIN_MEASURED_US = 1000,         /* Shorter is not exact enough. */
     SLEEP_STEP_NS = 1000,
     BUSY_BURST = NETDEV_MAX_BURST / 2,
 };
@@ -102,6 +113,43 @@ iterate(struct dp_pmd *pmd, uint64_t *sleep_ns)
     return total;
 }
 
+static long long int
+monotonic_us(void)
+{
+    struct timespec ts;
+
+    xclock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * 1000000LL + ts.tv_nsec / 1000;
+}
+
+/* Starts to measure the rate of the time-stamp counter.  Until it is known,
+ * housekeeping is due. */
+static void
+start_deadline(struct dp_pmd *pmd)
+{
+    pmd->measured_tsc = cycles_counter_update(&pmd->lane.perf);
+    pmd->measured_us = monotonic_us();
+    pmd->housekeeping_cycles = 0;
+    pmd->housekeeping_at = 0;
+}
+
+/* Sets the time of the next housekeeping. */
+static void
+set_deadline(struct dp_pmd *pmd)
+{
+    uint64_t tsc = cycles_counter_update(&pmd->lane.perf);
+    long long int us = monotonic_us();
+    long long int elapsed = us - pmd->measured_us;
+
+    if (elapsed >= MIN_MEASURED_US) {
+        pmd->housekeeping_cycles = ((tsc - pmd->measured_tsc)
+                                    * HOUSEKEEPING_US / elapsed);
+        pmd->measured_tsc = tsc;
+        pmd->measured_us = us;
+    }
+    pmd->housekeeping_at = tsc + pmd->housekeeping_cycles;
+}
+
 static void
 housekeeping(struct dp_pmd *pmd)
 {
@@ -113,6 +161,7 @@ housekeeping(struct dp_pmd *pmd)
     }
     coverage_try_clear();       /* Others see this thread's events, too. */
     ovsrcu_try_quiesce();
+    set_deadline(pmd);
 }
 
 /* Polls until the command changes. */
@@ -129,7 +178,7 @@ poll_loop(struct dp_pmd *pmd)
     }
     dp_pmd_restart_account(pmd);
     ovs_mutex_lock(&perf->stats_mutex);
-    cycles_counter_update(perf);        /* The first iteration begins now. */
+    start_deadline(pmd);                /* The first iteration begins now. */
     while (OVS_LIKELY(get_command(pmd) == DP_PMD_RUN)) {
         uint64_t max_sleep, sleep_cycles;
         bool metrics;
@@ -146,6 +195,7 @@ poll_loop(struct dp_pmd *pmd)
         sleep_cycles = maybe_sleep(pmd, max_sleep * 1000, &sleep_ns);
 
         if (OVS_UNLIKELY(++n_iterations % HOUSEKEEPING_EVERY == 0
+                         || cycles_counter_get(perf) >= pmd->housekeeping_at
                          || sleep_cycles)) {
             housekeeping(pmd);
         }

@@ -65,6 +65,12 @@ struct dp_pmd {
     uint64_t last_busy, last_total; /* PMD only: at the last interval. */
     long long int next_interval;    /* PMD only: us. */
 
+    /* PMD thread only: when housekeeping is due (dp-pmd-loop.c). */
+    uint64_t housekeeping_at;       /* TSC. */
+    uint64_t housekeeping_cycles;   /* From one to the next; 0: unknown. */
+    uint64_t measured_tsc;          /* TSC and monotonic clock at the same */
+    long long int measured_us;      /* moment. */
+
     /* The handshake. */
     atomic_int command;             /* enum dp_pmd_command. */
     struct ovs_mutex mutex;

@@ -37,8 +37,11 @@ enum {
     N_PORTS = 4,                /* 1...N_PORTS */
     N_CONNECTIONS = 48,
     N_PACKETS = 60000,
-    MAX_OUTPUTS = 1 << 20,
+    MAX_PASSES = 1 << 12,       /* Outputs of one packet by one port. */
+    MAX_OUTPUTS = 1 << 22,
     BOND_ID = 5,
+    WIDE = 200,                 /* Ways that some connections go at once. */
+    FAN = 5,                    /* Ways in each pass of test_pipe_fan_main() */
 };
 
 /* A packet as it left. */
@@ -136,17 +139,20 @@ static const struct netdev_class capture_class = {
 };
 
 /* The policy: for a packet of 'connection' in its pass 'recirc_id', a set of
- * ports to send to, whether a bond chooses one more, and the next pass, or
- * 0. */
+ * ports to send to, whether a bond chooses one more, and how often it goes on
+ * to the next pass, 'recirc_id' + 1. */
 static void
 policy(unsigned int connection, uint32_t recirc_id, uint32_t *ports,
-       bool *bond, uint32_t *next)
+       bool *bond, unsigned int *n_ways)
 {
     uint32_t hash = hash_2words(connection / 3, recirc_id);
 
     *ports = hash & ((1 << N_PORTS) - 1);
     *bond = hash & 0x200;
-    *next = recirc_id < 3 && hash & 0x100 ? recirc_id + 1 : 0;
+    *n_ways = (recirc_id >= 3 || !(hash & 0x100) ? 0
+               : hash & 0x400 ? 1
+               : !recirc_id && hash & 0x800 ? WIDE
+               : 3);
 }
 
 static void
@@ -189,12 +195,13 @@ upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
        struct ofpbuf *actions, struct flow_wildcards *wc,
        struct ofpbuf *put_actions OVS_UNUSED, void *aux OVS_UNUSED)
 {
-    uint32_t ports, next;
+    unsigned int n_ways;
+    uint32_t ports;
     bool bond;
 
     ovs_assert(type == DPIF_UC_MISS);
     n_upcalls++;
-    policy(ntohs(flow->tp_src), flow->recirc_id, &ports, &bond, &next);
+    policy(ntohs(flow->tp_src), flow->recirc_id, &ports, &bond, &n_ways);
     for (int i = 0; i < N_PORTS; i++) {
         if (ports & (1u << i)) {
             nl_msg_put_u32(actions, OVS_ACTION_ATTR_OUTPUT, i + 1);
@@ -203,8 +210,8 @@ upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
     if (bond) {
         nl_msg_put_u32(actions, OVS_ACTION_ATTR_LB_OUTPUT, BOND_ID);
     }
-    if (next) {
-        nl_msg_put_u32(actions, OVS_ACTION_ATTR_RECIRC, next);
+    while (n_ways--) {
+        nl_msg_put_u32(actions, OVS_ACTION_ATTR_RECIRC, flow->recirc_id + 1);
     }
     wc->masks.in_port.odp_port = ODPP_NONE;
     wc->masks.recirc_id = UINT32_MAX;
@@ -258,46 +265,54 @@ make_packet(uint32_t id, unsigned int connection)
     return packet;
 }
 
+/* Adds what a packet of 'connection' leads to from pass 'recirc_id' on to
+ * 'expected', outputs by port. */
+static void
+expect(unsigned int connection, uint32_t recirc_id, unsigned int expected[],
+       uint64_t *n_bonded)
+{
+    unsigned int n_ways;
+    uint32_t ports;
+    bool bond;
+
+    policy(connection, recirc_id, &ports, &bond, &n_ways);
+    for (int i = 0; i < N_PORTS; i++) {
+        expected[i + 1] += (ports >> i) & 1;
+    }
+    expected[bond_policy(connection)] += bond;
+    *n_bonded += bond;
+    while (n_ways--) {
+        expect(connection, recirc_id + 1, expected, n_bonded);
+    }
+}
+
 /* Every output of the model has happened, exactly once, and in order.  Returns
  * how many of them a bond chose. */
 static uint64_t
 check_outputs(const unsigned int connections[])
 {
-    static uint8_t n_seen[N_PORTS + 1][N_PACKETS];
+    static uint16_t n_seen[N_PORTS + 1][N_PACKETS];
+    static int last[N_PORTS + 1][N_CONNECTIONS][MAX_PASSES];
     uint64_t n_bonded = 0;
 
+    memset(last, -1, sizeof last);
     for (int p = 1; p <= N_PORTS; p++) {
-        int last[N_CONNECTIONS][8];
-
-        /* A packet may leave one port in several passes, in each twice: these
-         * are told apart by counting. */
-        memset(last, -1, sizeof last);
+        /* A packet may leave one port in several passes, in each more than
+         * once: these are told apart by counting. */
         for (size_t i = 0; i < captures[p]->n; i++) {
             const struct sent *sent = &captures[p]->sent[i];
             int pass = n_seen[p][sent->id]++;
 
             ovs_assert(sent->connection == connections[sent->id]);
-            ovs_assert(pass < 8);
-            ovs_assert((int) sent->id > last[sent->connection][pass]);
-            last[sent->connection][pass] = sent->id;
+            ovs_assert(pass < MAX_PASSES);
+            ovs_assert((int) sent->id > last[p][sent->connection][pass]);
+            last[p][sent->connection][pass] = sent->id;
         }
     }
     for (uint32_t id = 0; id < N_PACKETS; id++) {
         unsigned int expected[N_PORTS + 1] = { 0 };
-        uint32_t recirc_id = 0;
 
-        do {
-            uint32_t ports, next;
-            bool bond;
-
-            policy(connections[id], recirc_id, &ports, &bond, &next);
-            for (int i = 0; i < N_PORTS; i++) {
-                expected[i + 1] += (ports >> i) & 1;
-            }
-            expected[bond_policy(connections[id])] += bond;
-            n_bonded += bond;
-            recirc_id = next;
-        } while (recirc_id);
+        expect(connections[id], 0, expected, &n_bonded);
         for (int p = 1; p <= N_PORTS; p++) {
             ovs_assert(n_seen[p][id] == expected[p]);
         }
@@ -359,19 +374,19 @@ send_burst(struct dp_lane *lane, uint32_t id, unsigned int connections[])
     return id;
 }
 
-static void
-test_pipe_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
-{
-    static unsigned int connections[N_PACKETS];
-    struct dp_txqs txqs[N_PORTS + 1];
-    uint64_t stats[PMD_N_STATS];
+/* A lane with ports. */
+struct rig {
     struct dp_shared shared;
     struct dp_lane lane;
-    uint32_t id = 0;
+    struct dp_txqs txqs[N_PORTS + 1];
+};
 
+static void
+rig_init(struct rig *rig)
+{
     ovs_assert(!netdev_register_provider(&capture_class));
-    init_shared(&shared);
-    dp_lane_init(&lane, &shared, NON_PMD_CORE_ID, 0);
+    init_shared(&rig->shared);
+    dp_lane_init(&rig->lane, &rig->shared, NON_PMD_CORE_ID, 0);
     for (int p = 1; p <= N_PORTS; p++) {
         char name[16];
         struct netdev *netdev;
@@ -379,40 +394,88 @@ test_pipe_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         snprintf(name, sizeof name, "capture%d", p);
         ovs_assert(!netdev_open(name, "capture", &netdev));
         captures[p] = CONTAINER_OF(netdev, struct capture, up);
-        dp_txqs_init(&txqs[p]);
-        dp_txqs_configure(&txqs[p], p - 1 < DP_TXQ_HASH
+        dp_txqs_init(&rig->txqs[p]);
+        dp_txqs_configure(&rig->txqs[p], p - 1 < DP_TXQ_HASH
                           ? p - 1 : DP_TXQ_HASH, 1);
-        dp_tx_add_port(&lane.tx, u32_to_odp(p), netdev, &txqs[p]);
+        dp_tx_add_port(&rig->lane.tx, u32_to_odp(p), netdev, &rig->txqs[p]);
     }
+}
 
+static void
+uninit_shared(struct dp_shared *shared)
+{
+    dp_bonds_destroy(shared->bonds);
+    dp_meters_destroy(shared->meters);
+    fat_rwlock_destroy(&shared->upcall_rwlock);
+}
+
+static void
+rig_uninit(struct rig *rig)
+{
+    dp_lane_flush_flows(&rig->lane);
+    for (int p = 1; p <= N_PORTS; p++) {
+        dp_tx_del_port(&rig->lane, u32_to_odp(p));
+        dp_txqs_uninit(&rig->txqs[p]);
+        netdev_close(&captures[p]->up);
+    }
+    dp_lane_uninit(&rig->lane);
+    uninit_shared(&rig->shared);
+}
+
+/* Nothing waits, and never more than 'max' did. */
+static void
+check_waiting(struct dp_lane *lane, unsigned int min, unsigned int max)
+{
+    unsigned int peak;
+
+    atomic_read_relaxed(&lane->peak_waiting, &peak);
+    ovs_assert(!lane->n_waiting);
+    if (peak < min || peak > max) {
+        dptest_fail("%u packets waited, not %u to %u", peak, min, max);
+    }
+}
+
+static void
+test_pipe_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    static unsigned int connections[N_PACKETS];
+    uint64_t stats[PMD_N_STATS];
+    struct dp_shared *shared;
+    struct dp_lane *lane;
+    struct rig rig;
+    uint32_t id = 0;
+
+    rig_init(&rig);
+    shared = &rig.shared;
+    lane = &rig.lane;
     while (id < N_PACKETS) {
         switch (random_range(20)) {
         case 0:
-            atomic_store_relaxed(&shared.emc_insert_min,
+            atomic_store_relaxed(&shared->emc_insert_min,
                                  random_range(2) ? UINT32_MAX : 0);
             break;
         case 1:
-            atomic_store_relaxed(&shared.smc_enable, random_range(2));
+            atomic_store_relaxed(&shared->smc_enable, random_range(2));
             break;
         case 2:
-            atomic_store_relaxed(&shared.tx_flush_interval,
+            atomic_store_relaxed(&shared->tx_flush_interval,
                                  random_range(2) * 50);
             break;
         case 3:
-            dp_lane_flush_flows(&lane);
+            dp_lane_flush_flows(lane);
             break;
         default:
-            id = send_burst(&lane, id, connections);
+            id = send_burst(lane, id, connections);
             break;
         }
-        dp_lane_housekeeping(&lane);
+        dp_lane_housekeeping(lane);
         ovsrcu_quiesce();
     }
-    dp_tx_flush(&lane, true);
-    check_bond(shared.bonds, check_outputs(connections));
+    dp_tx_flush(lane, true);
+    check_bond(shared->bonds, check_outputs(connections));
 
     /* All packets are accounted for, and each way was taken. */
-    pmd_perf_read_counters(&lane.perf, stats);
+    pmd_perf_read_counters(&lane->perf, stats);
     ovs_assert(stats[PMD_STAT_RECV] == N_PACKETS);
     ovs_assert(stats[PMD_STAT_RECV] + stats[PMD_STAT_RECIRC]
                == (stats[PMD_STAT_EXACT_HIT] + stats[PMD_STAT_SMC_HIT]
@@ -423,16 +486,8 @@ test_pipe_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(stats[PMD_STAT_MASKED_HIT] > N_PACKETS / 50);
     ovs_assert(!stats[PMD_STAT_LOST]);
 
-    dp_lane_flush_flows(&lane);
-    for (int p = 1; p <= N_PORTS; p++) {
-        dp_tx_del_port(&lane, u32_to_odp(p));
-        dp_txqs_uninit(&txqs[p]);
-        netdev_close(&captures[p]->up);
-    }
-    dp_lane_uninit(&lane);
-    dp_bonds_destroy(shared.bonds);
-    dp_meters_destroy(shared.meters);
-    fat_rwlock_destroy(&shared.upcall_rwlock);
+    check_waiting(lane, DP_WORK_MAX, DP_MAX_RECIRC_DEPTH * DP_WORK_MAX);
+    rig_uninit(&rig);
 }
 DPTEST_REGISTER("pipe", test_pipe_main);
 
@@ -454,8 +509,68 @@ test_pipe_nested_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(n_upcalls > 1);
 
     dp_lane_uninit(&lane);
-    dp_bonds_destroy(shared.bonds);
-    dp_meters_destroy(shared.meters);
-    fat_rwlock_destroy(&shared.upcall_rwlock);
+    uninit_shared(&shared);
 }
 DPTEST_REGISTER("pipe-nested", test_pipe_nested_main);
+
+/* FAN ways in each pass, then out. */
+static int
+fan_upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
+           ovs_u128 *ufid OVS_UNUSED, unsigned int pmd_id OVS_UNUSED,
+           enum dpif_upcall_type type OVS_UNUSED,
+           const struct nlattr *userdata OVS_UNUSED, struct ofpbuf *actions,
+           struct flow_wildcards *wc, struct ofpbuf *put_actions OVS_UNUSED,
+           void *aux OVS_UNUSED)
+{
+    if (flow->recirc_id < DP_MAX_RECIRC_DEPTH) {
+        for (int i = 0; i < FAN; i++) {
+            nl_msg_put_u32(actions, OVS_ACTION_ATTR_RECIRC,
+                           flow->recirc_id + 1);
+        }
+    } else {
+        nl_msg_put_u32(actions, OVS_ACTION_ATTR_OUTPUT, 1);
+    }
+    flow_wildcards_init_catchall(wc);
+    return 0;
+}
+
+/* Sends packets 0 to 'n' - 1 of one connection in one burst. */
+static void
+send_one_connection(struct dp_lane *lane, size_t n)
+{
+    struct dp_packet_batch batch;
+
+    dp_packet_batch_init(&batch);
+    for (size_t i = 0; i < n; i++) {
+        dp_packet_batch_add(&batch, make_packet(i, 0));
+    }
+    dp_packet_batch_init_packet_fields(&batch);
+    dp_pipe_receive(lane, &batch, u32_to_odp(1));
+    dp_tx_flush(lane, true);
+}
+
+/* A burst whose packets become very many needs little memory, and keeps their
+ * order. */
+static void
+test_pipe_fan_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    size_t n = NETDEV_MAX_BURST;
+    struct rig rig;
+
+    rig_init(&rig);
+    rig.shared.upcall_cb = fan_upcall;
+    send_one_connection(&rig.lane, 1);      /* Makes the flows. */
+    captures[1]->n = 0;
+    send_one_connection(&rig.lane, NETDEV_MAX_BURST);
+
+    for (int i = 0; i < DP_MAX_RECIRC_DEPTH; i++) {
+        n *= FAN;
+    }
+    ovs_assert(captures[1]->n == n);
+    for (size_t i = 0; i < n; i++) {
+        ovs_assert(captures[1]->sent[i].id == i % NETDEV_MAX_BURST);
+    }
+    check_waiting(&rig.lane, DP_WORK_MAX, DP_MAX_RECIRC_DEPTH * DP_WORK_MAX);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("pipe-fan", test_pipe_fan_main);

@@ -37,6 +37,9 @@ struct fake {
     int want_rxq, want_txq;
     bool loopback;                  /* Says that it is one. */
     bool broken;                    /* Cannot be configured. */
+    long long int recv_ns;          /* That recv() takes. */
+    int n_unchecked;                /* recv()s since rxq_enabled(), */
+    int max_unchecked;              /* and how many there were at most. */
     atomic_count due[MAX_RXQS];
     atomic_count n_received;
     atomic_count n_sent;
@@ -158,6 +161,14 @@ fake_rxq_dealloc(struct netdev_rxq *rxq)
     free(rxq);
 }
 
+/* A lane asks as part of its housekeeping. */
+static bool
+fake_rxq_enabled(struct netdev_rxq *rxq)
+{
+    fake_cast(rxq->netdev)->n_unchecked = 0;
+    return true;
+}
+
 static int
 fake_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
               int *qfill)
@@ -165,6 +176,11 @@ fake_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
     struct fake *fake = fake_cast(rxq->netdev);
     struct dp_packet *packet;
 
+    if (fake->recv_ns) {
+        xnanosleep(fake->recv_ns);
+        fake->n_unchecked++;
+        fake->max_unchecked = MAX(fake->max_unchecked, fake->n_unchecked);
+    }
     if (!atomic_count_get(&fake->due[rxq->queue_id])) {
         return EAGAIN;
     }
@@ -197,6 +213,7 @@ fake_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
         .rxq_destruct = fake_rxq_destruct,      \
         .rxq_dealloc = fake_rxq_dealloc,        \
         .rxq_recv = fake_rxq_recv,              \
+        .rxq_enabled = fake_rxq_enabled,        \
     }
 
 static const struct netdev_class fake_classes[] = {
@@ -573,6 +590,25 @@ check_shapes(void)
     netdev_close(&bad->up);
 }
 
+/* A thread does its housekeeping, which makes it quiescent, by the clock if
+ * its iterations are long. */
+static void
+check_housekeeping(void)
+{
+    struct fake *in = fake_open("in", "fake-pmd", 1);
+    struct rig rig;
+
+    rig_init(&rig);
+    in->recv_ns = 1000 * 1000;
+    fake_inject(in, 0, 300);
+    ovs_assert(!add_port(&rig, in, 1));
+    wait_for(&in->n_received, 300);
+    del_port(&rig, 1);
+    ovs_assert(in->max_unchecked > 0 && in->max_unchecked < 50);
+    rig_uninit(&rig);
+    netdev_close(&in->up);
+}
+
 /* Whatever changes, and however often: each packet that was received by a
  * port that stays has been sent. */
 static void
@@ -652,6 +688,7 @@ test_topology_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     }
     check_port();
     check_pmd();
+    check_housekeeping();
     check_shapes();
     check_traffic();
 }
