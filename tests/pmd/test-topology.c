@@ -37,6 +37,8 @@ struct fake {
     int want_rxq, want_txq;
     bool loopback;                  /* Says that it is one. */
     bool broken;                    /* Cannot be configured. */
+    atomic_int error;               /* What all queues answer, if not 0. */
+    atomic_count n_errors;          /* How often they did. */
     atomic_count due[MAX_RXQS];
     atomic_count n_received;
     atomic_count n_sent;
@@ -68,6 +70,8 @@ fake_construct(struct netdev *netdev)
     }
     atomic_count_init(&fake->n_received, 0);
     atomic_count_init(&fake->n_sent, 0);
+    atomic_init(&fake->error, 0);
+    atomic_count_init(&fake->n_errors, 0);
     return 0;
 }
 
@@ -164,7 +168,13 @@ fake_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
 {
     struct fake *fake = fake_cast(rxq->netdev);
     struct dp_packet *packet;
+    int error;
 
+    atomic_read(&fake->error, &error);
+    if (error) {
+        atomic_count_inc(&fake->n_errors);
+        return error;
+    }
     if (!atomic_count_get(&fake->due[rxq->queue_id])) {
         return EAGAIN;
     }
@@ -240,6 +250,21 @@ wait_for(atomic_count *count, unsigned int value)
     }
 }
 
+/* Waits until 'count' is 'value' or more. */
+static void
+wait_for_at_least(atomic_count *count, unsigned int value)
+{
+    long long int end = time_msec() + WAIT_MS;
+
+    while (atomic_count_get(count) < value) {
+        if (time_msec() > end) {
+            dptest_fail("waited for %u or more, got %u", value,
+                        atomic_count_get(count));
+        }
+        ovsrcu_quiesce();
+        xnanosleep(1000000);
+    }
+}
 
 struct rig {
     struct dp_shared shared;
@@ -550,7 +575,7 @@ check_shapes(void)
     bad->broken = true;
     ovs_assert(add_port(&rig, bad, 4) == EINVAL);
     ovs_assert(!dp_topology_port(&rig.topology, u32_to_odp(4)));
-    ovs_assert(rig.topology.n_lost == 1);
+    ovs_assert(!rig.topology.n_lost);
     expect_lanes(&rig, "0:3 1:2 2:0 3:0");
 
     /* No core on its node: any will do.  The lanes that go are purged. */
@@ -571,6 +596,111 @@ check_shapes(void)
     netdev_close(&out->up);
     netdev_close(&slow->up);
     netdev_close(&bad->up);
+}
+
+/* Brings the topology into shape once a netdev has asked for it, and returns
+ * how many ports were lost. */
+static uint64_t
+reconfigure_when_asked(struct rig *rig)
+{
+    struct dp_topology *t = &rig->topology;
+    long long int end = time_msec() + WAIT_MS;
+    uint64_t n_lost;
+
+    ovs_mutex_lock(&t->mutex);
+    while (!dp_topology_needs_reconfigure(t)) {
+        ovs_mutex_unlock(&t->mutex);
+        if (time_msec() > end) {
+            dptest_fail("nobody asks for a reconfiguration");
+        }
+        ovsrcu_quiesce();
+        xnanosleep(1000000);
+        ovs_mutex_lock(&t->mutex);
+    }
+    n_lost = t->n_lost;
+    dp_topology_reconfigure(t);
+    n_lost = t->n_lost - n_lost;
+    ovs_mutex_unlock(&t->mutex);
+    check_topology(rig);
+    return n_lost;
+}
+
+/* Waits until all 'n_rxq' queues of port 'port_no' are dead. */
+static void
+wait_until_dead(struct rig *rig, uint32_t port_no, int n_rxq)
+{
+    struct dp_port *port = dp_topology_port(&rig->topology,
+                                            u32_to_odp(port_no));
+    long long int end = time_msec() + WAIT_MS;
+    int n;
+
+    do {
+        if (time_msec() > end) {
+            dptest_fail("the queues stay alive");
+        }
+        ovsrcu_quiesce();
+        xnanosleep(1000000);
+        n = 0;
+        for (int i = 0; i < n_rxq; i++) {
+            int error;
+
+            atomic_read(&port->rxqs[i].error, &error);
+            n += error != 0;
+        }
+    } while (n < n_rxq);
+}
+
+/* A device that goes takes its port with it, after one look at each queue; an
+ * error that may pass does not.  The port can come back. */
+static void
+check_death(const char *type, int error)
+{
+    struct fake *in = fake_open("in", type, 2);
+    struct fake *out = fake_open("out", type, 1);
+    bool is_pmd = netdev_is_pmd(&in->up);
+    struct rig rig;
+
+    rig_init(&rig);
+    ovs_assert(!add_port(&rig, out, OUT_PORT));
+    ovs_assert(!add_port(&rig, in, 1));
+    atomic_store(&in->error, ENETDOWN);
+    if (is_pmd) {
+        wait_for_at_least(&in->n_errors, 100);
+    } else {
+        dp_topology_poll_main(&rig.topology);
+    }
+    atomic_store(&in->error, 0);
+    ovs_mutex_lock(&rig.topology.mutex);
+    ovs_assert(!dp_topology_needs_reconfigure(&rig.topology));
+    ovs_assert(!dp_port_death(dp_topology_port(&rig.topology,
+                                               u32_to_odp(1))));
+    ovs_mutex_unlock(&rig.topology.mutex);
+
+    atomic_store(&in->error, error);
+    if (is_pmd) {
+        unsigned int n;
+
+        wait_until_dead(&rig, 1, in->want_rxq);
+        n = atomic_count_get(&in->n_errors);
+        fake_inject(out, 0, 5000);      /* The lane goes on. */
+        wait_for(&out->n_received, 5000);
+        ovs_assert(atomic_count_get(&in->n_errors) == n);
+    } else {
+        dp_topology_poll_main(&rig.topology);
+    }
+    ovs_assert(reconfigure_when_asked(&rig) == 1);
+    ovs_assert(!dp_topology_port(&rig.topology, u32_to_odp(1)));
+    ovs_assert(dp_topology_port(&rig.topology, u32_to_odp(OUT_PORT)));
+
+    atomic_store(&in->error, 0);
+    ovs_assert(!add_port(&rig, in, 1));
+    atomic_count_set(&out->n_sent, 0);
+    fake_inject(in, 1, 1);
+    dp_topology_poll_main(&rig.topology);
+    wait_for(&out->n_sent, 1);
+    rig_uninit(&rig);
+    netdev_close(&in->up);
+    netdev_close(&out->up);
 }
 
 /* Whatever changes, and however often: each packet that was received by a
@@ -653,6 +783,8 @@ test_topology_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     check_port();
     check_pmd();
     check_shapes();
+    check_death("fake", EBADFD);
+    check_death("fake-pmd", ENODEV);
     check_traffic();
 }
 
