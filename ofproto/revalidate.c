@@ -16,8 +16,12 @@
 #include <errno.h>
 
 #include "coverage.h"
+#include "dpif-netdev.h"
 #include "flow.h"
 #include "hash.h"
+#include "netdev.h"
+#include "netlink.h"
+#include "odp-netlink.h"
 #include "ofproto/flow-limit.h"
 #include "ofproto/netflow.h"
 #include "ofproto/ofproto-dpif-xlate-cache.h"
@@ -181,6 +185,77 @@ compare(struct udpif *udpif, struct udpif_key *ukey, struct xlated_key *xk,
     return REVAL_MODIFY;
 }
 
+/* Neighbors of tunnels. */
+
+#define ASK_AGAIN_MIN_MS 1000
+#define ASK_AGAIN_MAX_MS 30000
+#define ASK_AGAIN_PER_ROUND 64  /* In all threads; each sends a packet. */
+
+/* Did the translation that filled 'xcache' output to more tunnels than it knew
+ * neighbors for? */
+static bool
+xcache_lacks_neighbor(const struct xlate_cache *xcache)
+{
+    const struct xc_entry *entry = xcache->entries.data;
+    size_t n = xcache->entries.size / sizeof *entry;
+    int n_unresolved = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (entry[i].type == XC_NETDEV) {
+            n_unresolved += (entry[i].dev.tx
+                             && netdev_get_tunnel_config(entry[i].dev.tx));
+        } else if (entry[i].type == XC_TNL_NEIGH) {
+            n_unresolved--;
+        }
+    }
+    return n_unresolved > 0;
+}
+
+/* Notes whether the translation that has just filled the cache of 'ukey' asked
+ * for a neighbor, and when to ask again if there is no answer.  (If there is
+ * one, all ukeys are due.) */
+static void
+note_neighbors(const struct udpif *udpif, struct udpif_key *ukey)
+    OVS_REQUIRES(ukey->mutex)
+{
+    /* Other datapaths leave neighbors to the kernel. */
+    if (!dpif_is_netdev(udpif->dpif)
+        || !xcache_lacks_neighbor(ukey->xcache)) {
+        ukey->n_unresolved = 0;
+        return;
+    }
+    ukey->ask_again = time_msec() + MIN(ASK_AGAIN_MIN_MS
+                                        << MIN(ukey->n_unresolved, 5),
+                                        ASK_AGAIN_MAX_MS);
+    if (ukey->n_unresolved < UINT8_MAX) {
+        ukey->n_unresolved++;
+    }
+}
+
+/* Is it time to ask again for a neighbor that 'ukey' lacks?  Only for the sake
+ * of packets that have come since the last dump. */
+static bool
+should_ask_again(struct udpif *udpif, const struct udpif_key *ukey,
+                 const struct dpif_flow_stats *stats)
+    OVS_REQUIRES(ukey->mutex)
+{
+    return (ukey->n_unresolved
+            && stats && stats->n_packets > ukey->stats.n_packets
+            && time_msec() >= ukey->ask_again
+            && (atomic_count_inc(&udpif->n_asked_again)
+                < ASK_AGAIN_PER_ROUND));
+}
+
+/* Can packets of 'ukey' tell the Ethernet address of a neighbor? */
+static bool
+tells_neighbor(const struct udpif *udpif, const struct udpif_key *ukey)
+{
+    return (dpif_is_netdev(udpif->dpif)
+            && (nl_attr_find__(ukey->key, ukey->key_len, OVS_KEY_ATTR_ARP)
+                || nl_attr_find__(ukey->key, ukey->key_len,
+                                  OVS_KEY_ATTR_ND)));
+}
+
 /* Gives 'ukey' an empty cache. */
 static void
 clear_xcache(struct udpif_key *ukey)
@@ -220,6 +295,7 @@ revalidate_due(struct udpif *udpif, struct udpif_key *ukey, uint16_t tcp_flags)
     ofpbuf_use_stub(&actions, actions_stub, sizeof actions_stub);
     if (!xlate_ukey(udpif, ukey, NULL, tcp_flags, &actions, ukey->xcache,
                     &xk)) {
+        note_neighbors(udpif, ukey);
         result = compare(udpif, ukey, &xk, &actions);
         xlate_out_uninit(&xk.xout);
     } else {
@@ -258,6 +334,7 @@ fill_xcache(struct udpif *udpif, struct udpif_key *ukey, uint16_t tcp_flags)
     clear_xcache(ukey);
     error = xlate_ukey(udpif, ukey, NULL, tcp_flags, NULL, ukey->xcache, &xk);
     if (!error) {
+        note_neighbors(udpif, ukey);
         xlate_out_uninit(&xk.xout);
     } else {
         drop_xcache(ukey);
@@ -290,6 +367,21 @@ xcache_learns(const struct xlate_cache *xcache)
     return false;
 }
 
+/* Credits 'delta' to what 'ukey' passes on its way, by a translation with side
+ * effects. */
+static void
+push_stats_by_translation(struct udpif *udpif, const struct udpif_key *ukey,
+                          const struct dpif_flow_stats *delta)
+{
+    struct xlated_key xk;
+
+    if (!xlate_ukey(udpif, ukey, delta, delta->tcp_flags, NULL, NULL, &xk)) {
+        xlate_out_uninit(&xk.xout);
+    } else {
+        COVERAGE_ADD(revalidate_uncredited_packets, delta->n_packets);
+    }
+}
+
 /* Credits 'delta' to what 'ukey' passes on its way, by its cache, which is
  * up to date if there is one. */
 static void
@@ -300,6 +392,10 @@ push_stats(struct udpif *udpif, struct udpif_key *ukey,
     /* Tunnel entries change the number of bytes. */
     struct dpif_flow_stats push = *delta;
 
+    if (tells_neighbor(udpif, ukey)) {
+        push_stats_by_translation(udpif, ukey, delta);
+        return;
+    }
     if (!ukey->xcache || xcache_learns(ukey->xcache)) {
         fill_xcache(udpif, ukey, delta->tcp_flags);
     }
@@ -327,6 +423,8 @@ revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
                                               : &ukey->stats)->tcp_flags);
         /* The cache, if there was a translation, is that of the new tables. */
         ukey->reval_seq = reval_seq;
+    } else if (should_ask_again(udpif, ukey, stats)) {
+        result = revalidate_due(udpif, ukey, stats->tcp_flags);
     }
     if (!stats || result == REVAL_DELETE) {
         return result;
@@ -359,14 +457,7 @@ revalidate_push_final_stats(struct udpif *udpif, struct udpif_key *ukey,
     }
 
     if (!pushed) {
-        struct xlated_key xk;
-
-        if (!xlate_ukey(udpif, ukey, delta, delta->tcp_flags, NULL, NULL,
-                        &xk)) {
-            xlate_out_uninit(&xk.xout);
-        } else {
-            COVERAGE_ADD(revalidate_uncredited_packets, delta->n_packets);
-        }
+        push_stats_by_translation(udpif, ukey, delta);
     }
 
     if (netflow_exists()) {

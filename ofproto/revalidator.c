@@ -333,6 +333,7 @@ leader_begin(struct udpif *udpif, struct leader *leader)
     udpif->reval_exit = latch_is_set(&udpif->exit_latch);
     udpif->pause = latch_is_set(&udpif->pause_latch);
 
+    atomic_count_set(&udpif->n_asked_again, 0);
     leader->start = time_msec();
     if (!udpif->reval_exit && !udpif->pause) {
         udpif->terse = udpif_use_ufid(udpif);

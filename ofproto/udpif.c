@@ -318,6 +318,7 @@ udpif_create(struct dpif_backer *backer, struct dpif *dpif)
     latch_init(&udpif->pause_latch);
     udpif->dump_seq = seq_create();
     udpif->reval_seq = seq_create();
+    atomic_count_init(&udpif->n_asked_again, 0);
     publish_nothing(udpif);
     ovs_list_push_back(&all_udpifs, &udpif->list_node);
 

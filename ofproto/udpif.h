@@ -85,6 +85,9 @@ struct udpif {
     bool terse;                 /* 'dump' has statistics only? */
     bool dump_failed;           /* Did it miss flows for an error? */
 
+    /* Revalidators; the leader clears it. */
+    atomic_count n_asked_again; /* Translations for a neighbor, this round. */
+
     /* Owners inside. */
     struct ukey_map ukeys;
     struct latch exit_latch;    /* Set: all threads leave. */

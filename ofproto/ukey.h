@@ -114,6 +114,10 @@ struct udpif_key {
     const char *dp_layer OVS_GUARDED;      /* That counted 'stats', or NULL. */
     bool offloaded OVS_GUARDED;            /* By the last dump. */
     uint8_t n_missed OVS_GUARDED;          /* Dumps in a row without it. */
+    uint8_t n_unresolved OVS_GUARDED;      /* Translations in a row that lacked
+                                            * the neighbor of a tunnel... */
+    long long int ask_again OVS_GUARDED;   /* ...and when to try again, in
+                                            * ms. */
     uint64_t dump_seq OVS_GUARDED;         /* Dump that saw it last. */
     uint64_t reval_seq OVS_GUARDED;        /* Tables that it was made from. */
     struct xlate_cache *xcache OVS_GUARDED; /* NULL if not populated. */

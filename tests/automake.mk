@@ -45,6 +45,7 @@ check-soak: tests/dptest$(EXEEXT)
 # daemon.
 AT_FILES = \
 	tests/lanes.at \
+	tests/mends.at \
 	tests/offload.at \
 	tests/testsuite.at \
 	tests/upcall-bugs.at \

@@ -8,6 +8,7 @@
 
 #include "conntrack.h"
 #include "dpdk.h"
+#include "if-notifier.h"
 #include "netdev.h"
 #include "netdev-offload.h"
 #include "ovs-thread.h"
@@ -129,12 +130,22 @@ dp_free(struct dp *dp)
     free(dp);
 }
 
+/* Adds the port that bears the name of 'dp'. */
+static int
+add_local_port(struct dp *dp)
+{
+    odp_port_t local = ODPP_LOCAL;
+
+    return dp_add_port(dp, dp->name,
+                       dpif_port_open_type(dp->class->type, "internal"),
+                       &local);
+}
+
 static int
 dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
 {
     static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
     struct dp *dp = xzalloc(sizeof *dp);
-    odp_port_t local = ODPP_LOCAL;
     int error;
 
     if (ovsthread_once_start(&once)) {
@@ -156,8 +167,7 @@ dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
     apply_config(dp);
     dp_registry_add(dp);
 
-    error = dp_add_port(dp, name,
-                        dpif_port_open_type(class->type, "internal"), &local);
+    error = add_local_port(dp);
     if (error) {
         dp_free(dp);
         return error;
@@ -294,12 +304,32 @@ dp_add_port(struct dp *dp, const char *name, const char *type,
     return error;
 }
 
+/* Tells the world that 'dp' has lost ports.  ofproto looks which; the bridges
+ * look at their interfaces again, as they do when a device comes or goes, and
+ * add what can be added.  What can't has an error in the database. */
+static void
+report_lost_ports(struct dp *dp)
+{
+    bool local;
+
+    seq_change(dp->port_seq);
+    if_notifier_manual_report();
+
+    /* Nobody but us would bring that one back. */
+    ovs_mutex_lock(&dp->topology.mutex);
+    local = dp_topology_port(&dp->topology, ODPP_LOCAL) != NULL;
+    ovs_mutex_unlock(&dp->topology.mutex);
+    if (!local) {
+        add_local_port(dp);
+    }
+}
+
 /* Does the main thread's share of the work: receives from ports that no PMD
  * thread polls, and reconfigures if something asked for it. */
 void
 dp_run(struct dp *dp)
 {
-    uint64_t port_seq;
+    uint64_t port_seq, n_lost;
 
     dp_topology_poll_main(&dp->topology);
     port_seq = seq_read(dp->port_seq);
@@ -310,13 +340,14 @@ dp_run(struct dp *dp)
     dp_balance_run(&dp->balance, &dp->topology, &dp->config);
 
     ovs_mutex_lock(&dp->topology.mutex);
+    dp_topology_watch(&dp->topology);
     if (dp_topology_needs_reconfigure(&dp->topology)) {
         dp_topology_reconfigure(&dp->topology);
     }
-    if (dp->topology.n_lost != dp->seen_lost) {
-        /* The upper layer should know, and may try to add it again. */
-        dp->seen_lost = dp->topology.n_lost;
-        seq_change(dp->port_seq);
-    }
+    n_lost = dp->topology.n_lost;
     ovs_mutex_unlock(&dp->topology.mutex);
+    if (n_lost != dp->seen_lost) {
+        dp->seen_lost = n_lost;
+        report_lost_ports(dp);
+    }
 }

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "dp-packet.h"
-#include "netdev.h"
+#include "netdev-provider.h"
 #include "ovs-numa.h"
 #include "util.h"
 #include "flow/dp-log.h"
@@ -17,6 +17,16 @@
 
 /* Rings are not longer than this; dp-mark-drain.h wants a bound. */
 enum { MAX_RING_SIZE = 4096 };
+
+/* Returns the ifindex of the device of 'netdev', or something that is not
+ * positive if there is none.  A tap device may be in another network
+ * namespace, where its index is not known: its queue says when it dies. */
+static int
+device_ifindex(const struct netdev *netdev)
+{
+    return (!strcmp(netdev_get_type(netdev), "tap")
+            ? 0 : netdev_get_ifindex(netdev));
+}
 
 /* Creates a port for 'netdev' and stores it in '*portp'.  Returns 0 or a
  * positive errno value. */
@@ -47,6 +57,8 @@ dp_port_create(struct netdev *netdev, const char *type, odp_port_t port_no,
     ovsrcu_init(&port->drains, NULL);
     port->type = xstrdup(type);
     port->netdev = netdev_ref(netdev);
+    port->change_seq = netdev_get_change_seq(netdev);
+    port->ifindex = device_ifindex(netdev);
     port->emc_enabled = true;
     port->need_reconfigure = true;
     dp_txqs_init(&port->txqs);
@@ -114,6 +126,7 @@ open_rxqs(struct dp_port *port)
         rxq->drain = &drains->queues[i];
         rxq->pinned_core = OVS_CORE_UNSPEC;
         rxq->enabled = true;
+        atomic_init(&rxq->error, 0);
         dp_rxq_load_init(&rxq->load);
         port->n_rxq = i + 1;
     }
@@ -151,6 +164,54 @@ dp_port_reconfigure(struct dp_port *port, struct dp_offload *offload)
         dp_offload_port_restart(offload, port->port_no);
     }
     return error;
+}
+
+/* Why is 'rxq' dead?  0 if it is not. */
+static int
+rxq_death(const struct dp_rxq *rxq)
+{
+    int error;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_rxq *, rxq)->error, &error);
+    return error;
+}
+
+/* Does the netdev of 'port' have no device now, or another one than that of
+ * its queues? */
+static bool
+device_has_gone(const struct dp_port *port)
+{
+    return (port->ifindex > 0
+            && device_ifindex(port->netdev) != port->ifindex);
+}
+
+/* Looks at the device of 'port' if something about it has changed.  Returns
+ * true if it has gone. */
+bool
+dp_port_watch(struct dp_port *port)
+{
+    uint64_t seq = netdev_get_change_seq(port->netdev);
+
+    if (seq == port->change_seq) {
+        return false;
+    }
+    port->change_seq = seq;
+    return device_has_gone(port);
+}
+
+/* Returns 0 if the device of 'port' and all its queues are alive, otherwise
+ * an errno value.  The port is of no use then. */
+int
+dp_port_death(const struct dp_port *port)
+{
+    for (int i = 0; i < port->n_rxq; i++) {
+        int error = rxq_death(&port->rxqs[i]);
+
+        if (error) {
+            return error;
+        }
+    }
+    return device_has_gone(port) ? ENODEV : 0;
 }
 
 /* Returns the oldest drain epoch of the rx queues of 'port' (dp-mark-drain.h).
@@ -227,6 +288,31 @@ n_mark_hits(const struct dp_lane *lane)
     return n;
 }
 
+/* Does a netdev that answers with 'error' do so for ever, because it has lost
+ * its device?  A tap device says EBADFD.  (A packet socket says ENETDOWN once,
+ * when its device is set down, and may not tell when it goes.) */
+static bool
+error_is_lasting(int error)
+{
+    return error == EBADFD || error == ENODEV || error == ENXIO;
+}
+
+/* Takes note of 'error', with which 'rxq' was polled. */
+static void
+rxq_failed(struct dp_rxq *rxq, int error)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+
+    if (error_is_lasting(error)) {
+        rxq->enabled = false;
+        atomic_store_relaxed(&rxq->error, error);
+        netdev_request_reconfigure(rxq->port->netdev);  /* Wakes up main. */
+    } else {
+        VLOG_ERR_RL(&rl, "error receiving data from %s: %s",
+                    netdev_get_name(rxq->port->netdev), ovs_strerror(error));
+    }
+}
+
 /* Receives a burst from 'rxq' and forwards it.  Returns the number of packets.
  * The time that it takes goes to the queue's account. */
 int
@@ -281,22 +367,18 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
     } else {
         cycle_timer_stop(&lane->perf, &timer);
         if (error && error != EAGAIN && error != EOPNOTSUPP) {
-            static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
-
-            VLOG_ERR_RL(&rl, "error receiving data from %s: %s",
-                        netdev_get_name(rxq->port->netdev),
-                        ovs_strerror(error));
+            rxq_failed(rxq, error);
         }
     }
     return n;
 }
 
 /* Finds out whether 'rxq' can deliver packets at all (a virtio queue may be
- * disabled).  Returns true if that has changed. */
+ * disabled, a device may have gone).  Returns true if that has changed. */
 bool
 dp_rxq_check(struct dp_rxq *rxq)
 {
-    bool enabled = netdev_rxq_enabled(rxq->rx);
+    bool enabled = !rxq_death(rxq) && netdev_rxq_enabled(rxq->rx);
     bool changed = enabled != rxq->enabled;
 
     rxq->enabled = enabled;

@@ -8,6 +8,14 @@
  * Job.  Tie a netdev to a port number, open and close its rx queues, and poll
  * one queue into a lane.
  *
+ * Death.  A device may go while its netdev is open: "ip link del", a network
+ * namespace that ends.  Queues of a tap device then answer with the same error
+ * for ever, and wake up whoever waits for them; the first lane that sees it
+ * stops to poll the queue and asks for a reconfiguration.  Others fall silent:
+ * the control thread looks at the ifindex when the netdev says that something
+ * has changed.  Either way the next reconfiguration removes the port
+ * (dp-topology.h), and who wants it back adds it again.
+ *
  * Owns.  The netdev (one reference), its promiscuous flag, the rx queues and
  * the table of tx queues that lanes share.
  *
@@ -47,6 +55,7 @@ struct dp_rxq {
     /* Written by the lane that polls. */
     struct dp_rxq_load load;
     bool enabled;                   /* Last known state; see dp_rxq_check(). */
+    atomic_int error;               /* Why it is dead, for any thread; or 0. */
 };
 
 /* What the rx queues of a port have seen: how far they are drained
@@ -78,6 +87,8 @@ struct dp_port {
     char *affinity;                 /* pmd-rxq-affinity, or NULL. */
     bool need_reconfigure;
     bool attached;                  /* Lanes know the port. */
+    int ifindex;                    /* Of the device, or <= 0: not known. */
+    uint64_t change_seq;            /* Of the netdev, when it was looked at. */
     bool prepared;                  /* 'delivery' is known. */
     enum dp_offload_delivery delivery;
     struct dp_txqs txqs;            /* Locked inside. */
@@ -88,6 +99,8 @@ int dp_port_create(struct netdev *, const char *type, odp_port_t port_no,
 void dp_port_destroy(struct dp_port *);
 int dp_port_reconfigure(struct dp_port *, struct dp_offload *);
 void dp_port_close_rxqs(struct dp_port *);
+bool dp_port_watch(struct dp_port *);
+int dp_port_death(const struct dp_port *);
 bool dp_port_set_config(struct dp_port *, const char *affinity, bool by_hash,
                         bool emc);
 

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "dpdk.h"
-#include "netdev.h"
+#include "netdev-provider.h"
 #include "openvswitch/poll-loop.h"
 #include "ovs-numa.h"
 #include "util.h"
@@ -387,7 +387,23 @@ change_threads(struct dp_topology *t, const struct ovs_numa_dump *cores)
     log_n_threads(t, cores);
 }
 
-/* Reconfigures the netdevs that want it.  A port that fails is removed. */
+/* Brings 'port' into its configuration.  Returns false if it is of no use any
+ * more, because that fails or because its device has gone. */
+static bool
+revive_port(struct dp_topology *t, struct dp_port *port)
+{
+    int error = dp_port_death(port);
+
+    if (error) {
+        VLOG_WARN("%s: removed from the datapath, for its device has gone "
+                  "(%s)", netdev_get_name(port->netdev), ovs_strerror(error));
+        return false;
+    }
+    return !dp_port_reconfigure(port, t->shared->offload);
+}
+
+/* Reconfigures the netdevs that want it.  A port that fails is removed, and
+ * lost unless it is only just being added: that caller is told. */
 static void
 reconfigure_ports(struct dp_topology *t, size_t n_lanes)
 {
@@ -413,9 +429,9 @@ reconfigure_ports(struct dp_topology *t, size_t n_lanes)
 
     HMAP_FOR_EACH_SAFE (port, node, &t->ports) {
         if (port->need_reconfigure
-            && dp_port_reconfigure(port, t->shared->offload)) {
+            && !revive_port(t, port)) {
+            t->n_lost += port->attached;
             destroy_port(t, port);
-            t->n_lost++;
         }
     }
 }
@@ -523,6 +539,20 @@ dp_topology_reconfigure(struct dp_topology *t)
     hand_out(t, &plan);
     resume_all(t);
     dp_sched_uninit(&plan);
+}
+
+/* Finds out which devices have gone, so that the next reconfiguration removes
+ * their ports. */
+void
+dp_topology_watch(struct dp_topology *t)
+{
+    struct dp_port *port;
+
+    HMAP_FOR_EACH (port, node, &t->ports) {
+        if (dp_port_watch(port)) {
+            netdev_request_reconfigure(port->netdev);
+        }
+    }
 }
 
 /* Returns whether a netdev or the configuration asks for a reconfiguration. */

@@ -14,7 +14,8 @@
  *    1. Find out which cores should have a PMD thread and which ports have to
  *       be reconfigured.
  *    2. Park all lanes, take away the ports and queues that change, resume.
- *    3. Reconfigure netdevs; other ports go on forwarding.
+ *    3. Reconfigure netdevs; other ports go on forwarding.  Ports that fail,
+ *       and those that have lost their devices, are removed.
  *    4. End threads that are not wanted, start new ones.
  *    5. Assign queues (dp-sched.h), park, hand out queues and ports, resume.
  *
@@ -53,7 +54,7 @@ struct dp_topology {
     bool rxq_isolate;               /* Pins isolate cores. */
     bool need_reconfigure;
     uint64_t n_reconfigured;        /* How often queues were assigned. */
-    uint64_t n_lost;                /* Ports that could not be reconfigured. */
+    uint64_t n_lost;                /* Ports that nobody asked to remove. */
 };
 
 void dp_topology_init(struct dp_topology *, struct dp_shared *,
@@ -67,6 +68,8 @@ int dp_topology_add_port(struct dp_topology *topology, struct netdev *,
 void dp_topology_del_port(struct dp_topology *topology, struct dp_port *)
     OVS_REQUIRES(topology->mutex);
 void dp_topology_reconfigure(struct dp_topology *topology)
+    OVS_REQUIRES(topology->mutex);
+void dp_topology_watch(struct dp_topology *topology)
     OVS_REQUIRES(topology->mutex);
 bool dp_topology_needs_reconfigure(const struct dp_topology *topology)
     OVS_REQUIRES(topology->mutex);

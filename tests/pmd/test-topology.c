@@ -23,223 +23,13 @@
 #include "ovs-rcu.h"
 #include "random.h"
 #include "tests/dptest.h"
+#include "tests/pmd/fake-netdev.h"
 #include "timeval.h"
 #include "util.h"
 #include "pipe/dp-bond.h"
 #include "pipe/dp-meter.h"
 
-/* The netdev: a queue delivers as many packets as are due, one at a time. */
-
-enum { MAX_RXQS = 4, OUT_PORT = 9, WAIT_MS = 20000 };
-
-struct fake {
-    struct netdev up;
-    int want_rxq, want_txq;
-    bool loopback;                  /* Says that it is one. */
-    bool broken;                    /* Cannot be configured. */
-    long long int recv_ns;          /* That recv() takes. */
-    int n_unchecked;                /* recv()s since rxq_enabled(), */
-    int max_unchecked;              /* and how many there were at most. */
-    atomic_count due[MAX_RXQS];
-    atomic_count n_received;
-    atomic_count n_sent;
-};
-
-static struct fake *
-fake_cast(const struct netdev *netdev)
-{
-    return CONTAINER_OF(netdev, struct fake, up);
-}
-
-static struct netdev *
-fake_alloc(void)
-{
-    struct fake *fake = xzalloc(sizeof *fake);
-
-    return &fake->up;
-}
-
-static int
-fake_construct(struct netdev *netdev)
-{
-    struct fake *fake = fake_cast(netdev);
-
-    fake->want_rxq = fake->want_txq = 1;
-    netdev->n_rxq = netdev->n_txq = 1;
-    for (int i = 0; i < MAX_RXQS; i++) {
-        atomic_count_init(&fake->due[i], 0);
-    }
-    atomic_count_init(&fake->n_received, 0);
-    atomic_count_init(&fake->n_sent, 0);
-    return 0;
-}
-
-static void
-fake_destruct(struct netdev *netdev OVS_UNUSED)
-{
-}
-
-static void
-fake_dealloc(struct netdev *netdev)
-{
-    free(fake_cast(netdev));
-}
-
-static int
-fake_get_numa_id(const struct netdev *netdev OVS_UNUSED)
-{
-    return 0;
-}
-
-static int
-fake_set_tx_multiq(struct netdev *netdev, unsigned int n_txq)
-{
-    struct fake *fake = fake_cast(netdev);
-
-    if (fake->want_txq != n_txq) {
-        fake->want_txq = n_txq;
-        netdev_request_reconfigure(netdev);
-    }
-    return 0;
-}
-
-static int
-fake_reconfigure(struct netdev *netdev)
-{
-    struct fake *fake = fake_cast(netdev);
-
-    if (fake->broken) {
-        return EIO;
-    }
-    netdev->n_rxq = fake->want_rxq;
-    netdev->n_txq = fake->want_txq;
-    return 0;
-}
-
-static int
-fake_update_flags(struct netdev *netdev, enum netdev_flags off OVS_UNUSED,
-                  enum netdev_flags on OVS_UNUSED, enum netdev_flags *old)
-{
-    *old = NETDEV_UP | (fake_cast(netdev)->loopback ? NETDEV_LOOPBACK : 0);
-    return 0;
-}
-
-static int
-fake_send(struct netdev *netdev, int qid, struct dp_packet_batch *batch,
-          bool concurrent_txq OVS_UNUSED)
-{
-    struct fake *fake = fake_cast(netdev);
-
-    ovs_assert(qid < netdev->n_txq);
-    for (int i = dp_packet_batch_size(batch); i > 0; i--) {
-        atomic_count_inc(&fake->n_sent);
-    }
-    dp_packet_delete_batch(batch, true);
-    return 0;
-}
-
-static struct netdev_rxq *
-fake_rxq_alloc(void)
-{
-    return xzalloc(sizeof(struct netdev_rxq));
-}
-
-static int
-fake_rxq_construct(struct netdev_rxq *rxq OVS_UNUSED)
-{
-    return 0;
-}
-
-static void
-fake_rxq_destruct(struct netdev_rxq *rxq OVS_UNUSED)
-{
-}
-
-static void
-fake_rxq_dealloc(struct netdev_rxq *rxq)
-{
-    free(rxq);
-}
-
-/* A lane asks as part of its housekeeping. */
-static bool
-fake_rxq_enabled(struct netdev_rxq *rxq)
-{
-    fake_cast(rxq->netdev)->n_unchecked = 0;
-    return true;
-}
-
-static int
-fake_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
-              int *qfill)
-{
-    struct fake *fake = fake_cast(rxq->netdev);
-    struct dp_packet *packet;
-
-    if (fake->recv_ns) {
-        xnanosleep(fake->recv_ns);
-        fake->n_unchecked++;
-        fake->max_unchecked = MAX(fake->max_unchecked, fake->n_unchecked);
-    }
-    if (!atomic_count_get(&fake->due[rxq->queue_id])) {
-        return EAGAIN;
-    }
-    atomic_count_dec(&fake->due[rxq->queue_id]);
-    atomic_count_inc(&fake->n_received);
-    packet = dp_packet_new(64);
-    memset(dp_packet_put_zeros(packet, 64), 0x12, 14);
-    dp_packet_batch_init_packet(batch, packet);
-    if (qfill) {
-        *qfill = -ENOTSUP;
-    }
-    return 0;
-}
-
-#define FAKE_CLASS(TYPE, IS_PMD)                \
-    {                                           \
-        .type = TYPE,                           \
-        .is_pmd = IS_PMD,                       \
-        .alloc = fake_alloc,                    \
-        .construct = fake_construct,            \
-        .destruct = fake_destruct,              \
-        .dealloc = fake_dealloc,                \
-        .get_numa_id = fake_get_numa_id,        \
-        .set_tx_multiq = fake_set_tx_multiq,    \
-        .reconfigure = fake_reconfigure,        \
-        .update_flags = fake_update_flags,      \
-        .send = fake_send,                      \
-        .rxq_alloc = fake_rxq_alloc,            \
-        .rxq_construct = fake_rxq_construct,    \
-        .rxq_destruct = fake_rxq_destruct,      \
-        .rxq_dealloc = fake_rxq_dealloc,        \
-        .rxq_recv = fake_rxq_recv,              \
-        .rxq_enabled = fake_rxq_enabled,        \
-    }
-
-static const struct netdev_class fake_classes[] = {
-    FAKE_CLASS("fake", false),
-    FAKE_CLASS("fake-pmd", true),
-};
-
-/* The caller closes it. */
-static struct fake *
-fake_open(const char *name, const char *type, int n_rxq)
-{
-    struct netdev *netdev;
-
-    ovs_assert(!netdev_open(name, type, &netdev));
-    fake_cast(netdev)->want_rxq = n_rxq;
-    return fake_cast(netdev);
-}
-
-/* Makes 'n' more packets due in queue 'rxq'. */
-static void
-fake_inject(struct fake *fake, int rxq, int n)
-{
-    while (n--) {
-        atomic_count_inc(&fake->due[rxq]);
-    }
-}
+enum { OUT_PORT = 9, WAIT_MS = 20000 };
 
 /* Waits until 'count' is 'value'. */
 static void
@@ -257,6 +47,21 @@ wait_for(atomic_count *count, unsigned int value)
     }
 }
 
+/* Waits until 'count' is 'value' or more. */
+static void
+wait_for_at_least(atomic_count *count, unsigned int value)
+{
+    long long int end = time_msec() + WAIT_MS;
+
+    while (atomic_count_get(count) < value) {
+        if (time_msec() > end) {
+            dptest_fail("waited for %u or more, got %u", value,
+                        atomic_count_get(count));
+        }
+        ovsrcu_quiesce();
+        xnanosleep(1000000);
+    }
+}
 
 struct rig {
     struct dp_shared shared;
@@ -567,7 +372,7 @@ check_shapes(void)
     bad->broken = true;
     ovs_assert(add_port(&rig, bad, 4) == EINVAL);
     ovs_assert(!dp_topology_port(&rig.topology, u32_to_odp(4)));
-    ovs_assert(rig.topology.n_lost == 1);
+    ovs_assert(!rig.topology.n_lost);
     expect_lanes(&rig, "0:3 1:2 2:0 3:0");
 
     /* No core on its node: any will do.  The lanes that go are purged. */
@@ -607,6 +412,111 @@ check_housekeeping(void)
     ovs_assert(in->max_unchecked > 0 && in->max_unchecked < 50);
     rig_uninit(&rig);
     netdev_close(&in->up);
+}
+
+/* Brings the topology into shape once a netdev has asked for it, and returns
+ * how many ports were lost. */
+static uint64_t
+reconfigure_when_asked(struct rig *rig)
+{
+    struct dp_topology *t = &rig->topology;
+    long long int end = time_msec() + WAIT_MS;
+    uint64_t n_lost;
+
+    ovs_mutex_lock(&t->mutex);
+    while (!dp_topology_needs_reconfigure(t)) {
+        ovs_mutex_unlock(&t->mutex);
+        if (time_msec() > end) {
+            dptest_fail("nobody asks for a reconfiguration");
+        }
+        ovsrcu_quiesce();
+        xnanosleep(1000000);
+        ovs_mutex_lock(&t->mutex);
+    }
+    n_lost = t->n_lost;
+    dp_topology_reconfigure(t);
+    n_lost = t->n_lost - n_lost;
+    ovs_mutex_unlock(&t->mutex);
+    check_topology(rig);
+    return n_lost;
+}
+
+/* Waits until all 'n_rxq' queues of port 'port_no' are dead. */
+static void
+wait_until_dead(struct rig *rig, uint32_t port_no, int n_rxq)
+{
+    struct dp_port *port = dp_topology_port(&rig->topology,
+                                            u32_to_odp(port_no));
+    long long int end = time_msec() + WAIT_MS;
+    int n;
+
+    do {
+        if (time_msec() > end) {
+            dptest_fail("the queues stay alive");
+        }
+        ovsrcu_quiesce();
+        xnanosleep(1000000);
+        n = 0;
+        for (int i = 0; i < n_rxq; i++) {
+            int error;
+
+            atomic_read(&port->rxqs[i].error, &error);
+            n += error != 0;
+        }
+    } while (n < n_rxq);
+}
+
+/* A device that goes takes its port with it, after one look at each queue; an
+ * error that may pass does not.  The port can come back. */
+static void
+check_death(const char *type, int error)
+{
+    struct fake *in = fake_open("in", type, 2);
+    struct fake *out = fake_open("out", type, 1);
+    bool is_pmd = netdev_is_pmd(&in->up);
+    struct rig rig;
+
+    rig_init(&rig);
+    ovs_assert(!add_port(&rig, out, OUT_PORT));
+    ovs_assert(!add_port(&rig, in, 1));
+    atomic_store(&in->error, ENETDOWN);
+    if (is_pmd) {
+        wait_for_at_least(&in->n_errors, 100);
+    } else {
+        dp_topology_poll_main(&rig.topology);
+    }
+    atomic_store(&in->error, 0);
+    ovs_mutex_lock(&rig.topology.mutex);
+    ovs_assert(!dp_topology_needs_reconfigure(&rig.topology));
+    ovs_assert(!dp_port_death(dp_topology_port(&rig.topology,
+                                               u32_to_odp(1))));
+    ovs_mutex_unlock(&rig.topology.mutex);
+
+    atomic_store(&in->error, error);
+    if (is_pmd) {
+        unsigned int n;
+
+        wait_until_dead(&rig, 1, in->want_rxq);
+        n = atomic_count_get(&in->n_errors);
+        fake_inject(out, 0, 5000);      /* The lane goes on. */
+        wait_for(&out->n_received, 5000);
+        ovs_assert(atomic_count_get(&in->n_errors) == n);
+    } else {
+        dp_topology_poll_main(&rig.topology);
+    }
+    ovs_assert(reconfigure_when_asked(&rig) == 1);
+    ovs_assert(!dp_topology_port(&rig.topology, u32_to_odp(1)));
+    ovs_assert(dp_topology_port(&rig.topology, u32_to_odp(OUT_PORT)));
+
+    atomic_store(&in->error, 0);
+    ovs_assert(!add_port(&rig, in, 1));
+    atomic_count_set(&out->n_sent, 0);
+    fake_inject(in, 1, 1);
+    dp_topology_poll_main(&rig.topology);
+    wait_for(&out->n_sent, 1);
+    rig_uninit(&rig);
+    netdev_close(&in->up);
+    netdev_close(&out->up);
 }
 
 /* Whatever changes, and however often: each packet that was received by a
@@ -683,13 +593,13 @@ test_topology_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_numa_init();
     random_set_seed(1);
     vlog_set_levels(NULL, VLF_CONSOLE, VLL_OFF);
-    for (size_t i = 0; i < ARRAY_SIZE(fake_classes); i++) {
-        netdev_register_provider(&fake_classes[i]);
-    }
+    fake_register();
     check_port();
     check_pmd();
     check_housekeeping();
     check_shapes();
+    check_death("fake", EBADFD);
+    check_death("fake-pmd", ENODEV);
     check_traffic();
 }
 
