@@ -44,6 +44,7 @@ check-soak: tests/dptest$(EXEEXT)
 # Our own autotest suite.  It takes Open vSwitch's macros and tools, and our
 # daemon.
 AT_FILES = \
+	tests/commands.at \
 	tests/offload.at \
 	tests/testsuite.at \
 	tests/upcall-bugs.at \
