@@ -46,6 +46,7 @@ check-soak: tests/dptest$(EXEEXT)
 AT_FILES = \
 	tests/lanes.at \
 	tests/mends.at \
+	tests/commands.at \
 	tests/offload.at \
 	tests/testsuite.at \
 	tests/upcall-bugs.at \

@@ -10,6 +10,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-commands.h \
 	lib/ctl/dp-config.c \
 	lib/ctl/dp-config.h \
+	lib/ctl/dp-log-modules.c \
 	lib/ctl/dp-offload-glue.c \
 	lib/ctl/dp-offload-glue.h \
 	lib/ctl/dp-registry.c \

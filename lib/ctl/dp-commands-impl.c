@@ -13,7 +13,59 @@
  * inner loops.  We have one of each.  For classifier lookups there is also
  * "autovalidator", which checks what "generic" finds against the megaflow
  * itself and logs an error where the two disagree; it is used while it has the
- * higher priority. */
+ * higher priority.
+ *
+ * Scripts choose by the names of Open vSwitch 3.1.  Those that we know but do
+ * not have are accepted, with Open vSwitch's answer and a note below it: what
+ * works is the same, so a script that wants more speed has no reason to
+ * fail. */
+
+#define DEFAULT_STUDY_PACKETS 128
+
+static const char *const other_lookups[] = { "avx512_gather", NULL };
+static const char *const other_dpifs[] = { "dpif_avx512", NULL };
+static const char *const other_parsers[] = {
+    "autovalidator",
+    "avx512_dot1q_ipv4_tcp",
+    "avx512_dot1q_ipv4_udp",
+    "avx512_dot1q_ipv6_tcp",
+    "avx512_dot1q_ipv6_udp",
+    "avx512_ipv4_nvgre",
+    "avx512_ipv4_tcp",
+    "avx512_ipv4_udp",
+    "avx512_ipv6_tcp",
+    "avx512_ipv6_udp",
+    "avx512_vbmi_avx512_dot1q_ipv6_tcp",
+    "avx512_vbmi_avx512_dot1q_ipv6_udp",
+    "avx512_vbmi_dot1q_ipv4_tcp",
+    "avx512_vbmi_dot1q_ipv4_udp",
+    "avx512_vbmi_ipv4_nvgre",
+    "avx512_vbmi_ipv4_tcp",
+    "avx512_vbmi_ipv4_udp",
+    "avx512_vbmi_ipv6_tcp",
+    "avx512_vbmi_ipv6_udp",
+    "study",
+    NULL
+};
+
+static bool
+is_among(const char *name, const char *const names[])
+{
+    for (size_t i = 0; names[i]; i++) {
+        if (!strcmp(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Appends to 's' that 'name', which was asked for, changes nothing. */
+static void
+put_note(struct ds *s, const char *name, const char *kept)
+{
+    ds_put_format(s, "Note: Markpath has no \"%s\"; \"%s\" stays in use.\n",
+                  name, kept);
+}
 
 static int
 find_impl(const char *name)
@@ -49,33 +101,38 @@ static void
 lookup_prio_set(struct unixctl_conn *conn, int argc OVS_UNUSED,
                 const char *argv[], void *aux OVS_UNUSED)
 {
+    struct ds s = DS_EMPTY_INITIALIZER;
     int impl = find_impl(argv[1]);
     size_t n_subtables, n_ports;
     int priority, old_best;
-    char *reply;
 
     if (!str_to_int(argv[2], 10, &priority)
         || priority < 0 || priority > UINT8_MAX) {
         unixctl_command_reply_error(
             conn, "error converting priority, use integer in range 0-255\n");
         return;
-    } else if (impl < 0) {
+    } else if (impl < 0 && !is_among(argv[1], other_lookups)) {
         unixctl_command_reply_error(
             conn, "error, subtable lookup function not found\n");
         return;
     }
 
     old_best = dp_lookup_impl_best();
-    dp_lookup_impl_set_priority(impl, priority);
+    if (impl >= 0) {
+        dp_lookup_impl_set_priority(impl, priority);
+    }
     dp_lookup_impl_count(&n_ports, &n_subtables);
     if (dp_lookup_impl_best() == old_best) {
         n_ports = n_subtables = 0;
     }
-    reply = xasprintf("Lookup priority change affected %"PRIuSIZE
-                      " dpcls ports and %"PRIuSIZE" subtables.\n",
-                      n_ports, n_subtables);
-    unixctl_command_reply(conn, reply);
-    free(reply);
+    ds_put_format(&s, "Lookup priority change affected %"PRIuSIZE
+                  " dpcls ports and %"PRIuSIZE" subtables.\n",
+                  n_ports, n_subtables);
+    if (impl < 0) {
+        put_note(&s, argv[1], dp_lookup_impl_name(old_best));
+    }
+    unixctl_command_reply(conn, ds_cstr(&s));
+    ds_destroy(&s);
 }
 
 static void
@@ -107,17 +164,21 @@ static void
 dpif_impl_set(struct unixctl_conn *conn, int argc OVS_UNUSED,
               const char *argv[], void *aux OVS_UNUSED)
 {
-    bool ok = !strcmp(argv[1], "dpif_scalar");
-    char *reply = xasprintf(ok ? "DPIF implementation set to %s.\n"
-                            : "DPIF implementation not available: Unknown "
-                              "DPIF implementation %s.\n", argv[1]);
+    bool is_other = is_among(argv[1], other_dpifs);
+    struct ds s = DS_EMPTY_INITIALIZER;
 
-    if (ok) {
-        unixctl_command_reply(conn, reply);
+    if (is_other || !strcmp(argv[1], "dpif_scalar")) {
+        ds_put_format(&s, "DPIF implementation set to %s.\n", argv[1]);
+        if (is_other) {
+            put_note(&s, argv[1], "dpif_scalar");
+        }
+        unixctl_command_reply(conn, ds_cstr(&s));
     } else {
-        unixctl_command_reply_error(conn, reply);
+        ds_put_format(&s, "DPIF implementation not available: Unknown "
+                      "DPIF implementation %s.\n", argv[1]);
+        unixctl_command_reply_error(conn, ds_cstr(&s));
     }
-    free(reply);
+    ds_destroy(&s);
 }
 
 static void
@@ -134,47 +195,95 @@ miniflow_parser_get(struct unixctl_conn *conn, int argc OVS_UNUSED,
     ds_destroy(&s);
 }
 
+/* What "miniflow-parser-set" was asked for. */
+struct parser_args {
+    const char *name;
+    bool filter;                /* "-pmd" was given... */
+    unsigned int core_id;       /* ...with this core. */
+    uint32_t n_study;           /* For "study": packets. */
+};
+
+/* Parses "[-pmd CORE] NAME [STUDY_CNT]".  Returns NULL, or what is wrong, to
+ * be freed. */
+static char *
+parse_parser_args(int argc, const char *argv[], struct parser_args *args)
+{
+    *args = (struct parser_args) { .n_study = DEFAULT_STUDY_PACKETS };
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "-pmd") && !args->filter) {
+            args->filter = true;
+            if (++i >= argc) {
+                return xstrdup("Error: -pmd option requires a thread id "
+                               "argument.\n");
+            } else if (!str_to_uint(argv[i], 10, &args->core_id)) {
+                return xasprintf("Error: miniflow extract parser not changed, "
+                                 "PMD thread passed is not valid: '%s'. Pass "
+                                 "a valid pmd thread ID.\n", argv[i]);
+            }
+        } else if (!args->name) {
+            args->name = argv[i];
+        } else if (strcmp(args->name, "study")) {
+            return xasprintf("Error: unknown argument %s.\n", argv[i]);
+        } else if (!str_to_uint(argv[i], 10, &args->n_study)
+                   || !args->n_study) {
+            return xasprintf("Error: invalid study_pkt_cnt value: %s.\n",
+                             argv[i]);
+        }
+    }
+    return NULL;
+}
+
+/* Returns NULL if 'args' names a parser and, if it names a core, one that has
+ * a thread; else what is wrong, to be freed. */
+static char *
+check_parser_args(const struct parser_args *args)
+{
+    if (!args->name) {
+        return xstrdup("Error: no miniflow extract name provided. Output "
+                       "of miniflow-parser-get shows implementation "
+                       "list.\n");
+    } else if (strcmp(args->name, "scalar")
+               && !is_among(args->name, other_parsers)) {
+        return xasprintf("Error: unknown miniflow extract implementation "
+                         "%s.\n", args->name);
+    } else if (args->filter && !dp_has_pmd_core(args->core_id)) {
+        return xasprintf("Error: miniflow extract parser not changed, PMD "
+                         "thread %u not in use, pass a valid pmd thread "
+                         "ID.\n", args->core_id);
+    }
+    return NULL;
+}
+
 static void
 miniflow_parser_set(struct unixctl_conn *conn, int argc, const char *argv[],
                     void *aux OVS_UNUSED)
 {
-    const char *name = NULL;
-    unsigned int core_id = 0;
-    bool filter = false;
-    char *error = NULL;
+    struct ds s = DS_EMPTY_INITIALIZER;
+    struct parser_args args;
+    char *error = parse_parser_args(argc, argv, &args);
 
-    for (int i = 1; i < argc && !error; i++) {
-        if (!strcmp(argv[i], "-pmd") && !filter) {
-            filter = true;
-            if (i + 1 >= argc || !str_to_uint(argv[++i], 10, &core_id)) {
-                error = xasprintf("Error: -pmd option requires a thread id "
-                                  "argument.\n");
-            }
-        } else if (!name) {
-            name = argv[i];
-        } else {
-            error = xasprintf("Error: unknown argument %s.\n", argv[i]);
-        }
-    }
-    if (!error && !name) {
-        error = xasprintf("Error: no miniflow extract name provided. Output "
-                          "of miniflow-parser-get shows implementation "
-                          "list.\n");
-    } else if (!error && strcmp(name, "scalar")) {
-        error = xasprintf("Error: unknown miniflow extract implementation "
-                          "%s.\n", name);
-    } else if (!error && filter && !dp_has_pmd_core(core_id)) {
-        error = xasprintf("Error: miniflow extract parser not changed, PMD "
-                          "thread %u not in use, pass a valid pmd thread "
-                          "ID.\n", core_id);
+    if (!error) {
+        error = check_parser_args(&args);
     }
     if (error) {
         unixctl_command_reply_error(conn, error);
         free(error);
-    } else {
-        unixctl_command_reply(conn, "Miniflow extract implementation set to "
-                              "scalar.\n");
+        return;
     }
+
+    ds_put_format(&s, "Miniflow extract implementation set to %s", args.name);
+    if (args.filter) {
+        ds_put_format(&s, ", on pmd thread %u", args.core_id);
+    }
+    if (!strcmp(args.name, "study")) {
+        ds_put_format(&s, ", studying %"PRIu32" packets", args.n_study);
+    }
+    ds_put_cstr(&s, ".\n");
+    if (strcmp(args.name, "scalar")) {
+        put_note(&s, args.name, "scalar");
+    }
+    unixctl_command_reply(conn, ds_cstr(&s));
+    ds_destroy(&s);
 }
 
 void

@@ -119,7 +119,6 @@ show_perf(struct ds *s, struct dp_pmd *pmd,
 {
     const struct perf_args *args = CONTAINER_OF(args_, struct perf_args, up);
     struct pmd_perf_stats *perf = &pmd->lane.perf;
-    long long int now = time_wall_msec();
     unsigned int peak;
     double duration;
     bool metrics;
@@ -128,9 +127,10 @@ show_perf(struct ds *s, struct dp_pmd *pmd,
     if (dp_pmd_is_main(pmd)) {
         return;
     }
-    duration = (now - (long long int) perf->start_ms) / 1000.0;
+    /* The start of the measurement is a time of the monotonic clock. */
+    duration = (time_msec() - (long long int) perf->start_ms) / 1000.0;
     ds_put_cstr(s, "\nTime: ");
-    ds_put_strftime_msec(s, "%H:%M:%S.###\n", now, true);
+    ds_put_strftime_msec(s, "%H:%M:%S.###\n", time_wall_msec(), true);
     ds_put_format(s, "Measurement duration: %.3f s\n\n", duration);
     dp_command_format_lane(s, pmd);
     ds_put_cstr(s, "\n");

@@ -51,7 +51,9 @@ dp_command_format_lane(struct ds *s, const struct dp_pmd *pmd)
 }
 
 /* Calls 'command' for the lanes that 'args' names, by core, and replies with
- * what is then in 's', or with an error. */
+ * what is then in 's', or with an error.  A name that no datapath has stands
+ * for the only one, as in Open vSwitch: scripts pass "netdev@ovs-netdev", as
+ * other commands print it, where "ovs-netdev" is meant. */
 void
 dp_command_for_lanes(struct unixctl_conn *conn,
                      const struct dp_command_args *args, struct ds *s,
@@ -63,6 +65,9 @@ dp_command_for_lanes(struct unixctl_conn *conn,
 
     dp_registry_lock();
     dp = dp_find_for_command(args->dp_name);
+    if (!dp) {
+        dp = dp_find_for_command(NULL);
+    }
     if (!dp) {
         dp_registry_unlock();
         unixctl_command_reply_error(conn, no_such_dp);

@@ -35,7 +35,8 @@
 #include "openvswitch/vlog.h"
 #include "util.h"
 
-VLOG_DEFINE_THIS_MODULE(dp_offload_rte);
+/* The name by which users of Open vSwitch know what drives rte_flow. */
+VLOG_DEFINE_THIS_MODULE(netdev_offload_dpdk);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 20);
 
