@@ -39,6 +39,9 @@ simnic_sources = \
 	drivers/net/simnic/simnic-wire.c
 simnic_headers = \
 	drivers/net/simnic/sdk/ethdev_driver.h \
+	drivers/net/simnic/simnic-abi-22.11.h \
+	drivers/net/simnic/simnic-abi-24.11.h \
+	drivers/net/simnic/simnic-abi.def \
 	drivers/net/simnic/simnic-abi.h \
 	drivers/net/simnic/simnic-action.h \
 	drivers/net/simnic/simnic-age.h \
@@ -66,13 +69,14 @@ simnic_headers = \
 	drivers/net/simnic/simnic-telemetry.h \
 	drivers/net/simnic/simnic-tx.h \
 	drivers/net/simnic/simnic-wire.h
-EXTRA_DIST += $(simnic_sources) $(simnic_headers)
+EXTRA_DIST += $(simnic_sources) $(simnic_headers) \
+	drivers/net/simnic/print-abi.c
 
 simnic_cppflags = -I$(srcdir)/drivers/net/simnic $(SIMNIC_SDK_CPPFLAGS) \
 	$(DPDK_CFLAGS) -DALLOW_EXPERIMENTAL_API
 simnic_cflags = $(WARNING_CFLAGS) -O2 -msse4.2 -fno-strict-aliasing
-simnic_libs = -lrte_ethdev -lrte_bus_vdev -lrte_net -lrte_mbuf -lrte_mempool \
-	-lrte_ring -lrte_kvargs -lrte_telemetry -lrte_eal -lm -lpthread
+simnic_libs = $(DPDK_LIBS) -lrte_bus_vdev -lrte_net \
+	-lm -lpthread
 
 if DPDK_NETDEV
 simnic_objects = $(simnic_sources:.c=.pic.o)

@@ -15,8 +15,11 @@ int
 simnic_abi_check_version(const char *version, char *why, size_t size)
 {
 #ifndef HAVE_DPDK_DRIVER_SDK
-    if (strncmp(version, "DPDK 22.11.", 11)) {
-        snprintf(why, size, "built for DPDK 22.11, which %s is not", version);
+    static const char wanted[] = "DPDK " SIMNIC_ABI_RELEASE ".";
+
+    if (strncmp(version, wanted, sizeof wanted - 1)) {
+        snprintf(why, size, "built for DPDK " SIMNIC_ABI_RELEASE
+                 ", which %s is not", version);
         return EPROTO;
     }
 #else

@@ -12,12 +12,24 @@
  *
  * Owns.  Nothing: declarations only, members that we do not use are padding.
  *
- * Invariants.  Every offset is asserted at compile time against numbers read
- * from DPDK 22.11's own library, x86-64, RTE_MAX_QUEUES_PER_PORT 1024.  Any
- * other DPDK refuses to compile here, and probing a port refuses to run on
- * it, by the checks at the end.
+ * Invariants.  Every offset is asserted at compile time against a table of
+ * numbers that print-abi.c has printed with the headers of that release of
+ * DPDK, x86-64, RTE_MAX_QUEUES_PER_PORT 1024.  A DPDK without a table refuses
+ * to compile here, and probing a port refuses to run on another than that of
+ * the build, by the checks at the end.
  *
  * See also.  simnic-dev.c (registers the driver and checks the ABI). */
+
+#include <rte_version.h>
+
+/* Who answers with an array ends it with 0, and since 24.03 counts, too. */
+#if RTE_VERSION < RTE_VERSION_NUM(24, 3, 0, 0)
+#define SIMNIC_COUNT_ARG
+#define SIMNIC_COUNT(N) ((void) 0)
+#else
+#define SIMNIC_COUNT_ARG , size_t *n_elements
+#define SIMNIC_COUNT(N) ((void) (*n_elements = (N)))
+#endif
 
 #ifdef HAVE_DPDK_DRIVER_SDK
 
@@ -37,11 +49,15 @@
 #include <rte_dev.h>
 #include <rte_devargs.h>
 #include <rte_ethdev.h>
-#include <rte_version.h>
 
-#if RTE_VERSION < RTE_VERSION_NUM(22, 11, 0, 0) \
-    || RTE_VERSION >= RTE_VERSION_NUM(23, 0, 0, 0)
-#error "simnic-abi.h describes DPDK 22.11 only; use the driver SDK's headers."
+#if RTE_VERSION >= RTE_VERSION_NUM(22, 11, 0, 0) \
+    && RTE_VERSION < RTE_VERSION_NUM(23, 0, 0, 0)
+#include "simnic-abi-22.11.h"
+#elif RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0) \
+    && RTE_VERSION < RTE_VERSION_NUM(25, 0, 0, 0)
+#include "simnic-abi-24.11.h"
+#else
+#error "No simnic-abi-*.h is of this DPDK; use the driver SDK's headers."
 #endif
 #if !defined __x86_64__ || RTE_MAX_QUEUES_PER_PORT != 1024
 #error "simnic-abi.h describes x86-64 with 1024 queues per port only."
@@ -117,7 +133,9 @@ struct rte_eth_dev_data {
     uint16_t backer_port_id;
     uint8_t pad5[4];
     pthread_mutex_t flow_ops_mutex;
-    uint8_t pad6[8];
+    uint8_t pad6[SIMNIC_SIZE_rte_eth_dev_data
+                 - SIMNIC_AT_rte_eth_dev_data_flow_ops_mutex
+                 - sizeof(pthread_mutex_t)];
 };
 
 struct rte_eth_dev {
@@ -127,21 +145,27 @@ struct rte_eth_dev {
     eth_rx_queue_count_t rx_queue_count;
     eth_rx_descriptor_status_t rx_descriptor_status;
     eth_tx_descriptor_status_t tx_descriptor_status;
+    uint8_t pad0[SIMNIC_AT_rte_eth_dev_data - 6 * sizeof(void *)];
     struct rte_eth_dev_data *data;
     void *process_private;
     const struct eth_dev_ops *dev_ops;
+    uint8_t pad1[SIMNIC_AT_rte_eth_dev_device
+                 - SIMNIC_AT_rte_eth_dev_dev_ops - sizeof(void *)];
     struct rte_device *device;
     struct rte_intr_handle *intr_handle;
-    uint8_t pad0[16400];                /* Links and callbacks. */
+    uint8_t pad2[SIMNIC_AT_rte_eth_dev_state
+                 - SIMNIC_AT_rte_eth_dev_intr_handle - sizeof(void *)];
     enum rte_eth_dev_state state;
     void *security_ctx;
-    uint8_t pad1[8];
+    uint8_t pad3[SIMNIC_SIZE_rte_eth_dev
+                 - SIMNIC_AT_rte_eth_dev_security_ctx - sizeof(void *)];
 };
 
-#define SIMNIC_UNUSED_OPS(FIRST, LAST) \
-    simnic_unused_op *unused_##FIRST[LAST - FIRST + 1]
+/* Slots between two members that this driver leaves empty. */
+#define SIMNIC_GAP(FROM, TO) \
+    simnic_unused_op *gap_##TO[SIMNIC_SLOT_##TO - SIMNIC_SLOT_##FROM - 1]
 
-/* Slots are numbered from 0; RTE_ETH_*() says what each must do. */
+/* RTE_ETH_*() says what each must do. */
 struct eth_dev_ops {
     int (*dev_configure)(struct rte_eth_dev *);
     int (*dev_start)(struct rte_eth_dev *);
@@ -151,14 +175,15 @@ struct eth_dev_ops {
     int (*dev_close)(struct rte_eth_dev *);
     int (*dev_reset)(struct rte_eth_dev *);
     int (*link_update)(struct rte_eth_dev *, int wait);
+    SIMNIC_GAP(link_update, is_removed);
     int (*is_removed)(struct rte_eth_dev *);
     int (*promiscuous_enable)(struct rte_eth_dev *);
     int (*promiscuous_disable)(struct rte_eth_dev *);
     int (*allmulticast_enable)(struct rte_eth_dev *);
     int (*allmulticast_disable)(struct rte_eth_dev *);
-    SIMNIC_UNUSED_OPS(13, 14);
+    SIMNIC_GAP(allmulticast_disable, mac_addr_set);
     int (*mac_addr_set)(struct rte_eth_dev *, struct rte_ether_addr *);
-    SIMNIC_UNUSED_OPS(16, 16);
+    SIMNIC_GAP(mac_addr_set, mtu_set);
     int (*mtu_set)(struct rte_eth_dev *, uint16_t mtu);
     int (*stats_get)(struct rte_eth_dev *, struct rte_eth_stats *);
     int (*stats_reset)(struct rte_eth_dev *);
@@ -167,42 +192,44 @@ struct eth_dev_ops {
     int (*xstats_reset)(struct rte_eth_dev *);
     int (*xstats_get_names)(struct rte_eth_dev *,
                             struct rte_eth_xstat_name *, unsigned int n);
-    SIMNIC_UNUSED_OPS(23, 23);
+    SIMNIC_GAP(xstats_get_names, dev_infos_get);
     int (*dev_infos_get)(struct rte_eth_dev *, struct rte_eth_dev_info *);
     void (*rxq_info_get)(struct rte_eth_dev *, uint16_t queue,
                          struct rte_eth_rxq_info *);
     void (*txq_info_get)(struct rte_eth_dev *, uint16_t queue,
                          struct rte_eth_txq_info *);
-    SIMNIC_UNUSED_OPS(27, 29);
-    const uint32_t *(*dev_supported_ptypes_get)(struct rte_eth_dev *);
-    SIMNIC_UNUSED_OPS(31, 34);
+    SIMNIC_GAP(txq_info_get, dev_supported_ptypes_get);
+    const uint32_t *(*dev_supported_ptypes_get)(struct rte_eth_dev *
+                                                SIMNIC_COUNT_ARG);
+    SIMNIC_GAP(dev_supported_ptypes_get, vlan_offload_set);
     int (*vlan_offload_set)(struct rte_eth_dev *, int mask);
-    SIMNIC_UNUSED_OPS(36, 40);
+    SIMNIC_GAP(vlan_offload_set, rx_queue_setup);
     int (*rx_queue_setup)(struct rte_eth_dev *, uint16_t queue,
                           uint16_t n_desc, unsigned int socket,
                           const struct rte_eth_rxconf *,
                           struct rte_mempool *);
     void (*rx_queue_release)(struct rte_eth_dev *, uint16_t queue);
-    SIMNIC_UNUSED_OPS(43, 44);
+    SIMNIC_GAP(rx_queue_release, tx_queue_setup);
     int (*tx_queue_setup)(struct rte_eth_dev *, uint16_t queue,
                           uint16_t n_desc, unsigned int socket,
                           const struct rte_eth_txconf *);
     void (*tx_queue_release)(struct rte_eth_dev *, uint16_t queue);
-    SIMNIC_UNUSED_OPS(47, 49);
+    SIMNIC_GAP(tx_queue_release, flow_ctrl_get);
     int (*flow_ctrl_get)(struct rte_eth_dev *, struct rte_eth_fc_conf *);
     int (*flow_ctrl_set)(struct rte_eth_dev *, struct rte_eth_fc_conf *);
-    SIMNIC_UNUSED_OPS(52, 59);
+    SIMNIC_GAP(flow_ctrl_set, rss_hash_update);
     int (*rss_hash_update)(struct rte_eth_dev *, struct rte_eth_rss_conf *);
     int (*rss_hash_conf_get)(struct rte_eth_dev *, struct rte_eth_rss_conf *);
     int (*reta_update)(struct rte_eth_dev *,
                        struct rte_eth_rss_reta_entry64 *, uint16_t size);
     int (*reta_query)(struct rte_eth_dev *,
                       struct rte_eth_rss_reta_entry64 *, uint16_t size);
-    SIMNIC_UNUSED_OPS(64, 69);
+    SIMNIC_GAP(reta_query, flow_ops_get);
     int (*flow_ops_get)(struct rte_eth_dev *, const struct rte_flow_ops **);
-    SIMNIC_UNUSED_OPS(71, 98);
+    SIMNIC_GAP(flow_ops_get, rx_metadata_negotiate);
     int (*rx_metadata_negotiate)(struct rte_eth_dev *, uint64_t *features);
-    SIMNIC_UNUSED_OPS(100, 112);
+    simnic_unused_op *rest[SIMNIC_SIZE_eth_dev_ops / sizeof(void *)
+                           - SIMNIC_SLOT_rx_metadata_negotiate - 1];
 };
 
 extern struct rte_eth_dev rte_eth_devices[RTE_MAX_ETHPORTS];
@@ -215,75 +242,23 @@ int rte_eth_dev_callback_process(struct rte_eth_dev *,
                                  enum rte_eth_event_type, void *ret_param);
 void rte_vdev_register(struct rte_vdev_driver *);
 
-#define SIMNIC_ABI_AT(STRUCT, MEMBER, OFFSET)                           \
-    _Static_assert(offsetof(struct STRUCT, MEMBER) == (OFFSET),         \
-                   #STRUCT "." #MEMBER " is not at " #OFFSET)
-#define SIMNIC_ABI_SLOT(MEMBER, SLOT) \
-    SIMNIC_ABI_AT(eth_dev_ops, MEMBER, (SLOT) * sizeof(void *))
-#define SIMNIC_ABI_SIZE(STRUCT, SIZE)                                   \
-    _Static_assert(sizeof(struct STRUCT) == (SIZE),                     \
-                   #STRUCT " has not " #SIZE " bytes")
-
-SIMNIC_ABI_SIZE(rte_driver, 32);
-SIMNIC_ABI_AT(rte_driver, name, 16);
-SIMNIC_ABI_SIZE(rte_device, 64);
-SIMNIC_ABI_AT(rte_device, name, 16);
-SIMNIC_ABI_AT(rte_device, driver, 32);
-SIMNIC_ABI_AT(rte_device, numa_node, 48);
-SIMNIC_ABI_AT(rte_device, devargs, 56);
-SIMNIC_ABI_SIZE(rte_vdev_device, 80);
-SIMNIC_ABI_AT(rte_vdev_device, device, 16);
-SIMNIC_ABI_SIZE(rte_vdev_driver, 88);
-SIMNIC_ABI_AT(rte_vdev_driver, probe, 48);
-SIMNIC_ABI_AT(rte_vdev_driver, drv_flags, 80);
-
-SIMNIC_ABI_SIZE(rte_eth_dev_data, 6144);
-SIMNIC_ABI_AT(rte_eth_dev_data, rx_queues, 64);
-SIMNIC_ABI_AT(rte_eth_dev_data, nb_rx_queues, 80);
-SIMNIC_ABI_AT(rte_eth_dev_data, dev_private, 96);
-SIMNIC_ABI_AT(rte_eth_dev_data, dev_link, 104);
-SIMNIC_ABI_AT(rte_eth_dev_data, dev_conf, 112);
-SIMNIC_ABI_AT(rte_eth_dev_data, mtu, 2384);
-SIMNIC_ABI_AT(rte_eth_dev_data, rx_mbuf_alloc_failed, 2392);
-SIMNIC_ABI_AT(rte_eth_dev_data, mac_addrs, 2400);
-SIMNIC_ABI_AT(rte_eth_dev_data, port_id, 3440);
-SIMNIC_ABI_AT(rte_eth_dev_data, rx_queue_state, 3443);
-SIMNIC_ABI_AT(rte_eth_dev_data, tx_queue_state, 4467);
-SIMNIC_ABI_AT(rte_eth_dev_data, dev_flags, 5492);
-SIMNIC_ABI_AT(rte_eth_dev_data, numa_node, 5496);
-SIMNIC_ABI_AT(rte_eth_dev_data, backer_port_id, 6090);
-SIMNIC_ABI_AT(rte_eth_dev_data, flow_ops_mutex, 6096);
-
-SIMNIC_ABI_SIZE(rte_eth_dev, 16512);
-SIMNIC_ABI_AT(rte_eth_dev, rx_queue_count, 24);
-SIMNIC_ABI_AT(rte_eth_dev, data, 48);
-SIMNIC_ABI_AT(rte_eth_dev, process_private, 56);
-SIMNIC_ABI_AT(rte_eth_dev, dev_ops, 64);
-SIMNIC_ABI_AT(rte_eth_dev, device, 72);
-SIMNIC_ABI_AT(rte_eth_dev, intr_handle, 80);
-SIMNIC_ABI_AT(rte_eth_dev, state, 16488);
-SIMNIC_ABI_AT(rte_eth_dev, security_ctx, 16496);
-
-SIMNIC_ABI_SIZE(eth_dev_ops, 904);
-SIMNIC_ABI_SLOT(link_update, 7);
-SIMNIC_ABI_SLOT(promiscuous_enable, 9);
-SIMNIC_ABI_SLOT(mac_addr_set, 15);
-SIMNIC_ABI_SLOT(mtu_set, 17);
-SIMNIC_ABI_SLOT(xstats_get_names, 22);
-SIMNIC_ABI_SLOT(dev_infos_get, 24);
-SIMNIC_ABI_SLOT(dev_supported_ptypes_get, 30);
-SIMNIC_ABI_SLOT(vlan_offload_set, 35);
-SIMNIC_ABI_SLOT(rx_queue_setup, 41);
-SIMNIC_ABI_SLOT(tx_queue_setup, 45);
-SIMNIC_ABI_SLOT(flow_ctrl_get, 50);
-SIMNIC_ABI_SLOT(rss_hash_update, 60);
-SIMNIC_ABI_SLOT(reta_query, 63);
-SIMNIC_ABI_SLOT(flow_ops_get, 70);
-SIMNIC_ABI_SLOT(rx_metadata_negotiate, 99);
-
 #include <rte_flow_driver.h>
 
-SIMNIC_ABI_SIZE(rte_flow_ops, 296);
+#define SIMNIC_ABI_AT(STRUCT, MEMBER)                                   \
+    _Static_assert((offsetof(struct STRUCT, MEMBER)                     \
+                    == SIMNIC_AT_##STRUCT##_##MEMBER),                  \
+                   #STRUCT "." #MEMBER " is not where it should be");
+#define SIMNIC_ABI_SLOT(MEMBER)                                         \
+    _Static_assert((offsetof(struct eth_dev_ops, MEMBER)                \
+                    == SIMNIC_SLOT_##MEMBER * sizeof(void *)),          \
+                   "eth_dev_ops." #MEMBER " is not where it should be");
+#define SIMNIC_ABI_SIZE(STRUCT)                                         \
+    _Static_assert(sizeof(struct STRUCT) == SIMNIC_SIZE_##STRUCT,       \
+                   #STRUCT " has not the size that it should have");
+#include "simnic-abi.def"
+#undef SIMNIC_ABI_AT
+#undef SIMNIC_ABI_SLOT
+#undef SIMNIC_ABI_SIZE
 
 #endif /* !HAVE_DPDK_DRIVER_SDK */
 

@@ -79,7 +79,7 @@ infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 }
 
 static const uint32_t *
-supported_ptypes_get(struct rte_eth_dev *dev)
+supported_ptypes_get(struct rte_eth_dev *dev SIMNIC_COUNT_ARG)
 {
     static const uint32_t ptypes[] = {
         RTE_PTYPE_L2_ETHER, RTE_PTYPE_L2_ETHER_VLAN, RTE_PTYPE_L2_ETHER_QINQ,
@@ -93,6 +93,7 @@ supported_ptypes_get(struct rte_eth_dev *dev)
     };
 
     (void) dev;
+    SIMNIC_COUNT(sizeof ptypes / sizeof *ptypes - 1);
     return ptypes;
 }
 

@@ -120,8 +120,8 @@ build_l3(struct simnic_template *t, size_t ofs, bool v6, uint8_t proto,
         ip->payload_len = rte_cpu_to_be_16(l3_size - 40);
         ip->proto = proto;
         ip->hop_limits = 64;
-        memcpy(ip->src_addr, prefix, sizeof prefix);
-        memcpy(ip->dst_addr, prefix, sizeof prefix);
+        memcpy(&ip->src_addr, prefix, sizeof prefix);
+        memcpy(&ip->dst_addr, prefix, sizeof prefix);
         t->src_ofs = ofs + 20;
         t->dst_ofs = ofs + 36;
         return 40;
@@ -171,7 +171,7 @@ build_l4(struct simnic_template *t, size_t ofs, enum simnic_proto proto,
     }
     case SIMNIC_ICMP4:
     case SIMNIC_ICMP6:
-        p[0] = proto == SIMNIC_ICMP4 ? RTE_IP_ICMP_ECHO_REQUEST : 128;
+        p[0] = proto == SIMNIC_ICMP4 ? 8 : 128;     /* Echo request. */
         t->port_ofs = ofs + 4;          /* Identifier and sequence number. */
         t->v4_ofs = 0;
         t->l4_csum_ofs = ofs + 2;

@@ -9,6 +9,7 @@
 
 #include <rte_cycles.h>
 #include <rte_telemetry.h>
+#include <rte_version.h>
 
 #include "simnic-classify.h"
 #include "simnic-dev.h"
@@ -16,6 +17,17 @@
 #include "simnic-removal.h"
 #include "simnic-rx.h"
 #include "simnic-wire.h"
+
+/* The older function is deprecated where the newer one exists. */
+static void
+add_uint(struct rte_tel_data *data, const char *name, uint64_t value)
+{
+#if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)
+    rte_tel_data_add_dict_u64(data, name, value);
+#else
+    rte_tel_data_add_dict_uint(data, name, value);
+#endif
+}
 
 static int
 add_name(struct simnic_port *port, void *data)
@@ -50,38 +62,33 @@ show_port(struct simnic_port *port, void *data)
     rte_tel_data_add_dict_int(data, "port_id", port->port_id);
     rte_tel_data_add_dict_int(data, "started", port->started);
     rte_tel_data_add_dict_int(data, "removed", port->removed);
-    rte_tel_data_add_dict_u64(data, "tsc_hz", rte_get_tsc_hz());
-    rte_tel_data_add_dict_u64(data, "streams", port->streams.n);
-    rte_tel_data_add_dict_u64(data, "rx_packets", rx);
-    rte_tel_data_add_dict_u64(data, "rx_kept_by_rules", kept);
-    rte_tel_data_add_dict_u64(data, "rules", port->rules.n);
-    rte_tel_data_add_dict_u64(data, "rules_transfer", port->rules.transfer.n);
-    rte_tel_data_add_dict_u64(data, "rules_created",
-                              port->flow_stats.created);
-    rte_tel_data_add_dict_u64(data, "rules_destroyed",
-                              port->flow_stats.destroyed);
-    rte_tel_data_add_dict_u64(data, "rules_refused",
-                              port->flow_stats.refused);
-    rte_tel_data_add_dict_u64(data, "rules_full", port->flow_stats.full);
-    rte_tel_data_add_dict_u64(data, "rules_failed", port->flow_stats.failed);
-    rte_tel_data_add_dict_u64(data, "rules_lost", port->flow_stats.lost);
-    rte_tel_data_add_dict_u64(data, "streams_classified",
-                              port->classes.n_classified);
-    rte_tel_data_add_dict_u64(data, "rate", c->rate);
-    rte_tel_data_add_dict_u64(data, "capacity", c->caps.capacity);
-    rte_tel_data_add_dict_u64(data, "group_capacity", c->caps.group_capacity);
-    rte_tel_data_add_dict_u64(data, "groups", c->caps.groups);
-    rte_tel_data_add_dict_u64(data, "priorities", c->caps.priorities);
-    rte_tel_data_add_dict_u64(data, "mark_bits", c->caps.mark_bits);
+    add_uint(data, "tsc_hz", rte_get_tsc_hz());
+    add_uint(data, "streams", port->streams.n);
+    add_uint(data, "rx_packets", rx);
+    add_uint(data, "rx_kept_by_rules", kept);
+    add_uint(data, "rules", port->rules.n);
+    add_uint(data, "rules_transfer", port->rules.transfer.n);
+    add_uint(data, "rules_created", port->flow_stats.created);
+    add_uint(data, "rules_destroyed", port->flow_stats.destroyed);
+    add_uint(data, "rules_refused", port->flow_stats.refused);
+    add_uint(data, "rules_full", port->flow_stats.full);
+    add_uint(data, "rules_failed", port->flow_stats.failed);
+    add_uint(data, "rules_lost", port->flow_stats.lost);
+    add_uint(data, "streams_classified", port->classes.n_classified);
+    add_uint(data, "rate", c->rate);
+    add_uint(data, "capacity", c->caps.capacity);
+    add_uint(data, "group_capacity", c->caps.group_capacity);
+    add_uint(data, "groups", c->caps.groups);
+    add_uint(data, "priorities", c->caps.priorities);
+    add_uint(data, "mark_bits", c->caps.mark_bits);
     rte_tel_data_add_dict_int(data, "switch", c->caps.switch_domain);
     rte_tel_data_add_dict_int(data, "keep_rules", c->caps.keep_rules);
-    rte_tel_data_add_dict_u64(data, "latency_us", c->faults.latency_us);
-    rte_tel_data_add_dict_u64(data, "flow_rate", c->faults.flow_rate);
-    rte_tel_data_add_dict_u64(data, "counter_lag_ms",
-                              c->faults.counter_lag_ms);
-    rte_tel_data_add_dict_u64(data, "inflight", c->faults.inflight);
+    add_uint(data, "latency_us", c->faults.latency_us);
+    add_uint(data, "flow_rate", c->faults.flow_rate);
+    add_uint(data, "counter_lag_ms", c->faults.counter_lag_ms);
+    add_uint(data, "inflight", c->faults.inflight);
     rte_tel_data_add_dict_int(data, "no_marks", c->faults.no_marks);
-    rte_tel_data_add_dict_u64(data, "removal_ms", c->faults.removal_ms);
+    add_uint(data, "removal_ms", c->faults.removal_ms);
     simnic_config_show_fail(&c->faults, fail, sizeof fail);
     rte_tel_data_add_dict_string(data, "fail", fail);
     pthread_mutex_unlock(&port->mutex);
