@@ -65,8 +65,18 @@ AC_DEFUN([MARKPATH_CHECK_OVS],
        "$OVS_BUILD/config.h"`
    OVS_RUNDIR=`$SED -n 's/^RUNDIR = *//p' "$OVS_BUILD/Makefile"`
    AC_MSG_RESULT([$OVS_VERSION, $OVS_BUILD])
-   AS_CASE([$OVS_VERSION], [3.1.*], [],
-     [AC_MSG_ERROR([Open vSwitch 3.1 is needed, not $OVS_VERSION])])
+   OVS_RELEASE=`echo "$OVS_VERSION" | cut -d. -f1-2`
+   markpath_releases=`$SED -n 's/^[[a-z-]]* *\([[0-9.]]*\) .*/ \1/p' \
+       "$srcdir/build-aux/versions" | tr -d '\n'`
+   AS_CASE(["$markpath_releases "], [*" $OVS_RELEASE "*], [],
+     [AC_MSG_ERROR(
+        [Open vSwitch $OVS_VERSION is not one of$markpath_releases])])
+   OVS_MAJOR=${OVS_RELEASE%.*}
+   OVS_MINOR=${OVS_RELEASE#*.}
+   AM_CONDITIONAL([OVS_SINCE_3_2], [test $OVS_MAJOR$OVS_MINOR -ge 32])
+   AC_SUBST([OVS_MAJOR])
+   AC_SUBST([OVS_MINOR])
+   AC_SUBST([OVS_RELEASE])
 
    OVS_CPPFLAGS="-I$OVS_BUILD -I$OVS_SOURCE/include -I$OVS_BUILD/include"
    OVS_CPPFLAGS="$OVS_CPPFLAGS -I$OVS_SOURCE/lib -I$OVS_BUILD/lib"

@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	utilities/check-layers \
 	utilities/check-state \
+	utilities/markpath-chroot \
 	utilities/state-allowed
 
 # House rules that a machine can see; part of "make check-unit".
