@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	Documentation/internals/datapath.rst \
 	Documentation/internals/offload.rst \
 	Documentation/internals/upcalls.rst \
+	Documentation/internals/versions.rst \
 	Documentation/intro/dependencies.rst \
 	Documentation/principles.rst \
 	Documentation/topics/performance-table.rst \

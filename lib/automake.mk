@@ -5,6 +5,7 @@
 noinst_LIBRARIES += lib/libmarkpath.a
 lib_libmarkpath_a_SOURCES =
 
+include lib/ovs/automake.mk
 include lib/flow/automake.mk
 include lib/offload/automake.mk
 include lib/rte/automake.mk

@@ -196,7 +196,7 @@ static void
 udpif_start_threads(struct udpif *udpif, size_t handlers_wanted,
                     size_t revals_wanted)
 {
-    if (!handlers_wanted || !revals_wanted) {
+    if (!revals_wanted) {
         return;
     }
     ovs_barrier_init(&udpif->reval_barrier, revals_wanted);
@@ -231,27 +231,37 @@ udpif_start_threads(struct udpif *udpif, size_t handlers_wanted,
     }
 }
 
+/* How many revalidators there are if nobody has a wish, for 'n_threads'
+ * threads in all. */
+static uint32_t
+default_revalidators(int n_threads)
+{
+    return n_threads / 4 + 1;
+}
+
 /* Computes how many threads there should be from what was asked for (0: no
- * wish).  Returns true if the datapath insists on its number of handlers. */
+ * wish).  Returns true if the datapath insists on its number of handlers, 0 if
+ * it makes its upcalls itself. */
 static bool
 choose_threads(struct udpif *udpif, uint32_t *handlers_wanted,
                uint32_t *revals_wanted)
 {
+    int n_threads = MAX(count_cpu_cores(), 2);
     uint32_t n_required;
 
     if (dpif_number_handlers_required(udpif->dpif, &n_required)) {
         *handlers_wanted = n_required;
         if (!*revals_wanted) {
-            *revals_wanted = n_required / 4 + 1;
+            *revals_wanted = default_revalidators(n_required ? n_required
+                                                  : n_threads);
         }
         return true;
     }
 
-    int n_threads = MAX(count_cpu_cores(), 2);
     if (!*revals_wanted) {
         *revals_wanted = (*handlers_wanted
                            ? MAX(n_threads - (int) *handlers_wanted, 1)
-                           : n_threads / 4 + 1);
+                           : default_revalidators(n_threads));
     }
     if (!*handlers_wanted) {
         *handlers_wanted = MAX(n_threads - (int) *revals_wanted, 1);

@@ -22,11 +22,9 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "command-line.h"
 #include "compiler.h"
-#include "daemon.h"
 #include "dirs.h"
 #include "dns-resolve.h"
 #include "dpdk.h"
@@ -38,10 +36,10 @@
 #include "netdev.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
+#include "ovs/ovs-daemon.h"
 #include "ovs-numa.h"
 #include "ovs-rcu.h"
 #include "ovs-router.h"
-#include "ovs-thread.h"
 #include "simap.h"
 #include "stream.h"
 #include "stream-ssl.h"
@@ -57,6 +55,7 @@ struct vswitchd_options {
     char *database;             /* Owned.  OVSDB connection method. */
     const char *unixctl_path;   /* From argv; NULL for the default. */
     bool lock_memory;           /* Keep all of the process in RAM. */
+    bool rawio;                 /* Keep CAP_SYS_RAWIO. */
 };
 
 /* A wish to end, filled in by the "exit" command.  Several clients may have
@@ -81,8 +80,13 @@ print_help(void)
     vlog_usage();
     puts("\n"
          "DPDK options:\n"
-         "  none here: set other_config:dpdk-* in the database\n"
-         "\n"
+         "  none here: set other_config:dpdk-* in the database");
+    if (OVS_HAS_RAWIO_ACCESS) {
+        puts("\n"
+             "DPDK HW Access options:\n"
+             "  --hw-rawio-access         keep raw access to hardware memory");
+    }
+    puts("\n"
          "Other options:\n"
          "  --unixctl=SOCKET          listen for ovs-appctl on SOCKET\n"
          "  --mlockall                lock all memory into RAM\n"
@@ -126,6 +130,7 @@ parse_options(int argc, char *argv[], struct vswitchd_options *options)
         OPT_DISABLE_SYSTEM,
         OPT_DISABLE_SYSTEM_ROUTE,
         OPT_DPDK,
+        OPT_HW_RAWIO_ACCESS,
     };
     static const struct option table[] = {
         { "help", no_argument, NULL, 'h' },
@@ -144,6 +149,9 @@ parse_options(int argc, char *argv[], struct vswitchd_options *options)
           OPT_DISABLE_SYSTEM_ROUTE },
         { "dummy-numa", required_argument, NULL, OPT_DUMMY_NUMA },
         { "dpdk", optional_argument, NULL, OPT_DPDK },
+#if OVS_HAS_RAWIO_ACCESS
+        { "hw-rawio-access", no_argument, NULL, OPT_HW_RAWIO_ACCESS },
+#endif
         { NULL, 0, NULL, 0 },
     };
     char *short_options = ovs_cmdl_long_options_to_short_options(table);
@@ -187,6 +195,10 @@ parse_options(int argc, char *argv[], struct vswitchd_options *options)
 
         case OPT_MLOCKALL:
             options->lock_memory = true;
+            break;
+
+        case OPT_HW_RAWIO_ACCESS:
+            options->rawio = true;
             break;
 
         case OPT_UNIXCTL:
@@ -235,11 +247,10 @@ static void
 lock_all_memory(void)
 {
 #ifdef HAVE_MLOCKALL
-    if (mlockall(MCL_CURRENT | MCL_FUTURE)) {
-        VLOG_ERR("mlockall failed: %s", ovs_strerror(errno));
-    } else {
-        /* Thread stacks will count against RAM, too. */
-        set_memory_locked();
+    int error = ovs_lock_memory();
+
+    if (error) {
+        VLOG_ERR("mlockall failed: %s", ovs_strerror(error));
     }
 #else
     VLOG_ERR("mlockall is not supported on this system");
@@ -297,7 +308,7 @@ main(int argc, char *argv[])
     parse_options(argc, argv, &options);
     fatal_ignore_sigpipe();
 
-    daemonize_start(true);
+    ovs_daemonize_start(options.rawio);
     if (options.lock_memory) {
         lock_all_memory();
     }

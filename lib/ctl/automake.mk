@@ -18,6 +18,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-telemetry.h \
 	lib/ctl/dp.c \
 	lib/ctl/dp.h \
+	lib/ctl/dpif-netdev-ct-exp.h \
 	lib/ctl/dpif-netdev-ct.c \
 	lib/ctl/dpif-netdev-ct.h \
 	lib/ctl/dpif-netdev-dummy.c \
@@ -28,3 +29,10 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dpif-netdev-flow.h \
 	lib/ctl/dpif-netdev-handle.h \
 	lib/ctl/dpif-netdev.c
+
+# Has no counterpart in older versions of Open vSwitch.
+if OVS_SINCE_3_2
+lib_libmarkpath_a_SOURCES += lib/ctl/dpif-netdev-ct-exp.c
+else
+EXTRA_DIST += lib/ctl/dpif-netdev-ct-exp.c
+endif

@@ -5,12 +5,11 @@
 
 #include <errno.h>
 
-#include "conntrack.h"
 #include "conntrack-private.h"
 #include "conntrack-tp.h"
 #include "ipf.h"
-#include "ovs-atomic.h"
 #include "util.h"
+#include "ovs/ovs-conntrack.h"
 
 /* The tracker's own interface speaks the types of ct-dpif.h, so there is
  * little to translate.  conntrack-private.h is here for one reason: the
@@ -143,14 +142,13 @@ dpif_netdev_ct_set_limits(struct dpif *dpif, const uint32_t *default_limit,
  * compared with it.  Zones without a limit of their own share the default and
  * its count; with 'own_only' they are left out. */
 static void
-get_limit(struct conntrack *ct, uint16_t zone, bool own_only,
+get_limit(struct conntrack *ct, int32_t zone, bool own_only,
           struct ovs_list *out)
 {
-    struct conntrack_zone_limit zl = zone_limit_get(ct, zone);
+    uint32_t limit, count;
 
-    if (zl.zone == zone || !own_only) {
-        ct_dpif_push_zone_limit(out, zone, zl.limit,
-                                atomic_count_get(&zl.count));
+    if (ovs_zone_limit_get(ct, zone, &limit, &count) == zone || !own_only) {
+        ct_dpif_push_zone_limit(out, zone, limit, count);
     }
 }
 
@@ -160,8 +158,11 @@ dpif_netdev_ct_get_limits(struct dpif *dpif, uint32_t *default_limit,
                           struct ovs_list *zone_limits_out)
 {
     struct conntrack *ct = dpif_netdev_conntrack(dpif);
+    uint32_t count;
 
-    *default_limit = zone_limit_get(ct, DEFAULT_ZONE).limit;
+    if (default_limit) {
+        ovs_zone_limit_get(ct, DEFAULT_ZONE, default_limit, &count);
+    }
     if (!ovs_list_is_empty(zone_limits_in)) {
         const struct ct_dpif_zone_limit *zl;
 
@@ -169,6 +170,9 @@ dpif_netdev_ct_get_limits(struct dpif *dpif, uint32_t *default_limit,
             get_limit(ct, zl->zone, false, zone_limits_out);
         }
     } else {
+        if (!default_limit) {
+            get_limit(ct, DEFAULT_ZONE, true, zone_limits_out);
+        }
         for (int zone = MIN_ZONE; zone <= MAX_ZONE; zone++) {
             get_limit(ct, zone, true, zone_limits_out);
         }

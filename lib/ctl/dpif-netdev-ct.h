@@ -46,7 +46,9 @@ int dpif_netdev_ct_set_tcp_seq_chk(struct dpif *, bool enabled);
 int dpif_netdev_ct_get_tcp_seq_chk(struct dpif *, bool *enabled);
 int dpif_netdev_ct_get_features(struct dpif *, enum ct_features *);
 
-/* Connections per zone. */
+/* Connections per zone.  Without 'default_limit', which is how Open vSwitch
+ * calls since 3.3, the default is the limit of DEFAULT_ZONE, and the lists may
+ * have it like that of any zone. */
 int dpif_netdev_ct_set_limits(struct dpif *, const uint32_t *default_limit,
                               const struct ovs_list *zone_limits);
 int dpif_netdev_ct_get_limits(struct dpif *, uint32_t *default_limit,

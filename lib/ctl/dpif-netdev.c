@@ -17,10 +17,12 @@
 #include "ctl/dp.h"
 #include "ctl/dp-commands.h"
 #include "ctl/dpif-netdev-ct.h"
+#include "ctl/dpif-netdev-ct-exp.h"
 #include "ctl/dpif-netdev-flow.h"
 #include "ctl/dpif-netdev-handle.h"
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
+#include "ovs/ovs-version.h"
 #include "pipe/dp-bond.h"
 #include "pipe/dp-meter.h"
 
@@ -456,9 +458,38 @@ dpif_netdev_bond_stats_get(struct dpif *dpif, uint32_t bond_id,
                              n_bytes);
 }
 
+#if OVS_IS_SINCE(3, 3)
+static int
+dpif_netdev_set_limits(struct dpif *dpif, const struct ovs_list *zone_limits)
+{
+    return dpif_netdev_ct_set_limits(dpif, NULL, zone_limits);
+}
+
+static int
+dpif_netdev_get_limits(struct dpif *dpif, const struct ovs_list *zones,
+                       struct ovs_list *zone_limits)
+{
+    return dpif_netdev_ct_get_limits(dpif, NULL, zones, zone_limits);
+}
+#endif
+
+#if OVS_IS_SINCE(3, 4)
+/* Lanes make their upcalls themselves. */
+static bool
+dpif_netdev_number_handlers_required(struct dpif *dpif OVS_UNUSED,
+                                     uint32_t *n_handlers)
+{
+    *n_handlers = 0;
+    return true;
+}
+#endif
+
 const struct dpif_class dpif_netdev_class = {
     .type = "netdev",
     .cleanup_required = true,
+#if OVS_IS_SINCE(3, 2)
+    .synced_dp_layers = true,
+#endif
     .init = dpif_netdev_init,
     .enumerate = dpif_netdev_enumerate,
     .port_open_type = dpif_netdev_port_open_type,
@@ -486,6 +517,9 @@ const struct dpif_class dpif_netdev_class = {
     .flow_dump_next = dpif_netdev_flow_dump_next,
     .operate = dpif_netdev_operate,
     .offload_stats_get = dpif_netdev_offload_stats_get,
+#if OVS_IS_SINCE(3, 4)
+    .number_handlers_required = dpif_netdev_number_handlers_required,
+#endif
     .set_config = dpif_netdev_set_config,
     .queue_to_priority = dpif_netdev_queue_to_priority,
     .register_dp_purge_cb = dpif_netdev_register_dp_purge_cb,
@@ -502,8 +536,20 @@ const struct dpif_class dpif_netdev_class = {
     .ct_get_nconns = dpif_netdev_ct_get_nconns,
     .ct_set_tcp_seq_chk = dpif_netdev_ct_set_tcp_seq_chk,
     .ct_get_tcp_seq_chk = dpif_netdev_ct_get_tcp_seq_chk,
+#if OVS_IS_SINCE(3, 2)
+    .ct_exp_dump_start = dpif_netdev_ct_exp_dump_start,
+    .ct_exp_dump_next = dpif_netdev_ct_exp_dump_next,
+    .ct_exp_dump_done = dpif_netdev_ct_exp_dump_done,
+    .ct_set_sweep_interval = dpif_netdev_ct_set_sweep_interval,
+    .ct_get_sweep_interval = dpif_netdev_ct_get_sweep_interval,
+#endif
+#if OVS_IS_SINCE(3, 3)
+    .ct_set_limits = dpif_netdev_set_limits,
+    .ct_get_limits = dpif_netdev_get_limits,
+#else
     .ct_set_limits = dpif_netdev_ct_set_limits,
     .ct_get_limits = dpif_netdev_ct_get_limits,
+#endif
     .ct_del_limits = dpif_netdev_ct_del_limits,
     .ct_set_timeout_policy = dpif_netdev_ct_set_timeout_policy,
     .ct_get_timeout_policy = dpif_netdev_ct_get_timeout_policy,

@@ -19,7 +19,7 @@ dp_actions_step_from_attr(const struct nlattr *a, struct dp_step *step)
 
     memset(step, 0, sizeof *step);
     step->attr = a;
-    switch (type) {
+    switch ((int) type) {
     case OVS_ACTION_ATTR_OUTPUT:
         step->type = DP_STEP_OUTPUT;
         step->port = nl_attr_get_odp_port(a);
@@ -57,26 +57,6 @@ dp_actions_step_from_attr(const struct nlattr *a, struct dp_step *step)
         step->type = DP_STEP_USERSPACE;
         return true;
 
-    case OVS_ACTION_ATTR_SET:
-    case OVS_ACTION_ATTR_SET_MASKED:
-    case OVS_ACTION_ATTR_PUSH_VLAN:
-    case OVS_ACTION_ATTR_POP_VLAN:
-    case OVS_ACTION_ATTR_PUSH_MPLS:
-    case OVS_ACTION_ATTR_POP_MPLS:
-    case OVS_ACTION_ATTR_ADD_MPLS:
-    case OVS_ACTION_ATTR_PUSH_ETH:
-    case OVS_ACTION_ATTR_POP_ETH:
-    case OVS_ACTION_ATTR_PUSH_NSH:
-    case OVS_ACTION_ATTR_POP_NSH:
-    case OVS_ACTION_ATTR_TRUNC:
-    case OVS_ACTION_ATTR_HASH:
-    case OVS_ACTION_ATTR_SAMPLE:
-    case OVS_ACTION_ATTR_CLONE:
-    case OVS_ACTION_ATTR_CHECK_PKT_LEN:
-    case OVS_ACTION_ATTR_CT_CLEAR:
-    case OVS_ACTION_ATTR_DROP:
-    case OVS_ACTION_ATTR_UNSPEC:
-    case __OVS_ACTION_ATTR_MAX:
     default:
         step->type = DP_STEP_EXECUTE;
         return false;

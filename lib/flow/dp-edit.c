@@ -9,6 +9,7 @@
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "packets.h"
+#include "ovs/ovs-packet-offload.h"
 
 /* The bytes of two Ethernet addresses, which a VLAN tag stands behind. */
 enum { ADDRS_LEN = 2 * ETH_ADDR_LEN };
@@ -197,6 +198,7 @@ update_l4_csum(struct dp_packet *packet, uint8_t proto, csum_diff diff)
         struct tcp_header *tcp = dp_packet_l4(packet);
 
         tcp->tcp_csum = apply_diff(tcp->tcp_csum, diff);
+        ovs_packet_l4_changed(packet);
     } else if (proto == IPPROTO_UDP && size >= UDP_HEADER_LEN) {
         struct udp_header *udp = dp_packet_l4(packet);
 
@@ -206,6 +208,7 @@ update_l4_csum(struct dp_packet *packet, uint8_t proto, csum_diff diff)
                 udp->udp_csum = htons(0xffff);
             }
         }
+        ovs_packet_l4_changed(packet);
     }
 }
 
@@ -226,6 +229,7 @@ set_ipv4(struct dp_packet *packet, const struct ovs_key_ipv4 *key,
     rest += set_ipv4_byte(&ip->ip_ttl, 8, key->ipv4_ttl, mask->ipv4_ttl);
     if (addrs + rest) {
         ip->ip_csum = apply_diff(ip->ip_csum, addrs + rest);
+        ovs_packet_ipv4_changed(packet);
     }
     if (addrs) {
         update_l4_csum(packet, ip->ip_proto, addrs);

@@ -23,6 +23,7 @@
 #include "dp-packet.h"
 #include "flow.h"
 #include "flow/dp-load.h"
+#include "ovs/ovs-packet-offload.h"
 #include "packets.h"
 
 enum {
@@ -115,6 +116,7 @@ dp_head_matches(const struct dp_head *head, struct dp_packet *packet,
 
     if (!l3_ofs || size < DP_HEAD_LEN || head->in_port != in_port
         || !dp_packet_is_eth(packet)
+        || OVS_UNLIKELY(ovs_packet_is_tunnelled(packet))
         || (l3_ofs != ETH_HEADER_LEN && !flow_vlan_limit)) {
         return false;
     }
@@ -136,6 +138,7 @@ dp_head_matches(const struct dp_head *head, struct dp_packet *packet,
     packet->l2_5_ofs = UINT16_MAX;
     packet->l3_ofs = l3_ofs;
     packet->l4_ofs = l3_ofs + IP_HEADER_LEN;
+    ovs_packet_note(packet, false, head->is_tcp);
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 
 #include "flow/dp-load.h"
+#include "ovs/ovs-packet-offload.h"
 #include "packets.h"
 #include "util.h"
 
@@ -152,7 +153,8 @@ extract_plain(struct dp_key *key, struct dp_packet *packet)
     uint8_t proto;
 
     if (!dp_packet_is_eth(packet)
-        || size < VLAN_ETH_HEADER_LEN + IP_HEADER_LEN) {
+        || size < VLAN_ETH_HEADER_LEN + IP_HEADER_LEN
+        || OVS_UNLIKELY(ovs_packet_is_tunnelled(packet))) {
         return false;
     }
     l3 = extract_l2(&c, data, packet->md.in_port.odp_port, &type);
@@ -173,6 +175,7 @@ extract_plain(struct dp_key *key, struct dp_packet *packet)
     packet->l2_5_ofs = UINT16_MAX;
     packet->l3_ofs = l3;
     packet->l4_ofs = l3 + l3_len;
+    ovs_packet_note(packet, l3_len != IP_HEADER_LEN, proto == IPPROTO_TCP);
     return true;
 }
 #endif
@@ -230,6 +233,7 @@ dp_key_peek(struct dp_packet *packet, ovs_be16 *dl_type, uint8_t *nw_frag,
             packet->l2_5_ofs = UINT16_MAX;
             packet->l3_ofs = ETH_HEADER_LEN;
             packet->l4_ofs = ETH_HEADER_LEN + IP_HEADER_LEN;
+            ovs_packet_note(packet, false, false);
             return 0;
         }
     }

@@ -3,12 +3,12 @@
 
 #include "pipe/dp-exec.h"
 
-#include "conntrack.h"
 #include "dp-packet.h"
 #include "flow.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "util.h"
+#include "ovs/ovs-conntrack.h"
 #include "pipe/dp-lane.h"
 
 /* The arguments of one "ct" action, as Open vSwitch's connection tracker
@@ -69,9 +69,13 @@ parse_nat(const struct nlattr *nat_attr, struct nat_action_info_t *nat)
             has_max_port = true;
             break;
         case OVS_NAT_ATTR_PERSISTENT:
-        case OVS_NAT_ATTR_PROTO_HASH:
+            ovs_nat_set_persistent(nat);
+            break;
         case OVS_NAT_ATTR_PROTO_RANDOM:
-            break;              /* The tracker always hashes. */
+            ovs_nat_set_random(nat);
+            break;
+        case OVS_NAT_ATTR_PROTO_HASH:
+            break;              /* What the tracker does anyway. */
         case OVS_NAT_ATTR_UNSPEC:
         case __OVS_NAT_ATTR_MAX:
         default:
@@ -154,11 +158,8 @@ dp_exec_ct(const struct dp_exec *x, struct dp_packet_batch *batch,
     struct ct_args args;
 
     parse_ct(ct, &args);
-    conntrack_execute(x->lane->shared->conntrack, batch,
-                      MINIFLOW_GET_BE16(x->mf, dl_type), args.force,
-                      args.commit, args.zone, args.mark, args.labels,
-                      MINIFLOW_GET_BE16(x->mf, tp_src),
-                      MINIFLOW_GET_BE16(x->mf, tp_dst), args.helper,
-                      args.has_nat ? &args.nat : NULL,
-                      x->lane->now / 1000, args.timeout_policy);
+    ovs_conntrack_execute(x->lane->shared->conntrack, batch, x->mf, args.force,
+                          args.commit, args.zone, args.mark, args.labels,
+                          args.helper, args.has_nat ? &args.nat : NULL,
+                          x->lane->now / 1000, args.timeout_policy);
 }

@@ -6,13 +6,13 @@
 #include <sched.h>
 
 #include "dpif.h"
-#include "odp-util.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"
 #include "packets.h"
 #include "util.h"
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
+#include "ovs/ovs-odp-format.h"
 
 /* Subtables are sorted once a second. */
 #define RANK_INTERVAL_US 1000000
@@ -83,8 +83,8 @@ log_flow_add(const struct dp_flow *flow, const struct match *match,
     ds_put_cstr(&ds, " mega_");
     odp_format_ufid(&flow->mega_ufid, &ds);
     ds_put_char(&ds, ' ');
-    odp_flow_format(key.data, key.size, mask.data, mask.size, NULL, &ds,
-                    false);
+    ovs_odp_flow_format(key.data, key.size, mask.data, mask.size, NULL, &ds,
+                        false);
     ds_put_cstr(&ds, ", actions:");
     format_odp_actions(&ds, actions, len, NULL);
     VLOG(VLL_DBG, "flow_add: %s", ds_cstr(&ds));

@@ -5,6 +5,7 @@
 #include "flow.h"
 #include "uuid.h"
 #include "flow/dp-log.h"
+#include "ovs/ovs-packet-offload.h"
 #include "pipe/dp-burst.h"
 #include "pipe/dp-lane.h"
 #include "pipe/dp-pipe.h"
@@ -41,7 +42,8 @@ lookup_simple(struct dp_lane *lane, struct dp_burst *burst)
         uint8_t nw_frag;
         uint64_t key;
 
-        if (OVS_UNLIKELY(!dp_packet_is_eth(packet))) {
+        if (OVS_UNLIKELY(!dp_packet_is_eth(packet)
+                         || ovs_packet_is_unfinished(packet))) {
             continue;
         }
         tcp_flags = dp_key_peek(packet, &dl_type, &nw_frag, &vlan_tci);

@@ -4,6 +4,7 @@
 #include "dp-packet.h"
 #include "packets.h"
 #include "offload/dp-offload.h"
+#include "ovs/ovs-packet-offload.h"
 #include "pipe/dp-burst.h"
 #include "pipe/dp-drop.h"
 #include "pipe/dp-lane.h"
@@ -79,7 +80,8 @@ dp_rx_run(struct dp_lane *lane, struct dp_burst *burst)
             n_invalid++;
             continue;
         }
-        if (offload && dp_packet_has_flow_mark(packet, &marks[i])) {
+        if (offload && dp_packet_has_flow_mark(packet, &marks[i])
+            && OVS_LIKELY(!ovs_packet_is_unfinished(packet))) {
             marked |= UINT32_C(1) << i;
         } else {
             OVS_PREFETCH(dp_packet_data(packet));

@@ -9,6 +9,7 @@
 #include "openvswitch/ofp-print.h"
 #include "openvswitch/ofpbuf.h"
 #include "flow/dp-log.h"
+#include "ovs/ovs-packet-offload.h"
 #include "pipe/dp-lane.h"
 
 /* Returns true if upcalls can be made until dp_upcall_end(), or false if they
@@ -94,6 +95,9 @@ dp_upcall(struct dp_lane *lane, struct dp_packet *packet, struct flow *flow,
     uint64_t start;
     int error;
 
+    if (type != DPIF_UC_MISS) {
+        ovs_packet_finish(packet);      /* It leaves this way. */
+    }
     if (OVS_UNLIKELY(!VLOG_DROP_DBG(&dp_log_rl))) {
         log_upcall(lane, packet, flow, wc, type);
     }

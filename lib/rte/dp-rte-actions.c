@@ -228,10 +228,11 @@ static const struct rte_flow_item_ipv6 dp_rte_outer_ipv6 = {
     .hdr = {
         .vtc_flow = UINT32_MAX,
         .hop_limits = UINT8_MAX,
-        .src_addr = "\xff\xff\xff\xff\xff\xff\xff\xff"
-                    "\xff\xff\xff\xff\xff\xff\xff\xff",
-        .dst_addr = "\xff\xff\xff\xff\xff\xff\xff\xff"
-                    "\xff\xff\xff\xff\xff\xff\xff\xff",
+        /* Arrays until DPDK 24.07, structs since then. */
+        .src_addr = { "\xff\xff\xff\xff\xff\xff\xff\xff"
+                      "\xff\xff\xff\xff\xff\xff\xff\xff" },
+        .dst_addr = { "\xff\xff\xff\xff\xff\xff\xff\xff"
+                      "\xff\xff\xff\xff\xff\xff\xff\xff" },
     },
 };
 
@@ -395,7 +396,7 @@ dp_rte_compile(struct dp_rte_program *p, const struct nlattr *actions,
             return DP_OFFLOAD_WHY_A_OTHER;
         }
 
-        switch ((enum ovs_action_attr) nl_attr_type(a)) {
+        switch (nl_attr_type(a)) {
         case OVS_ACTION_ATTR_OUTPUT:
             why = dp_rte_output(p, nl_attr_get_odp_port(a));
             break;
@@ -454,10 +455,6 @@ dp_rte_compile(struct dp_rte_program *p, const struct nlattr *actions,
         case OVS_ACTION_ATTR_CHECK_PKT_LEN:
         case OVS_ACTION_ATTR_TRUNC:
             return DP_OFFLOAD_WHY_A_CHECK_LEN;
-        case OVS_ACTION_ATTR_PUSH_ETH:
-        case OVS_ACTION_ATTR_POP_ETH:
-        case OVS_ACTION_ATTR_UNSPEC:
-        case __OVS_ACTION_ATTR_MAX:
         default:
             return DP_OFFLOAD_WHY_A_OTHER;
         }

@@ -360,12 +360,14 @@ dp_rte_format_vxlan(const struct rte_flow_action_vxlan_encap *encap,
     dp_rte_format_value(DP_RTE_BE24, vxlan->vni, false, ds);
     ds_put_format(ds, " udp-src %"PRIu16" udp-dst %"PRIu16" ip-src ",
                   ntohs(udp->hdr.src_port), ntohs(udp->hdr.dst_port));
-    dp_rte_format_value(kind, is_ipv6 ? ipv6->hdr.src_addr
+    dp_rte_format_value(kind, is_ipv6
+                        ? (const uint8_t *) &ipv6->hdr.src_addr
                         : (const uint8_t *) ipv4
                           + offsetof(struct rte_flow_item_ipv4, hdr.src_addr),
                         false, ds);
     ds_put_cstr(ds, " ip-dst ");
-    dp_rte_format_value(kind, is_ipv6 ? ipv6->hdr.dst_addr
+    dp_rte_format_value(kind, is_ipv6
+                        ? (const uint8_t *) &ipv6->hdr.dst_addr
                         : (const uint8_t *) ipv4
                           + offsetof(struct rte_flow_item_ipv4, hdr.dst_addr),
                         false, ds);

@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <rte_telemetry.h>
+#include <rte_version.h>
 
 #include "dpdk.h"
 #include "openvswitch/json.h"
@@ -26,6 +27,17 @@ enum { MAX_NAME = 63 };
 
 static const struct dp_rte_telemetry_command *registered;
 
+/* The older function is deprecated where the newer one exists. */
+static void
+add_uint(struct rte_tel_data *data, const char *name, uint64_t value)
+{
+#if RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0)
+    rte_tel_data_add_dict_u64(data, name, value);
+#else
+    rte_tel_data_add_dict_uint(data, name, value);
+#endif
+}
+
 static void
 put_value(struct rte_tel_data *data, const char *prefix, const char *name,
           const struct json *value)
@@ -39,7 +51,7 @@ put_value(struct rte_tel_data *data, const char *prefix, const char *name,
     if (value->type == JSON_STRING) {
         rte_tel_data_add_dict_string(data, clean, json_string(value));
     } else if (value->type == JSON_INTEGER) {
-        rte_tel_data_add_dict_u64(data, clean, json_integer(value));
+        add_uint(data, clean, json_integer(value));
     } else if (value->type == JSON_TRUE || value->type == JSON_FALSE) {
         rte_tel_data_add_dict_int(data, clean, json_boolean(value));
     } else if (value->type == JSON_OBJECT && !*prefix) {

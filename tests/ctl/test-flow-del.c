@@ -24,6 +24,7 @@
 #include "packets.h"
 #include "timeval.h"
 #include "util.h"
+#include "ovs/ovs-flow-compose.h"
 
 /* How long it runs, in ms. */
 #define TEST_MS 1500
@@ -71,7 +72,7 @@ sender(void *traffic_)
             .flow = &t->flow,
         };
 
-        flow_compose(packet, &t->flow, NULL, 64);
+        ovs_flow_compose(packet, &t->flow, 64);
         packet->md.in_port = t->flow.in_port;
         ovs_assert(!dpif_execute(t->dpif, &execute));
         dp_packet_delete(packet);

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "../dptest.h"
-#include "conntrack.h"
 #include "dp-packet.h"
 #include "dpif.h"
 #include "dummy.h"
@@ -19,6 +18,8 @@
 #include "packets.h"
 #include "timeval.h"
 #include "util.h"
+#include "ovs/ovs-conntrack.h"
+#include "ovs/ovs-flow-compose.h"
 
 static void
 check_settings(struct dpif *dpif)
@@ -46,13 +47,18 @@ expect_limits(struct dpif *dpif, const char *query, const char *expect)
     struct ovs_list in = OVS_LIST_INITIALIZER(&in);
     struct ovs_list out = OVS_LIST_INITIALIZER(&out);
     struct ds s = DS_EMPTY_INITIALIZER;
+    const struct ct_dpif_zone_limit *zl;
     uint32_t default_limit = 99;
 
     for (; *query; query++) {
         ct_dpif_push_zone_limit(&in, *query - '0', 0, 0);
     }
-    ovs_assert(!ct_dpif_get_limits(dpif, &default_limit, &in, &out));
-    ct_dpif_format_zone_limits(default_limit, &out, &s);
+    ovs_assert(!dpif_netdev_ct_get_limits(dpif, &default_limit, &in, &out));
+    ds_put_format(&s, "default limit=%"PRIu32, default_limit);
+    LIST_FOR_EACH (zl, node, &out) {
+        ds_put_format(&s, "\nzone=%d,limit=%"PRIu32",count=%"PRIu32,
+                      (int) zl->zone, zl->limit, zl->count);
+    }
     if (strcmp(ds_cstr(&s), expect)) {
         dptest_fail("got limits '%s', not '%s'", ds_cstr(&s), expect);
     }
@@ -70,7 +76,7 @@ check_limits(struct dpif *dpif)
     expect_limits(dpif, "", "default limit=0");
     ct_dpif_push_zone_limit(&zones, 0, 5, 0);
     ct_dpif_push_zone_limit(&zones, 3, 3, 0);
-    ovs_assert(!ct_dpif_set_limits(dpif, &ten, &zones));
+    ovs_assert(!dpif_netdev_ct_set_limits(dpif, &ten, &zones));
     expect_limits(dpif, "", "default limit=10"
                   "\nzone=0,limit=5,count=0"
                   "\nzone=3,limit=3,count=0");
@@ -81,7 +87,7 @@ check_limits(struct dpif *dpif)
     ct_dpif_free_zone_limits(&zones);
 
     ct_dpif_push_zone_limit(&zones, 0, 0, 0);
-    ovs_assert(!ct_dpif_del_limits(dpif, &zones));
+    ovs_assert(!dpif_netdev_ct_del_limits(dpif, &zones));
     expect_limits(dpif, "", "default limit=10\nzone=3,limit=3,count=0");
     ct_dpif_free_zone_limits(&zones);
 }
@@ -167,15 +173,18 @@ commit(struct dpif *dpif, uint16_t src, uint16_t zone)
     };
     struct dp_packet *packet = dp_packet_new(0);
     struct dp_packet_batch batch;
+    struct {
+        struct miniflow mf;
+        uint64_t buf[FLOW_U64S];
+    } buffer;
 
-    flow_compose(packet, &flow, NULL, 64);
+    ovs_flow_compose(packet, &flow, 64);
     pkt_metadata_init(&packet->md, u32_to_odp(1));
-    flow_extract(packet, &flow);
     dp_packet_batch_init_packet(&batch, packet);
-    conntrack_execute(dpif_netdev_conntrack(dpif), &batch,
-                      htons(ETH_TYPE_IP), false, true, zone, NULL, NULL,
-                      htons(src), htons(53), NULL, NULL, time_msec(),
-                      DEFAULT_TP_ID);
+    miniflow_extract(packet, &buffer.mf);
+    ovs_conntrack_execute(dpif_netdev_conntrack(dpif), &batch, &buffer.mf,
+                          false, true, zone, NULL, NULL, NULL, NULL,
+                          time_msec(), DEFAULT_TP_ID);
     dp_packet_delete_batch(&batch, true);
 }
 

@@ -19,6 +19,7 @@
 #include "random.h"
 #include "util.h"
 #include "flow/dp-flow.h"
+#include "ovs/ovs-flow-compose.h"
 
 /* A flow as extraction would give it, with a choice of 'n' values for each
  * field. */
@@ -56,7 +57,7 @@ static inline void
 flow_to_packet(const struct flow *flow, struct dp_packet *packet)
 {
     dp_packet_init(packet, 0);
-    flow_compose(packet, flow, NULL, 64);
+    ovs_flow_compose(packet, flow, 64);
     pkt_metadata_init(&packet->md, flow->in_port.odp_port);
 }
 
@@ -167,6 +168,15 @@ naive_match(const struct dp_flow *f, const struct flow *flow)
 
     dp_flow_get_match(f, &match);
     return flow_equal_except(flow, &match.flow, &match.wc);
+}
+
+/* What a NIC, or somebody on this machine, may say of checksums. */
+static inline uint32_t
+random_rx_flags(void)
+{
+    return ((random_range(2) ? DP_PACKET_OL_RX_IP_CKSUM_GOOD : 0)
+            | (random_range(2) ? DP_PACKET_OL_RX_L4_CKSUM_GOOD : 0)
+            | (random_range(4) ? 0 : DP_PACKET_OL_RX_L4_CKSUM_BAD));
 }
 
 #endif /* flow-random.h */

@@ -9,6 +9,7 @@
 #include "hash.h"
 #include "tests/offload/twin-rig.h"
 #include "util.h"
+#include "ovs/ovs-flow-compose.h"
 
 /* Puts 'packet' into a tunnel, with the same Ethernet addresses outside. */
 static void
@@ -71,7 +72,7 @@ twin_packet_template(unsigned int connection)
     } else if (looks == TWIN_FRAGMENT) {
         flow.nw_frag = FLOW_NW_FRAG_ANY | FLOW_NW_FRAG_LATER;
     }
-    flow_compose(packet, &flow, NULL, 32);
+    ovs_flow_compose(packet, &flow, 32);
     if (looks == TWIN_TRUNCATED) {
         struct ip_header *ip = dp_packet_l3(packet);
 

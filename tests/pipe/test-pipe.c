@@ -17,6 +17,7 @@
 #include "packets.h"
 #include "random.h"
 #include "util.h"
+#include "ovs/ovs-flow-compose.h"
 #include "pipe/dp-bond.h"
 #include "pipe/dp-exec.h"
 #include "pipe/dp-lane.h"
@@ -256,7 +257,7 @@ make_packet(uint32_t id, unsigned int connection)
     struct flow flow;
 
     make_flow(&flow, connection);
-    flow_compose(packet, &flow, NULL, 64);
+    ovs_flow_compose(packet, &flow, 64);
     trailer = ALIGNED_CAST(struct trailer *, (char *) dp_packet_tail(packet)
                            - sizeof *trailer);
     put_16aligned_be32(&trailer->id, htonl(id));
