@@ -165,6 +165,39 @@ pmd_rxq_show(struct unixctl_conn *conn, int argc, const char *argv[],
 }
 
 static void
+show_sleep(struct ds *s, struct dp_pmd *pmd,
+           const struct dp_command_args *args OVS_UNUSED)
+{
+    uint32_t us;
+
+    if (!dp_pmd_is_main(pmd)) {
+        atomic_read_relaxed(&pmd->max_sleep_us, &us);
+        dp_command_format_lane(s, pmd);
+        ds_put_format(s, "  max sleep: %4"PRIu32" us\n", us);
+    }
+}
+
+static void
+pmd_sleep_show(struct unixctl_conn *conn, int argc, const char *argv[],
+               void *aux OVS_UNUSED)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+    struct dp_command_args args;
+    struct dp *dp;
+
+    dp_command_parse_args(argc, argv, &args);
+    dp_registry_lock();
+    dp = dp_find_for_command(NULL);
+    if (dp) {
+        ds_put_format(&s, "Default max sleep: %4"PRIu32" us\n",
+                      dp->config.sleep.us);
+    }
+    dp_registry_unlock();
+    dp_command_for_lanes(conn, &args, &s, show_sleep);
+    ds_destroy(&s);
+}
+
+static void
 pmd_rxq_rebalance(struct unixctl_conn *conn, int argc, const char *argv[],
                   void *aux OVS_UNUSED)
 {
@@ -231,6 +264,8 @@ dp_commands_init(void)
     unixctl_command_register("dpif-netdev/pmd-rxq-show",
                              "[-pmd core] [-secs secs] [dp]", 0, 5,
                              pmd_rxq_show, NULL);
+    unixctl_command_register("dpif-netdev/pmd-sleep-show", "[dp]", 0, 1,
+                             pmd_sleep_show, NULL);
     unixctl_command_register("dpif-netdev/pmd-rxq-rebalance", "[dp]", 0, 1,
                              pmd_rxq_rebalance, NULL);
     unixctl_command_register("dpif-netdev/bond-show", "[dp]", 0, 1, bond_show,

@@ -8,6 +8,7 @@
 
 #include "openvswitch/vlog.h"
 #include "ovs-numa.h"
+#include "ovs/ovs-pmd-sleep.h"
 #include "smap.h"
 #include "util.h"
 
@@ -41,9 +42,6 @@ static const struct number_key number_keys[] = {
     { DP_CONFIG_EMC_INSERT_INV_PROB, "emc-insert-inv-prob",
       offsetof(struct dp_config, emc_insert_inv_prob),
       0, UINT32_MAX, 100, false, VLL_WARN },
-    { DP_CONFIG_PMD_MAXSLEEP, "pmd-maxsleep",
-      offsetof(struct dp_config, max_sleep),
-      0, 10000, 0, true, VLL_INFO },
     { DP_CONFIG_N_OFFLOAD_THREADS, "n-offload-threads",
       offsetof(struct dp_config, n_offload_threads),
       1, 10, 1, false, VLL_WARN },
@@ -80,6 +78,7 @@ void
 dp_config_uninit(struct dp_config *config)
 {
     free(config->cpu_mask);
+    dp_sleep_uninit(&config->sleep);
     for (size_t i = 0; i < ARRAY_SIZE(config->problems); i++) {
         free(config->problems[i]);
     }
@@ -204,10 +203,28 @@ parse_cpu_mask(struct dp_config *config, const struct smap *smap)
     }
 }
 
+static void
+parse_sleep(struct dp_config *config, const struct smap *smap)
+{
+    const char *name = (smap_get(smap, "pmd-sleep-max")
+                        ? "pmd-sleep-max" : "pmd-maxsleep");
+    const char *s = smap_get(smap, name);
+    char *problem = s ? dp_sleep_parse(&config->sleep, s) : NULL;
+
+    if (problem) {
+        add_problem(config, DP_CONFIG_PMD_SLEEP_MAX,
+                    "%s is '%s', but %s; using %"PRIu32" for PMD threads "
+                    "without a value of their own", name, s, problem,
+                    config->sleep.us);
+        free(problem);
+    }
+}
+
 void
 dp_config_parse(struct dp_config *config, const struct smap *other_config)
 {
     dp_config_init(config);
+    parse_sleep(config, other_config);
     parse_cpu_mask(config, other_config);
     parse_assignment(config, other_config);
     parse_bool_key(config, other_config, "pmd-auto-lb", &config->alb);
@@ -238,7 +255,7 @@ problem_level(enum dp_config_key key)
             return number_keys[i].level;
         }
     }
-    return VLL_WARN;
+    return key == DP_CONFIG_PMD_SLEEP_MAX ? VLL_INFO : VLL_WARN;
 }
 
 static void
@@ -328,11 +345,8 @@ log_loop(const struct dp_config *new, const struct dp_config *old, bool first,
         vlog(module, VLL_INFO, "PMD performance metrics collection %s",
              new->perf_metrics ? "enabled" : "disabled");
     }
-    if (first || new->max_sleep != old->max_sleep) {
-        vlog(module, VLL_INFO, "PMD max sleep request is %"PRIu32" usecs.",
-             new->max_sleep);
-        vlog(module, VLL_INFO, "PMD load based sleeps are %s.",
-             new->max_sleep ? "enabled" : "disabled");
+    if (first || !dp_sleep_equal(&new->sleep, &old->sleep)) {
+        ovs_log_pmd_sleep(module, new->sleep.us);
     }
 }
 

@@ -19,16 +19,19 @@
  *
  * dp_config_parse() is pure: no log, no clock, no state.  A value that can't
  * be used is replaced as its message says: by the default, or by the nearest
- * value that can be used (pmd-maxsleep).
+ * value that can be used (pmd-sleep-max).
  *
  * Owns.  The strings in the struct.
  *
  * Messages.  A bad value gives one message with key, value, what is allowed
  * and what is used, once, not again while the value stays.  Its level is INFO
- * where Open vSwitch only reports what it uses (pmd-auto-lb-*, pmd-maxsleep),
+ * where Open vSwitch only reports what it uses (pmd-auto-lb-*, pmd-sleep-max),
  * else WARN.
  *
  * Thread-safety.  None needed.
+ *
+ * pmd-sleep-max is pmd-maxsleep in Open vSwitch 3.1; both names are taken,
+ * with every version.
  *
  * Keys that are not here: hw-offload and dpdk-*, read by others. */
 
@@ -36,6 +39,7 @@
 #include <stdint.h>
 
 #include "pmd/dp-sched.h"
+#include "pmd/dp-sleep.h"
 
 struct ds;
 struct smap;
@@ -44,7 +48,7 @@ struct vlog_module;
 /* Settings that can be wrong. */
 enum dp_config_key {
     DP_CONFIG_PMD_CPU_MASK, DP_CONFIG_PMD_RXQ_ASSIGN,
-    DP_CONFIG_PMD_RXQ_ISOLATE, DP_CONFIG_PMD_MAXSLEEP,
+    DP_CONFIG_PMD_RXQ_ISOLATE, DP_CONFIG_PMD_SLEEP_MAX,
     DP_CONFIG_ALB_INTERVAL, DP_CONFIG_ALB_LOAD, DP_CONFIG_ALB_IMPROVEMENT,
     DP_CONFIG_TX_FLUSH_INTERVAL, DP_CONFIG_EMC_INSERT_INV_PROB,
     DP_CONFIG_N_OFFLOAD_THREADS, DP_CONFIG_OFFLOAD_DELAY,
@@ -68,7 +72,7 @@ struct dp_config {
     uint32_t emc_insert_inv_prob;   /* One in so many; 0: none.  100. */
     bool smc_enable;            /* false. */
     bool perf_metrics;          /* pmd-perf-metrics: false. */
-    uint32_t max_sleep;         /* pmd-maxsleep, us: 0. */
+    struct dp_sleep sleep;      /* pmd-sleep-max: 0. */
 
     unsigned int n_offload_threads; /* 1. */
     unsigned int offload_delay; /* ms: 0. */

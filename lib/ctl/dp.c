@@ -47,7 +47,6 @@ init_shared(struct dp *dp)
     atomic_init(&shared->smc_enable, false);
     atomic_init(&shared->tx_flush_interval, 0);
     atomic_init(&shared->perf_metrics, false);
-    atomic_init(&shared->max_sleep, 0);
     atomic_init(&shared->validate_lookups, false);
     fat_rwlock_init(&shared->upcall_rwlock);
 }
@@ -70,7 +69,6 @@ apply_config(struct dp *dp)
     atomic_store_relaxed(&shared->tx_flush_interval,
                          config->tx_flush_interval);
     atomic_store_relaxed(&shared->perf_metrics, config->perf_metrics);
-    atomic_store_relaxed(&shared->max_sleep, config->max_sleep);
     dp_balance_configure(&dp->balance, config);
     dp_offload_set_n_workers(shared->offload, config->n_offload_threads);
     dp_offload_set_delay(shared->offload, config->offload_delay);
@@ -101,6 +99,7 @@ dp_set_config(struct dp *dp, const struct smap *other_config)
         topology->rxq_isolate = dp->config.rxq_isolate;
         topology->need_reconfigure = true;
     }
+    dp_topology_set_sleep(topology, &dp->config.sleep);
     ovs_mutex_unlock(&topology->mutex);
     return 0;
 }

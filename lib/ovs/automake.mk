@@ -6,4 +6,5 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ovs/ovs-flow-compose.h \
 	lib/ovs/ovs-odp-format.h \
 	lib/ovs/ovs-packet-offload.h \
+	lib/ovs/ovs-pmd-sleep.h \
 	lib/ovs/ovs-version.h

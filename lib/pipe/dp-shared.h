@@ -42,7 +42,6 @@ struct dp_shared {
     atomic_bool smc_enable;
     atomic_uint32_t tx_flush_interval;  /* us; 0: at the end of each burst. */
     atomic_bool perf_metrics;           /* Histograms per iteration. */
-    atomic_uint64_t max_sleep;          /* us; 0: never sleep. */
     atomic_bool validate_lookups;       /* Check what classifiers find. */
 
     /* Guarded by 'upcall_rwlock'. */

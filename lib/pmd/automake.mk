@@ -14,6 +14,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pmd/dp-sched-log.h \
 	lib/pmd/dp-sched.c \
 	lib/pmd/dp-sched.h \
+	lib/pmd/dp-sleep.c \
+	lib/pmd/dp-sleep.h \
 	lib/pmd/dp-topology-sched.c \
 	lib/pmd/dp-topology.c \
 	lib/pmd/dp-topology.h

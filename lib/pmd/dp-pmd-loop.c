@@ -180,11 +180,12 @@ poll_loop(struct dp_pmd *pmd)
     ovs_mutex_lock(&perf->stats_mutex);
     start_deadline(pmd);                /* The first iteration begins now. */
     while (OVS_LIKELY(get_command(pmd) == DP_PMD_RUN)) {
-        uint64_t max_sleep, sleep_cycles;
+        uint64_t sleep_cycles;
+        uint32_t max_sleep;
         bool metrics;
         int n_rx, n_tx;
 
-        atomic_read_relaxed(&lane->shared->max_sleep, &max_sleep);
+        atomic_read_relaxed(&pmd->max_sleep_us, &max_sleep);
         atomic_read_relaxed(&lane->shared->perf_metrics, &metrics);
         pmd_perf_start_iteration(perf);
         n_rx = iterate(pmd, &sleep_ns);
@@ -192,7 +193,7 @@ poll_loop(struct dp_pmd *pmd)
             dp_lane_update_clock(lane);
             dp_tx_flush(lane, false);
         }
-        sleep_cycles = maybe_sleep(pmd, max_sleep * 1000, &sleep_ns);
+        sleep_cycles = maybe_sleep(pmd, max_sleep * 1000ULL, &sleep_ns);
 
         if (OVS_UNLIKELY(++n_iterations % HOUSEKEEPING_EVERY == 0
                          || cycles_counter_get(perf) >= pmd->housekeeping_at

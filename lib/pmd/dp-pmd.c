@@ -27,6 +27,7 @@ dp_pmd_create(struct dp_shared *shared, unsigned int core_id, int numa_id,
     dp_rxq_load_init(&pmd->busy);
     dp_rxq_load_init(&pmd->total);
     pmd->next_interval = pmd->lane.now + DP_RXQ_LOAD_INTERVAL_US;
+    atomic_init(&pmd->max_sleep_us, 0);
     atomic_init(&pmd->command, DP_PMD_PARK);
     ovs_mutex_init(&pmd->mutex);
     xpthread_cond_init(&pmd->cond, NULL);

@@ -54,6 +54,9 @@ struct dp_pmd {
     struct dp_rxq **polls;          /* Borrowed from ports. */
     size_t n_polls;
 
+    /* Written by the control thread, read by anyone. */
+    atomic_uint32_t max_sleep_us;   /* 0: it never sleeps. */
+
     /* Control thread only. */
     bool isolated;                  /* Polls pinned queues only. */
     struct dp_gain_watch watch;     /* Is it overloaded? */

@@ -12,6 +12,7 @@
 #include "util.h"
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
+#include "ovs/ovs-pmd-sleep.h"
 #include "pmd/dp-sched-log.h"
 
 void
@@ -27,6 +28,7 @@ dp_topology_init(struct dp_topology *t, struct dp_shared *shared,
     cmap_init(&t->index);
     hmap_init(&t->ports);
     ovs_mutex_init(&t->mutex);
+    dp_sleep_init(&t->sleep);
 
     t->main = dp_pmd_create(shared, NON_PMD_CORE_ID, OVS_NUMA_UNSPEC,
                             &t->lane_key);
@@ -217,6 +219,7 @@ dp_topology_uninit(struct dp_topology *t)
     cmap_destroy(&t->index);
     hmap_destroy(&t->ports);
     free(t->cpu_mask);
+    dp_sleep_uninit(&t->sleep);
     ovs_mutex_destroy(&t->mutex);
     ovsthread_key_delete(t->lane_key);
 }
@@ -361,6 +364,35 @@ keep_workers_away(struct dp_topology *t)
     free(cores);
 }
 
+/* Tells 'pmd' how long it may sleep. */
+static void
+apply_sleep(const struct dp_topology *t, struct dp_pmd *pmd)
+{
+    unsigned int core_id = pmd->lane.core_id;
+    uint32_t us = dp_sleep_get(&t->sleep, core_id);
+
+    atomic_store_relaxed(&pmd->max_sleep_us, us);
+    ovs_log_pmd_thread_sleep(&this_module, pmd->lane.numa_id, core_id, us);
+}
+
+/* Lets PMD threads sleep as 'sleep' says. */
+void
+dp_topology_set_sleep(struct dp_topology *t, const struct dp_sleep *sleep)
+{
+    struct dp_pmd *pmd;
+
+    if (dp_sleep_equal(&t->sleep, sleep)) {
+        return;
+    }
+    dp_sleep_uninit(&t->sleep);
+    dp_sleep_clone(&t->sleep, sleep);
+    CMAP_FOR_EACH (pmd, node, &t->lanes) {
+        if (!dp_pmd_is_main(pmd)) {
+            apply_sleep(t, pmd);
+        }
+    }
+}
+
 /* Ends the threads that 'cores' does not want and starts, parked, those that
  * it does. */
 static void
@@ -378,6 +410,7 @@ change_threads(struct dp_topology *t, const struct ovs_numa_dump *cores)
                                                core->numa_id, &t->lane_key);
 
             cmap_insert(&t->lanes, &pmd->node, hash_int(core->core_id, 0));
+            apply_sleep(t, pmd);
             dp_pmd_start(pmd);
         }
     }

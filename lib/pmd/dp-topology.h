@@ -33,6 +33,7 @@
 #include "pmd/dp-pmd.h"
 #include "pmd/dp-port.h"
 #include "pmd/dp-sched.h"
+#include "pmd/dp-sleep.h"
 
 struct dp_topology {
     /* Constant after creation. */
@@ -52,6 +53,7 @@ struct dp_topology {
     char *cpu_mask;                 /* "pmd-cpu-mask", or NULL. */
     enum dp_sched_algo rxq_assign;  /* How to assign queues. */
     bool rxq_isolate;               /* Pins isolate cores. */
+    struct dp_sleep sleep;          /* How long PMD threads may. */
     bool need_reconfigure;
     uint64_t n_reconfigured;        /* How often queues were assigned. */
     uint64_t n_lost;                /* Ports that nobody asked to remove. */
@@ -66,6 +68,9 @@ int dp_topology_add_port(struct dp_topology *topology, struct netdev *,
                          const char *type, odp_port_t)
     OVS_REQUIRES(topology->mutex);
 void dp_topology_del_port(struct dp_topology *topology, struct dp_port *)
+    OVS_REQUIRES(topology->mutex);
+void dp_topology_set_sleep(struct dp_topology *topology,
+                           const struct dp_sleep *)
     OVS_REQUIRES(topology->mutex);
 void dp_topology_reconfigure(struct dp_topology *topology)
     OVS_REQUIRES(topology->mutex);

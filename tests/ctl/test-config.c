@@ -60,7 +60,7 @@ assert_defaults(const struct dp_config *config)
     ovs_assert(config->emc_insert_inv_prob == 100);
     ovs_assert(!config->smc_enable && !config->perf_metrics);
     ovs_assert(!config->offload_rebalance);
-    ovs_assert(config->max_sleep == 0 && config->n_offload_threads == 1);
+    ovs_assert(config->sleep.us == 0 && config->n_offload_threads == 1);
 }
 
 static void
@@ -122,7 +122,7 @@ struct number_case {
     CASE("pmd-auto-lb-improvement-threshold", alb_improvement, VALUE, \
          EXPECT, BAD)
 #define SLEEP(VALUE, EXPECT, BAD) \
-    CASE("pmd-maxsleep", max_sleep, VALUE, EXPECT, BAD)
+    CASE("pmd-maxsleep", sleep.us, VALUE, EXPECT, BAD)
 #define THREADS(VALUE, EXPECT, BAD) \
     CASE("n-offload-threads", n_offload_threads, VALUE, EXPECT, BAD)
 #define DELAY(VALUE, EXPECT, BAD) \
@@ -354,12 +354,13 @@ check_fuzz_config(void)
         "pmd-auto-lb-rebal-interval", "pmd-auto-lb-load-threshold",
         "pmd-auto-lb-improvement-threshold", "tx-flush-interval",
         "emc-insert-inv-prob", "smc-enable", "pmd-perf-metrics",
-        "pmd-maxsleep", "n-offload-threads", "offload-rebalance",
+        "pmd-sleep-max", "n-offload-threads", "offload-rebalance",
         "offload-rebalance-interval", "offload-min-pps",
     };
     static const char *words[] = {
         "true", "false", "group", "cycles", "roundrobin", "0", "1", "-1",
-        "10000", "4294967296", "18446744073709551616", "0x1f", "",
+        "10000", "100,1:50,3:0",
+        "4294967296", "18446744073709551616", "0x1f", "",
     };
 
     for (int i = 0; i < 20000; i++) {
@@ -381,7 +382,7 @@ check_fuzz_config(void)
         ovs_assert(config.alb_interval >= 1 && config.alb_interval <= 20000);
         ovs_assert(config.alb_load <= 100 && config.alb_improvement <= 100);
         ovs_assert(config.tx_flush_interval <= 1000000);
-        ovs_assert(config.max_sleep <= 10000);
+        ovs_assert(config.sleep.us <= 10000);
         ovs_assert(config.n_offload_threads >= 1
                    && config.n_offload_threads <= 10);
         ovs_assert(config.offload_rebalance_interval >= 100

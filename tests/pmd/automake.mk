@@ -7,4 +7,5 @@ tests_dptest_SOURCES += \
 	tests/pmd/test-sched-gain.c \
 	tests/pmd/test-sched-log.c \
 	tests/pmd/test-sched.c \
+	tests/pmd/test-sleep.c \
 	tests/pmd/test-topology.c
