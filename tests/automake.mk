@@ -46,6 +46,7 @@ check-soak: tests/dptest$(EXEEXT)
 AT_FILES = \
 	tests/lanes.at \
 	tests/offload.at \
+	tests/packets.at \
 	tests/testsuite.at \
 	tests/upcall-bugs.at \
 	tests/upcall.at \
