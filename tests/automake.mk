@@ -48,6 +48,7 @@ AT_FILES = \
 	tests/mends.at \
 	tests/commands.at \
 	tests/offload.at \
+	tests/packets.at \
 	tests/testsuite.at \
 	tests/upcall-bugs.at \
 	tests/upcall.at \

@@ -16,6 +16,7 @@
 #include "ctl/dp.h"
 #include "ctl/dpif-netdev-flow-format.h"
 #include "ctl/dpif-netdev-handle.h"
+#include "flow/dp-header.h"
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
 #include "pipe/dp-lane.h"
@@ -379,9 +380,9 @@ execute(struct dp *dp, struct dpif_execute *execute)
     struct dp_packet_batch batch;
     struct dp_packet *packet;
     bool borrowed = !lane;
-    size_t size = dp_packet_size(execute->packet);
 
-    if (size < ETH_HEADER_LEN || size > UINT16_MAX) {
+    if (dp_header_is_short(execute->packet)
+        || dp_packet_size(execute->packet) > UINT16_MAX) {
         return EINVAL;
     }
     if (execute->probe) {

@@ -10,6 +10,10 @@
  * has a flow, or actions of its own after an upcall), or gone (dropped: it is
  * neither).
  *
+ * Whatever brings packets into the pipe, dp_burst_init() is their way in: what
+ * is too short to be a packet (dp-header.h) ends there.  So stages need not
+ * look whether an Ethernet packet has an Ethernet header.
+ *
  * Owns.  Its packets, from dp_burst_init() until a stage drops them or
  * dp_exec_run() has executed them; the actions in 'once'.
  *
@@ -19,7 +23,9 @@
 #include "dp-packet.h"
 #include "flow/dp-actions.h"
 #include "flow/dp-flow.h"
+#include "flow/dp-header.h"
 #include "flow/dp-key.h"
+#include "pipe/dp-drop.h"
 
 /* The packets of a burst that are to be treated alike. */
 struct dp_group {
@@ -52,21 +58,32 @@ struct dp_burst {
 
 BUILD_ASSERT_DECL(NETDEV_MAX_BURST == 32);
 
+/* Makes 'burst' one of the packets of 'batch', of which it takes ownership.
+ * Those that are too short are dropped. */
 static inline void
 dp_burst_init(struct dp_burst *burst, const struct dp_packet_batch *batch,
               odp_port_t in_port, unsigned int depth)
 {
+    size_t n = 0;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        struct dp_packet *packet = batch->packets[i];
+
+        if (OVS_UNLIKELY(dp_header_is_short(packet))) {
+            dp_drop_count(DP_DROP_RX_INVALID, 1);
+            dp_packet_delete(packet);
+            continue;
+        }
+        burst->packets[n++] = packet;
+    }
     burst->in_port = in_port;
     burst->depth = depth;
-    burst->n = batch->count;
-    burst->undecided = burst->n == 32 ? UINT32_MAX : (1u << burst->n) - 1;
+    burst->n = n;
+    burst->undecided = n == 32 ? UINT32_MAX : (1u << n) - 1;
     burst->decided = 0;
     burst->bare = burst->unparsed = 0;
     burst->answered = 0;
     burst->n_groups = 0;
-    for (size_t i = 0; i < burst->n; i++) {
-        burst->packets[i] = batch->packets[i];
-    }
 }
 
 /* Packet 'i' goes to 'flow'. */

@@ -187,6 +187,7 @@ dp_pipe_receive(struct dp_lane *lane, struct dp_packet_batch *batch,
     struct dp_work work;
 
     work_begin(lane, &work);
+    dp_lane_count(lane, PMD_STAT_RECV, batch->count);
     dp_burst_init(&burst, batch, in_port, 0);
     dp_rx_run(lane, &burst);            /* NIC marks decide some. */
     dp_pipe_run(lane, &burst);

@@ -10,7 +10,7 @@
  * *)', in a file of its own; a stage decides packets or drops them, and never
  * calls another stage.
  *
- *     rx       validates, initialises metadata, looks up NIC marks
+ *     rx       looks up NIC marks
  *     lookup   keys, caches, classifier
  *     miss     upcalls for who is still undecided
  *     group    packets of one flow together

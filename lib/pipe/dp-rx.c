@@ -6,7 +6,6 @@
 #include "offload/dp-offload.h"
 #include "ovs/ovs-packet-offload.h"
 #include "pipe/dp-burst.h"
-#include "pipe/dp-drop.h"
 #include "pipe/dp-lane.h"
 #include "pipe/dp-pipe.h"
 
@@ -68,18 +67,11 @@ dp_rx_run(struct dp_lane *lane, struct dp_burst *burst)
     bool offload = (lane->marks && dp_mark_index_count(lane->marks)
                     && dp_offload_is_enabled(lane->shared->offload));
     uint32_t marks[NETDEV_MAX_BURST];
-    unsigned int n_invalid = 0;
     uint32_t marked = 0;
 
-    dp_lane_count(lane, PMD_STAT_RECV, burst->n);
     for (size_t i = 0; i < burst->n; i++) {
         struct dp_packet *packet = burst->packets[i];
 
-        if (OVS_UNLIKELY(dp_packet_size(packet) < ETH_HEADER_LEN)) {
-            dp_burst_drop(burst, i);
-            n_invalid++;
-            continue;
-        }
         if (offload && dp_packet_has_flow_mark(packet, &marks[i])
             && OVS_LIKELY(!ovs_packet_is_unfinished(packet))) {
             marked |= UINT32_C(1) << i;
@@ -88,9 +80,6 @@ dp_rx_run(struct dp_lane *lane, struct dp_burst *burst)
         }
     }
     burst->bare = burst->undecided;
-    if (OVS_UNLIKELY(n_invalid)) {
-        dp_drop_count(DP_DROP_RX_INVALID, n_invalid);
-    }
     if (marked) {
         lookup_marks(lane, burst, marked, marks);
     }
