@@ -276,7 +276,7 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
             atomic_store_relaxed(&rxq->drains->marks_seen, true);
         }
         lane->load = NULL;
-        dp_rxq_load_add(&rxq->load, cycle_timer_stop(&lane->perf, &timer));
+        dp_rxq_load_charge(&rxq->load, cycle_timer_stop(&lane->perf, &timer));
         dp_tx_flush(lane, false);
     } else {
         cycle_timer_stop(&lane->perf, &timer);

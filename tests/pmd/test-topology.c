@@ -38,6 +38,7 @@ struct fake {
     bool loopback;                  /* Says that it is one. */
     bool broken;                    /* Cannot be configured. */
     long long int recv_ns;          /* That recv() takes. */
+    uint64_t stall_cycles;          /* That it seems to take, once. */
     int n_unchecked;                /* recv()s since rxq_enabled(), */
     int max_unchecked;              /* and how many there were at most. */
     atomic_count due[MAX_RXQS];
@@ -169,6 +170,18 @@ fake_rxq_enabled(struct netdev_rxq *rxq)
     return true;
 }
 
+static ovsthread_key_t *lane_key;   /* Of the rig. */
+
+/* Makes it look to the lane as if 'cycles' more had gone by. */
+static void
+stall(uint64_t cycles)
+{
+    struct dp_lane *lane = ovsthread_getspecific(*lane_key);
+
+    lane->perf.start_tsc -= cycles;
+    lane->perf.cur_timer->start -= cycles;
+}
+
 static int
 fake_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
               int *qfill)
@@ -180,6 +193,10 @@ fake_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
         xnanosleep(fake->recv_ns);
         fake->n_unchecked++;
         fake->max_unchecked = MAX(fake->max_unchecked, fake->n_unchecked);
+    }
+    if (fake->stall_cycles) {
+        stall(fake->stall_cycles);
+        fake->stall_cycles = 0;
     }
     if (!atomic_count_get(&fake->due[rxq->queue_id])) {
         return EAGAIN;
@@ -308,6 +325,7 @@ rig_init(struct rig *rig)
     fat_rwlock_init(&rig->shared.upcall_rwlock);
     atomic_count_init(&rig->n_upcalls, 0);
     dp_topology_init(&rig->topology, &rig->shared, purge, rig);
+    lane_key = &rig->topology.lane_key;
     rig->topology.rxq_assign = DP_SCHED_ROUNDROBIN;
     rig->topology.rxq_isolate = true;
 }
@@ -609,6 +627,46 @@ check_housekeeping(void)
     netdev_close(&in->up);
 }
 
+/* A thread stood still for 'cycles', because the machine was paused say, while
+ * 'n' packets arrived: nobody believes that it worked so long. */
+static void
+check_stall(uint64_t cycles, unsigned int n)
+{
+    struct fake *in = fake_open("in", "fake-pmd", 1);
+    struct dp_pmd *pmd;
+    uint64_t stats[PMD_N_STATS];
+    uint64_t load, began = time_msec();
+    struct dp_port *port;
+    struct rig rig;
+
+    rig_init(&rig);
+    in->stall_cycles = cycles;
+    fake_inject(in, 0, n);
+    ovs_assert(!add_port(&rig, in, 1));
+    wait_for(&in->n_received, n);
+    fake_inject(in, 0, 1);
+    wait_for(&in->n_received, n + 1);
+
+    ovs_mutex_lock(&rig.topology.mutex);
+    port = dp_topology_port(&rig.topology, u32_to_odp(1));
+    pmd = port->rxqs[0].pmd;
+    dp_pmd_park(pmd);
+    load = dp_rxq_load_current(&port->rxqs[0].load);
+    pmd_perf_read_counters(&pmd->lane.perf, stats);
+    dp_pmd_resume(pmd);
+    ovs_mutex_unlock(&rig.topology.mutex);
+
+    /* No processor does 10 cycles in a nanosecond. */
+    uint64_t max = INT_MAX + (time_msec() - began + 1) * 10 * 1000 * 1000;
+    ovs_assert(stats[PMD_CYCLES_ITER_BUSY] + stats[PMD_CYCLES_ITER_IDLE]
+               <= max);
+    ovs_assert(stats[PMD_CYCLES_ITER_BUSY] <= max);
+    ovs_assert(load <= max);
+    del_port(&rig, 1);
+    rig_uninit(&rig);
+    netdev_close(&in->up);
+}
+
 /* Whatever changes, and however often: each packet that was received by a
  * port that stays has been sent. */
 static void
@@ -689,6 +747,11 @@ test_topology_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     check_port();
     check_pmd();
     check_housekeeping();
+    for (unsigned int n = 0; n <= 1; n++) {
+        check_stall(3ULL << 30, n);
+        check_stall(7ULL << 30, n);
+        check_stall(100ULL << 30, n);
+    }
     check_shapes();
     check_traffic();
 }
