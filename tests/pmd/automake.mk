@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 tests_dptest_SOURCES += \
+	tests/pmd/fake-netdev.c \
+	tests/pmd/fake-netdev.h \
 	tests/pmd/test-affinity.c \
 	tests/pmd/test-sched-gain.c \
 	tests/pmd/test-sched-log.c \

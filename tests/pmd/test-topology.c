@@ -14,7 +14,7 @@
 
 #include "dp-packet.h"
 #include "flow.h"
-#include "netdev-provider.h"
+#include "netdev.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "openvswitch/dynamic-string.h"
@@ -27,236 +27,9 @@
 #include "util.h"
 #include "pipe/dp-bond.h"
 #include "pipe/dp-meter.h"
+#include "tests/pmd/fake-netdev.h"
 
-/* The netdev: a queue delivers as many packets as are due, one at a time. */
-
-enum { MAX_RXQS = 4, OUT_PORT = 9, WAIT_MS = 20000 };
-
-struct fake {
-    struct netdev up;
-    int want_rxq, want_txq;
-    bool loopback;                  /* Says that it is one. */
-    bool broken;                    /* Cannot be configured. */
-    long long int recv_ns;          /* That recv() takes. */
-    uint64_t stall_cycles;          /* That it seems to take, once. */
-    int n_unchecked;                /* recv()s since rxq_enabled(), */
-    int max_unchecked;              /* and how many there were at most. */
-    atomic_count due[MAX_RXQS];
-    atomic_count n_received;
-    atomic_count n_sent;
-};
-
-static struct fake *
-fake_cast(const struct netdev *netdev)
-{
-    return CONTAINER_OF(netdev, struct fake, up);
-}
-
-static struct netdev *
-fake_alloc(void)
-{
-    struct fake *fake = xzalloc(sizeof *fake);
-
-    return &fake->up;
-}
-
-static int
-fake_construct(struct netdev *netdev)
-{
-    struct fake *fake = fake_cast(netdev);
-
-    fake->want_rxq = fake->want_txq = 1;
-    netdev->n_rxq = netdev->n_txq = 1;
-    for (int i = 0; i < MAX_RXQS; i++) {
-        atomic_count_init(&fake->due[i], 0);
-    }
-    atomic_count_init(&fake->n_received, 0);
-    atomic_count_init(&fake->n_sent, 0);
-    return 0;
-}
-
-static void
-fake_destruct(struct netdev *netdev OVS_UNUSED)
-{
-}
-
-static void
-fake_dealloc(struct netdev *netdev)
-{
-    free(fake_cast(netdev));
-}
-
-static int
-fake_get_numa_id(const struct netdev *netdev OVS_UNUSED)
-{
-    return 0;
-}
-
-static int
-fake_set_tx_multiq(struct netdev *netdev, unsigned int n_txq)
-{
-    struct fake *fake = fake_cast(netdev);
-
-    if (fake->want_txq != n_txq) {
-        fake->want_txq = n_txq;
-        netdev_request_reconfigure(netdev);
-    }
-    return 0;
-}
-
-static int
-fake_reconfigure(struct netdev *netdev)
-{
-    struct fake *fake = fake_cast(netdev);
-
-    if (fake->broken) {
-        return EIO;
-    }
-    netdev->n_rxq = fake->want_rxq;
-    netdev->n_txq = fake->want_txq;
-    return 0;
-}
-
-static int
-fake_update_flags(struct netdev *netdev, enum netdev_flags off OVS_UNUSED,
-                  enum netdev_flags on OVS_UNUSED, enum netdev_flags *old)
-{
-    *old = NETDEV_UP | (fake_cast(netdev)->loopback ? NETDEV_LOOPBACK : 0);
-    return 0;
-}
-
-static int
-fake_send(struct netdev *netdev, int qid, struct dp_packet_batch *batch,
-          bool concurrent_txq OVS_UNUSED)
-{
-    struct fake *fake = fake_cast(netdev);
-
-    ovs_assert(qid < netdev->n_txq);
-    for (int i = dp_packet_batch_size(batch); i > 0; i--) {
-        atomic_count_inc(&fake->n_sent);
-    }
-    dp_packet_delete_batch(batch, true);
-    return 0;
-}
-
-static struct netdev_rxq *
-fake_rxq_alloc(void)
-{
-    return xzalloc(sizeof(struct netdev_rxq));
-}
-
-static int
-fake_rxq_construct(struct netdev_rxq *rxq OVS_UNUSED)
-{
-    return 0;
-}
-
-static void
-fake_rxq_destruct(struct netdev_rxq *rxq OVS_UNUSED)
-{
-}
-
-static void
-fake_rxq_dealloc(struct netdev_rxq *rxq)
-{
-    free(rxq);
-}
-
-/* A lane asks as part of its housekeeping. */
-static bool
-fake_rxq_enabled(struct netdev_rxq *rxq)
-{
-    fake_cast(rxq->netdev)->n_unchecked = 0;
-    return true;
-}
-
-static ovsthread_key_t *lane_key;   /* Of the rig. */
-
-/* Makes it look to the lane as if 'cycles' more had gone by. */
-static void
-stall(uint64_t cycles)
-{
-    struct dp_lane *lane = ovsthread_getspecific(*lane_key);
-
-    lane->perf.start_tsc -= cycles;
-    lane->perf.cur_timer->start -= cycles;
-}
-
-static int
-fake_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
-              int *qfill)
-{
-    struct fake *fake = fake_cast(rxq->netdev);
-    struct dp_packet *packet;
-
-    if (fake->recv_ns) {
-        xnanosleep(fake->recv_ns);
-        fake->n_unchecked++;
-        fake->max_unchecked = MAX(fake->max_unchecked, fake->n_unchecked);
-    }
-    if (fake->stall_cycles) {
-        stall(fake->stall_cycles);
-        fake->stall_cycles = 0;
-    }
-    if (!atomic_count_get(&fake->due[rxq->queue_id])) {
-        return EAGAIN;
-    }
-    atomic_count_dec(&fake->due[rxq->queue_id]);
-    atomic_count_inc(&fake->n_received);
-    packet = dp_packet_new(64);
-    memset(dp_packet_put_zeros(packet, 64), 0x12, 14);
-    dp_packet_batch_init_packet(batch, packet);
-    if (qfill) {
-        *qfill = -ENOTSUP;
-    }
-    return 0;
-}
-
-#define FAKE_CLASS(TYPE, IS_PMD)                \
-    {                                           \
-        .type = TYPE,                           \
-        .is_pmd = IS_PMD,                       \
-        .alloc = fake_alloc,                    \
-        .construct = fake_construct,            \
-        .destruct = fake_destruct,              \
-        .dealloc = fake_dealloc,                \
-        .get_numa_id = fake_get_numa_id,        \
-        .set_tx_multiq = fake_set_tx_multiq,    \
-        .reconfigure = fake_reconfigure,        \
-        .update_flags = fake_update_flags,      \
-        .send = fake_send,                      \
-        .rxq_alloc = fake_rxq_alloc,            \
-        .rxq_construct = fake_rxq_construct,    \
-        .rxq_destruct = fake_rxq_destruct,      \
-        .rxq_dealloc = fake_rxq_dealloc,        \
-        .rxq_recv = fake_rxq_recv,              \
-        .rxq_enabled = fake_rxq_enabled,        \
-    }
-
-static const struct netdev_class fake_classes[] = {
-    FAKE_CLASS("fake", false),
-    FAKE_CLASS("fake-pmd", true),
-};
-
-/* The caller closes it. */
-static struct fake *
-fake_open(const char *name, const char *type, int n_rxq)
-{
-    struct netdev *netdev;
-
-    ovs_assert(!netdev_open(name, type, &netdev));
-    fake_cast(netdev)->want_rxq = n_rxq;
-    return fake_cast(netdev);
-}
-
-/* Makes 'n' more packets due in queue 'rxq'. */
-static void
-fake_inject(struct fake *fake, int rxq, int n)
-{
-    while (n--) {
-        atomic_count_inc(&fake->due[rxq]);
-    }
-}
+enum { OUT_PORT = 9, WAIT_MS = 20000 };
 
 /* Waits until 'count' is 'value'. */
 static void
@@ -274,7 +47,6 @@ wait_for(atomic_count *count, unsigned int value)
     }
 }
 
-
 struct rig {
     struct dp_shared shared;
     struct dp_topology topology;
@@ -282,6 +54,8 @@ struct rig {
     size_t n_purged;
     atomic_count n_upcalls;
 };
+
+static struct dp_topology *topology;    /* Of the rig. */
 
 /* Sends everything to OUT_PORT, by a flow for each port. */
 static int
@@ -325,7 +99,7 @@ rig_init(struct rig *rig)
     fat_rwlock_init(&rig->shared.upcall_rwlock);
     atomic_count_init(&rig->n_upcalls, 0);
     dp_topology_init(&rig->topology, &rig->shared, purge, rig);
-    lane_key = &rig->topology.lane_key;
+    topology = &rig->topology;
     rig->topology.rxq_assign = DP_SCHED_ROUNDROBIN;
     rig->topology.rxq_isolate = true;
 }
@@ -627,6 +401,19 @@ check_housekeeping(void)
     netdev_close(&in->up);
 }
 
+static uint64_t stall_cycles;
+
+/* Makes it look to the lane as if 'stall_cycles' more had gone by, once. */
+static void
+stall(struct fake *fake)
+{
+    struct dp_lane *lane = ovsthread_getspecific(topology->lane_key);
+
+    lane->perf.start_tsc -= stall_cycles;
+    lane->perf.cur_timer->start -= stall_cycles;
+    fake->on_recv = NULL;
+}
+
 /* A thread stood still for 'cycles', because the machine was paused say, while
  * 'n' packets arrived: nobody believes that it worked so long. */
 static void
@@ -640,7 +427,8 @@ check_stall(uint64_t cycles, unsigned int n)
     struct rig rig;
 
     rig_init(&rig);
-    in->stall_cycles = cycles;
+    stall_cycles = cycles;
+    in->on_recv = stall;
     fake_inject(in, 0, n);
     ovs_assert(!add_port(&rig, in, 1));
     wait_for(&in->n_received, n);
@@ -741,9 +529,7 @@ test_topology_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_numa_init();
     random_set_seed(1);
     vlog_set_levels(NULL, VLF_CONSOLE, VLL_OFF);
-    for (size_t i = 0; i < ARRAY_SIZE(fake_classes); i++) {
-        netdev_register_provider(&fake_classes[i]);
-    }
+    fake_register();
     check_port();
     check_pmd();
     check_housekeeping();
