@@ -107,14 +107,10 @@ dp_set_config(struct dp *dp, const struct smap *other_config)
 static void
 dp_free(struct dp *dp)
 {
-    struct dp_port *port;
-
     dp_registry_remove(dp);
 
     ovs_mutex_lock(&dp->topology.mutex);
-    HMAP_FOR_EACH_SAFE (port, node, &dp->topology.ports) {
-        dp_topology_del_port(&dp->topology, port);
-    }
+    dp_topology_del_ports(&dp->topology);
     ovs_mutex_unlock(&dp->topology.mutex);
     dp_topology_uninit(&dp->topology);
 

@@ -285,6 +285,18 @@ dp_topology_del_port(struct dp_topology *t, struct dp_port *port)
     dp_topology_reconfigure(t);
 }
 
+/* Deletes all ports.  With one that goes others may, if they can't be
+ * reconfigured. */
+void
+dp_topology_del_ports(struct dp_topology *t)
+{
+    struct hmap_node *node;
+
+    while ((node = hmap_first(&t->ports)) != NULL) {
+        dp_topology_del_port(t, CONTAINER_OF(node, struct dp_port, node));
+    }
+}
+
 static bool
 has_pmd_port(const struct dp_topology *t)
 {

@@ -68,6 +68,8 @@ void dp_topology_del_port(struct dp_topology *topology, struct dp_port *)
     OVS_REQUIRES(topology->mutex);
 void dp_topology_reconfigure(struct dp_topology *topology)
     OVS_REQUIRES(topology->mutex);
+void dp_topology_del_ports(struct dp_topology *topology)
+    OVS_REQUIRES(topology->mutex);
 bool dp_topology_needs_reconfigure(const struct dp_topology *topology)
     OVS_REQUIRES(topology->mutex);
 void dp_topology_poll_main(struct dp_topology *);

@@ -14,7 +14,7 @@
 
 #include "dp-packet.h"
 #include "flow.h"
-#include "netdev.h"
+#include "netdev-provider.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "openvswitch/dynamic-string.h"
@@ -107,12 +107,8 @@ rig_init(struct rig *rig)
 static void
 rig_uninit(struct rig *rig)
 {
-    struct dp_port *port;
-
     ovs_mutex_lock(&rig->topology.mutex);
-    HMAP_FOR_EACH_SAFE (port, node, &rig->topology.ports) {
-        dp_topology_del_port(&rig->topology, port);
-    }
+    dp_topology_del_ports(&rig->topology);
     ovs_mutex_unlock(&rig->topology.mutex);
     dp_topology_uninit(&rig->topology);
     dp_bonds_destroy(rig->shared.bonds);
@@ -401,6 +397,32 @@ check_housekeeping(void)
     netdev_close(&in->up);
 }
 
+/* Ports that go because they can't be reconfigured, while all ports are
+ * deleted. */
+static void
+check_broken(void)
+{
+    struct fake *fakes[8];
+    struct rig rig;
+
+    rig_init(&rig);
+    for (int i = 0; i < ARRAY_SIZE(fakes); i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "p%d", i);
+        fakes[i] = fake_open(name, "fake", 1);
+        ovs_assert(!add_port(&rig, fakes[i], i + 1));
+    }
+    for (int i = 0; i < ARRAY_SIZE(fakes); i++) {
+        fakes[i]->broken = true;
+        netdev_request_reconfigure(&fakes[i]->up);
+    }
+    rig_uninit(&rig);
+    for (int i = 0; i < ARRAY_SIZE(fakes); i++) {
+        netdev_close(&fakes[i]->up);
+    }
+}
+
 static uint64_t stall_cycles;
 
 /* Makes it look to the lane as if 'stall_cycles' more had gone by, once. */
@@ -533,6 +555,7 @@ test_topology_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     check_port();
     check_pmd();
     check_housekeeping();
+    check_broken();
     for (unsigned int n = 0; n <= 1; n++) {
         check_stall(3ULL << 30, n);
         check_stall(7ULL << 30, n);
