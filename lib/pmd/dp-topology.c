@@ -141,14 +141,25 @@ dp_topology_sorted_lanes(const struct dp_topology *t, size_t *n)
     return lanes;
 }
 
+/* Parks all lanes.  Threads are asked at once and then waited for; the main
+ * lane, which others need to get on, comes last: a packet may wait for a lock
+ * whose holder waits for the main lane. */
 static void
 park_all(struct dp_topology *t)
 {
     struct dp_pmd *pmd;
 
     CMAP_FOR_EACH (pmd, node, &t->lanes) {
-        dp_pmd_park(pmd);
+        if (!dp_pmd_is_main(pmd)) {
+            dp_pmd_request_park(pmd);
+        }
     }
+    CMAP_FOR_EACH (pmd, node, &t->lanes) {
+        if (!dp_pmd_is_main(pmd)) {
+            dp_pmd_park(pmd);
+        }
+    }
+    dp_pmd_park(t->main);
 }
 
 static void

@@ -397,6 +397,54 @@ check_housekeeping(void)
     netdev_close(&in->up);
 }
 
+static bool main_was_held;
+
+/* If the lane was asked to park, whoever asked must not keep others out of the
+ * main lane while he waits.  (A packet may need a lock on its way, whose
+ * holder wants to send from the main lane.) */
+static void
+look_at_main(struct fake *fake OVS_UNUSED)
+{
+    static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
+    struct dp_lane *lane = ovsthread_getspecific(topology->lane_key);
+    struct ovs_mutex *main_mutex = &topology->main->lane.main_mutex;
+    struct dp_pmd *pmd = CONTAINER_OF(lane, struct dp_pmd, lane);
+    int command;
+
+    atomic_read_relaxed(&pmd->command, &command);
+    if (command == DP_PMD_PARK) {
+        ovs_mutex_lock(&mutex);         /* One lane after the other. */
+        if (!ovs_mutex_trylock(main_mutex)) {
+            ovs_mutex_unlock(main_mutex);
+        } else {
+            main_was_held = true;
+        }
+        ovs_mutex_unlock(&mutex);
+    }
+}
+
+/* Threads are waited for before the main lane is taken. */
+static void
+check_parking(void)
+{
+    struct fake *in = fake_open("in", "fake-pmd", MAX_RXQS);
+    struct rig rig;
+
+    rig_init(&rig);
+    set_cpu_mask(&rig, "0xf");
+    in->recv_ns = 1000 * 1000;
+    in->on_recv = look_at_main;
+    ovs_assert(!add_port(&rig, in, 1));
+    for (int i = 0; i < 20; i++) {
+        ovs_mutex_lock(&rig.topology.mutex);
+        dp_topology_reconfigure(&rig.topology);
+        ovs_mutex_unlock(&rig.topology.mutex);
+    }
+    rig_uninit(&rig);
+    ovs_assert(!main_was_held);
+    netdev_close(&in->up);
+}
+
 /* Ports that go because they can't be reconfigured, while all ports are
  * deleted. */
 static void
@@ -555,6 +603,7 @@ test_topology_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     check_port();
     check_pmd();
     check_housekeeping();
+    check_parking();
     check_broken();
     for (unsigned int n = 0; n <= 1; n++) {
         check_stall(3ULL << 30, n);
