@@ -42,7 +42,7 @@ init_shared(struct dp *dp)
     shared->meters = dp_meters_create();
     shared->bonds = dp_bonds_create();
     shared->offload = dp_offload_glue_create(&dp->topology);
-    atomic_init(&shared->emc_insert_min, 0);
+    atomic_init(&shared->emc_insert_inv, 0);
     atomic_init(&shared->smc_enable, false);
     atomic_init(&shared->tx_flush_interval, 0);
     atomic_init(&shared->perf_metrics, false);
@@ -63,8 +63,8 @@ apply_config(struct dp *dp)
     };
     struct dp_shared *shared = &dp->shared;
 
-    atomic_store_relaxed(&shared->emc_insert_min,
-                         dp_config_emc_insert_min(config));
+    atomic_store_relaxed(&shared->emc_insert_inv,
+                         config->emc_insert_inv_prob);
     atomic_store_relaxed(&shared->smc_enable, config->smc_enable);
     atomic_store_relaxed(&shared->tx_flush_interval,
                          config->tx_flush_interval);

@@ -451,8 +451,8 @@ test_pipe_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     while (id < N_PACKETS) {
         switch (random_range(20)) {
         case 0:
-            atomic_store_relaxed(&shared->emc_insert_min,
-                                 random_range(2) ? UINT32_MAX : 0);
+            atomic_store_relaxed(&shared->emc_insert_inv,
+                                 random_range(2));
             break;
         case 1:
             atomic_store_relaxed(&shared->smc_enable, random_range(2));
