@@ -98,15 +98,17 @@ dp_emc_set_insert_inv(struct dp_emc *emc, uint32_t insert_inv)
                    ? random_uint64() % (2 * (uint64_t) insert_inv - 1) : 0);
 }
 
-/* Looks at one entry and gives up its flow if it is dead.  Called now and
- * then, it bounds how long a deleted flow keeps its memory. */
+/* Looks at the next 'n' entries and gives up their flows if they are dead.
+ * Called now and then, it bounds how long a deleted flow keeps its memory. */
 void
-dp_emc_sweep(struct dp_emc *emc)
+dp_emc_sweep(struct dp_emc *emc, size_t n)
 {
-    struct dp_emc_entry *entry = &emc->entries[emc->sweep_at];
+    while (n--) {
+        struct dp_emc_entry *entry = &emc->entries[emc->sweep_at];
 
-    if (entry->flow && dp_flow_is_dead(entry->flow)) {
-        entry_clear(entry);
+        if (entry->flow && dp_flow_is_dead(entry->flow)) {
+            entry_clear(entry);
+        }
+        emc->sweep_at = (emc->sweep_at + 1) & (DP_EMC_ENTRIES - 1);
     }
-    emc->sweep_at = (emc->sweep_at + 1) & (DP_EMC_ENTRIES - 1);
 }

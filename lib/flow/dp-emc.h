@@ -55,7 +55,7 @@ void dp_emc_init(struct dp_emc *);
 void dp_emc_uninit(struct dp_emc *);
 void dp_emc_flush(struct dp_emc *);
 void dp_emc_insert(struct dp_emc *, const struct dp_key *, struct dp_flow *);
-void dp_emc_sweep(struct dp_emc *);
+void dp_emc_sweep(struct dp_emc *, size_t n);
 void dp_emc_set_insert_inv(struct dp_emc *, uint32_t insert_inv);
 
 /* Returns the index of the first ('i' is 0) or second place of 'hash'. */

@@ -74,6 +74,7 @@ struct dp_lane {
     bool emc_enabled;           /* Of the port being served. */
     long long int now;
     long long int next_rank;    /* When to sort subtables again. */
+    long long int swept_at;     /* When the EMC was last swept. */
     int n_sent;                 /* Packets, since dp_lane_take_sent(). */
     unsigned int n_waiting;     /* Packets in work lists. */
 

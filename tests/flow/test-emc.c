@@ -68,9 +68,7 @@ test_emc_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     for (size_t k = 0; k < N_KEYS; k++) {
         ovs_assert(!dp_emc_find(&emc, &keys[k]));
     }
-    for (size_t i = 0; i < DP_EMC_ENTRIES; i++) {
-        dp_emc_sweep(&emc);
-    }
+    dp_emc_sweep(&emc, DP_EMC_ENTRIES);
     for (size_t i = 0; i < N_FLOWS; i++) {
         ovs_assert(ovs_refcount_read(&flows[i]->ref_cnt) == 1);
         dp_flow_unref(flows[i]);
