@@ -222,6 +222,7 @@ check_port(void)
 {
     struct fake *fake = fake_open("p", "fake-pmd", 3);
     struct dp_port *port;
+    bool emc;
 
     fake->loopback = true;
     ovs_assert(dp_port_create(&fake->up, "fake-pmd", u32_to_odp(1), &port)
@@ -245,7 +246,8 @@ check_port(void)
 
     /* The EMC is no reason to assign queues anew, the rest is. */
     ovs_assert(!dp_port_set_config(port, "0:1, 2:3", false, false));
-    ovs_assert(!port->emc_enabled);
+    atomic_read_relaxed(&port->emc_enabled, &emc);
+    ovs_assert(!emc);
     ovs_assert(dp_port_set_config(port, "0:1, 2:3", true, false));
     ovs_assert(port->by_hash);
     ovs_assert(dp_port_set_config(port, "0:1, 2", true, false));
