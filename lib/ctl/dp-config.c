@@ -238,13 +238,6 @@ dp_config_parse(struct dp_config *config, const struct smap *other_config)
     }
 }
 
-uint32_t
-dp_config_emc_insert_min(const struct dp_config *config)
-{
-    return (config->emc_insert_inv_prob
-            ? UINT32_MAX / config->emc_insert_inv_prob : 0);
-}
-
 /* Logging. */
 
 static enum vlog_level

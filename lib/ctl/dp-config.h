@@ -97,10 +97,6 @@ void dp_config_uninit(struct dp_config *);
 void dp_config_log(const struct dp_config *new, const struct dp_config *old,
                    struct vlog_module *module);
 
-/* Returns the greatest random 32-bit number for which a connection enters the
- * EMC; 0 for never. */
-uint32_t dp_config_emc_insert_min(const struct dp_config *);
-
 /* Settings of one port: Interface:other_config. */
 struct dp_port_config {
     char *affinity;             /* pmd-rxq-affinity, or NULL. */

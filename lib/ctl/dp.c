@@ -43,7 +43,7 @@ init_shared(struct dp *dp)
     shared->meters = dp_meters_create();
     shared->bonds = dp_bonds_create();
     shared->offload = dp_offload_glue_create(&dp->topology);
-    atomic_init(&shared->emc_insert_min, 0);
+    atomic_init(&shared->emc_insert_inv, 0);
     atomic_init(&shared->smc_enable, false);
     atomic_init(&shared->tx_flush_interval, 0);
     atomic_init(&shared->perf_metrics, false);
@@ -63,8 +63,8 @@ apply_config(struct dp *dp)
     };
     struct dp_shared *shared = &dp->shared;
 
-    atomic_store_relaxed(&shared->emc_insert_min,
-                         dp_config_emc_insert_min(config));
+    atomic_store_relaxed(&shared->emc_insert_inv,
+                         config->emc_insert_inv_prob);
     atomic_store_relaxed(&shared->smc_enable, config->smc_enable);
     atomic_store_relaxed(&shared->tx_flush_interval,
                          config->tx_flush_interval);
@@ -107,14 +107,10 @@ dp_set_config(struct dp *dp, const struct smap *other_config)
 static void
 dp_free(struct dp *dp)
 {
-    struct dp_port *port;
-
     dp_registry_remove(dp);
 
     ovs_mutex_lock(&dp->topology.mutex);
-    HMAP_FOR_EACH_SAFE (port, node, &dp->topology.ports) {
-        dp_topology_del_port(&dp->topology, port);
-    }
+    dp_topology_del_ports(&dp->topology);
     ovs_mutex_unlock(&dp->topology.mutex);
     dp_topology_uninit(&dp->topology);
 

@@ -8,6 +8,7 @@
 #include "dp-packet.h"
 #include "dpif-netdev.h"
 #include "flow.h"
+#include "hmapx.h"
 #include "odp-util.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"
@@ -281,20 +282,20 @@ remove_flow(struct dp_lane *lane, struct dp_flow *flow,
 static void
 collect_last_counts(struct removed_flows *removed)
 {
-    const struct dp_lane *quiet = NULL;
+    struct hmapx quiet = HMAPX_INITIALIZER(&quiet);     /* Lanes. */
 
     for (size_t i = 0; i < removed->n; i++) {
         struct removed_flow *r = &removed->flows[i];
         struct dpif_flow_stats stats;
 
-        if (r->lane != quiet) {
+        if (hmapx_add(&quiet, r->lane)) {
             dp_lane_wait(r->lane);
-            quiet = r->lane;
         }
         dp_flow_get_stats(r->flow, &stats);
         dp_flow_add_stats(r->stats, &stats);
         dp_flow_unref(r->flow);
     }
+    hmapx_destroy(&quiet);
     free(removed->flows);
 }
 

@@ -9,7 +9,7 @@ void
 dp_emc_init(struct dp_emc *emc)
 {
     emc->sweep_at = 0;
-    emc->insert_min = 0;
+    emc->insert_inv = 0;
     emc->n_skip = 0;
     emc->hashes = xzalloc_cacheline(DP_EMC_ENTRIES * sizeof *emc->hashes);
     emc->entries = xzalloc_cacheline(DP_EMC_ENTRIES * sizeof *emc->entries);
@@ -87,27 +87,28 @@ dp_emc_insert(struct dp_emc *emc, const struct dp_key *key,
     memcpy(entry->values, key->values, key->n_values * sizeof key->values[0]);
 }
 
-/* Draws how many offers are skipped until the next one is taken, so that of
- * 2**32 about 'insert_min' are.  A number for each offer would cost more than
- * the lookup that fails. */
+/* Draws how many offers are skipped until the next one is taken, so that one
+ * of 'insert_inv' is.  A number for each offer would cost more than the lookup
+ * that fails. */
 void
-dp_emc_set_insert_min(struct dp_emc *emc, uint32_t insert_min)
+dp_emc_set_insert_inv(struct dp_emc *emc, uint32_t insert_inv)
 {
-    uint64_t mean = insert_min ? (UINT64_C(1) << 32) / insert_min : 1;
-
-    emc->insert_min = insert_min;
-    emc->n_skip = mean > 1 ? random_uint32() % (2 * mean - 1) : 0;
+    emc->insert_inv = insert_inv;
+    emc->n_skip = (insert_inv > 1
+                   ? random_uint64() % (2 * (uint64_t) insert_inv - 1) : 0);
 }
 
-/* Looks at one entry and gives up its flow if it is dead.  Called now and
- * then, it bounds how long a deleted flow keeps its memory. */
+/* Looks at the next 'n' entries and gives up their flows if they are dead.
+ * Called now and then, it bounds how long a deleted flow keeps its memory. */
 void
-dp_emc_sweep(struct dp_emc *emc)
+dp_emc_sweep(struct dp_emc *emc, size_t n)
 {
-    struct dp_emc_entry *entry = &emc->entries[emc->sweep_at];
+    while (n--) {
+        struct dp_emc_entry *entry = &emc->entries[emc->sweep_at];
 
-    if (entry->flow && dp_flow_is_dead(entry->flow)) {
-        entry_clear(entry);
+        if (entry->flow && dp_flow_is_dead(entry->flow)) {
+            entry_clear(entry);
+        }
+        emc->sweep_at = (emc->sweep_at + 1) & (DP_EMC_ENTRIES - 1);
     }
-    emc->sweep_at = (emc->sweep_at + 1) & (DP_EMC_ENTRIES - 1);
 }

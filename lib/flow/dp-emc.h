@@ -47,7 +47,7 @@ struct dp_emc {
     struct dp_emc_entry *entries;
     uint32_t *hashes;           /* Of the keys of the entries; of no meaning
                                  * where there is no flow. */
-    uint32_t insert_min;        /* Of the last dp_emc_offer(). */
+    uint32_t insert_inv;        /* Of the last dp_emc_offer(). */
     uint64_t n_skip;            /* Offers not to be taken until one is. */
 };
 
@@ -55,8 +55,8 @@ void dp_emc_init(struct dp_emc *);
 void dp_emc_uninit(struct dp_emc *);
 void dp_emc_flush(struct dp_emc *);
 void dp_emc_insert(struct dp_emc *, const struct dp_key *, struct dp_flow *);
-void dp_emc_sweep(struct dp_emc *);
-void dp_emc_set_insert_min(struct dp_emc *, uint32_t insert_min);
+void dp_emc_sweep(struct dp_emc *, size_t n);
+void dp_emc_set_insert_inv(struct dp_emc *, uint32_t insert_inv);
 
 /* Returns the index of the first ('i' is 0) or second place of 'hash'. */
 static inline size_t
@@ -137,17 +137,17 @@ dp_emc_find(const struct dp_emc *emc, const struct dp_key *key)
     return NULL;
 }
 
-/* Inserts with a probability of about 'insert_min' in 2**32; 0 is never. */
+/* Inserts with a probability of one in 'insert_inv'; 0 is never. */
 static inline void
 dp_emc_offer(struct dp_emc *emc, const struct dp_key *key,
-             struct dp_flow *flow, uint32_t insert_min)
+             struct dp_flow *flow, uint32_t insert_inv)
 {
-    if (OVS_UNLIKELY(insert_min != emc->insert_min)) {
-        dp_emc_set_insert_min(emc, insert_min);
+    if (OVS_UNLIKELY(insert_inv != emc->insert_inv)) {
+        dp_emc_set_insert_inv(emc, insert_inv);
     }
-    if (insert_min && !emc->n_skip--) {
+    if (insert_inv && !emc->n_skip--) {
         dp_emc_insert(emc, key, flow);
-        dp_emc_set_insert_min(emc, insert_min);
+        dp_emc_set_insert_inv(emc, insert_inv);
     }
 }
 

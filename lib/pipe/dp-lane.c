@@ -14,8 +14,10 @@
 #include "offload/dp-offload.h"
 #include "ovs/ovs-odp-format.h"
 
-/* Subtables are sorted once a second. */
+/* Subtables are sorted once a second.  The EMC is swept in ten, of which each
+ * housekeeping does its share. */
 #define RANK_INTERVAL_US 1000000
+#define EMC_SWEEP_US 10000000
 
 /* Waiting for the end of a burst: how often to look before other threads are
  * let run, in case the lane's is one of them. */
@@ -41,6 +43,7 @@ dp_lane_init(struct dp_lane *lane, struct dp_shared *shared,
     dp_flow_table_init(&lane->flows);
     ovs_mutex_init_recursive(&lane->main_mutex);
     dp_lane_update_clock(lane);
+    lane->swept_at = lane->now;
 }
 
 /* Uninitialises 'lane', whose flows must have been flushed and whose ports
@@ -197,12 +200,24 @@ dp_lane_wait(const struct dp_lane *lane_)
     }
 }
 
+static void
+sweep_emc(struct dp_lane *lane)
+{
+    long long int elapsed = lane->now - lane->swept_at;
+    long long int n = elapsed * DP_EMC_ENTRIES / EMC_SWEEP_US;
+
+    if (n > 0) {
+        dp_emc_sweep(&lane->emc, MIN(n, DP_EMC_ENTRIES));
+        lane->swept_at = lane->now;
+    }
+}
+
 /* Does what a lane has to do from time to time: whenever a PMD thread does its
  * housekeeping (dp-pmd-loop.c), and in every run of the main thread. */
 void
 dp_lane_housekeeping(struct dp_lane *lane)
 {
-    dp_emc_sweep(&lane->emc);
+    sweep_emc(lane);
     if (lane->now >= lane->next_rank) {
         dp_flow_table_rank(&lane->flows);
         lane->next_rank = lane->now + RANK_INTERVAL_US;

@@ -74,6 +74,7 @@ struct dp_lane {
     bool emc_enabled;           /* Of the port being served. */
     long long int now;
     long long int next_rank;    /* When to sort subtables again. */
+    long long int swept_at;     /* When the EMC was last swept. */
     int n_sent;                 /* Packets, since dp_lane_take_sent(). */
     unsigned int n_waiting;     /* Packets in work lists. */
 
@@ -139,14 +140,14 @@ dp_lane_end_turn(struct dp_lane *lane)
     atomic_store_explicit(&lane->turn, turn + 1, memory_order_release);
 }
 
-/* See 'emc_insert_min' in dp-shared.h; 0 if the port wants no EMC. */
+/* See 'emc_insert_inv' in dp-shared.h; 0 if the port wants no EMC. */
 static inline uint32_t
-dp_lane_emc_insert_min(const struct dp_lane *lane)
+dp_lane_emc_insert_inv(const struct dp_lane *lane)
 {
-    uint32_t min;
+    uint32_t inv;
 
-    atomic_read_relaxed(&lane->shared->emc_insert_min, &min);
-    return lane->emc_enabled ? min : 0;
+    atomic_read_relaxed(&lane->shared->emc_insert_inv, &inv);
+    return lane->emc_enabled ? inv : 0;
 }
 
 /* Returns how many packets were sent since the last call. */

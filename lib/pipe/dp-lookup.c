@@ -162,7 +162,7 @@ lookup_emc(struct dp_lane *lane, struct dp_burst *burst, uint32_t packets)
 }
 
 static void
-lookup_smc(struct dp_lane *lane, struct dp_burst *burst, uint32_t emc_min)
+lookup_smc(struct dp_lane *lane, struct dp_burst *burst, uint32_t emc_inv)
 {
     struct dp_flow *guesses[NETDEV_MAX_BURST];
     unsigned int n_hits = 0;
@@ -184,7 +184,7 @@ lookup_smc(struct dp_lane *lane, struct dp_burst *burst, uint32_t emc_min)
         }
         if (flow) {
             decide_by_key(burst, i, flow);
-            dp_emc_offer(&lane->emc, burst->keys[i], flow, emc_min);
+            dp_emc_offer(&lane->emc, burst->keys[i], flow, emc_inv);
             n_hits++;
         }
     }
@@ -208,7 +208,7 @@ validate(const struct dp_burst *burst, uint32_t found)
 
 static void
 lookup_classifier(struct dp_lane *lane, struct dp_burst *burst,
-                  uint32_t emc_min, bool smc)
+                  uint32_t emc_inv, bool smc)
 {
     const struct dp_cls *cls = dp_flow_table_cls(&lane->flows,
                                                  burst->in_port);
@@ -231,7 +231,7 @@ lookup_classifier(struct dp_lane *lane, struct dp_burst *burst,
         struct dp_flow *flow = burst->flows[i];
 
         decide_by_key(burst, i, flow);
-        dp_emc_offer(&lane->emc, burst->keys[i], flow, emc_min);
+        dp_emc_offer(&lane->emc, burst->keys[i], flow, emc_inv);
         if (smc) {
             dp_smc_insert(&lane->smc, &lane->flows, burst->keys[i], flow);
         }
@@ -244,7 +244,7 @@ void
 dp_lookup_run(struct dp_lane *lane, struct dp_burst *burst)
 {
     uint32_t absent = 0;
-    uint32_t emc_min;
+    uint32_t emc_inv;
     bool smc;
 
     if (!burst->undecided) {
@@ -257,22 +257,22 @@ dp_lookup_run(struct dp_lane *lane, struct dp_burst *burst)
         }
     }
 
-    emc_min = dp_lane_emc_insert_min(lane);
-    if (emc_min && !burst->depth) {
+    emc_inv = dp_lane_emc_insert_inv(lane);
+    if (emc_inv && !burst->depth) {
         absent = lookup_heads(lane, burst);
         if (OVS_LIKELY(!burst->undecided)) {
             return;
         }
     }
     extract_keys(burst);
-    if (emc_min) {
+    if (emc_inv) {
         lookup_emc(lane, burst, burst->undecided & ~absent);
     }
     atomic_read_relaxed(&lane->shared->smc_enable, &smc);
     if (smc && burst->undecided) {
-        lookup_smc(lane, burst, emc_min);
+        lookup_smc(lane, burst, emc_inv);
     }
     if (burst->undecided) {
-        lookup_classifier(lane, burst, emc_min, smc);
+        lookup_classifier(lane, burst, emc_inv, smc);
     }
 }

@@ -42,7 +42,7 @@ install(struct dp_lane *lane, const struct dp_key *key,
     if (flow) {
         bool smc;
 
-        dp_emc_offer(&lane->emc, key, flow, dp_lane_emc_insert_min(lane));
+        dp_emc_offer(&lane->emc, key, flow, dp_lane_emc_insert_inv(lane));
         atomic_read_relaxed(&lane->shared->smc_enable, &smc);
         if (smc) {
             dp_smc_insert(&lane->smc, &lane->flows, key, flow);

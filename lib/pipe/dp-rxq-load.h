@@ -26,15 +26,21 @@
  *
  * Units.  Cycles of the time-stamp counter. */
 
+#include <limits.h>
 #include <stdint.h>
 
 #include "ovs-atomic.h"
+#include "util.h"
 
 enum {
     DP_RXQ_LOAD_INTERVAL_US = 5 * 1000 * 1000,
     DP_RXQ_LOAD_INTERVAL_S = 5,
     DP_RXQ_LOAD_INTERVALS = 12,
 };
+
+/* Nobody works for so many cycles, about a second, without looking up: whoever
+ * seems to did not run all that time, and is charged this. */
+#define DP_RXQ_LOAD_MAX_CYCLES INT_MAX
 
 struct dp_rxq_load {
     /* Written by the owner, read by anyone. */
@@ -73,6 +79,14 @@ dp_rxq_load_add(struct dp_rxq_load *load, uint64_t cycles)
 
     atomic_read_relaxed(&load->current, &current);
     atomic_store_relaxed(&load->current, current + cycles);
+}
+
+/* Adds 'cycles', from one look at the counter to the next, to the current
+ * interval.  Owner. */
+static inline void
+dp_rxq_load_charge(struct dp_rxq_load *load, uint64_t cycles)
+{
+    dp_rxq_load_add(load, MIN(cycles, DP_RXQ_LOAD_MAX_CYCLES));
 }
 
 #endif /* dp-rxq-load.h */

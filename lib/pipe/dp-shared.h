@@ -36,9 +36,9 @@ struct dp_shared {
     struct dp_offload *offload;
 
     /* Written by the main thread. */
-    atomic_uint32_t emc_insert_min; /* A connection enters the EMC when a
-                                     * random number is at most this; 0 turns
-                                     * insertion off. */
+    atomic_uint32_t emc_insert_inv; /* A packet's connection enters the EMC
+                                     * with a probability of one in so many;
+                                     * 0: never. */
     atomic_bool smc_enable;
     atomic_uint32_t tx_flush_interval;  /* us; 0: at the end of each burst. */
     atomic_bool perf_metrics;           /* Histograms per iteration. */

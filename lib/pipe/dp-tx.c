@@ -164,7 +164,8 @@ book_cycles(const struct dp_tx_port *port, size_t n, uint64_t cycles)
     for (size_t i = 1; i <= n; i++) {
         if (i == n || port->loads[i] != port->loads[start]) {
             if (port->loads[start]) {
-                dp_rxq_load_add(port->loads[start], cycles * (i - start) / n);
+                dp_rxq_load_charge(port->loads[start],
+                                   cycles * (i - start) / n);
             }
             start = i;
         }

@@ -164,6 +164,42 @@ housekeeping(struct dp_pmd *pmd)
     set_deadline(pmd);
 }
 
+/* Counters of cycles, which take what is added to them as an int: an iteration
+ * of 2**31 cycles, a second or less, makes them smaller. */
+static const enum pmd_stat_type cycle_counters[] = {
+    PMD_CYCLES_ITER_IDLE,
+    PMD_CYCLES_ITER_BUSY,
+    PMD_CYCLES_UPCALL,
+    PMD_CYCLES_SLEEP,
+};
+
+/* pmd_perf_end_iteration(), but an iteration in which the thread stood still
+ * (a virtual machine was paused, say) counts as DP_RXQ_LOAD_MAX_CYCLES. */
+static void
+end_iteration(struct pmd_perf_stats *perf, int n_rx, int n_tx,
+              uint64_t sleep_cycles, bool metrics)
+{
+    uint64_t before[ARRAY_SIZE(cycle_counters)];
+
+    for (size_t i = 0; i < ARRAY_SIZE(cycle_counters); i++) {
+        atomic_read_relaxed(&perf->counters.n[cycle_counters[i]], &before[i]);
+    }
+    pmd_perf_end_iteration(perf, n_rx, n_tx, sleep_cycles, metrics);
+    if (OVS_LIKELY(perf->last_tsc - perf->start_tsc
+                   <= DP_RXQ_LOAD_MAX_CYCLES)) {
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(cycle_counters); i++) {
+        atomic_uint64_t *counter = &perf->counters.n[cycle_counters[i]];
+        uint64_t after;
+
+        atomic_read_relaxed(counter, &after);
+        if (after - before[i] > DP_RXQ_LOAD_MAX_CYCLES) {
+            atomic_store_relaxed(counter, before[i] + DP_RXQ_LOAD_MAX_CYCLES);
+        }
+    }
+}
+
 /* Polls until the command changes. */
 static void
 poll_loop(struct dp_pmd *pmd)
@@ -201,7 +237,7 @@ poll_loop(struct dp_pmd *pmd)
             housekeeping(pmd);
         }
         n_tx = dp_lane_take_sent(lane);
-        pmd_perf_end_iteration(perf, n_rx, n_tx, sleep_cycles, metrics);
+        end_iteration(perf, n_rx, n_tx, sleep_cycles, metrics);
     }
     ovs_mutex_unlock(&perf->stats_mutex);
     dp_tx_flush(lane, true);

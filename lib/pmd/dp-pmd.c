@@ -55,6 +55,14 @@ send_command(struct dp_pmd *pmd, enum dp_pmd_command command)
     ovs_mutex_unlock(&pmd->mutex);
 }
 
+/* Asks the thread of 'pmd', which is not the main lane, to park, but does not
+ * wait: dp_pmd_park() will. */
+void
+dp_pmd_request_park(struct dp_pmd *pmd)
+{
+    send_command(pmd, DP_PMD_PARK);
+}
+
 /* Asks the thread to park, if it does not yet, and waits until it has.  The
  * main lane has no thread: its mutex is taken instead. */
 void

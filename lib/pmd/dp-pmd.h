@@ -21,8 +21,8 @@
  * go on while the thread ends; the last reference frees it after a grace
  * period.
  *
- * Thread-safety.  create, park, resume, stop: the control thread.  ref, unref:
- * any. */
+ * Thread-safety.  create, request_park, park, resume, stop: the control
+ * thread.  ref, unref: any. */
 
 #include <pthread.h>
 
@@ -84,6 +84,7 @@ struct dp_pmd {
 struct dp_pmd *dp_pmd_create(struct dp_shared *, unsigned int core_id,
                              int numa_id, ovsthread_key_t *);
 void dp_pmd_start(struct dp_pmd *);
+void dp_pmd_request_park(struct dp_pmd *);
 void dp_pmd_park(struct dp_pmd *);
 void dp_pmd_resume(struct dp_pmd *);
 void dp_pmd_stop(struct dp_pmd *);

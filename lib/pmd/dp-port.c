@@ -59,7 +59,7 @@ dp_port_create(struct netdev *netdev, const char *type, odp_port_t port_no,
     port->netdev = netdev_ref(netdev);
     port->change_seq = netdev_get_change_seq(netdev);
     port->ifindex = device_ifindex(netdev);
-    port->emc_enabled = true;
+    atomic_init(&port->emc_enabled, true);
     port->need_reconfigure = true;
     dp_txqs_init(&port->txqs);
     *portp = port;
@@ -255,6 +255,7 @@ dp_port_set_config(struct dp_port *port, const char *affinity, bool by_hash,
 {
     const char *name = netdev_get_name(port->netdev);
     bool changed = false;
+    bool old_emc;
 
     if (by_hash != port->by_hash) {
         port->by_hash = by_hash;
@@ -262,8 +263,9 @@ dp_port_set_config(struct dp_port *port, const char *affinity, bool by_hash,
         VLOG_INFO("%s: Tx packet steering mode has been set to '%s'", name,
                   by_hash ? "hash" : "thread");
     }
-    if (emc != port->emc_enabled) {
-        port->emc_enabled = emc;
+    atomic_read_relaxed(&port->emc_enabled, &old_emc);
+    if (emc != old_emc) {
+        atomic_store_relaxed(&port->emc_enabled, emc);
         VLOG_INFO("%s: EMC has been %s.", name,
                   emc ? "enabled" : "disabled");
     }
@@ -353,7 +355,7 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
             }
         }
         lane->load = &rxq->load;
-        lane->emc_enabled = rxq->port->emc_enabled;
+        atomic_read_relaxed(&rxq->port->emc_enabled, &lane->emc_enabled);
         dp_packet_batch_init_packet_fields(&batch);
         atomic_read_relaxed(&rxq->drains->marks_seen, &marks_seen);
         n_hits = marks_seen ? 0 : n_mark_hits(lane);
@@ -362,7 +364,7 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
             atomic_store_relaxed(&rxq->drains->marks_seen, true);
         }
         lane->load = NULL;
-        dp_rxq_load_add(&rxq->load, cycle_timer_stop(&lane->perf, &timer));
+        dp_rxq_load_charge(&rxq->load, cycle_timer_stop(&lane->perf, &timer));
         dp_tx_flush(lane, false);
     } else {
         cycle_timer_stop(&lane->perf, &timer);

@@ -82,7 +82,7 @@ struct dp_port {
     /* Control thread only; lanes may read while they run. */
     struct dp_rxq *rxqs;
     int n_rxq;
-    bool emc_enabled;
+    atomic_bool emc_enabled;
     bool by_hash;                   /* tx-steering=hash. */
     char *affinity;                 /* pmd-rxq-affinity, or NULL. */
     bool need_reconfigure;

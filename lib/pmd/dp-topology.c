@@ -143,14 +143,25 @@ dp_topology_sorted_lanes(const struct dp_topology *t, size_t *n)
     return lanes;
 }
 
+/* Parks all lanes.  Threads are asked at once and then waited for; the main
+ * lane, which others need to get on, comes last: a packet may wait for a lock
+ * whose holder waits for the main lane. */
 static void
 park_all(struct dp_topology *t)
 {
     struct dp_pmd *pmd;
 
     CMAP_FOR_EACH (pmd, node, &t->lanes) {
-        dp_pmd_park(pmd);
+        if (!dp_pmd_is_main(pmd)) {
+            dp_pmd_request_park(pmd);
+        }
     }
+    CMAP_FOR_EACH (pmd, node, &t->lanes) {
+        if (!dp_pmd_is_main(pmd)) {
+            dp_pmd_park(pmd);
+        }
+    }
+    dp_pmd_park(t->main);
 }
 
 static void
@@ -286,6 +297,18 @@ dp_topology_del_port(struct dp_topology *t, struct dp_port *port)
     resume_all(t);
     destroy_port(t, port);
     dp_topology_reconfigure(t);
+}
+
+/* Deletes all ports.  With one that goes others may, if they can't be
+ * reconfigured. */
+void
+dp_topology_del_ports(struct dp_topology *t)
+{
+    struct hmap_node *node;
+
+    while ((node = hmap_first(&t->ports)) != NULL) {
+        dp_topology_del_port(t, CONTAINER_OF(node, struct dp_port, node));
+    }
 }
 
 static bool

@@ -76,6 +76,8 @@ void dp_topology_reconfigure(struct dp_topology *topology)
     OVS_REQUIRES(topology->mutex);
 void dp_topology_watch(struct dp_topology *topology)
     OVS_REQUIRES(topology->mutex);
+void dp_topology_del_ports(struct dp_topology *topology)
+    OVS_REQUIRES(topology->mutex);
 bool dp_topology_needs_reconfigure(const struct dp_topology *topology)
     OVS_REQUIRES(topology->mutex);
 void dp_topology_poll_main(struct dp_topology *);

@@ -205,23 +205,6 @@ check_masks(void)
     dp_config_uninit(&config);
 }
 
-static void
-check_emc_min(void)
-{
-    static const uint32_t cases[][2] = {
-        { 0, 0 }, { 1, UINT32_MAX }, { 100, UINT32_MAX / 100 },
-        { UINT32_MAX, 1 },
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct dp_config config;
-
-        dp_config_init(&config);
-        config.emc_insert_inv_prob = cases[i][0];
-        ovs_assert(dp_config_emc_insert_min(&config) == cases[i][1]);
-    }
-}
-
 /* The log. */
 
 /* Sets 'key' to 'value', or removes it, and logs what changes. */
@@ -420,7 +403,6 @@ test_config_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     check_defaults();
     check_numbers();
     check_masks();
-    check_emc_min();
     check_log();
     check_ports();
     check_fuzz_config();

@@ -3,6 +3,8 @@
 
 #include "flow/dp-emc.h"
 
+#include <math.h>
+
 #include "ovs-rcu.h"
 #include "tests/dptest.h"
 #include "tests/flow/flow-random.h"
@@ -66,9 +68,7 @@ test_emc_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     for (size_t k = 0; k < N_KEYS; k++) {
         ovs_assert(!dp_emc_find(&emc, &keys[k]));
     }
-    for (size_t i = 0; i < DP_EMC_ENTRIES; i++) {
-        dp_emc_sweep(&emc);
-    }
+    dp_emc_sweep(&emc, DP_EMC_ENTRIES);
     for (size_t i = 0; i < N_FLOWS; i++) {
         ovs_assert(ovs_refcount_read(&flows[i]->ref_cnt) == 1);
         dp_flow_unref(flows[i]);
@@ -77,3 +77,29 @@ test_emc_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     free(keys);
 }
 DPTEST_REGISTER("emc", test_emc_main);
+
+/* However rarely insertion is asked for, it is as often as that. */
+static void
+test_emc_rarely_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    static const uint32_t invs[] = {
+        1, 2, 3, 100, 1u << 31, 3u << 30, UINT32_MAX,
+    };
+    enum { N = 20000 };
+    struct dp_emc emc;
+
+    dp_emc_init(&emc);
+    for (size_t i = 0; i < ARRAY_SIZE(invs); i++) {
+        double sum = 0;
+
+        for (int j = 0; j < N; j++) {
+            dp_emc_set_insert_inv(&emc, invs[i]);
+            sum += emc.n_skip + 1;
+        }
+        if (fabs(sum / N / invs[i] - 1) > .04) {
+            dptest_fail("one in %.0f instead of %"PRIu32, sum / N, invs[i]);
+        }
+    }
+    dp_emc_uninit(&emc);
+}
+DPTEST_REGISTER("emc-rarely", test_emc_rarely_main);

@@ -95,8 +95,8 @@ churn_control(struct twin *twin, const struct plan *plan)
             struct dp_shared *shared = &twin->sides[s].shared;
 
             atomic_store_relaxed(&shared->smc_enable, random_range(2));
-            atomic_store_relaxed(&shared->emc_insert_min,
-                                 random_range(2) ? UINT32_MAX : 0);
+            atomic_store_relaxed(&shared->emc_insert_inv,
+                                 random_range(2));
         }
         break;
     }

@@ -147,6 +147,9 @@ fake_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
         fake->n_unchecked++;
         fake->max_unchecked = MAX(fake->max_unchecked, fake->n_unchecked);
     }
+    if (fake->on_recv) {
+        fake->on_recv(fake);
+    }
     atomic_read(&fake->error, &error);
     if (error) {
         atomic_count_inc(&fake->n_errors);

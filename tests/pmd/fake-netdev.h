@@ -20,6 +20,7 @@ struct fake {
     bool loopback;                  /* Says that it is one. */
     bool broken;                    /* Cannot be configured. */
     long long int recv_ns;          /* That recv() takes. */
+    void (*on_recv)(struct fake *); /* Called by recv(), or null. */
     int n_unchecked;                /* recv()s since rxq_enabled(), */
     int max_unchecked;              /* and how many there were at most. */
     atomic_int error;               /* What all queues answer, if not 0. */

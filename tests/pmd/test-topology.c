@@ -28,6 +28,7 @@
 #include "util.h"
 #include "pipe/dp-bond.h"
 #include "pipe/dp-meter.h"
+#include "tests/pmd/fake-netdev.h"
 
 enum { OUT_PORT = 9, WAIT_MS = 20000 };
 
@@ -71,6 +72,8 @@ struct rig {
     atomic_count n_upcalls;
 };
 
+static struct dp_topology *topology;    /* Of the rig. */
+
 /* Sends everything to OUT_PORT, by a flow for each port. */
 static int
 upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
@@ -113,6 +116,7 @@ rig_init(struct rig *rig)
     fat_rwlock_init(&rig->shared.upcall_rwlock);
     atomic_count_init(&rig->n_upcalls, 0);
     dp_topology_init(&rig->topology, &rig->shared, purge, rig);
+    topology = &rig->topology;
     rig->topology.rxq_assign = DP_SCHED_ROUNDROBIN;
     rig->topology.rxq_isolate = true;
 }
@@ -120,12 +124,8 @@ rig_init(struct rig *rig)
 static void
 rig_uninit(struct rig *rig)
 {
-    struct dp_port *port;
-
     ovs_mutex_lock(&rig->topology.mutex);
-    HMAP_FOR_EACH_SAFE (port, node, &rig->topology.ports) {
-        dp_topology_del_port(&rig->topology, port);
-    }
+    dp_topology_del_ports(&rig->topology);
     ovs_mutex_unlock(&rig->topology.mutex);
     dp_topology_uninit(&rig->topology);
     dp_bonds_destroy(rig->shared.bonds);
@@ -239,6 +239,7 @@ check_port(void)
 {
     struct fake *fake = fake_open("p", "fake-pmd", 3);
     struct dp_port *port;
+    bool emc;
 
     fake->loopback = true;
     ovs_assert(dp_port_create(&fake->up, "fake-pmd", u32_to_odp(1), &port)
@@ -262,7 +263,8 @@ check_port(void)
 
     /* The EMC is no reason to assign queues anew, the rest is. */
     ovs_assert(!dp_port_set_config(port, "0:1, 2:3", false, false));
-    ovs_assert(!port->emc_enabled);
+    atomic_read_relaxed(&port->emc_enabled, &emc);
+    ovs_assert(!emc);
     ovs_assert(dp_port_set_config(port, "0:1, 2:3", true, false));
     ovs_assert(port->by_hash);
     ovs_assert(dp_port_set_config(port, "0:1, 2", true, false));
@@ -519,6 +521,134 @@ check_death(const char *type, int error)
     netdev_close(&out->up);
 }
 
+static bool main_was_held;
+
+/* If the lane was asked to park, whoever asked must not keep others out of the
+ * main lane while he waits.  (A packet may need a lock on its way, whose
+ * holder wants to send from the main lane.) */
+static void
+look_at_main(struct fake *fake OVS_UNUSED)
+{
+    static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
+    struct dp_lane *lane = ovsthread_getspecific(topology->lane_key);
+    struct ovs_mutex *main_mutex = &topology->main->lane.main_mutex;
+    struct dp_pmd *pmd = CONTAINER_OF(lane, struct dp_pmd, lane);
+    int command;
+
+    atomic_read_relaxed(&pmd->command, &command);
+    if (command == DP_PMD_PARK) {
+        ovs_mutex_lock(&mutex);         /* One lane after the other. */
+        if (!ovs_mutex_trylock(main_mutex)) {
+            ovs_mutex_unlock(main_mutex);
+        } else {
+            main_was_held = true;
+        }
+        ovs_mutex_unlock(&mutex);
+    }
+}
+
+/* Threads are waited for before the main lane is taken. */
+static void
+check_parking(void)
+{
+    struct fake *in = fake_open("in", "fake-pmd", MAX_RXQS);
+    struct rig rig;
+
+    rig_init(&rig);
+    set_cpu_mask(&rig, "0xf");
+    in->recv_ns = 1000 * 1000;
+    in->on_recv = look_at_main;
+    ovs_assert(!add_port(&rig, in, 1));
+    for (int i = 0; i < 20; i++) {
+        ovs_mutex_lock(&rig.topology.mutex);
+        dp_topology_reconfigure(&rig.topology);
+        ovs_mutex_unlock(&rig.topology.mutex);
+    }
+    rig_uninit(&rig);
+    ovs_assert(!main_was_held);
+    netdev_close(&in->up);
+}
+
+/* Ports that go because they can't be reconfigured, while all ports are
+ * deleted. */
+static void
+check_broken(void)
+{
+    struct fake *fakes[8];
+    struct rig rig;
+
+    rig_init(&rig);
+    for (int i = 0; i < ARRAY_SIZE(fakes); i++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "p%d", i);
+        fakes[i] = fake_open(name, "fake", 1);
+        ovs_assert(!add_port(&rig, fakes[i], i + 1));
+    }
+    for (int i = 0; i < ARRAY_SIZE(fakes); i++) {
+        fakes[i]->broken = true;
+        netdev_request_reconfigure(&fakes[i]->up);
+    }
+    rig_uninit(&rig);
+    for (int i = 0; i < ARRAY_SIZE(fakes); i++) {
+        netdev_close(&fakes[i]->up);
+    }
+}
+
+static uint64_t stall_cycles;
+
+/* Makes it look to the lane as if 'stall_cycles' more had gone by, once. */
+static void
+stall(struct fake *fake)
+{
+    struct dp_lane *lane = ovsthread_getspecific(topology->lane_key);
+
+    lane->perf.start_tsc -= stall_cycles;
+    lane->perf.cur_timer->start -= stall_cycles;
+    fake->on_recv = NULL;
+}
+
+/* A thread stood still for 'cycles', because the machine was paused say, while
+ * 'n' packets arrived: nobody believes that it worked so long. */
+static void
+check_stall(uint64_t cycles, unsigned int n)
+{
+    struct fake *in = fake_open("in", "fake-pmd", 1);
+    struct dp_pmd *pmd;
+    uint64_t stats[PMD_N_STATS];
+    uint64_t load, began = time_msec();
+    struct dp_port *port;
+    struct rig rig;
+
+    rig_init(&rig);
+    stall_cycles = cycles;
+    in->on_recv = stall;
+    fake_inject(in, 0, n);
+    ovs_assert(!add_port(&rig, in, 1));
+    wait_for(&in->n_received, n);
+    fake_inject(in, 0, 1);
+    wait_for(&in->n_received, n + 1);
+
+    ovs_mutex_lock(&rig.topology.mutex);
+    port = dp_topology_port(&rig.topology, u32_to_odp(1));
+    pmd = port->rxqs[0].pmd;
+    dp_pmd_park(pmd);
+    load = dp_rxq_load_current(&port->rxqs[0].load);
+    pmd_perf_read_counters(&pmd->lane.perf, stats);
+    dp_pmd_resume(pmd);
+    ovs_mutex_unlock(&rig.topology.mutex);
+
+    /* No processor does 10 cycles in a nanosecond. */
+    uint64_t max = INT_MAX + (time_msec() - began + 1) * 10 * 1000 * 1000;
+    ovs_assert(stats[PMD_CYCLES_ITER_BUSY] + stats[PMD_CYCLES_ITER_IDLE]
+               <= max);
+    ovs_assert(stats[PMD_CYCLES_ITER_BUSY] <= max);
+    ovs_assert(load <= max);
+    del_port(&rig, 1);
+    rig_uninit(&rig);
+    netdev_close(&in->up);
+}
+
 /* Whatever changes, and however often: each packet that was received by a
  * port that stays has been sent. */
 static void
@@ -597,6 +727,13 @@ test_topology_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     check_port();
     check_pmd();
     check_housekeeping();
+    check_parking();
+    check_broken();
+    for (unsigned int n = 0; n <= 1; n++) {
+        check_stall(3ULL << 30, n);
+        check_stall(7ULL << 30, n);
+        check_stall(100ULL << 30, n);
+    }
     check_shapes();
     check_death("fake", EBADFD);
     check_death("fake-pmd", ENODEV);
