@@ -403,6 +403,17 @@ dp_rule_take_mark(struct dp_offload *offload, struct dp_offload_rule *rule,
     return error;
 }
 
+/* Takes the mark of 'rule' from the lanes. */
+static void
+dp_rule_hide_mark(struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    for (size_t i = 0; i < rule->n_members; i++) {
+        dp_mark_index_clear(rule->members[i].index, rule->mark,
+                            rule->members[i].flow);
+    }
+}
+
 void
 dp_rule_drop_mark(struct dp_offload *offload, struct dp_offload_rule *rule,
                   struct dp_offload_port *port)
@@ -410,10 +421,7 @@ dp_rule_drop_mark(struct dp_offload *offload, struct dp_offload_rule *rule,
     if (!rule->mark) {
         return;
     }
-    for (size_t i = 0; i < rule->n_members; i++) {
-        dp_mark_index_clear(rule->members[i].index, rule->mark,
-                            rule->members[i].flow);
-    }
+    dp_rule_hide_mark(rule);
     if (rule->marked_once) {
         dp_mark_release(offload->marks, rule->mark, rule,
                         port ? &port->limbo : &offload->limbo);
@@ -421,4 +429,14 @@ dp_rule_drop_mark(struct dp_offload *offload, struct dp_offload_rule *rule,
         dp_mark_cancel(offload->marks, rule->mark, rule);
     }
     rule->mark = 0;
+}
+
+void
+dp_rule_lose_mark(struct dp_offload *offload, struct dp_offload_rule *rule)
+{
+    if (rule->mark) {
+        dp_rule_hide_mark(rule);
+        dp_mark_lose(offload->marks, rule->mark, rule);
+        rule->mark = 0;
+    }
 }

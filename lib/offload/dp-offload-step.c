@@ -126,8 +126,7 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
         || !dp_offload_is_enabled(worker->offload)
         || rule->port_gen != port_gen || rule->replace || rule->evict
         || dp_offload_port_state(port) == DP_OFFLOAD_PORT_STOPPING
-        || (rule->peer && (dp_offload_port_state(rule->peer)
-                           != DP_OFFLOAD_PORT_RUNNING))) {
+        || (rule->peer && !dp_offload_port_is_up(rule->peer))) {
         step = DP_RULE_DEL;
     } else if (rule->state == DP_RULE_STUCK) {
         dp_rule_keep(rule);
@@ -260,11 +259,17 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
         dp_rule_go(rule, DP_RULE_ABSENT);
     }
 
-    if (rule->level != DP_OFFLOAD_ABSENT) {
+    if (dp_rule_state_is_in(rule->state)) {
         if (!dp_rule_is_lost(rule, rule->port)) {
             return dp_rule_next_installed(worker, rule, op);
+        } else if (dp_rule_is_gone(rule, rule->port)) {
+            dp_rule_forget(worker, rule);
+        } else {
+            dp_rule_doubt(worker, rule);
         }
-        dp_rule_forget(worker, rule);
+    }
+    if (rule->state == DP_RULE_UNSURE && !dp_rule_settle_doubt(worker, rule)) {
+        return DP_RULE_NOTHING;
     }
     if (rule->port) {
         struct dp_offload_port *port = rule->port;
@@ -330,6 +335,7 @@ dp_rule_classify(const struct dp_offload_op *op)
 {
     return (dp_offload_is_full(op->error) ? DP_OFFLOAD_WHY_FULL
             : dp_offload_is_busy(op->error) ? DP_OFFLOAD_WHY_BUSY
+            : dp_offload_is_unsure(op->error) ? DP_OFFLOAD_WHY_UNSURE
             : op->error == ENOENT ? DP_OFFLOAD_WHY_GONE
             : op->why ? op->why
             : DP_OFFLOAD_WHY_REFUSED);
@@ -349,6 +355,13 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     rule->error = op->error;
     atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
 
+    if (dp_offload_is_unsure(op->error)) {
+        rule->marked_once = true;
+        rule->n_retries++;
+        dp_rule_doubt(worker, rule);
+        dp_offload_port_doubt(port);
+        return;
+    }
     dp_rule_drop_mark(worker->offload, rule, port);
     if (dp_offload_is_full(op->error)) {
         atomic_store_relaxed(&port->is_full, true);
@@ -467,11 +480,17 @@ dp_rule_del_done(struct dp_offload_worker *worker,
         atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
         dp_rule_go(rule, DP_RULE_STUCK);
         if (!stopping || rule->n_retries + 1 < DP_RULE_MAX_DELS) {
+            if (rule->n_retries + 1 >= DP_RULE_MAX_DELS
+                && rule->peer && !dp_offload_port_is_up(rule->peer)) {
+                /* Somebody waits for it, since it would send to strangers. */
+                dp_offload_port_doubt(port);
+            }
             dp_rule_retry(worker, rule);
             return;
         }
 
-        /* The provider's close() will see to it. */
+        /* The port goes. */
+        dp_rule_lose_mark(worker->offload, rule);
         dp_rule_forget(worker, rule);
     }
 
@@ -569,6 +588,7 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
     /* A rule that will be looked at again may have a mark for the limbo of the
      * port, or leave to come into its table: it keeps the port until then. */
     detach = (rule->level == DP_OFFLOAD_ABSENT && !rule->ready
+              && rule->state != DP_RULE_UNSURE
               && ovs_list_is_empty(&rule->full_node));
     if (detach) {
         rule->port = NULL;

@@ -453,6 +453,7 @@ dp_worker_main(void *worker_)
         if (!worker->id && now_us >= worker->reap_us) {
             worker->reap_us = now_us + DP_WORKER_REAP_US;
             dp_offload_ports_reap(worker->offload);
+            dp_offload_ports_clean(worker->offload);
         }
         if (!worker->id && now_us >= worker->watch_us) {
             worker->watch_us = now_us + DP_MARK_WATCH_US;

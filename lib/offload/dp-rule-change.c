@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+/* What is unsure is told in Documentation/internals/offload.rst, "Workers". */
+
 #include <config.h>
 #include "offload/dp-rule-change.h"
 
@@ -11,6 +13,10 @@
 #include "util.h"
 
 COVERAGE_DEFINE(dp_offload_late_packets);
+
+/* Puts of which nobody knows how they ended cost the port a flush each: after
+ * so many the rule counts as refused. */
+#define DP_RULE_MAX_PUTS 3
 
 static void
 dp_rule_count(struct dp_offload_port *port, enum dp_offload_level level,
@@ -88,16 +94,24 @@ dp_rule_book(struct dp_offload_rule *rule, const struct dp_offload_op *op)
     rule->hw_bytes = op->n_bytes;
 }
 
-void
-dp_rule_absent(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+/* 'rule' is no more in the NIC, as far as the books are concerned. */
+static void
+dp_rule_out(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
 {
-    dp_rule_go(rule, DP_RULE_ABSENT);
     dp_rule_set_level(worker, rule, DP_OFFLOAD_ABSENT);
     if (rule->peer) {
         dp_offload_port_unpeer(rule->peer);
         rule->peer = NULL;
     }
     rule->replace = rule->replan = false;
+}
+
+void
+dp_rule_absent(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+{
+    dp_rule_go(rule, DP_RULE_ABSENT);
+    dp_rule_out(worker, rule);
     rule->n_retries = 0;
 }
 
@@ -118,9 +132,57 @@ dp_rule_is_lost(const struct dp_offload_rule *rule,
 {
     uint32_t lost_gen;
 
-    atomic_read_relaxed(&port->lost_gen, &lost_gen);
-    return (rule->level != DP_OFFLOAD_ABSENT
+    /* Pairs with the release in dp_offload_port_renew(). */
+    atomic_read_explicit(&port->lost_gen, &lost_gen, memory_order_acquire);
+    return (dp_rule_state_is_in(rule->state)
             && (int32_t) (rule->port_gen - lost_gen) < 0);
+}
+
+bool
+dp_rule_is_gone(const struct dp_offload_rule *rule,
+                struct dp_offload_port *port)
+{
+    uint32_t gone_gen;
+
+    atomic_read_relaxed(&port->gone_gen, &gone_gen);
+    return (int32_t) (rule->port_gen - gone_gen) < 0;
+}
+
+void
+dp_rule_doubt(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+{
+    uint64_t orig;
+
+    dp_rule_go(rule, DP_RULE_UNSURE);
+    dp_rule_out(worker, rule);
+    rule->why = DP_OFFLOAD_WHY_UNSURE;
+    atomic_add_relaxed(&rule->port->n_unsure, 1, &orig);
+}
+
+bool
+dp_rule_settle_doubt(struct dp_offload_worker *worker,
+                     struct dp_offload_rule *rule)
+{
+    struct dp_offload_port *port = rule->port;
+    bool gone = dp_rule_is_gone(rule, port);
+    uint64_t orig;
+
+    if (!gone && dp_offload_port_state(port) != DP_OFFLOAD_PORT_STOPPING) {
+        return false;
+    }
+    atomic_sub_relaxed(&port->n_unsure, 1, &orig);
+    dp_rule_go(rule, DP_RULE_ABSENT);
+    if (!gone) {
+        dp_rule_lose_mark(worker->offload, rule);
+    } else if (rule->n_retries >= DP_RULE_MAX_PUTS) {
+        /* It would be the same again, at the cost of all rules of the port. */
+        dp_rule_drop_mark(worker->offload, rule, port);
+        dp_rule_go(rule, DP_RULE_REFUSED);
+        atomic_read_relaxed(&port->gen, &rule->port_gen);
+        rule->why = DP_OFFLOAD_WHY_REFUSED;
+        rule->n_retries = 0;
+    }
+    return true;
 }
 
 void

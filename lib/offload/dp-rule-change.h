@@ -26,7 +26,7 @@ void dp_rule_set_level(struct dp_offload_worker *worker,
 void dp_rule_book(struct dp_offload_rule *rule, const struct dp_offload_op *op)
     OVS_REQUIRES(rule->shard->mutex);
 
-/* 'rule' has left the NIC, or the NIC has left us. */
+/* 'rule' has left the NIC. */
 void dp_rule_absent(struct dp_offload_worker *worker,
                     struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex);
@@ -38,6 +38,24 @@ void dp_rule_forget(struct dp_offload_worker *worker,
 /* Has 'rule' been in the NIC when 'port' lost its rules? */
 bool dp_rule_is_lost(const struct dp_offload_rule *rule,
                      struct dp_offload_port *port)
+    OVS_REQUIRES(rule->shard->mutex);
+
+/* Has the NIC confirmed, since 'rule' was put, that it has no rules of
+ * 'port'? */
+bool dp_rule_is_gone(const struct dp_offload_rule *rule,
+                     struct dp_offload_port *port)
+    OVS_REQUIRES(rule->shard->mutex);
+
+/* Nobody knows whether the NIC has 'rule', and nobody can take it out. */
+void dp_rule_doubt(struct dp_offload_worker *worker,
+                   struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex);
+
+/* Looks whether anything has become of 'rule', which is UNSURE.  Returns true
+ * if it is no more: either the NIC has confirmed that it has not got it, or
+ * the port goes, and the mark is lost with it. */
+bool dp_rule_settle_doubt(struct dp_offload_worker *worker,
+                          struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex);
 
 /* Looks at 'rule' again at 'when_us'. */
