@@ -205,6 +205,18 @@ dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
     atomic_sub_relaxed(&offload->n_rules, 1, &orig);
 }
 
+/* Is what 'rule' waits for a change of what is in the NIC?  One that is being
+ * put will be there when it is looked at. */
+static bool
+dp_rule_is_change(const struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    return (dp_rule_state_is_in(rule->state)
+            || rule->state == DP_RULE_PUTTING
+            || rule->state == DP_RULE_UNSURE
+            || rule->returning);
+}
+
 void
 dp_rule_ready(struct dp_offload_rule *rule)
 {
@@ -216,7 +228,8 @@ dp_rule_ready(struct dp_offload_rule *rule)
         rule->ready_us = dp_offload_now_us();
         atomic_add_explicit(&worker->n_pending, 1, &orig,
                             memory_order_acq_rel);
-        mpsc_queue_insert(&worker->queue, &rule->ready_node);
+        mpsc_queue_insert(dp_rule_is_change(rule) ? &worker->changes
+                          : &worker->arrivals, &rule->ready_node);
     }
 }
 

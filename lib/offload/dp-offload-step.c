@@ -248,6 +248,7 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
         rule->again = true;
         return DP_RULE_NOTHING;
     }
+    rule->returning = false;
 
     /* It waits no more. */
     if (rule->retry_node.idx) {
@@ -502,6 +503,7 @@ dp_rule_del_done(struct dp_offload_worker *worker,
     rule->error = 0;
     if (rule->n_members) {
         /* Replaced, or at least to be told why not. */
+        rule->returning = !stopping;
         dp_rule_ready(rule);
     }
 }
