@@ -241,6 +241,15 @@ dp_mark_release(struct dp_marks *marks, uint32_t mark, const void *owner,
     ovs_mutex_unlock(&marks->mutex);
 }
 
+void
+dp_mark_lose(struct dp_marks *marks, uint32_t mark, const void *owner)
+{
+    ovs_mutex_lock(&marks->mutex);
+    dp_mark_disown(marks, mark, owner);
+    marks->n_lost++;
+    ovs_mutex_unlock(&marks->mutex);
+}
+
 /* Marks that wait for a grace period. */
 struct dp_mark_grace {
     struct dp_marks *marks;
@@ -304,7 +313,7 @@ dp_marks_count(const struct dp_marks *marks_)
     size_t n;
 
     ovs_mutex_lock(&marks->mutex);
-    n = marks->n_owned + marks->n_limbo + marks->n_grace;
+    n = marks->n_owned + marks->n_limbo + marks->n_grace + marks->n_lost;
     ovs_mutex_unlock(&marks->mutex);
 
     return n;
@@ -362,6 +371,6 @@ dp_marks_check(const struct dp_marks *marks_)
     }
     ovs_assert(dp_mark_index_count(marks->owners) == marks->n_owned);
     ovs_assert(n_given == (n_free + marks->n_owned + marks->n_limbo
-                           + marks->n_grace));
+                           + marks->n_grace + marks->n_lost));
     ovs_mutex_unlock(&marks->mutex);
 }

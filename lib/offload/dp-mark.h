@@ -22,7 +22,7 @@
  *
  * Invariants (dp_marks_check()).  0 is never given out.  A mark has at most
  * one owner.  Each mark that was ever given out has an owner, is in a limbo,
- * waits for a grace period, or is free, and only one of these.
+ * waits for a grace period, is lost, or is free, and only one of these.
  *
  * Thread-safety.  All functions are; they take 'mutex' inside, briefly.
  *
@@ -62,6 +62,7 @@ struct dp_marks {
     size_t n_owned;                     /* Marks that have an owner. */
     size_t n_limbo;                     /* In limbos. */
     size_t n_grace;                     /* Waiting for a grace period. */
+    size_t n_lost;                      /* Never to be given out again. */
     bool dying;                         /* Free when 'n_grace' is 0. */
 };
 
@@ -87,6 +88,11 @@ void dp_mark_cancel(struct dp_marks *marks, uint32_t mark, const void *owner)
 /* 'mark', which 'owner' had, has left the NIC: into 'limbo' with it. */
 void dp_mark_release(struct dp_marks *marks, uint32_t mark,
                      const void *owner, struct dp_mark_limbo *limbo)
+    OVS_EXCLUDED(marks->mutex);
+
+/* 'mark', which 'owner' had, may be in a NIC for ever: it is never given out
+ * again. */
+void dp_mark_lose(struct dp_marks *marks, uint32_t mark, const void *owner)
     OVS_EXCLUDED(marks->mutex);
 
 /* Frees, after a grace period, the marks in 'limbo' that are not of a later

@@ -33,6 +33,7 @@ struct dp_dummy_nic {
     struct ovs_list ports;
     uint64_t n_puts;
     uint64_t n_dels;
+    uint64_t n_flushes;
 };
 
 struct dp_dummy_port {
@@ -45,6 +46,7 @@ struct dp_dummy_port {
     struct ovs_list rules;              /* 'struct dp_dummy_rule's. */
     size_t n_rules;
     bool paused;
+    bool kept;                          /* Rules will survive the restart. */
 };
 
 struct dp_dummy_rule {
@@ -190,7 +192,7 @@ dp_dummy_check_peer(const struct dp_dummy_nic *nic,
     }
 }
 
-static void
+static int
 dp_dummy_close(void *port_)
 {
     struct dp_dummy_port *port = port_;
@@ -207,6 +209,45 @@ dp_dummy_close(void *port_)
     ovs_mutex_unlock(&nic->mutex);
 
     free(port);
+    return 0;
+}
+
+/* The NIC loses all rules of 'port'. */
+static void
+dp_dummy_lose_all(struct dp_dummy_port *port)
+    OVS_REQUIRES(port->nic->mutex)
+{
+    struct dp_dummy_rule *rule;
+
+    LIST_FOR_EACH (rule, port_node, &port->rules) {
+        if (!rule->lost) {
+            rule->lost = true;
+            port->n_rules--;
+        }
+    }
+}
+
+static int
+dp_dummy_flush(void *port_)
+{
+    struct dp_dummy_port *port = port_;
+    struct dp_dummy_nic *nic = port->nic;
+    unsigned int delay_us;
+    bool failed;
+
+    ovs_mutex_lock(&nic->mutex);
+    nic->n_flushes++;
+    failed = dp_dummy_fate(nic->config.flush_failed);
+    if (!failed) {
+        dp_dummy_lose_all(port);
+    }
+    delay_us = nic->config.delay_us;
+    ovs_mutex_unlock(&nic->mutex);
+
+    if (delay_us) {
+        xnanosleep_no_quiesce(delay_us * UINT64_C(1000));
+    }
+    return failed ? EIO : 0;
 }
 
 static void
@@ -219,6 +260,12 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
 
     ovs_assert(!dp_dummy_find(nic, port->port_no, &op->mega_ufid));
     ovs_assert(op->mark && !(op->mark >> config->mark_bits));
+    if (!config->blind) {
+        HMAP_FOR_EACH (rule, node, &nic->rules) {
+            /* Packets of two megaflows with one mark. */
+            ovs_assert(rule->lost || rule->mark != op->mark);
+        }
+    }
 
     nic->n_puts++;
     if (config->capacity
@@ -239,6 +286,10 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
                     dp_dummy_hash(port->port_no, &op->mega_ufid));
         ovs_list_push_back(&port->rules, &rule->port_node);
         port->n_rules++;
+        if (dp_dummy_fate(config->put_unsure)) {
+            op->error = ETIMEDOUT;
+            return;
+        }
         op->handle = rule;
         op->level = whole ? DP_OFFLOAD_WHOLE : DP_OFFLOAD_MARKED;
         op->error = 0;
@@ -441,16 +492,22 @@ dp_dummy_plan(void *port, struct dp_offload_op *op,
     return whole;
 }
 
-static void
+static int
 dp_dummy_pause(void *port_)
 {
     struct dp_dummy_port *port = port_;
+    bool failed;
 
     ovs_mutex_lock(&port->nic->mutex);
     dp_dummy_check_peer(port->nic, port);
     ovs_assert(!port->paused && ovs_list_is_empty(&port->late));
     port->paused = true;
+    failed = (port->nic->config.restart == DP_OFFLOAD_LOST
+              && dp_dummy_fate(port->nic->config.flush_failed));
+    port->kept = failed && dp_dummy_fate(port->nic->config.kept);
     ovs_mutex_unlock(&port->nic->mutex);
+
+    return failed ? EIO : 0;
 }
 
 static enum dp_offload_restart
@@ -459,7 +516,6 @@ dp_dummy_restart(void *port_, struct dp_offload_port_info *info)
     struct dp_dummy_port *port = port_;
     struct dp_dummy_nic *nic = port->nic;
     enum dp_offload_restart restart;
-    struct dp_dummy_rule *rule;
 
     ovs_mutex_lock(&nic->mutex);
     ovs_assert(port->paused);
@@ -467,13 +523,8 @@ dp_dummy_restart(void *port_, struct dp_offload_port_info *info)
     restart = nic->config.restart;
     info->whole = nic->config.whole;
     info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
-    if (restart == DP_OFFLOAD_LOST) {
-        LIST_FOR_EACH (rule, port_node, &port->rules) {
-            if (!rule->lost) {
-                rule->lost = true;
-                port->n_rules--;
-            }
-        }
+    if (restart == DP_OFFLOAD_LOST && !port->kept) {
+        dp_dummy_lose_all(port);
     }
     ovs_mutex_unlock(&nic->mutex);
 
@@ -506,6 +557,7 @@ dp_dummy_nic_create(const struct dp_dummy_config *config)
         .name = "dummy",
         .open = dp_dummy_open,
         .close = dp_dummy_close,
+        .flush = dp_dummy_flush,
         .put = dp_dummy_put,
         .del = dp_dummy_del,
         .query = dp_dummy_query,
@@ -634,6 +686,18 @@ dp_dummy_nic_n_dels(struct dp_dummy_nic *nic)
 
     ovs_mutex_lock(&nic->mutex);
     n = nic->n_dels;
+    ovs_mutex_unlock(&nic->mutex);
+
+    return n;
+}
+
+uint64_t
+dp_dummy_nic_n_flushes(struct dp_dummy_nic *nic)
+{
+    uint64_t n;
+
+    ovs_mutex_lock(&nic->mutex);
+    n = nic->n_flushes;
     ovs_mutex_unlock(&nic->mutex);
 
     return n;

@@ -30,7 +30,11 @@ struct dp_dummy_config {
     bool blind;                 /* Does not ask what it installs. */
     unsigned int put_refused;   /* EINVAL. */
     unsigned int put_busy;      /* EAGAIN. */
+    unsigned int put_unsure;    /* ETIMEDOUT, but the rule is there. */
     unsigned int del_failed;    /* EIO, the rule stays. */
+    unsigned int flush_failed;  /* EIO, all rules stay; of pauses, too. */
+    unsigned int kept;          /* Pauses that failed after which rules survive
+                                 * a restart. */
     unsigned int late;          /* EINPROGRESS, done in a later poll. */
     unsigned int delay_us;      /* Of each operation. */
     unsigned int idle_ms;       /* What it says about whole rules. */
@@ -71,5 +75,6 @@ bool dp_dummy_nic_hit(struct dp_dummy_nic *nic, odp_port_t port_no,
 /* Operations so far, failed ones included. */
 uint64_t dp_dummy_nic_n_puts(struct dp_dummy_nic *nic);
 uint64_t dp_dummy_nic_n_dels(struct dp_dummy_nic *nic);
+uint64_t dp_dummy_nic_n_flushes(struct dp_dummy_nic *nic);
 
 #endif /* dp-offload-dummy.h */

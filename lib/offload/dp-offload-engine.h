@@ -52,13 +52,14 @@ struct dp_offload {
     atomic_uint64_t n_flushing;         /* Published (atomic). */
     atomic_uint32_t n_workers;          /* Published (atomic). */
     atomic_uint64_t delay_us;           /* Published (atomic). */
+    atomic_uint32_t port_gen;           /* Published (atomic): last one that
+                                         * was given to a port. */
 
     /* Guarded by 'mutex': the control thread's affairs. */
     struct ovs_mutex mutex;
     bool threads_running;
     cpu_set_t process_cpus;             /* That we started with. */
     cpu_set_t worker_cpus;
-    uint32_t port_gen;                  /* Last one given to a port. */
     struct dp_offload_port *paused;     /* The one that is, or null. */
 
     /* Worker 0 only: drain epochs by the clock, if the datapath has none. */

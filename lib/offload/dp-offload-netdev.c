@@ -50,14 +50,23 @@ dp_netdev_open(const struct dp_offload_class *class OVS_UNUSED,
     return 0;
 }
 
-static void
-dp_netdev_close(void *port_)
+static int
+dp_netdev_flush(void *port_)
 {
     struct dp_netdev_port *port = port_;
 
-    netdev_flow_flush(port->netdev);
+    return netdev_flow_flush(port->netdev);
+}
+
+static int
+dp_netdev_close(void *port_)
+{
+    struct dp_netdev_port *port = port_;
+    int error = dp_netdev_flush(port);
+
     netdev_close(port->netdev);
     free(port);
+    return error;
 }
 
 static void
@@ -103,6 +112,7 @@ const struct dp_offload_class dp_offload_netdev_class = {
     .name = "netdev",
     .open = dp_netdev_open,
     .close = dp_netdev_close,
+    .flush = dp_netdev_flush,
     .put = dp_netdev_put,
     .del = dp_netdev_del,
 };

@@ -27,6 +27,13 @@ VLOG_DEFINE_THIS_MODULE(dp_offload_port);
 /* Marks of a datapath that has no drain epochs are kept this long at least. */
 #define DP_OFFLOAD_LIMBO_US UINT64_C(1000000)
 
+/* Between two attempts of a worker to flush a port. */
+#define CLEAN_MIN_US UINT64_C(100000)
+#define CLEAN_MAX_US UINT64_C(60000000)
+
+/* In a row, by somebody who waits for it. */
+enum { FLUSH_ATTEMPTS = 3 };
+
 static uint32_t
 dp_offload_port_hash(odp_port_t port_no)
 {
@@ -57,7 +64,8 @@ dp_offload_port_enter(struct dp_offload_port *port, bool attach, bool removal)
         why = DP_OFFLOAD_WHY_NO_PORT;
     } else if (!port->class) {
         why = DP_OFFLOAD_WHY_NO_PROVIDER;
-    } else if (port->state == DP_OFFLOAD_PORT_PAUSED) {
+    } else if (port->state == DP_OFFLOAD_PORT_PAUSED
+               || port->state == DP_OFFLOAD_PORT_CLEANING) {
         why = DP_OFFLOAD_WHY_PORT_PAUSED;
     } else {
         port->n_calls++;
@@ -103,6 +111,27 @@ dp_offload_port_unpeer(struct dp_offload_port *port)
     ovs_mutex_unlock(&port->mutex);
 }
 
+/* A port that is flushed receives and sends all the same. */
+static bool
+dp_offload_port_is_up__(const struct dp_offload_port *port)
+    OVS_REQUIRES(port->mutex)
+{
+    return (port->state == DP_OFFLOAD_PORT_RUNNING
+            || port->state == DP_OFFLOAD_PORT_CLEANING);
+}
+
+bool
+dp_offload_port_is_up(struct dp_offload_port *port)
+{
+    bool up;
+
+    ovs_mutex_lock(&port->mutex);
+    up = dp_offload_port_is_up__(port);
+    ovs_mutex_unlock(&port->mutex);
+
+    return up;
+}
+
 enum dp_offload_port_state
 dp_offload_port_state(struct dp_offload_port *port)
 {
@@ -127,17 +156,50 @@ dp_offload_port_find_to_stop(struct dp_offload *offload, odp_port_t port_no)
     return port;
 }
 
-/* Gives 'port' a new generation; its rules are to be put again.  If they are
- * 'lost', their handles are void. */
+/* Gives 'port', which nobody is inside of, a new generation; its rules are to
+ * be put again.  If they are 'lost', their handles are void; if they have
+ * 'gone' even those whose handles were void before have left the NIC. */
 static void
 dp_offload_port_renew(struct dp_offload *offload,
-                      struct dp_offload_port *port, bool lost)
-    OVS_REQUIRES(offload->mutex)
+                      struct dp_offload_port *port, bool lost, bool gone)
 {
-    atomic_store_relaxed(&port->gen, ++offload->port_gen);
-    if (lost) {
-        atomic_store_relaxed(&port->lost_gen, offload->port_gen);
+    uint32_t gen;
+
+    atomic_add_relaxed(&offload->port_gen, 1, &gen);
+    gen++;
+    if (gone) {
+        atomic_store_relaxed(&port->gone_gen, gen);
+        atomic_store_relaxed(&port->unsure, false);
     }
+    if (lost) {
+        /* Who sees the one sees the other. */
+        atomic_store_explicit(&port->lost_gen, gen, memory_order_release);
+    }
+    atomic_store_relaxed(&port->gen, gen);
+}
+
+void
+dp_offload_port_doubt(struct dp_offload_port *port)
+{
+    atomic_store_relaxed(&port->unsure, true);
+}
+
+/* Takes all rules of 'port' out of the NIC, which nobody is inside of, after
+ * 'error' when it was tried before, or EAGAIN.  What the NIC confirms, and
+ * what it does not, is in the new generation. */
+static void
+dp_offload_port_flush(struct dp_offload *offload,
+                      struct dp_offload_port *port, int error)
+{
+    for (int i = 0; error && port->class->flush && i < FLUSH_ATTEMPTS; i++) {
+        error = port->class->flush(port->aux);
+    }
+    if (error) {
+        VLOG_WARN("%s: its rules may have stayed in the NIC: flush failed "
+                  "(%s)", port->name, ovs_strerror(error));
+        dp_offload_port_doubt(port);
+    }
+    dp_offload_port_renew(offload, port, true, !error);
 }
 
 /* Looks for a provider for 'port', which has none.  Returns true if there is
@@ -158,7 +220,7 @@ dp_offload_port_probe(struct dp_offload *offload,
         }
         ovs_assert(info.mark_bits >= 1 && info.mark_bits <= DP_MARK_BITS);
         dp_marks_port_add(offload->marks, info.mark_bits);
-        dp_offload_port_renew(offload, port, true);
+        dp_offload_port_renew(offload, port, true, true);
 
         ovs_mutex_lock(&port->mutex);
         port->aux = aux;
@@ -225,6 +287,7 @@ dp_offload_port_add(struct dp_offload *offload, odp_port_t port_no,
     }
     dp_mark_limbo_init(&port->limbo);
     atomic_init(&port->is_full, false);
+    atomic_init(&port->unsure, false);
     atomic_init(&port->delivery, DP_OFFLOAD_DELIVERY_PLAIN);
     atomic_init(&port->arrival, DP_MARK_UNKNOWN);
     ovs_mutex_init(&port->watch_mutex);
@@ -260,8 +323,7 @@ dp_offload_port_peer(const struct dp_offload *offload,
 
     if (port) {
         ovs_mutex_lock(&port->mutex);
-        if (port->class == class
-            && port->state == DP_OFFLOAD_PORT_RUNNING) {
+        if (port->class == class && dp_offload_port_is_up__(port)) {
             *info = port->info;
             port->n_peers++;
             found = true;
@@ -318,6 +380,26 @@ dp_offload_port_wait(struct dp_offload_port *port, bool empty)
     ovsrcu_quiesce_end();
 }
 
+/* Pauses 'port': lets nobody in any more, and waits until everybody is out and
+ * no rule of another port outputs to it.  Returns true if it was paused
+ * before. */
+static bool
+dp_offload_port_close_door(struct dp_offload *offload,
+                           struct dp_offload_port *port)
+    OVS_REQUIRES(offload->mutex)
+{
+    bool paused;
+
+    ovs_mutex_lock(&port->mutex);
+    paused = port->state == DP_OFFLOAD_PORT_PAUSED;
+    port->state = DP_OFFLOAD_PORT_PAUSED;
+    ovs_mutex_unlock(&port->mutex);
+    dp_rules_ready_port(offload, port->port_no);
+    dp_offload_port_wait(port, false);
+
+    return paused;
+}
+
 static void
 dp_offload_port_free(struct dp_offload_port *port)
 {
@@ -333,6 +415,7 @@ void
 dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no)
 {
     struct dp_offload_port *port;
+    bool paused;
 
     ovs_mutex_lock(&offload->mutex);
     port = dp_offload_port_find_to_stop(offload, port_no);
@@ -342,11 +425,13 @@ dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no)
     }
     offload->paused = NULL;
 
-    /* No new rules from here on, and those that are there get removed. */
-    ovs_mutex_lock(&port->mutex);
-    if (port->state == DP_OFFLOAD_PORT_PAUSED) {
-        dp_offload_port_renew(offload, port, true);
+    /* No new rules from here on.  Those that are there go with one flush, if
+     * the provider is able to; how many there are does not matter then. */
+    paused = dp_offload_port_close_door(offload, port);
+    if (port->class && (port->class->flush || paused)) {
+        dp_offload_port_flush(offload, port, EAGAIN);
     }
+    ovs_mutex_lock(&port->mutex);
     port->state = DP_OFFLOAD_PORT_STOPPING;
     ovs_mutex_unlock(&port->mutex);
     dp_rules_ready_port(offload, port_no);
@@ -354,7 +439,12 @@ dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no)
 
     cmap_remove(&offload->ports, &port->node, dp_offload_port_hash(port_no));
     if (port->class) {
-        port->class->close(port->aux);
+        int error = port->class->close(port->aux);
+
+        if (error) {
+            VLOG_WARN("%s: its rules may have stayed in the NIC (%s)",
+                      port->name, ovs_strerror(error));
+        }
         dp_marks_port_del(offload->marks, port->info.mark_bits);
         dp_rebalance_table_put(offload->rebalance, port->table);
     }
@@ -377,18 +467,16 @@ dp_offload_port_pause(struct dp_offload *offload, odp_port_t port_no)
     ovs_mutex_lock(&offload->mutex);
     port = dp_offload_port_find_to_stop(offload, port_no);
     if (port) {
-        bool first;
+        bool paused = dp_offload_port_close_door(offload, port);
 
-        ovs_mutex_lock(&port->mutex);
-        first = port->state == DP_OFFLOAD_PORT_RUNNING;
-        port->state = DP_OFFLOAD_PORT_PAUSED;
-        ovs_mutex_unlock(&port->mutex);
         offload->paused = port;
-        dp_rules_ready_port(offload, port_no);
-        dp_offload_port_wait(port, false);
+        if (!paused && port->class && port->class->pause) {
+            int error = port->class->pause(port->aux);
 
-        if (first && port->class && port->class->pause) {
-            port->class->pause(port->aux);
+            if (error) {
+                dp_offload_port_flush(offload, port, error);
+                dp_rules_ready_port(offload, port_no);
+            }
         }
     }
     ovs_mutex_unlock(&offload->mutex);
@@ -400,6 +488,7 @@ dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no)
     enum dp_offload_restart result = DP_OFFLOAD_KEPT;
     struct dp_offload_port_info info;
     struct dp_offload_port *port;
+    bool unsure;
 
     dp_offload_port_pause(offload, port_no);
 
@@ -410,8 +499,13 @@ dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no)
         if (port->class && port->class->restart) {
             result = port->class->restart(port->aux, &info);
         }
-        if (result != DP_OFFLOAD_KEPT) {
-            dp_offload_port_renew(offload, port, result == DP_OFFLOAD_LOST);
+        atomic_read_relaxed(&port->unsure, &unsure);
+        if (unsure) {
+            /* The device may be in a better mood now. */
+            dp_offload_port_flush(offload, port, EAGAIN);
+        } else if (result != DP_OFFLOAD_KEPT) {
+            dp_offload_port_renew(offload, port, result == DP_OFFLOAD_LOST,
+                                  result == DP_OFFLOAD_LOST);
         }
         if (port->class && info.mark_bits != port->info.mark_bits) {
             dp_marks_port_add(offload->marks, info.mark_bits);
@@ -431,6 +525,63 @@ dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no)
 
     if (port) {
         dp_rules_ready_port(offload, port_no);
+    }
+}
+
+/* Flushes 'port' if nobody is inside; if not, nobody gets in any more.  In the
+ * time between, and while it is flushed, software has the flows.  Returns true
+ * if it was flushed.
+ *
+ * The control thread may pause the port meanwhile: it waits then as for any
+ * operation. */
+static bool
+dp_offload_port_clean(struct dp_offload *offload,
+                      struct dp_offload_port *port)
+{
+    bool inside = false;
+
+    ovs_mutex_lock(&port->mutex);
+    if (port->state == DP_OFFLOAD_PORT_RUNNING) {
+        port->state = DP_OFFLOAD_PORT_CLEANING;
+    }
+    if (port->state == DP_OFFLOAD_PORT_CLEANING && !port->n_calls) {
+        port->n_calls++;
+        inside = true;
+    }
+    ovs_mutex_unlock(&port->mutex);
+    if (!inside) {
+        return false;
+    }
+
+    dp_offload_port_flush(offload, port, EAGAIN);
+    ovs_mutex_lock(&port->mutex);
+    if (port->state == DP_OFFLOAD_PORT_CLEANING) {
+        port->state = DP_OFFLOAD_PORT_RUNNING;
+    }
+    ovs_mutex_unlock(&port->mutex);
+    dp_offload_port_leave(port, false);
+    dp_rules_ready_port(offload, port->port_no);
+    return true;
+}
+
+void
+dp_offload_ports_clean(struct dp_offload *offload)
+{
+    uint64_t now_us = dp_offload_now_us();
+    struct dp_offload_port *port;
+
+    CMAP_FOR_EACH (port, node, &offload->ports) {
+        bool unsure;
+
+        atomic_read_relaxed(&port->unsure, &unsure);
+        if (now_us >= port->clean_us + CLEAN_MAX_US) {
+            port->clean_wait_us = CLEAN_MIN_US;
+        }
+        if (unsure && port->class->flush && now_us >= port->clean_us
+            && dp_offload_port_clean(offload, port)) {
+            port->clean_us = now_us + port->clean_wait_us;
+            port->clean_wait_us = MIN(2 * port->clean_wait_us, CLEAN_MAX_US);
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 
 enum dp_offload_port_state {
     DP_OFFLOAD_PORT_RUNNING,
+    DP_OFFLOAD_PORT_CLEANING,           /* A worker is about to flush it. */
     DP_OFFLOAD_PORT_PAUSED,             /* No calls of the provider. */
     DP_OFFLOAD_PORT_STOPPING            /* Removals only. */
 };
@@ -34,7 +35,13 @@ struct dp_offload_port {
 
     /* Published (atomic). */
     atomic_uint32_t gen;                /* Incremented when rules are lost. */
-    atomic_uint32_t lost_gen;           /* Handles older than it are void. */
+    atomic_uint32_t lost_gen;           /* Handles older than it are void... */
+    atomic_uint32_t gone_gen;           /* ...and if older than this, too, the
+                                         * NIC has confirmed it. */
+    atomic_bool unsure;                 /* There may be rules in the NIC whose
+                                         * handles are void, or that have none:
+                                         * it has to be flushed. */
+    atomic_uint64_t n_unsure;           /* Rules that may be there so. */
     atomic_uint64_t n_marked;           /* Rules in the NIC, by level. */
     atomic_uint64_t n_whole;
     atomic_uint64_t n_puts;             /* Operations that succeeded. */
@@ -66,6 +73,11 @@ struct dp_offload_port {
     uint64_t n_dels_seen[DP_OFFLOAD_MAX_WORKERS];
 
     struct dp_mark_limbo limbo;
+
+    /* Worker 0 only: when to flush the port, if need be, and after how long
+     * again. */
+    uint64_t clean_us;
+    uint64_t clean_wait_us;
 
     /* Worker 0 only: since when, without a break, the port has been up. */
     uint64_t up_seq;                    /* The netdev's, or 0: it is not. */
@@ -99,6 +111,15 @@ struct dp_offload_port *dp_offload_port_peer(
 void dp_offload_port_unpeer(struct dp_offload_port *port);
 
 enum dp_offload_port_state dp_offload_port_state(struct dp_offload_port *);
+
+/* May rules of other ports output to 'port' now? */
+bool dp_offload_port_is_up(struct dp_offload_port *port);
+
+/* The NIC may have a rule of 'port' that nobody has a handle of. */
+void dp_offload_port_doubt(struct dp_offload_port *port);
+
+/* Flushes ports for which that is so.  For worker 0. */
+void dp_offload_ports_clean(struct dp_offload *offload);
 
 /* Lets go all marks of all ports that may be used again. */
 void dp_offload_ports_reap(struct dp_offload *offload);

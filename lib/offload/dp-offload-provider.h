@@ -12,10 +12,10 @@
  *
  * Threads.  put, del, query, forget, plan and poll for a given rule are called
  * by one thread at a time, the rule's worker; for different rules of a port by
- * up to DP_OFFLOAD_MAX_WORKERS threads at once.  open, close,
- * pause and restart of a port are called by the control thread, and the engine
- * makes sure that no other call is under way for the port then; close is
- * called when no rule is left, but those whose removal has failed.
+ * up to DP_OFFLOAD_MAX_WORKERS threads at once.  open, close, pause and
+ * restart of a port are called by the control thread, flush by it or a worker,
+ * and the engine makes sure that no other call is under way for the port then;
+ * close is called when no rule is left, but those that could not be removed.
  * All calls are made in a non-quiescent RCU state and, but for forget and
  * format, without any lock.
  *
@@ -26,8 +26,9 @@
  * different rules.
  *
  * Errors are positive errno values.  dp_offload_is_full(): the NIC has no
- * room.  dp_offload_is_busy(): worth trying again soon.  All others: can't be
- * done; 'why' may say more. */
+ * room.  dp_offload_is_busy(): worth trying again soon.
+ * dp_offload_is_unsure(): the rule may be in the NIC all the same.  Any other:
+ * can't be done; if 'why' is set, too, because of the match. */
 
 #include <errno.h>
 #include <stdbool.h>
@@ -121,8 +122,16 @@ struct dp_offload_class {
                 struct netdev *netdev, void **portp,
                 struct dp_offload_port_info *info);
 
-    /* Leaves no rule of the port in the NIC and frees 'port'. */
-    void (*close)(void *port);
+    /* Frees 'port'.  Returns 0, or a positive errno value if the NIC may have
+     * rules of the port still. */
+    int (*close)(void *port);
+
+    /* Takes all rules of the port out of the NIC.  Returns 0, or a positive
+     * errno value if some may have stayed.  Either way all handles are void
+     * then, so that nobody can but try again: some are given to forget(), what
+     * is kept for the others is freed by close().  May be null: rules can only
+     * be taken out one by one. */
+    int (*flush)(void *port);
 
     /* Puts rules into the NIC.  A provider that is not able to run a rule
      * whole marks its packets with op->mark.  dp_offload_op_describe() tells
@@ -136,8 +145,8 @@ struct dp_offload_class {
     void (*query)(void *port, struct dp_offload_op *ops[], size_t n);
 
     /* Frees what the provider keeps for a rule that has left the NIC by
-     * itself.  May be null.  Called with a shard's mutex held: it must be
-     * short, and ask no NIC. */
+     * itself, or by flush or a restart.  May be null.  Called with a shard's
+     * mutex held: it must be short, and ask no NIC. */
     void (*forget)(void *port, void *handle);
 
     /* Without asking the NIC: could the rule of 'op', which has this match and
@@ -150,8 +159,9 @@ struct dp_offload_class {
      * if there never are any. */
     void (*poll)(void *port);
 
-    /* The device is about to be stopped.  May be null. */
-    void (*pause)(void *port);
+    /* The device is about to be stopped.  Returns 0, or a positive errno value
+     * if rules may have stayed that should have gone before.  May be null. */
+    int (*pause)(void *port);
 
     /* The device was stopped, perhaps, and runs again; '*info' is up to date
      * on return.  May be null: KEPT. */
@@ -179,7 +189,13 @@ dp_offload_is_full(int error)
 static inline bool
 dp_offload_is_busy(int error)
 {
-    return error == EAGAIN || error == EBUSY || error == ETIMEDOUT;
+    return error == EAGAIN || error == EBUSY;
+}
+
+static inline bool
+dp_offload_is_unsure(int error)
+{
+    return error == EIO || error == ETIMEDOUT;
 }
 
 /* For providers. */

@@ -205,6 +205,18 @@ dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
     atomic_sub_relaxed(&offload->n_rules, 1, &orig);
 }
 
+/* Is what 'rule' waits for a change of what is in the NIC?  One that is being
+ * put will be there when it is looked at. */
+static bool
+dp_rule_is_change(const struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    return (dp_rule_state_is_in(rule->state)
+            || rule->state == DP_RULE_PUTTING
+            || rule->state == DP_RULE_UNSURE
+            || rule->returning);
+}
+
 void
 dp_rule_ready(struct dp_offload_rule *rule)
 {
@@ -216,7 +228,8 @@ dp_rule_ready(struct dp_offload_rule *rule)
         rule->ready_us = dp_offload_now_us();
         atomic_add_explicit(&worker->n_pending, 1, &orig,
                             memory_order_acq_rel);
-        mpsc_queue_insert(&worker->queue, &rule->ready_node);
+        mpsc_queue_insert(dp_rule_is_change(rule) ? &worker->changes
+                          : &worker->arrivals, &rule->ready_node);
     }
 }
 
@@ -403,6 +416,17 @@ dp_rule_take_mark(struct dp_offload *offload, struct dp_offload_rule *rule,
     return error;
 }
 
+/* Takes the mark of 'rule' from the lanes. */
+static void
+dp_rule_hide_mark(struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    for (size_t i = 0; i < rule->n_members; i++) {
+        dp_mark_index_clear(rule->members[i].index, rule->mark,
+                            rule->members[i].flow);
+    }
+}
+
 void
 dp_rule_drop_mark(struct dp_offload *offload, struct dp_offload_rule *rule,
                   struct dp_offload_port *port)
@@ -410,10 +434,7 @@ dp_rule_drop_mark(struct dp_offload *offload, struct dp_offload_rule *rule,
     if (!rule->mark) {
         return;
     }
-    for (size_t i = 0; i < rule->n_members; i++) {
-        dp_mark_index_clear(rule->members[i].index, rule->mark,
-                            rule->members[i].flow);
-    }
+    dp_rule_hide_mark(rule);
     if (rule->marked_once) {
         dp_mark_release(offload->marks, rule->mark, rule,
                         port ? &port->limbo : &offload->limbo);
@@ -421,4 +442,14 @@ dp_rule_drop_mark(struct dp_offload *offload, struct dp_offload_rule *rule,
         dp_mark_cancel(offload->marks, rule->mark, rule);
     }
     rule->mark = 0;
+}
+
+void
+dp_rule_lose_mark(struct dp_offload *offload, struct dp_offload_rule *rule)
+{
+    if (rule->mark) {
+        dp_rule_hide_mark(rule);
+        dp_mark_lose(offload->marks, rule->mark, rule);
+        rule->mark = 0;
+    }
 }

@@ -43,6 +43,7 @@ struct dp_offload_rule {
     uint64_t hw_bytes;
     bool replace;                       /* Take it out, put it again. */
     bool replan;                        /* 'out_port' has come or changed. */
+    bool returning;                     /* Was taken out to be put again. */
 
     /* Guarded by the shard's mutex. */
     struct hmap_node node;              /* In shard's 'rules'. */
@@ -197,6 +198,11 @@ void dp_rule_drop_mark(struct dp_offload *offload,
 
 /* Returns a hash of what stands in 'actions' from 'ofs' on. */
 uint64_t dp_rule_hash_actions(const struct ofpbuf *actions, size_t ofs);
+
+/* The mark of 'rule' may be in the NIC for ever: nobody gets it again. */
+void dp_rule_lose_mark(struct dp_offload *offload,
+                       struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex);
 
 /* Tells the analysis of locks that who holds the mutex of 'shard' holds that
  * of the shard of 'rule'. */

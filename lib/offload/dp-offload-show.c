@@ -41,6 +41,7 @@ dp_offload_port_state_name(enum dp_offload_port_state state)
 {
     switch (state) {
     case DP_OFFLOAD_PORT_RUNNING:  return "running";
+    case DP_OFFLOAD_PORT_CLEANING: return "being flushed";
     case DP_OFFLOAD_PORT_PAUSED:   return "paused";
     case DP_OFFLOAD_PORT_STOPPING: return "stopping";
     }
@@ -137,6 +138,7 @@ dp_offload_port_json(const struct dp_offload_port *port_)
     json_object_put(json, "full", json_boolean_create(is_full));
     json_object_put(json, "partial", dp_offload_json_u64(&port->n_marked));
     json_object_put(json, "whole", dp_offload_json_u64(&port->n_whole));
+    json_object_put(json, "unconfirmed", dp_offload_json_u64(&port->n_unsure));
     json_object_put(json, "puts", dp_offload_json_u64(&port->n_puts));
     json_object_put(json, "dels", dp_offload_json_u64(&port->n_dels));
     for (int i = 0; i < DP_OFFLOAD_N_WHYS; i++) {
@@ -210,6 +212,10 @@ dp_offload_format_port(const struct json *json, struct ds *ds)
                   dp_offload_int(json, "whole"),
                   dp_offload_int(json, "partial"),
                   dp_offload_int(json, "puts"), dp_offload_int(json, "dels"));
+    if (dp_offload_int(json, "unconfirmed")) {
+        ds_put_format(ds, "    %lld rules that may be in the NIC or not, to be"
+                      " flushed\n", dp_offload_int(json, "unconfirmed"));
+    }
     SHASH_FOR_EACH (node, json_object(failures)) {
         ds_put_format(ds, "    failed: %s: %"PRId64"\n", node->name,
                       json_integer(node->data));

@@ -174,8 +174,10 @@ dp_offload_check_rule(const struct dp_offload *offload,
         /* Its counters are being read. */
         return;
     }
-    ovs_assert(rule->n_members || rule->level != DP_OFFLOAD_ABSENT);
-    ovs_assert((rule->level != DP_OFFLOAD_ABSENT)
+    ovs_assert(rule->n_members || rule->level != DP_OFFLOAD_ABSENT
+               || rule->state == DP_RULE_UNSURE);
+    ovs_assert((rule->level != DP_OFFLOAD_ABSENT
+                || rule->state == DP_RULE_UNSURE)
                == (rule->port && ovs_list_is_empty(&rule->full_node)));
     if (rule->level != DP_OFFLOAD_ABSENT) {
         ovs_assert(rule->mark);

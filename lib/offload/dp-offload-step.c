@@ -19,9 +19,9 @@
 #include "offload/dp-offload-rule.h"
 #include "offload/dp-offload-worker.h"
 #include "offload/dp-rebalance.h"
+#include "offload/dp-rule-change.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
-#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(dp_offload_step);
@@ -30,169 +30,10 @@ COVERAGE_DEFINE(dp_offload_put);
 COVERAGE_DEFINE(dp_offload_put_failed);
 COVERAGE_DEFINE(dp_offload_del);
 COVERAGE_DEFINE(dp_offload_del_failed);
-COVERAGE_DEFINE(dp_offload_late_packets);
 
 /* Removals that fail this often are not waited for, and are given up if the
  * port goes. */
 #define DP_RULE_MAX_DELS 3
-
-/* State. */
-
-static void
-dp_rule_count(struct dp_offload_port *port, enum dp_offload_level level,
-              int delta)
-{
-    atomic_uint64_t *counter = (level == DP_OFFLOAD_WHOLE
-                                ? &port->n_whole : &port->n_marked);
-    uint64_t orig;
-
-    if (delta > 0) {
-        atomic_add_relaxed(counter, 1, &orig);
-    } else {
-        atomic_sub_relaxed(counter, 1, &orig);
-    }
-}
-
-/* Records that 'rule' is in the NIC of its port as 'level'. */
-static void
-dp_rule_set_level(struct dp_offload_worker *worker,
-                  struct dp_offload_rule *rule, enum dp_offload_level level)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    if (level == rule->level) {
-        return;
-    }
-
-    ovs_mutex_lock(&worker->mutex);
-    worker->figures.n_inserted += ((level != DP_OFFLOAD_ABSENT)
-                                   - (rule->level != DP_OFFLOAD_ABSENT));
-    ovs_mutex_unlock(&worker->mutex);
-
-    if (rule->level != DP_OFFLOAD_ABSENT) {
-        dp_rule_count(rule->port, rule->level, -1);
-        dp_rebalance_displaced(rule);
-    }
-    if (level != DP_OFFLOAD_ABSENT) {
-        dp_rule_count(rule->port, level, 1);
-        dp_rebalance_placed(rule);
-    }
-    if (rule->level == DP_OFFLOAD_WHOLE) {
-        ovs_list_remove(&rule->whole_node);
-        ovs_list_init(&rule->whole_node);
-    }
-    if (level == DP_OFFLOAD_WHOLE) {
-        ovs_list_push_back(&rule->shard->whole, &rule->whole_node);
-    }
-    if (level == DP_OFFLOAD_ABSENT) {
-        rule->handle = NULL;
-    }
-    rule->level = level;
-    rule->since_us = dp_offload_now_us();
-}
-
-/* Books what the NIC has counted since the last reading to the flow that has
- * the rule.  Counters that went back (another rule, a reset) are a new base.
- * If the last flow has gone, its statistics have been told for good: the
- * packets are too late, and only their number is kept. */
-static void
-dp_rule_book(struct dp_offload_rule *rule, const struct dp_offload_op *op)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    uint64_t n_packets;
-
-    if (!op->counted) {
-        return;
-    }
-    n_packets = op->n_packets - MIN(rule->hw_packets, op->n_packets);
-    if (n_packets && !rule->n_members) {
-        COVERAGE_ADD(dp_offload_late_packets, MIN(n_packets, UINT_MAX));
-    } else if (n_packets) {
-        struct dp_offload_member *member
-            = &rule->members[rule->n_members - 1];
-
-        member->n_packets += n_packets;
-        if (op->n_bytes > rule->hw_bytes) {
-            member->n_bytes += op->n_bytes - rule->hw_bytes;
-        }
-        /* Counters may lag behind what they count. */
-        rule->used = MAX(rule->used, time_msec() - op->idle_ms);
-    }
-    rule->hw_packets = op->n_packets;
-    rule->hw_bytes = op->n_bytes;
-}
-
-/* 'rule' has left the NIC, or the NIC has left us. */
-static void
-dp_rule_absent(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    dp_rule_go(rule, DP_RULE_ABSENT);
-    dp_rule_set_level(worker, rule, DP_OFFLOAD_ABSENT);
-    if (rule->peer) {
-        dp_offload_port_unpeer(rule->peer);
-        rule->peer = NULL;
-    }
-    rule->replace = rule->replan = false;
-    rule->n_retries = 0;
-}
-
-static void
-dp_rule_forget(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    struct dp_offload_port *port = rule->port;
-
-    if (port->class->forget) {
-        port->class->forget(port->aux, rule->handle);
-    }
-    dp_rule_absent(worker, rule);
-}
-
-/* Looks at 'rule' again at 'when_us'. */
-static void
-dp_rule_wait(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
-             uint64_t when_us)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    if (!dp_rule_state_is_in(rule->state)) {
-        dp_rule_go(rule, DP_RULE_WAITING);
-    }
-    /* The heap has its largest element on top. */
-    heap_insert(&worker->retries, &rule->retry_node, UINT64_MAX - when_us);
-}
-
-static void
-dp_rule_retry(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    uint64_t delay_us = UINT64_C(1000) << MIN(rule->n_retries, 10);
-
-    rule->n_retries++;
-    ovs_mutex_lock(&worker->mutex);
-    worker->figures.n_retries++;
-    ovs_mutex_unlock(&worker->mutex);
-
-    dp_rule_wait(worker, rule, dp_offload_now_us() + delay_us);
-}
-
-/* 'rule' is not in the NIC; what kept it from being put may not any more. */
-static void
-dp_rule_look_again(struct dp_offload_rule *rule)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    if (rule->state != DP_RULE_ABSENT) {
-        dp_rule_go(rule, DP_RULE_ABSENT);
-    }
-}
-
-static void
-dp_rule_free(struct dp_offload *offload, struct dp_offload_rule *rule)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    dp_rule_look_again(rule);
-    dp_rule_go(rule, DP_RULE_DEAD);
-    dp_rule_destroy(offload, rule);
-}
 
 /* Steps. */
 
@@ -205,19 +46,6 @@ dp_rule_stays_refused(const struct dp_offload_rule *rule, uint32_t port_gen)
             && (rule->state == DP_RULE_UNFIT
                 || (rule->state == DP_RULE_REFUSED
                     && rule->put_gen == rule->gen)));
-}
-
-/* Has 'rule' been in the NIC when 'port' lost its rules? */
-static bool
-dp_rule_is_lost(const struct dp_offload_rule *rule,
-                struct dp_offload_port *port)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    uint32_t lost_gen;
-
-    atomic_read_relaxed(&port->lost_gen, &lost_gen);
-    return (rule->level != DP_OFFLOAD_ABSENT
-            && (int32_t) (rule->port_gen - lost_gen) < 0);
 }
 
 /* Begins 'step' on 'rule', in 'port'.  Returns NONE, or why not. */
@@ -298,8 +126,7 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
         || !dp_offload_is_enabled(worker->offload)
         || rule->port_gen != port_gen || rule->replace || rule->evict
         || dp_offload_port_state(port) == DP_OFFLOAD_PORT_STOPPING
-        || (rule->peer && (dp_offload_port_state(rule->peer)
-                           != DP_OFFLOAD_PORT_RUNNING))) {
+        || (rule->peer && !dp_offload_port_is_up(rule->peer))) {
         step = DP_RULE_DEL;
     } else if (rule->state == DP_RULE_STUCK) {
         dp_rule_keep(rule);
@@ -421,6 +248,7 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
         rule->again = true;
         return DP_RULE_NOTHING;
     }
+    rule->returning = false;
 
     /* It waits no more. */
     if (rule->retry_node.idx) {
@@ -432,11 +260,17 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
         dp_rule_go(rule, DP_RULE_ABSENT);
     }
 
-    if (rule->level != DP_OFFLOAD_ABSENT) {
+    if (dp_rule_state_is_in(rule->state)) {
         if (!dp_rule_is_lost(rule, rule->port)) {
             return dp_rule_next_installed(worker, rule, op);
+        } else if (dp_rule_is_gone(rule, rule->port)) {
+            dp_rule_forget(worker, rule);
+        } else {
+            dp_rule_doubt(worker, rule);
         }
-        dp_rule_forget(worker, rule);
+    }
+    if (rule->state == DP_RULE_UNSURE && !dp_rule_settle_doubt(worker, rule)) {
+        return DP_RULE_NOTHING;
     }
     if (rule->port) {
         struct dp_offload_port *port = rule->port;
@@ -502,6 +336,7 @@ dp_rule_classify(const struct dp_offload_op *op)
 {
     return (dp_offload_is_full(op->error) ? DP_OFFLOAD_WHY_FULL
             : dp_offload_is_busy(op->error) ? DP_OFFLOAD_WHY_BUSY
+            : dp_offload_is_unsure(op->error) ? DP_OFFLOAD_WHY_UNSURE
             : op->error == ENOENT ? DP_OFFLOAD_WHY_GONE
             : op->why ? op->why
             : DP_OFFLOAD_WHY_REFUSED);
@@ -521,6 +356,13 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     rule->error = op->error;
     atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
 
+    if (dp_offload_is_unsure(op->error)) {
+        rule->marked_once = true;
+        rule->n_retries++;
+        dp_rule_doubt(worker, rule);
+        dp_offload_port_doubt(port);
+        return;
+    }
     dp_rule_drop_mark(worker->offload, rule, port);
     if (dp_offload_is_full(op->error)) {
         atomic_store_relaxed(&port->is_full, true);
@@ -639,11 +481,17 @@ dp_rule_del_done(struct dp_offload_worker *worker,
         atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
         dp_rule_go(rule, DP_RULE_STUCK);
         if (!stopping || rule->n_retries + 1 < DP_RULE_MAX_DELS) {
+            if (rule->n_retries + 1 >= DP_RULE_MAX_DELS
+                && rule->peer && !dp_offload_port_is_up(rule->peer)) {
+                /* Somebody waits for it, since it would send to strangers. */
+                dp_offload_port_doubt(port);
+            }
             dp_rule_retry(worker, rule);
             return;
         }
 
-        /* The provider's close() will see to it. */
+        /* The port goes. */
+        dp_rule_lose_mark(worker->offload, rule);
         dp_rule_forget(worker, rule);
     }
 
@@ -655,6 +503,7 @@ dp_rule_del_done(struct dp_offload_worker *worker,
     rule->error = 0;
     if (rule->n_members) {
         /* Replaced, or at least to be told why not. */
+        rule->returning = !stopping;
         dp_rule_ready(rule);
     }
 }
@@ -741,6 +590,7 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
     /* A rule that will be looked at again may have a mark for the limbo of the
      * port, or leave to come into its table: it keeps the port until then. */
     detach = (rule->level == DP_OFFLOAD_ABSENT && !rule->ready
+              && rule->state != DP_RULE_UNSURE
               && ovs_list_is_empty(&rule->full_node));
     if (detach) {
         rule->port = NULL;

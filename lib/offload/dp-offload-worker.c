@@ -211,18 +211,19 @@ dp_worker_submit(struct dp_offload_worker *worker,
 
 /* Jobs. */
 
-/* Looks at ready rules.  Returns how many. */
+/* Looks at 'max' ready rules of 'queue' at most.  Returns how many. */
 static size_t
-dp_worker_run_queue(struct dp_offload_worker *worker)
-    OVS_REQUIRES(worker->queue.read_lock)
+dp_worker_run_queue(struct dp_offload_worker *worker,
+                    struct mpsc_queue *queue, size_t max)
+    OVS_REQUIRES(queue->read_lock)
 {
     struct dp_offload_op *ops[DP_OFFLOAD_BATCH];
     struct dp_offload_op *op = NULL;
     size_t n_ops = 0;
     size_t n = 0;
 
-    while (n < worker->batch && worker->n_ops + n_ops < DP_WORKER_MAX_OPS) {
-        struct mpsc_queue_node *node = mpsc_queue_pop(&worker->queue);
+    while (n < max && worker->n_ops + n_ops < DP_WORKER_MAX_OPS) {
+        struct mpsc_queue_node *node = mpsc_queue_pop(queue);
         struct dp_offload_shard *shard;
         struct dp_offload_rule *rule;
         enum dp_rule_step step;
@@ -261,6 +262,19 @@ dp_worker_run_queue(struct dp_offload_worker *worker)
     dp_worker_submit(worker, ops, n_ops);
 
     return n;
+}
+
+/* Looks at a batch of changes and, if there are no more, one of arrivals;
+ * otherwise at one arrival, for changes may come all the time.  Returns the
+ * number of rules. */
+static size_t
+dp_worker_run_queues(struct dp_offload_worker *worker)
+    OVS_REQUIRES(worker->changes.read_lock, worker->arrivals.read_lock)
+{
+    size_t n = dp_worker_run_queue(worker, &worker->changes, worker->batch);
+
+    return n + dp_worker_run_queue(worker, &worker->arrivals,
+                                   n < worker->batch ? worker->batch : 1);
 }
 
 /* Completes what is in progress. */
@@ -425,7 +439,8 @@ dp_worker_main(void *worker_)
     uint64_t sleep_us = DP_WORKER_SLEEP_MIN_US;
     uint64_t quiesce_us = dp_offload_now_us();
 
-    mpsc_queue_acquire(&worker->queue);
+    mpsc_queue_acquire(&worker->changes);
+    mpsc_queue_acquire(&worker->arrivals);
     for (;;) {
         uint64_t now_us = dp_offload_now_us();
         bool exiting;
@@ -437,7 +452,7 @@ dp_worker_main(void *worker_)
         }
         if (!exiting) {
             dp_worker_run_retries(worker, now_us);
-            n = dp_worker_run_queue(worker);
+            n = dp_worker_run_queues(worker);
             if (now_us >= worker->probe_us) {
                 worker->probe_us = now_us + DP_WORKER_PROBE_US;
                 dp_worker_run_full(worker, true);
@@ -453,6 +468,7 @@ dp_worker_main(void *worker_)
         if (!worker->id && now_us >= worker->reap_us) {
             worker->reap_us = now_us + DP_WORKER_REAP_US;
             dp_offload_ports_reap(worker->offload);
+            dp_offload_ports_clean(worker->offload);
         }
         if (!worker->id && now_us >= worker->watch_us) {
             worker->watch_us = now_us + DP_MARK_WATCH_US;
@@ -472,7 +488,8 @@ dp_worker_main(void *worker_)
             quiesce_us = dp_offload_now_us();
         }
     }
-    mpsc_queue_release(&worker->queue);
+    mpsc_queue_release(&worker->arrivals);
+    mpsc_queue_release(&worker->changes);
     coverage_clear();
 
     return NULL;
@@ -490,7 +507,8 @@ dp_offload_workers_init(struct dp_offload *offload, unsigned int n_workers)
 
         worker->offload = offload;
         worker->id = i;
-        mpsc_queue_init(&worker->queue);
+        mpsc_queue_init(&worker->changes);
+        mpsc_queue_init(&worker->arrivals);
         atomic_init(&worker->n_pending, 0);
         atomic_init(&worker->sweep_done, 0);
         atomic_init(&worker->exit, false);
@@ -521,7 +539,8 @@ dp_offload_workers_uninit(struct dp_offload *offload)
             free(op);
         }
         heap_destroy(&worker->retries);
-        mpsc_queue_destroy(&worker->queue);
+        mpsc_queue_destroy(&worker->changes);
+        mpsc_queue_destroy(&worker->arrivals);
         ovs_mutex_destroy(&worker->mutex);
     }
     free_cacheline(offload->workers);
@@ -588,35 +607,51 @@ dp_offload_workers_stop(struct dp_offload *offload)
     offload->threads_running = false;
 }
 
-/* Moves what waits with 'old' to the workers that now have the rules. */
+/* Takes what stands in 'queue', but no more than there is room for in 'rules',
+ * which has '*n' of 'max'. */
 static void
-dp_worker_hand_over(struct dp_offload_worker *old)
+dp_worker_empty_queue(struct mpsc_queue *queue,
+                      struct dp_offload_rule *rules[], size_t max, size_t *n)
 {
-    struct dp_offload_port *port;
-    uint64_t n, orig;
-
-    /* What was inserted while 'old' had the rule is counted in 'n'; what
-     * comes later is for 'old' to keep. */
-    atomic_read_explicit(&old->n_pending, &n, memory_order_acquire);
-    mpsc_queue_acquire(&old->queue);
-    while (n--) {
-        struct mpsc_queue_node *node = mpsc_queue_pop(&old->queue);
-        struct dp_offload_shard *shard;
-        struct dp_offload_rule *rule;
+    mpsc_queue_acquire(queue);
+    while (*n < max) {
+        struct mpsc_queue_node *node = mpsc_queue_pop(queue);
 
         if (!node) {
             break;
         }
-        rule = CONTAINER_OF(node, struct dp_offload_rule, ready_node);
-        shard = rule->shard;
-        ovs_mutex_lock(&shard->mutex);
-        dp_rule_is_locked(rule, shard);
-        rule->ready = false;
-        dp_rule_ready(rule);
-        ovs_mutex_unlock(&shard->mutex);
-        atomic_sub_relaxed(&old->n_pending, 1, &orig);
+        rules[(*n)++] = CONTAINER_OF(node, struct dp_offload_rule,
+                                     ready_node);
     }
-    mpsc_queue_release(&old->queue);
+    mpsc_queue_release(queue);
+}
+
+/* Moves what waits with 'old' to the workers that now have the rules. */
+static void
+dp_worker_hand_over(struct dp_offload_worker *old)
+{
+    struct dp_offload_rule **rules;
+    struct dp_offload_port *port;
+    uint64_t n_pending, orig;
+    size_t n = 0;
+
+    /* What was inserted while 'old' had the rule is counted; what comes later
+     * is for 'old' to keep. */
+    atomic_read_explicit(&old->n_pending, &n_pending, memory_order_acquire);
+    rules = xmalloc(n_pending * sizeof *rules);
+    dp_worker_empty_queue(&old->changes, rules, n_pending, &n);
+    dp_worker_empty_queue(&old->arrivals, rules, n_pending, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct dp_offload_shard *shard = rules[i]->shard;
+
+        ovs_mutex_lock(&shard->mutex);
+        dp_rule_is_locked(rules[i], shard);
+        rules[i]->ready = false;
+        dp_rule_ready(rules[i]);
+        ovs_mutex_unlock(&shard->mutex);
+    }
+    atomic_sub_relaxed(&old->n_pending, n, &orig);
+    free(rules);
 
     dp_worker_run_retries(old, UINT64_MAX);
 

@@ -5,7 +5,7 @@
 /* dp-offload-worker: the threads that talk to NICs
  * ================================================
  *
- * Job.  A worker takes rules off its ready queue, asks dp_rule_next() what
+ * Job.  A worker takes rules off its ready queues, asks dp_rule_next() what
  * they need, and hands the operations to the providers in batches.  Besides
  * it tries again what failed for now, reads counters twice a second, and lets
  * marks out of quarantine.  Private to lib/offload.
@@ -39,8 +39,13 @@ struct dp_offload_worker {
     pthread_t thread;
     bool running;
 
+    /* Published (atomic): ready rules.  A change of what is in a NIC comes
+     * before what is to come: as long as it waits, packets are treated as they
+     * should not be any more, and a thread may wait for a port. */
+    struct mpsc_queue changes;          /* Removals and replacements. */
+    struct mpsc_queue arrivals;         /* Insertions. */
+
     /* Published (atomic). */
-    struct mpsc_queue queue;            /* Ready rules. */
     atomic_uint64_t n_pending;          /* Ready or busy. */
     atomic_uint64_t sweep_done;         /* Last sweep of counters. */
     atomic_bool exit;

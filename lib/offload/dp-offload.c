@@ -85,6 +85,7 @@ dp_offload_create(const struct dp_offload_env *env,
     atomic_init(&offload->n_rules, 0);
     atomic_init(&offload->n_flushing, 0);
     atomic_init(&offload->delay_us, 0);
+    atomic_init(&offload->port_gen, 0);
     ovs_mutex_init(&offload->mutex);
     if (sched_getaffinity(0, sizeof offload->process_cpus,
                           &offload->process_cpus)) {

@@ -13,7 +13,8 @@
 /* For each state, the set of states that may follow. */
 static const unsigned int dp_rule_edges[DP_RULE_N_STATES] = {
     /* Put, or found out why not; or its last flow has gone. */
-    [DP_RULE_ABSENT] = (EDGE(WAITING) | EDGE(PUTTING) | EDGE(DEAD)),
+    [DP_RULE_ABSENT] = (EDGE(WAITING) | EDGE(REFUSED) | EDGE(PUTTING)
+                        | EDGE(DEAD)),
 
     /* Looked at again. */
     [DP_RULE_WAITING] = EDGE(ABSENT),
@@ -22,17 +23,23 @@ static const unsigned int dp_rule_edges[DP_RULE_N_STATES] = {
 
     /* The NIC has answered. */
     [DP_RULE_PUTTING] = (EDGE(INSTALLED) | EDGE(WAITING) | EDGE(REFUSED)
-                         | EDGE(UNFIT)),
+                         | EDGE(UNFIT) | EDGE(UNSURE)),
 
-    /* Asked something, taken out, or lost by the NIC. */
-    [DP_RULE_INSTALLED] = (EDGE(ASKED) | EDGE(REMOVING) | EDGE(ABSENT)),
+    /* A flush has succeeded; or the port has gone without one. */
+    [DP_RULE_UNSURE] = EDGE(ABSENT),
+
+    /* Asked something, taken out, or gone with all others of the port, or so
+     * they hope. */
+    [DP_RULE_INSTALLED] = (EDGE(ASKED) | EDGE(REMOVING) | EDGE(ABSENT)
+                           | EDGE(UNSURE)),
     [DP_RULE_ASKED] = EDGE(INSTALLED),
 
     /* The NIC has answered. */
     [DP_RULE_REMOVING] = (EDGE(ABSENT) | EDGE(STUCK)),
 
-    /* Tried again, desired again, or gone with all others of the port. */
-    [DP_RULE_STUCK] = (EDGE(REMOVING) | EDGE(INSTALLED) | EDGE(ABSENT)),
+    /* Tried again, desired again, or, as above, gone. */
+    [DP_RULE_STUCK] = (EDGE(REMOVING) | EDGE(INSTALLED) | EDGE(ABSENT)
+                       | EDGE(UNSURE)),
 
     [DP_RULE_DEAD] = 0,
 };
@@ -46,6 +53,7 @@ dp_rule_state_name(enum dp_rule_state state)
     case DP_RULE_REFUSED:   return "REFUSED";
     case DP_RULE_UNFIT:     return "UNFIT";
     case DP_RULE_PUTTING:   return "PUTTING";
+    case DP_RULE_UNSURE:    return "UNSURE";
     case DP_RULE_INSTALLED: return "INSTALLED";
     case DP_RULE_ASKED:     return "ASKED";
     case DP_RULE_REMOVING:  return "REMOVING";

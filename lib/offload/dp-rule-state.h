@@ -23,6 +23,8 @@ enum dp_rule_state {
     DP_RULE_UNFIT,              /* Nobody can express its match: until its port
                                  * changes. */
     DP_RULE_PUTTING,            /* A put is under way. */
+    DP_RULE_UNSURE,             /* Or perhaps it is in the NIC, but nobody has
+                                 * a handle: until a flush has succeeded. */
 
     /* In the NIC, marking or whole. */
     DP_RULE_INSTALLED,

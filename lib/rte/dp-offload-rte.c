@@ -5,7 +5,8 @@
  * A rule is tried whole first, if its actions can be expressed: as a transfer
  * rule if it leaves through another port, as an ingress rule if it drops,
  * which needs no embedded switch.  If they can't, or the driver refuses or has
- * no room for it, it marks; if the driver is busy, nothing is put for now.
+ * no room for it, it marks; if the driver is busy, or it is not known whether
+ * it has the rule, nothing is put for now.
  *
  * When a device is stopped, its rules may or may not survive, and the handles
  * of those that do not are void; and the list of rx queues in a rule that
@@ -248,31 +249,26 @@ dp_rte_open(const struct dp_offload_class *class,
     return 0;
 }
 
-static void
-dp_rte_flush(struct dp_rte_port *port)
+static int
+dp_rte_flush(void *port_)
 {
+    struct dp_rte_port *port = port_;
     struct rte_flow_error error;
 
-    if (rte_flow_flush(port->device, &error)) {
-        VLOG_DBG("%s: flush failed: %s", netdev_get_name(port->netdev),
-                 rte_strerror(rte_errno));
-    }
+    memset(&error, 0, sizeof error);
+    rte_errno = 0;
+    return rte_flow_flush(port->device, &error) ? dp_rte_errno(&error) : 0;
 }
 
-static void
+static int
 dp_rte_close(void *port_)
 {
     struct dp_rte_port *port = port_;
+    int error = dp_rte_flush(port);
 
-    dp_rte_flush(port);
     netdev_close(port->netdev);
     free(port);
-}
-
-static void
-dp_rte_pause(void *port)
-{
-    dp_rte_flush(port);
+    return error;
 }
 
 static enum dp_offload_restart
@@ -367,7 +363,8 @@ dp_rte_create_whole(struct dp_rte_port *port, struct dp_rte_rule *rule,
         return EOPNOTSUPP;
     }
     error = dp_rte_create(port, rule, &op->handle);
-    if (error && age && !dp_offload_is_busy(error)) {
+    if (error && age && !dp_offload_is_busy(error)
+        && !dp_offload_is_unsure(error)) {
         bool full = dp_offload_is_full(error);
 
         /* Some NICs know AGE only in some kinds of rules, or in few. */
@@ -408,7 +405,8 @@ dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
     if (!op->error) {
         op->level = DP_OFFLOAD_WHOLE;
         return;
-    } else if (dp_offload_is_busy(op->error)) {
+    } else if (dp_offload_is_busy(op->error)
+               || dp_offload_is_unsure(op->error)) {
         /* A rule that marks would stay one.  The engine tries again. */
         return;
     }
@@ -561,7 +559,8 @@ const struct dp_offload_class dp_offload_rte_class = {
     .del = dp_rte_del,
     .query = dp_rte_query,
     .plan = dp_rte_plan,
-    .pause = dp_rte_pause,
+    .flush = dp_rte_flush,
+    .pause = dp_rte_flush,
     .restart = dp_rte_restart,
     .format = dp_rte_format,
 };

@@ -9,6 +9,7 @@ tests_dptest_SOURCES += \
 	tests/offload/test-offload-ports.c \
 	tests/offload/test-offload-same.c \
 	tests/offload/test-offload-speed.c \
+	tests/offload/test-offload-unsure.c \
 	tests/offload/test-offload-watch.c \
 	tests/offload/test-offload.c \
 	tests/offload/test-rebalance-engine.c \

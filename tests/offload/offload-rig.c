@@ -9,6 +9,7 @@
 #include "hash.h"
 #include "netlink.h"
 #include "odp-netlink.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "ovs-rcu.h"
@@ -223,6 +224,18 @@ rig_mark(struct rig *rig, unsigned int lane, const struct rig_flow *flow)
         ovs_assert(dp_mark_index_get(rig->lanes[lane], mark) == flow);
     }
     return mark;
+}
+
+bool
+rig_shows(struct rig *rig, const char *text)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    bool found;
+
+    dp_offload_format_show(rig->offload, &ds);
+    found = strstr(ds_cstr(&ds), text) != NULL;
+    ds_destroy(&ds);
+    return found;
 }
 
 void

@@ -54,6 +54,9 @@ uint32_t rig_mark(struct rig *rig, unsigned int lane,
 bool rig_is_marked(struct rig *rig, const struct rig_flow *flow);
 bool rig_installed(struct rig *rig, const struct rig_flow *flow);
 
+/* Is 'text' part of what offload/show says? */
+bool rig_shows(struct rig *rig, const char *text);
+
 /* Waits up to ten seconds until the rule of 'flow' has 'why'. */
 void rig_wait_why(struct rig *rig, const struct rig_flow *flow,
                   enum dp_offload_why why);

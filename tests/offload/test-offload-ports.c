@@ -234,3 +234,71 @@ test_offload_peer_late(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("offload-peer-late", test_offload_peer_late);
+
+/* Changes come before arrivals. */
+
+/* Waits until the NIC has 'flow' with 'output'. */
+static void
+wait_output(struct rig *rig, const struct rig_flow *flow, uint32_t output)
+{
+    uint32_t mark, now;
+
+    while (!dp_dummy_nic_find(rig->nic, flow->in_port, &flow->mega_ufid,
+                              &mark, &now) || now != output) {
+        xnanosleep(1000 * 1000);
+    }
+}
+
+/* While thousands of rules of one port wait to be put into a slow NIC, those
+ * of another are changed, and it is removed.  Counts puts, not time. */
+static void
+test_offload_urgent(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    enum { N = 3000, N_WHOLE = 100, FEW = 300 };
+    struct dp_dummy_config config = { .mark_bits = 24, .whole = true };
+    struct rig_flow *whole[N_WHOLE];
+    struct rig_flow **flows;
+    uint64_t n_puts, n_dels;
+    struct rig rig;
+
+    rig_init(&rig, &config, 1);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT2, NULL));
+    for (unsigned int i = 0; i < N_WHOLE; i++) {
+        whole[i] = rig_flow_create(PORT1, i, 4);
+        rig_put(&rig, 0, whole[i]);
+    }
+    dp_offload_drain(rig.offload);
+
+    config.delay_us = 1000;
+    dp_dummy_nic_set_config(rig.nic, &config);
+    flows = xmalloc(N * sizeof *flows);
+    for (size_t i = 0; i < N; i++) {
+        flows[i] = rig_flow_create(PORT2, i, 3);
+        rig_put(&rig, 0, flows[i]);
+    }
+    n_puts = dp_dummy_nic_n_puts(rig.nic);
+    rig_modify(&rig, whole[0], 6);
+    wait_output(&rig, whole[0], 6);
+    ovs_assert(dp_dummy_nic_n_puts(rig.nic) - n_puts < FEW);
+
+    /* All of its rules with one flush. */
+    n_puts = dp_dummy_nic_n_puts(rig.nic);
+    n_dels = dp_dummy_nic_n_dels(rig.nic);
+    dp_offload_port_del(rig.offload, PORT1);
+    ovs_assert(dp_dummy_nic_n_puts(rig.nic) - n_puts < FEW);
+    ovs_assert(dp_dummy_nic_n_dels(rig.nic) == n_dels);
+    ovs_assert(dp_dummy_nic_n_flushes(rig.nic) == 1);
+
+    config.delay_us = 0;
+    dp_dummy_nic_set_config(rig.nic, &config);
+    for (unsigned int i = 0; i < N_WHOLE; i++) {
+        rig_del(&rig, 0, whole[i]);
+        rig_flow_destroy(whole[i]);
+    }
+    del_many(&rig, flows, N);
+    dp_offload_check(rig.offload);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-urgent", test_offload_urgent);

@@ -75,9 +75,10 @@ speed_open(const struct dp_offload_class *class OVS_UNUSED,
     return 0;
 }
 
-static void
+static int
 speed_close(void *port OVS_UNUSED)
 {
+    return 0;
 }
 
 static void

@@ -9,7 +9,6 @@
 #include "dpif.h"
 #include "odp-util.h"
 #include "offload/dp-mark-watch.h"
-#include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "tests/dptest.h"
 #include "tests/offload/offload-rig.h"
@@ -26,18 +25,6 @@ init_on(struct rig *rig)
     rig_init(rig, &plain, 1);
     ovs_assert(dp_offload_set_enabled(rig->offload, true));
     ovs_assert(!dp_offload_port_add(rig->offload, PORT1, NULL));
-}
-
-static bool
-shows(struct rig *rig, const char *text)
-{
-    struct ds ds = DS_EMPTY_INITIALIZER;
-    bool found;
-
-    dp_offload_format_show(rig->offload, &ds);
-    found = strstr(ds_cstr(&ds), text) != NULL;
-    ds_destroy(&ds);
-    return found;
 }
 
 /* L11: with a delay, flows that don't last never bother the NIC; those that do
@@ -93,15 +80,15 @@ test_offload_show_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(dp_offload_set_enabled(rig.offload, true));
     ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
     for (unsigned int i = 0; i < 3; i++) {
-        ovs_assert(shows(&rig, "capacity 2, not full\n"));
+        ovs_assert(rig_shows(&rig, "capacity 2, not full\n"));
         flows[i] = rig_flow_create(PORT1, i, 3);
         rig_put(&rig, 0, flows[i]);
         dp_offload_drain(rig.offload);
     }
-    ovs_assert(shows(&rig, "capacity 2, full\n"));
+    ovs_assert(rig_shows(&rig, "capacity 2, full\n"));
     rig_del(&rig, 0, flows[0]);
     rig_wait_why(&rig, flows[2], DP_OFFLOAD_WHY_A_MARK_ONLY);
-    ovs_assert(shows(&rig, "capacity 2, not full\n"));
+    ovs_assert(rig_shows(&rig, "capacity 2, not full\n"));
     rig_del(&rig, 0, flows[1]);
     rig_del(&rig, 0, flows[2]);
     for (unsigned int i = 0; i < 3; i++) {
@@ -163,7 +150,7 @@ test_mark_watch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     init_on(&rig);
     dp_offload_port_set_delivery(rig.offload, PORT1,
                                  DP_OFFLOAD_DELIVERY_GRANTED);
-    ovs_assert(shows(&rig, "granted by the driver; none has arrived yet"));
+    ovs_assert(rig_shows(&rig, "granted by the driver; none has arrived yet"));
     flow = rig_flow_create(PORT1, 1, 3);
     receive(flow, 1);
     rig_put(&rig, 0, flow);
@@ -173,25 +160,26 @@ test_mark_watch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     dp_mark_watch_run(rig.offload);
     receive(flow, 1000);
     dp_mark_watch_run(rig.offload);
-    ovs_assert(shows(&rig, "none has arrived yet"));
+    ovs_assert(rig_shows(&rig, "none has arrived yet"));
 
     /* Old enough, but no packets. */
     xnanosleep(1100 * 1000 * 1000ULL);
     dp_mark_watch_run(rig.offload);
     dp_mark_watch_run(rig.offload);
-    ovs_assert(shows(&rig, "none has arrived yet"));
+    ovs_assert(rig_shows(&rig, "none has arrived yet"));
 
     /* Packets without a mark. */
     receive(flow, 1000);
     dp_mark_watch_run(rig.offload);
-    ovs_assert(shows(&rig, "but they do not arrive"));
+    ovs_assert(rig_shows(&rig, "but they do not arrive"));
     dp_mark_watch_run(rig.offload);
-    ovs_assert(shows(&rig, "but they do not arrive"));
+    ovs_assert(rig_shows(&rig, "but they do not arrive"));
 
     /* One with a mark puts it right. */
     atomic_store_relaxed(&rig.marks_seen, true);
     dp_mark_watch_run(rig.offload);
-    ovs_assert(shows(&rig, "they arrive") && !shows(&rig, "do not arrive"));
+    ovs_assert(rig_shows(&rig, "they arrive"));
+    ovs_assert(!rig_shows(&rig, "do not arrive"));
 
     rig_del(&rig, 0, flow);
     rig_flow_destroy(flow);

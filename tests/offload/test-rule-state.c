@@ -12,17 +12,18 @@
 
 /* Rows: from; columns: to; both in the order of enum dp_rule_state. */
 static const char *const edge_table[DP_RULE_N_STATES] = {
-    /*                        A W R U P I S M K D */
-    [DP_RULE_ABSENT] =       ". x . . x . . . . x",
-    [DP_RULE_WAITING] =      "x . . . . . . . . .",
-    [DP_RULE_REFUSED] =      "x . . . . . . . . .",
-    [DP_RULE_UNFIT] =        "x . . . . . . . . .",
-    [DP_RULE_PUTTING] =      ". x x x . x . . . .",
-    [DP_RULE_INSTALLED] =    "x . . . . . x x . .",
-    [DP_RULE_ASKED] =        ". . . . . x . . . .",
-    [DP_RULE_REMOVING] =     "x . . . . . . . x .",
-    [DP_RULE_STUCK] =        "x . . . . x . x . .",
-    [DP_RULE_DEAD] =         ". . . . . . . . . .",
+    /*                        A W R U P ? I S M K D */
+    [DP_RULE_ABSENT] =       ". x x . x . . . . . x",
+    [DP_RULE_WAITING] =      "x . . . . . . . . . .",
+    [DP_RULE_REFUSED] =      "x . . . . . . . . . .",
+    [DP_RULE_UNFIT] =        "x . . . . . . . . . .",
+    [DP_RULE_PUTTING] =      ". x x x . x x . . . .",
+    [DP_RULE_UNSURE] =       "x . . . . . . . . . .",
+    [DP_RULE_INSTALLED] =    "x . . . . x . x x . .",
+    [DP_RULE_ASKED] =        ". . . . . . x . . . .",
+    [DP_RULE_REMOVING] =     "x . . . . . . . . x .",
+    [DP_RULE_STUCK] =        "x . . . . x x . x . .",
+    [DP_RULE_DEAD] =         ". . . . . . . . . . .",
 };
 
 static void

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What is unsure is told in Documentation/internals/offload.rst, "Workers". */
+
+#include <config.h>
+#include "offload/dp-rule-change.h"
+
+#include "coverage.h"
+#include "offload/dp-offload-port.h"
+#include "offload/dp-offload-worker.h"
+#include "offload/dp-rebalance.h"
+#include "timeval.h"
+#include "util.h"
+
+COVERAGE_DEFINE(dp_offload_late_packets);
+
+/* Puts of which nobody knows how they ended cost the port a flush each: after
+ * so many the rule counts as refused. */
+#define DP_RULE_MAX_PUTS 3
+
+static void
+dp_rule_count(struct dp_offload_port *port, enum dp_offload_level level,
+              int delta)
+{
+    atomic_uint64_t *counter = (level == DP_OFFLOAD_WHOLE
+                                ? &port->n_whole : &port->n_marked);
+    uint64_t orig;
+
+    if (delta > 0) {
+        atomic_add_relaxed(counter, 1, &orig);
+    } else {
+        atomic_sub_relaxed(counter, 1, &orig);
+    }
+}
+
+void
+dp_rule_set_level(struct dp_offload_worker *worker,
+                  struct dp_offload_rule *rule, enum dp_offload_level level)
+{
+    if (level == rule->level) {
+        return;
+    }
+
+    ovs_mutex_lock(&worker->mutex);
+    worker->figures.n_inserted += ((level != DP_OFFLOAD_ABSENT)
+                                   - (rule->level != DP_OFFLOAD_ABSENT));
+    ovs_mutex_unlock(&worker->mutex);
+
+    if (rule->level != DP_OFFLOAD_ABSENT) {
+        dp_rule_count(rule->port, rule->level, -1);
+        dp_rebalance_displaced(rule);
+    }
+    if (level != DP_OFFLOAD_ABSENT) {
+        dp_rule_count(rule->port, level, 1);
+        dp_rebalance_placed(rule);
+    }
+    if (rule->level == DP_OFFLOAD_WHOLE) {
+        ovs_list_remove(&rule->whole_node);
+        ovs_list_init(&rule->whole_node);
+    }
+    if (level == DP_OFFLOAD_WHOLE) {
+        ovs_list_push_back(&rule->shard->whole, &rule->whole_node);
+    }
+    if (level == DP_OFFLOAD_ABSENT) {
+        rule->handle = NULL;
+    }
+    rule->level = level;
+    rule->since_us = dp_offload_now_us();
+}
+
+void
+dp_rule_book(struct dp_offload_rule *rule, const struct dp_offload_op *op)
+{
+    uint64_t n_packets;
+
+    if (!op->counted) {
+        return;
+    }
+    n_packets = op->n_packets - MIN(rule->hw_packets, op->n_packets);
+    if (n_packets && !rule->n_members) {
+        COVERAGE_ADD(dp_offload_late_packets, MIN(n_packets, UINT_MAX));
+    } else if (n_packets) {
+        struct dp_offload_member *member
+            = &rule->members[rule->n_members - 1];
+
+        member->n_packets += n_packets;
+        if (op->n_bytes > rule->hw_bytes) {
+            member->n_bytes += op->n_bytes - rule->hw_bytes;
+        }
+        /* Counters may lag behind what they count. */
+        rule->used = MAX(rule->used, time_msec() - op->idle_ms);
+    }
+    rule->hw_packets = op->n_packets;
+    rule->hw_bytes = op->n_bytes;
+}
+
+/* 'rule' is no more in the NIC, as far as the books are concerned. */
+static void
+dp_rule_out(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    dp_rule_set_level(worker, rule, DP_OFFLOAD_ABSENT);
+    if (rule->peer) {
+        dp_offload_port_unpeer(rule->peer);
+        rule->peer = NULL;
+    }
+    rule->replace = rule->replan = false;
+}
+
+void
+dp_rule_absent(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+{
+    dp_rule_go(rule, DP_RULE_ABSENT);
+    dp_rule_out(worker, rule);
+    rule->n_retries = 0;
+}
+
+void
+dp_rule_forget(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+{
+    struct dp_offload_port *port = rule->port;
+
+    if (port->class->forget) {
+        port->class->forget(port->aux, rule->handle);
+    }
+    dp_rule_absent(worker, rule);
+}
+
+bool
+dp_rule_is_lost(const struct dp_offload_rule *rule,
+                struct dp_offload_port *port)
+{
+    uint32_t lost_gen;
+
+    /* Pairs with the release in dp_offload_port_renew(). */
+    atomic_read_explicit(&port->lost_gen, &lost_gen, memory_order_acquire);
+    return (dp_rule_state_is_in(rule->state)
+            && (int32_t) (rule->port_gen - lost_gen) < 0);
+}
+
+bool
+dp_rule_is_gone(const struct dp_offload_rule *rule,
+                struct dp_offload_port *port)
+{
+    uint32_t gone_gen;
+
+    atomic_read_relaxed(&port->gone_gen, &gone_gen);
+    return (int32_t) (rule->port_gen - gone_gen) < 0;
+}
+
+void
+dp_rule_doubt(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+{
+    uint64_t orig;
+
+    dp_rule_go(rule, DP_RULE_UNSURE);
+    dp_rule_out(worker, rule);
+    rule->why = DP_OFFLOAD_WHY_UNSURE;
+    atomic_add_relaxed(&rule->port->n_unsure, 1, &orig);
+}
+
+bool
+dp_rule_settle_doubt(struct dp_offload_worker *worker,
+                     struct dp_offload_rule *rule)
+{
+    struct dp_offload_port *port = rule->port;
+    bool gone = dp_rule_is_gone(rule, port);
+    uint64_t orig;
+
+    if (!gone && dp_offload_port_state(port) != DP_OFFLOAD_PORT_STOPPING) {
+        return false;
+    }
+    atomic_sub_relaxed(&port->n_unsure, 1, &orig);
+    dp_rule_go(rule, DP_RULE_ABSENT);
+    if (!gone) {
+        dp_rule_lose_mark(worker->offload, rule);
+    } else if (rule->n_retries >= DP_RULE_MAX_PUTS) {
+        /* It would be the same again, at the cost of all rules of the port. */
+        dp_rule_drop_mark(worker->offload, rule, port);
+        dp_rule_go(rule, DP_RULE_REFUSED);
+        atomic_read_relaxed(&port->gen, &rule->port_gen);
+        rule->why = DP_OFFLOAD_WHY_REFUSED;
+        rule->n_retries = 0;
+    }
+    return true;
+}
+
+void
+dp_rule_wait(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
+             uint64_t when_us)
+{
+    if (!dp_rule_state_is_in(rule->state)) {
+        dp_rule_go(rule, DP_RULE_WAITING);
+    }
+    /* The heap has its largest element on top. */
+    heap_insert(&worker->retries, &rule->retry_node, UINT64_MAX - when_us);
+}
+
+void
+dp_rule_retry(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+{
+    uint64_t delay_us = UINT64_C(1000) << MIN(rule->n_retries, 10);
+
+    rule->n_retries++;
+    ovs_mutex_lock(&worker->mutex);
+    worker->figures.n_retries++;
+    ovs_mutex_unlock(&worker->mutex);
+
+    dp_rule_wait(worker, rule, dp_offload_now_us() + delay_us);
+}
+
+void
+dp_rule_look_again(struct dp_offload_rule *rule)
+{
+    if (rule->state != DP_RULE_ABSENT) {
+        dp_rule_go(rule, DP_RULE_ABSENT);
+    }
+}
+
+void
+dp_rule_free(struct dp_offload *offload, struct dp_offload_rule *rule)
+{
+    dp_rule_look_again(rule);
+    dp_rule_go(rule, DP_RULE_DEAD);
+    dp_rule_destroy(offload, rule);
+}
