@@ -25,4 +25,6 @@ lib_libmarkpath_a_SOURCES += \
 	lib/flow/dp-simple.c \
 	lib/flow/dp-simple.h \
 	lib/flow/dp-smc.c \
-	lib/flow/dp-smc.h
+	lib/flow/dp-smc.h \
+	lib/flow/dp-verify.c \
+	lib/flow/dp-verify.h

@@ -64,6 +64,7 @@ dp_flow_create(const struct flow *flow, struct dp_mask *mask,
                       && (wc.masks.nw_proto != 0xff
                           || flow->nw_proto == IPPROTO_TCP))
                      || wc.masks.dl_type != OVS_BE16_MAX);
+    dp_verify_init(&f->verify, flow, &wc);
     return f;
 }
 

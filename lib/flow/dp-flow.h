@@ -32,6 +32,7 @@
 #include "ovs-rcu.h"
 #include "flow/dp-actions.h"
 #include "flow/dp-mask.h"
+#include "flow/dp-verify.h"
 
 /* The first cache line has all that a packet needs which a mark has brought
  * here and whose only action is output. */
@@ -49,6 +50,7 @@ struct dp_flow {
     /* Constant after creation. */
     bool can_be_tcp;                /* Whether TCP flags need to be read. */
     odp_port_t in_port;
+    struct dp_verify verify;        /* What a mark leaves to be looked at. */
 
     /* Statistics. */
     atomic_uint16_t tcp_flags;

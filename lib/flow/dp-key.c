@@ -203,9 +203,29 @@ dp_key_extract(struct dp_key *key, struct dp_packet *packet)
     key->hash = dp_key_hash(packet, key);
 }
 
-/* Does what parse_tcp_flags() does, at less cost for most packets: sets the
- * offsets of 'packet', an Ethernet packet, stores the fields of 0 if they are
- * not there, and returns TCP flags in host byte order. */
+/* Does what parse_tcp_flags() does: sets the offsets of 'packet', stores the
+ * fields, if the pointers are not null, and returns the TCP flags in host byte
+ * order.  But as extraction does, it finds no flags in a header whose length
+ * is wrong. */
+uint16_t
+dp_key_tcp_flags(struct dp_packet *packet, ovs_be16 *dl_type, uint8_t *nw_frag,
+                 ovs_be16 *vlan_tci)
+{
+    uint16_t flags = parse_tcp_flags(packet, dl_type, nw_frag, vlan_tci);
+    const struct tcp_header *tcp;
+    size_t tcp_len;
+
+    if (!flags) {
+        return 0;
+    }
+    tcp = dp_packet_l4(packet);
+    tcp_len = TCP_OFFSET(tcp->tcp_ctl) * 4;
+    return (tcp_len >= TCP_HEADER_LEN && tcp_len <= dp_packet_l4_size(packet)
+            ? flags : 0);
+}
+
+/* Does what dp_key_tcp_flags() does, at less cost for most packets; 'packet'
+ * must be an Ethernet packet, and fields are 0 if they are not there. */
 uint16_t
 dp_key_peek(struct dp_packet *packet, ovs_be16 *dl_type, uint8_t *nw_frag,
             ovs_be16 *vlan_tci)
@@ -237,5 +257,5 @@ dp_key_peek(struct dp_packet *packet, ovs_be16 *dl_type, uint8_t *nw_frag,
             return 0;
         }
     }
-    return parse_tcp_flags(packet, dl_type, nw_frag, vlan_tci);
+    return dp_key_tcp_flags(packet, dl_type, nw_frag, vlan_tci);
 }

@@ -13,6 +13,7 @@
  * Thread-safety.  For the rule's worker. */
 
 #include "offload/dp-offload-engine.h"
+#include "offload/dp-offload-rule.h"
 
 /* What a rule needs next. */
 enum dp_rule_step {

@@ -41,6 +41,7 @@
  * tables, cost nothing. */
 
 #include "offload/dp-offload-engine.h"
+#include "offload/dp-offload-rule.h"
 
 #include "offload/dp-rebalance-policy.h"
 

@@ -3,6 +3,7 @@
 
 #include "dp-packet.h"
 #include "packets.h"
+#include "flow/dp-key.h"
 #include "offload/dp-offload.h"
 #include "ovs/ovs-packet-offload.h"
 #include "pipe/dp-burst.h"
@@ -13,20 +14,20 @@
  *
  * A mark means the packet as it arrived, so this is the only stage that looks
  * at marks.  A mark without a flow, or with a flow of another port, means
- * nothing: the packet goes the long way.
+ * nothing: the packet goes the long way.  So does a packet that a NIC may have
+ * read otherwise than extraction would (dp-verify.h).
  *
  * Packets leave this stage without metadata ('bare'): many never need them. */
 
-/* Decides packet 'i' for 'flow', which its mark means.  No byte of the packet
- * is read, unless the flow's statistics want TCP flags, and its metadata are
- * not touched: whoever needs them or the offsets sets them. */
+/* Decides packet 'i' for 'flow', which its mark means.  Its metadata are not
+ * touched: whoever needs them or the offsets sets them. */
 static void
 decide_by_mark(struct dp_burst *burst, int i, struct dp_flow *flow)
 {
     uint16_t tcp_flags = 0;
 
     if (flow->can_be_tcp) {
-        tcp_flags = parse_tcp_flags(burst->packets[i], NULL, NULL, NULL);
+        tcp_flags = dp_key_tcp_flags(burst->packets[i], NULL, NULL, NULL);
     }
     burst->unparsed |= UINT32_C(1) << i;
     dp_burst_decide(burst, i, flow, tcp_flags);
@@ -53,7 +54,8 @@ lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
     }
     ULLONG_FOR_EACH_1 (i, marked) {
         if (flows[i] && flows[i]->in_port == burst->in_port
-            && !dp_flow_is_dead(flows[i])) {
+            && !dp_flow_is_dead(flows[i])
+            && dp_verify_packet(&flows[i]->verify, burst->packets[i])) {
             decide_by_mark(burst, i, flows[i]);
             n_hits++;
         }
@@ -75,9 +77,8 @@ dp_rx_run(struct dp_lane *lane, struct dp_burst *burst)
         if (offload && dp_packet_has_flow_mark(packet, &marks[i])
             && OVS_LIKELY(!ovs_packet_is_unfinished(packet))) {
             marked |= UINT32_C(1) << i;
-        } else {
-            OVS_PREFETCH(dp_packet_data(packet));
         }
+        OVS_PREFETCH(dp_packet_data(packet));
     }
     burst->bare = burst->undecided;
     if (marked) {

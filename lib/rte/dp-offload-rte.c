@@ -60,6 +60,7 @@ struct dp_rte_port {
 
     /* Published (atomic). */
     atomic_bool age;                    /* Whole rules get AGE. */
+    atomic_bool integrity;              /* The NIC knows sound headers. */
 };
 
 /* A rule, in all forms that it takes on its way. */
@@ -141,6 +142,34 @@ dp_rte_probe_age(const struct dp_rte_port *port)
     return ok;
 }
 
+/* Finds out whether the NIC can tell sound headers from others. */
+static bool
+dp_rte_probe_integrity(const struct dp_rte_port *port)
+{
+    static const struct rte_flow_attr attr = { .ingress = 1 };
+    struct dp_rte_pattern *pattern = xmalloc(sizeof *pattern);
+    struct dp_rte_actions *mark = xmalloc(sizeof *mark);
+    struct rte_flow_error error;
+    struct match match;
+    bool ok;
+
+    match_init_catchall(&match);
+    match_set_packet_type(&match, htonl(PT_ETH));
+    match_set_dl_type(&match, htons(ETH_TYPE_IP));
+    match_set_nw_proto(&match, IPPROTO_UDP);
+    match_set_nw_frag(&match, 0);
+    match_set_tp_dst(&match, htons(1));
+    ok = !dp_rte_match_translate(&match, pattern);
+    ovs_assert(ok && dp_rte_match_is_gullible(pattern));
+    dp_rte_match_add_integrity(pattern);
+    dp_rte_actions_mark(1, port->n_rxq, port->rss_types, mark);
+    ok = !rte_flow_validate(port->device, &attr, pattern->items,
+                            mark->actions, &error);
+    free(mark);
+    free(pattern);
+    return ok;
+}
+
 /* Takes in what may change when a device is configured. */
 static void
 dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
@@ -165,6 +194,7 @@ dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
     }
     info->mark_bits = dp_rte_probe_mark(port);
     atomic_store_relaxed(&port->age, dp_rte_probe_age(port));
+    atomic_store_relaxed(&port->integrity, dp_rte_probe_integrity(port));
     info->whole = true;
     info->capacity = 0;
     info->dp_layer = "dpdk";
@@ -243,6 +273,7 @@ dp_rte_open(const struct dp_offload_class *class,
     port->port_no = port_no;
     port->device = device;
     atomic_init(&port->age, false);
+    atomic_init(&port->integrity, false);
 
     dp_rte_refresh(port, info);
     *portp = port;
@@ -346,6 +377,24 @@ dp_rte_create(const struct dp_rte_port *port, const struct dp_rte_rule *rule,
     return e;
 }
 
+/* Packets of a whole rule are gone before software sees them, so the NIC has
+ * to make sure that they are what they seem.  Returns false if it can't, and
+ * it matters.  One that only marks is not asked: dp_rx_run() looks. */
+static bool
+dp_rte_demand_sound(struct dp_rte_port *port, struct dp_rte_pattern *pattern)
+{
+    bool integrity;
+
+    if (!dp_rte_match_is_gullible(pattern)) {
+        return true;
+    }
+    atomic_read_relaxed(&port->integrity, &integrity);
+    if (integrity) {
+        dp_rte_match_add_integrity(pattern);
+    }
+    return integrity;
+}
+
 /* Asks the NIC to run 'rule' whole.  Returns 0 or a positive errno value, and
  * in '*why' why it can't. */
 static int
@@ -360,6 +409,9 @@ dp_rte_create_whole(struct dp_rte_port *port, struct dp_rte_rule *rule,
     *why = dp_rte_actions_whole(&rule->actions, dp_rte_find_peer, &asker, age,
                                 &rule->program);
     if (*why) {
+        return EOPNOTSUPP;
+    } else if (!dp_rte_demand_sound(port, &rule->pattern)) {
+        *why = DP_OFFLOAD_WHY_A_INTEGRITY;
         return EOPNOTSUPP;
     }
     error = dp_rte_create(port, rule, &op->handle);
@@ -411,6 +463,7 @@ dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
         return;
     }
 
+    dp_rte_match_remove_integrity(&rule->pattern);
     dp_rte_actions_mark(op->mark, port->n_rxq, port->rss_types,
                         &rule->program);
     op->error = dp_rte_create(port, rule, &op->handle);
@@ -509,16 +562,21 @@ dp_rte_del(void *port_, struct dp_offload_op *ops[], size_t n)
 }
 
 static bool
-dp_rte_plan(void *port, struct dp_offload_op *op,
-            const struct match *match OVS_UNUSED,
+dp_rte_plan(void *port, struct dp_offload_op *op, const struct match *match,
             const struct ofpbuf *actions)
 {
-    struct dp_rte_actions *program = xmalloc(sizeof *program);
+    struct dp_rte_rule *rule = xmalloc(sizeof *rule);
     struct dp_rte_asker asker = { .port = port, .op = op };
 
-    op->why = dp_rte_actions_whole(actions, dp_rte_find_peer, &asker, false,
-                                   program);
-    free(program);
+    op->why = dp_rte_match_translate(match, &rule->pattern);
+    if (!op->why) {
+        op->why = dp_rte_actions_whole(actions, dp_rte_find_peer, &asker,
+                                       false, &rule->program);
+    }
+    if (!op->why && !dp_rte_demand_sound(port, &rule->pattern)) {
+        op->why = DP_OFFLOAD_WHY_A_INTEGRITY;
+    }
+    free(rule);
     return !op->why;
 }
 
@@ -538,6 +596,7 @@ dp_rte_format(void *port_, const struct match *match,
                             &rule->program);
     } else if (known) {
         atomic_read_relaxed(&port->age, &age);
+        dp_rte_demand_sound(port, &rule->pattern);
         known = !dp_rte_actions_whole(actions, dp_rte_find_peer, &asker, age,
                                       &rule->program);
     }

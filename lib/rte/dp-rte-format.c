@@ -95,6 +95,7 @@ static const struct dp_rte_format_item dp_rte_format_items[] = {
         DP_RTE_F("tpa", arp_eth_ipv4, tpa, IPV4) } },
     { DP_RTE_I(VXLAN, vxlan, "vxlan"), {
         DP_RTE_F("vni", vxlan, vni, BE24) } },
+    { DP_RTE_I(INTEGRITY, integrity, "integrity"), { { NULL } } },
 };
 
 static size_t
@@ -213,6 +214,13 @@ dp_rte_format_bits(const struct rte_flow_item *item, const void *mask_,
         if (mask->has_frag_ext) {
             ds_put_format(ds, "has_frag_ext is %u ", spec->has_frag_ext);
         }
+    } else if (item->type == RTE_FLOW_ITEM_TYPE_INTEGRITY) {
+        const struct rte_flow_item_integrity *spec = item->spec;
+        const struct rte_flow_item_integrity *mask = mask_;
+
+        ds_put_format(ds, "level is %"PRIu32" value spec 0x%"PRIx64
+                      " value mask 0x%"PRIx64" ",
+                      spec->level, spec->value, mask->value);
     }
 }
 

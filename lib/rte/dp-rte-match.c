@@ -84,6 +84,14 @@ dp_rte_item_put(struct dp_rte_pattern *pattern, enum rte_flow_item_type type,
     }
 }
 
+static void
+dp_rte_match_end(struct dp_rte_pattern *pattern)
+{
+    pattern->items[pattern->n] = (struct rte_flow_item) {
+        .type = RTE_FLOW_ITEM_TYPE_END
+    };
+}
+
 /* Moves a field of type TYPE from the match to the item: value and mask. */
 #define DP_RTE_MOVE(T, FIELD, TYPE, SPEC, MASK)                     \
     do {                                                            \
@@ -720,10 +728,34 @@ dp_rte_match_translate(const struct match *match,
         why = dp_rte_match_rest(&t);
     }
     if (!why) {
-        pattern->items[pattern->n].type = RTE_FLOW_ITEM_TYPE_END;
-        pattern->items[pattern->n].spec = NULL;
-        pattern->items[pattern->n].last = NULL;
-        pattern->items[pattern->n].mask = NULL;
+        dp_verify_init(&pattern->verify, &match->flow, &match->wc);
+        dp_rte_match_end(pattern);
     }
     return why;
+}
+
+void
+dp_rte_match_add_integrity(struct dp_rte_pattern *pattern)
+{
+    struct dp_rte_item item
+        = dp_rte_item_get(pattern, sizeof(struct rte_flow_item_integrity));
+    struct rte_flow_item_integrity *spec = item.spec;
+    struct rte_flow_item_integrity *mask = item.mask;
+
+    spec->l3_ok = mask->l3_ok = 1;
+    if (pattern->verify.l4_len) {
+        spec->l4_ok = mask->l4_ok = 1;
+    }
+    dp_rte_item_put(pattern, RTE_FLOW_ITEM_TYPE_INTEGRITY, &item,
+                    sizeof *spec);
+    dp_rte_match_end(pattern);
+}
+
+void
+dp_rte_match_remove_integrity(struct dp_rte_pattern *pattern)
+{
+    if (pattern->items[pattern->n - 1].type == RTE_FLOW_ITEM_TYPE_INTEGRITY) {
+        pattern->n--;
+        dp_rte_match_end(pattern);
+    }
 }

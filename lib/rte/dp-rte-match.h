@@ -8,20 +8,25 @@
  * Job.  Writes a pattern that a NIC understands.  The pattern matches what the
  * megaflow matches, or less, but never more: each bit of the mask has to be
  * consumed by an item, or be a condition that every packet that arrives at a
- * physical port meets.
+ * physical port meets.  That is true of packets whose headers are sound.  Of
+ * others a NIC may find fields where software finds none; a pattern says
+ * whether that matters, and can be made to demand that headers are sound, of
+ * NICs that look.
  *
  * Thread-safety.  No state. */
 
 #include <rte_flow.h>
 #include <stdint.h>
+#include "flow/dp-verify.h"
 #include "offload/dp-offload.h"
 
-#define DP_RTE_MAX_ITEMS 10
+#define DP_RTE_MAX_ITEMS 11
 
 struct dp_rte_pattern {
     struct rte_flow_item items[DP_RTE_MAX_ITEMS];
     unsigned int n;                     /* Without the END item. */
     unsigned int used;                  /* Bytes of 'space'. */
+    struct dp_verify verify;            /* Of packets that it matches. */
 
     /* What the items point to. */
     uint64_t space[128];
@@ -31,5 +36,21 @@ struct dp_rte_pattern {
  * part of the match there is no item for. */
 enum dp_offload_why dp_rte_match_translate(const struct match *match,
                                            struct dp_rte_pattern *pattern);
+
+/* Would a NIC that trusts lengths find packets by 'pattern' that are not of
+ * the megaflow? */
+static inline bool
+dp_rte_match_is_gullible(const struct dp_rte_pattern *pattern)
+{
+    /* On a wire no frame is too short for ARP. */
+    return (pattern->verify.what != DP_VERIFY_NOTHING
+            && pattern->verify.what != DP_VERIFY_ARP);
+}
+
+/* Adds to 'pattern', which must be gullible, that headers be sound. */
+void dp_rte_match_add_integrity(struct dp_rte_pattern *pattern);
+
+/* Takes it out again, if it is there. */
+void dp_rte_match_remove_integrity(struct dp_rte_pattern *pattern);
 
 #endif /* dp-rte-match.h */

@@ -332,6 +332,66 @@ test_refusals(void)
     close_port(port);
 }
 
+/* A rule takes headers for what they seem, unless it asks for sound ones. */
+void
+test_integrity(void)
+{
+    static const struct {
+        uint8_t byte, value;            /* Of the frame. */
+        bool l3, l4;                    /* What is sound. */
+    } cases[] = {
+        { 0, 2, true, true },
+        { 17, 47, false, false },       /* Total length: one too many; */
+        { 17, 19, false, false },       /* less than a header; */
+        { 17, 27, true, false },        /* one too few for UDP; */
+        { 17, 28, true, true },         /* just enough. */
+    };
+    uint16_t a = open_port("net_simnic0", "mode=pair,link=w");
+    uint16_t b = open_port("net_simnic1", "mode=pair,link=w");
+    struct rte_flow_item_integrity spec = { .l3_ok = 1 };
+    struct rte_mbuf *pkts[MAX];
+    struct rte_flow *flow;
+    struct rule r;
+
+    for (unsigned int i = 0; i < 3 * RTE_DIM(cases); i++) {
+        unsigned int k = i / 3, ask = i % 3;
+
+        rule_init(&r, DST(1));
+        spec.l4_ok = ask == 2;
+        if (ask) {
+            r.item[2].type = RTE_FLOW_ITEM_TYPE_INTEGRITY;
+            r.item[2].spec = r.item[2].mask = &spec;
+        }
+        rule_mark(&r, 5);
+        flow = rule_create(b, &r);
+        CHECK(flow);
+        pkts[0] = make_packet(DST(1));
+        rte_pktmbuf_mtod(pkts[0], uint8_t *)[cases[k].byte] = cases[k].value;
+        CHECK(rte_eth_tx_burst(a, 0, pkts, 1) == 1);
+        CHECK(receive(b, 0, pkts, 1) == 1);
+        CHECK(!(pkts[0]->ol_flags & RTE_MBUF_F_RX_FDIR_ID)
+              == !(!ask || (ask == 1 && cases[k].l3)
+                   || (ask == 2 && cases[k].l4)));
+        rte_pktmbuf_free(pkts[0]);
+        CHECK(!rte_flow_destroy(b, flow, &error));
+    }
+
+    /* It has to be asked as a NIC can answer. */
+    spec.ipv4_csum_ok = 1;
+    rule_init(&r, DST(1));
+    r.item[2].type = RTE_FLOW_ITEM_TYPE_INTEGRITY;
+    r.item[2].spec = r.item[2].mask = &spec;
+    rule_mark(&r, 5);
+    CHECK(!rule_create(b, &r));
+    close_port(a);
+    close_port(b);
+
+    a = open_port("net_simnic0", "integrity=0");
+    spec.ipv4_csum_ok = 0;
+    CHECK(!rule_create(a, &r));
+    close_port(a);
+}
+
 void
 test_faults(void)
 {

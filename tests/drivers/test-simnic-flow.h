@@ -17,6 +17,7 @@ void test_drop_and_isolate(void);
 void test_groups(void);
 void test_edits(void);
 void test_refusals(void);
+void test_integrity(void);
 void test_faults(void);
 void test_age(void);
 void test_indirect(void);

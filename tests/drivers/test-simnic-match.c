@@ -478,7 +478,8 @@ main(int argc, char *argv[])
             const struct simnic_entry *best = NULL, *after = NULL;
             struct simnic_parsed parsed;
 
-            simnic_key_parse(packets[i].bytes, packets[i].size, &parsed);
+            simnic_key_parse(packets[i].bytes, packets[i].size,
+                             packets[i].size, &parsed);
             for (unsigned int r = 0; r < N_RULES; r++) {
                 bool want = used[r] && naive_match(patterns[r].item,
                                                    &packets[i]);

@@ -481,6 +481,7 @@ main(int argc, char *argv[])
     run("edited bytes", test_edit_bytes);
     run("refusals", test_refusals);
     run("refusal table", test_refusal_table);
+    run("integrity", test_integrity);
     run("faults", test_faults);
     run("queues", test_queues);
     run("age", test_age);

@@ -8,4 +8,5 @@ tests_dptest_SOURCES += \
 	tests/flow/test-flow-table.c \
 	tests/flow/test-key.c \
 	tests/flow/test-mask.c \
-	tests/flow/test-mega.c
+	tests/flow/test-mega.c \
+	tests/flow/test-verify.c

@@ -74,13 +74,17 @@ check_peek(const struct dp_packet *packet)
     struct dp_packet *copy[2];
     uint16_t tcp_flags[2];
     ovs_be16 type[2], tci[2];
+    struct flow flow;
     uint8_t frag[2];
 
     type[0] = tci[0] = 0;
     frag[0] = 0;
     copy[0] = dp_packet_clone(packet);
     copy[1] = dp_packet_clone(packet);
-    tcp_flags[0] = parse_tcp_flags(copy[0], &type[0], &frag[0], &tci[0]);
+    parse_tcp_flags(copy[0], &type[0], &frag[0], &tci[0]);
+    pkt_metadata_init(&copy[0]->md, u32_to_odp(77));
+    flow_extract(copy[0], &flow);
+    tcp_flags[0] = flow.nw_proto == IPPROTO_TCP ? ntohs(flow.tcp_flags) : 0;
     tcp_flags[1] = dp_key_peek(copy[1], &type[1], &frag[1], &tci[1]);
     ovs_assert(tcp_flags[0] == tcp_flags[1]);
     ovs_assert(type[0] == type[1] && frag[0] == frag[1] && tci[0] == tci[1]);

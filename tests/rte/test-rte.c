@@ -58,9 +58,9 @@ parse(const char *s, struct match *match)
 }
 
 /* Returns the pattern of 'flow' as testpmd would write it, or why there is
- * none. */
+ * none; with 'whole', that of a rule that runs whole. */
 static const char *
-pattern_of(const char *flow, struct ds *ds)
+pattern_of(const char *flow, bool whole, struct ds *ds)
 {
     static const struct rte_flow_action none = {
         .type = RTE_FLOW_ACTION_TYPE_END
@@ -76,6 +76,9 @@ pattern_of(const char *flow, struct ds *ds)
     why = dp_rte_match_translate(&match, &pattern);
     if (why) {
         return dp_offload_why_name(why);
+    }
+    if (whole && dp_rte_match_is_gullible(&pattern)) {
+        dp_rte_match_add_integrity(&pattern);
     }
     dp_rte_format_rule(0, &attr, pattern.items, &none, ds);
     end = strstr(ds_cstr(ds), " / end actions");
@@ -188,7 +191,7 @@ test_rte_match(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     unsigned int n_bad = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(matches); i++) {
-        const char *got = pattern_of(matches[i].flow, &ds);
+        const char *got = pattern_of(matches[i].flow, false, &ds);
 
         if (strcmp(got, matches[i].pattern)) {
             fprintf(stderr, "%s\n  expected %s\n  got      %s\n",
@@ -202,6 +205,52 @@ test_rte_match(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     }
 }
 DPTEST_REGISTER("rte-match-T1-T4-T10", test_rte_match);
+
+/* A whole rule asks for sound headers if it matters, and only then. */
+static void
+test_rte_integrity(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    static const struct {
+        const char *flow;
+        const char *integrity;          /* Or null. */
+    } rules[] = {
+        { "in_port(1),eth(dst=00:01:02:03:04:05),eth_type(0x1234)", NULL },
+        { "eth(dst=00:01:02:03:04:05)," IP "," ANY_IP, NULL },
+        { "eth()," IP ",ipv4(dst=0.0.0.0/240.0.0.0,frag=no)", NULL },
+        { "eth()," IP ",ipv4(dst=1.2.3.4,frag=no)", "0x4" },
+        { "eth()," IP ",ipv4(proto=17,frag=no)", "0x4" },
+        { "eth()," IP ",ipv4(frag=later)", "0x4" },
+        { "eth()," IP ",ipv4(proto=17,frag=no),udp(dst=0x0/0x8000)", "0x4" },
+        { "eth()," IP ",ipv4(proto=17,frag=no),udp(dst=53)", "0xc" },
+        { "eth()," IP ",ipv4(proto=6,frag=no),tcp_flags(0x002/0x012)", "0xc" },
+        { "eth()," IP6 ",ipv6(frag=no)", NULL },
+        { "eth()," IP6 ",ipv6(dst=2001:db8::1,frag=no)", "0x4" },
+        { "eth()," IP6 ",ipv6(proto=58,frag=no),icmpv6(type=128)", "0xc" },
+        { "eth(),eth_type(0x0806),arp(tip=1.2.3.4)", NULL },
+    };
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    struct ds expected = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+        const char *integrity = rules[i].integrity;
+        const char *got;
+
+        ds_clear(&expected);
+        ds_put_cstr(&expected, pattern_of(rules[i].flow, false, &ds));
+        if (integrity) {
+            ds_put_format(&expected, " / integrity level is 0 value spec %s"
+                          " value mask %s", integrity, integrity);
+        }
+        got = pattern_of(rules[i].flow, true, &ds);
+        if (strcmp(got, ds_cstr(&expected))) {
+            dptest_fail("%s: expected %s, got %s", rules[i].flow,
+                        ds_cstr(&expected), got);
+        }
+    }
+    ds_destroy(&ds);
+    ds_destroy(&expected);
+}
+DPTEST_REGISTER("rte-integrity", test_rte_integrity);
 
 /* T5: a mask of VLAN presence alone. */
 static void

@@ -190,7 +190,7 @@ fix_lengths(struct simnic_frame *f, size_t n)
     struct simnic_parsed p;
     uint32_t size = f->size + f->more;
 
-    simnic_key_parse(f->data, f->size, &p);
+    simnic_key_parse(f->data, f->size, f->size + f->more, &p);
 
     const struct simnic_layer *l = &p.key.layer[0];
     uint8_t *l3 = f->data + p.place[0].l3;
@@ -223,7 +223,7 @@ simnic_edits_apply(const struct simnic_edits *edits, struct simnic_frame *f)
     bool ok = true;
 
     if (edits->n) {
-        simnic_key_parse(f->data, f->size, &p);
+        simnic_key_parse(f->data, f->size, f->size + f->more, &p);
     }
     for (unsigned int i = 0; i < edits->n && ok; i++) {
         const struct simnic_edit *e = &edits->edit[i];
@@ -295,7 +295,7 @@ simnic_edits_apply(const struct simnic_edits *edits, struct simnic_frame *f)
             break;
         }
         if (reparse && ok) {
-            simnic_key_parse(f->data, f->size, &p);
+            simnic_key_parse(f->data, f->size, f->size + f->more, &p);
         }
     }
     return ok;

@@ -180,6 +180,11 @@ compile(struct simnic_port *port, const struct rte_flow_attr *attr,
     if (!retval) {
         retval = simnic_match_compile(pattern, match, error);
     }
+    if (!retval && match->integrity && !port->config.caps.integrity) {
+        return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM,
+                                  NULL, "integrity=0: headers are not "
+                                  "verified");
+    }
     if (!retval && !port->started) {
         return rte_flow_error_set(error, EBUSY, RTE_FLOW_ERROR_TYPE_STATE,
                                   NULL, "the port is stopped: start it, then "

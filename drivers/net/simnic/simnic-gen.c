@@ -225,7 +225,7 @@ build_template(const struct simnic_config *c, const uint8_t own_mac[6],
         t->l4_const = l4_const(t, l3, l4, end, v6, numbers[proto],
                                t->pkt_len - l4);
     }
-    simnic_key_parse(t->bytes, end, parsed);
+    simnic_key_parse(t->bytes, end, t->pkt_len, parsed);
     t->packet_type = parsed->ptype;
     t->ol_flags = (RTE_MBUF_F_RX_L4_CKSUM_GOOD
                    | (v6 ? 0 : RTE_MBUF_F_RX_IP_CKSUM_GOOD));

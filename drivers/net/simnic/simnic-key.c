@@ -21,6 +21,8 @@ struct cursor {
     const uint8_t *base;
     size_t ofs;
     size_t size;
+    size_t wire_size;           /* At least 'size'. */
+    size_t l3_end;              /* Of the present layer, if IP is sound. */
 };
 
 static inline const uint8_t *
@@ -80,6 +82,16 @@ parse_l2(struct cursor *c, struct simnic_layer *l, struct simnic_place *p)
     return is_tpid(type) ? 0 : type;
 }
 
+/* IP, at the cursor, has 'total' bytes, and a header of 'len'. */
+static void
+check_l3(struct cursor *c, struct simnic_layer *l, size_t len, size_t total)
+{
+    if (total >= len && total <= c->wire_size - c->ofs) {
+        l->sound |= SIMNIC_SOUND_L3;
+        c->l3_end = c->ofs + total;
+    }
+}
+
 static bool
 parse_ipv4(struct cursor *c, struct simnic_layer *l, struct simnic_place *p)
 {
@@ -97,6 +109,7 @@ parse_ipv4(struct cursor *c, struct simnic_layer *l, struct simnic_place *p)
     l->proto = h[9];
     memcpy(l->src, h + 12, 4);
     memcpy(l->dst, h + 16, 4);
+    check_l3(c, l, len, get16(h + 2));
     p->l3 = c->ofs;
     p->ptype |= len > 20 ? RTE_PTYPE_L3_IPV4_EXT : RTE_PTYPE_L3_IPV4;
     c->ofs += len;
@@ -124,6 +137,7 @@ parse_ipv6(struct cursor *c, struct simnic_layer *l, struct simnic_place *p)
     l->ttl = h[7];
     memcpy(l->src, h + 8, 16);
     memcpy(l->dst, h + 24, 16);
+    check_l3(c, l, 40, 40 + get16(h + 4));
     p->l3 = c->ofs;
     c->ofs += 40;
 
@@ -249,6 +263,9 @@ parse_l4(struct cursor *c, struct simnic_layer *l, struct simnic_place *p)
         memcpy(&l->sport, h, 2);
         memcpy(&l->dport, h + 2, 2);
     }
+    if (l->sound & SIMNIC_SOUND_L3 && c->ofs + len <= c->l3_end) {
+        l->sound |= SIMNIC_SOUND_L4;
+    }
     p->l4 = c->ofs;
     p->ptype = whole | (frag ? RTE_PTYPE_L4_FRAG : ptype);
     c->ofs += len;
@@ -359,9 +376,12 @@ inner_ptype(uint32_t p)
 }
 
 void
-simnic_key_parse(const void *frame, size_t size, struct simnic_parsed *out)
+simnic_key_parse(const void *frame, size_t size, size_t wire_size,
+                 struct simnic_parsed *out)
 {
-    struct cursor c = { .base = frame, .size = size };
+    struct cursor c = {
+        .base = frame, .size = size, .wire_size = wire_size
+    };
     struct simnic_key *key = &out->key;
     uint16_t inner;
 

@@ -44,6 +44,10 @@
 #define SIMNIC_L4_ICMP      0x08
 #define SIMNIC_L4_ICMP6     0x10
 
+/* 'simnic_layer.sound', as in rte_flow_item_integrity. */
+#define SIMNIC_SOUND_L3     0x01    /* IP, and its lengths fit the frame. */
+#define SIMNIC_SOUND_L4     0x02    /* And L4's header fits IP's length. */
+
 /* 'simnic_layer.ext': IPv6 extension headers, as in rte_flow_item_ipv6. */
 #define SIMNIC_EXT_HOP      0x0001
 #define SIMNIC_EXT_ROUTE    0x0002
@@ -85,7 +89,8 @@ struct simnic_layer {
     uint16_t dport;
     uint8_t next_proto;         /* IPv6: next header of the fixed header. */
     uint8_t frag_proto;         /* IPv6: next header of the fragment one. */
-    uint8_t pad[2];             /* Zero. */
+    uint8_t sound;              /* SIMNIC_SOUND_*. */
+    uint8_t pad;                /* Zero. */
 };
 
 struct simnic_key {
@@ -120,9 +125,13 @@ struct simnic_parsed {
     uint32_t ptype;             /* RTE_PTYPE_* of the whole packet. */
 };
 
-/* Parses the 'size' bytes at 'frame'.  A header that is cut off is absent,
- * with all that would follow; a later fragment has no L4 header. */
-void simnic_key_parse(const void *frame, size_t size, struct simnic_parsed *);
+/* Parses the first 'size' bytes, at 'frame', of a frame of 'wire_size'.  A
+ * header that is cut off is absent, with all that would follow; a later
+ * fragment has no L4 header.  As a NIC does, it reads fields without regard
+ * to the lengths that are in the headers; 'sound' tells whether these are
+ * right. */
+void simnic_key_parse(const void *frame, size_t size, size_t wire_size,
+                      struct simnic_parsed *);
 
 /* Drops the outer layer of 'key', which must have a tunnel: the inner one
  * takes its place. */

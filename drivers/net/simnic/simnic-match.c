@@ -398,6 +398,42 @@ compile_item(struct compiler *c, const struct item_class *class)
     return 0;
 }
 
+/* Whether a layer is sound is asked anywhere in a pattern.  No checksum is
+ * verified, so no rule may ask for that. */
+static int
+compile_integrity(struct compiler *c)
+{
+    const struct rte_flow_item_integrity *spec = c->item->spec;
+    const struct rte_flow_item_integrity *mask = c->item->mask;
+    struct rte_flow_item_integrity rest;
+    size_t ofs = offsetof(struct simnic_key, layer[0].sound);
+
+    if (!spec || !mask || c->item->last) {
+        return refuse(c, EINVAL, RTE_FLOW_ERROR_TYPE_ITEM,
+                      "integrity needs a value and a mask, and no range");
+    }
+    rest = *mask;
+    rest.l3_ok = rest.l3_len_ok = rest.l4_ok = 0;
+    if (rest.value || spec->level > 2) {
+        return refuse(c, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM_MASK,
+                      "only l3_ok, l3_len_ok and l4_ok can be matched");
+    }
+    c->m->integrity = true;
+    if (spec->level == 2) {
+        ofs += sizeof(struct simnic_layer);
+    }
+    if (mask->l3_ok) {
+        demand_bit(c, ofs, SIMNIC_SOUND_L3, spec->l3_ok);
+    }
+    if (mask->l3_len_ok) {
+        demand_bit(c, ofs, SIMNIC_SOUND_L3, spec->l3_len_ok);
+    }
+    if (mask->l4_ok) {
+        demand_bit(c, ofs, SIMNIC_SOUND_L4, spec->l4_ok);
+    }
+    return 0;
+}
+
 int
 simnic_match_compile(const struct rte_flow_item pattern[],
                      struct simnic_match *m, struct rte_flow_error *error)
@@ -418,11 +454,14 @@ simnic_match_compile(const struct rte_flow_item pattern[],
             continue;
         }
         class = find_class(c.item->type);
-        if (!class) {
+        if (c.item->type == RTE_FLOW_ITEM_TYPE_INTEGRITY) {
+            retval = compile_integrity(&c);
+        } else if (!class) {
             return refuse(&c, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM,
                           "this type of item cannot be matched");
+        } else {
+            retval = compile_item(&c, class);
         }
-        retval = compile_item(&c, class);
         if (retval) {
             return retval;
         }

@@ -149,7 +149,7 @@ load(struct reader *r, struct simnic_streams *ss, uint8_t *frame)
             return refuse(r, "it has shrunk while it was read");
         }
         memcpy(ss->bytes + line * 64, frame, size);
-        simnic_key_parse(frame, size, &p);
+        simnic_key_parse(frame, size, size, &p);
         s->tmpl = find_template(ss, &p);
         s->cap.line = line;
         s->cap.size = size;

@@ -259,7 +259,8 @@ edit_subject(const struct simnic_rule *rule, struct simnic_subject *subject,
     }
     scratch->valid = true;
     simnic_edits_apply(rule->edits, &scratch->frame);
-    simnic_key_parse(scratch->frame.data, scratch->frame.size, &p);
+    simnic_key_parse(scratch->frame.data, scratch->frame.size,
+                     scratch->frame.size + scratch->frame.more, &p);
     subject->key = p.key;
 }
 

@@ -124,7 +124,7 @@ write_edited(struct simnic_rxq *q, uint32_t index,
     }
     m->data_off = frame.data - (uint8_t *) m->buf_addr;
     m->data_len = m->pkt_len = frame.size;
-    simnic_key_parse(frame.data, frame.size, &p);
+    simnic_key_parse(frame.data, frame.size, frame.size, &p);
     m->packet_type = p.ptype;
     m->hash.rss = s->hash;
     m->hash.fdir.hi = 0;

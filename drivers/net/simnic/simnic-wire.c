@@ -299,7 +299,8 @@ receive_packet(struct simnic_port *port, struct rte_mbuf *m,
     int queue;
 
     aux.m = m;
-    simnic_key_parse(rte_pktmbuf_mtod(m, const void *), m->data_len, &p);
+    simnic_key_parse(rte_pktmbuf_mtod(m, const void *), m->data_len,
+                     m->pkt_len, &p);
     subject.key = p.key;
     simnic_rules_eval(&port->rules, &subject,
                       simnic_classify_filtered(port, &p.key, m->pkt_len), &v);
@@ -314,7 +315,8 @@ receive_packet(struct simnic_port *port, struct rte_mbuf *m,
         return -2;
     }
     if (v.edits) {
-        simnic_key_parse(rte_pktmbuf_mtod(m, const void *), m->data_len, &p);
+        simnic_key_parse(rte_pktmbuf_mtod(m, const void *), m->data_len,
+                         m->pkt_len, &p);
     }
 
     queue = simnic_classify_queue(port, &v, &subject.key, &hash);
