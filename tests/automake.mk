@@ -134,6 +134,25 @@ check-system-compare: vswitchd/ovs-vswitchd$(EXEEXT)
 		tests/conformance/system-ours.json
 .PHONY: check-ovs check-ovs-compare check-system check-system-compare
 
+# The same commands, keys and options for Open vSwitch's daemon and ours.
+EXTRA_DIST += \
+	tests/commands.differences \
+	tests/compare-commands \
+	tests/compare_cases.py
+check-commands: vswitchd/ovs-vswitchd$(EXEEXT)
+if OVS_SINCE_3_2
+	@echo "check-commands: tests/commands.differences is for Open vSwitch 3.1"
+	@echo "0 passed, 0 failed, 1 skipped"
+else
+	@$(with_ovs_tools) PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
+		$(srcdir)/tests/compare-commands \
+		--theirs=$(OVS_BUILD)/vswitchd/ovs-vswitchd \
+		--ours=vswitchd/ovs-vswitchd$(EXEEXT) \
+		--xml=$(OVS_SOURCE)/vswitchd/vswitch.xml \
+		--differences=$(srcdir)/tests/commands.differences
+endif
+.PHONY: check-commands
+
 # Traffic of ordinary programs through the switch, as root.
 EXTRA_DIST += tests/system/traffic
 check-traffic: vswitchd/ovs-vswitchd$(EXEEXT)
@@ -144,7 +163,8 @@ check-traffic: vswitchd/ovs-vswitchd$(EXEEXT)
 
 # All of them, cheapest first.  Each is run, even if one fails.  For a
 # quick "make distcheck", set CHECK_SUITES=check-unit.
-CHECK_SUITES = check-unit check-traffic check-drivers check-own check-ovs
+CHECK_SUITES = check-unit check-traffic check-drivers check-own \
+	check-commands check-ovs
 check-local:
 	@status=0; \
 	for suite in $(CHECK_SUITES); do \

@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
 sbin_PROGRAMS += vswitchd/ovs-vswitchd
-vswitchd_ovs_vswitchd_SOURCES = vswitchd/main.c
+vswitchd_ovs_vswitchd_SOURCES = \
+	vswitchd/dpctl-guard.c \
+	vswitchd/dpctl-guard.h \
+	vswitchd/main.c
+# Calls from the library that come to us first.
+vswitchd_ovs_vswitchd_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=ovs_get_program_version \
+	-Wl,--wrap=unixctl_command_register
 vswitchd_ovs_vswitchd_LDADD = \
 	$(markpath_libs) \
 	$(OVS_BUILD)/vswitchd/bridge.o \

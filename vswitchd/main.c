@@ -35,6 +35,7 @@
 #include "memory.h"
 #include "netdev.h"
 #include "openvswitch/poll-loop.h"
+#include "openvswitch/version.h"
 #include "openvswitch/vlog.h"
 #include "ovs/ovs-daemon.h"
 #include "ovs-numa.h"
@@ -109,6 +110,18 @@ print_version(void)
     ovs_print_version(0, 0);
     print_dpdk_version();
     puts("Markpath " MARKPATH_VERSION);
+}
+
+/* What "ovs-appctl version" answers: the library's call of
+ * ovs_get_program_version() comes here.  Scripts read its first line, which
+ * stays. */
+const char *__wrap_ovs_get_program_version(void);
+
+const char *
+__wrap_ovs_get_program_version(void)
+{
+    return ("ovs-vswitchd (Open vSwitch) " OVS_PACKAGE_VERSION "\n"
+            "Markpath " MARKPATH_VERSION "\n");
 }
 
 /* Reads the command line.  Does not return if that is wrong, or if it asks
@@ -309,6 +322,8 @@ main(int argc, char *argv[])
     fatal_ignore_sigpipe();
 
     ovs_daemonize_start(options.rawio);
+    VLOG_INFO("%s (Open vSwitch) " OVS_PACKAGE_VERSION
+              ", Markpath " MARKPATH_VERSION, program_name);
     if (options.lock_memory) {
         lock_all_memory();
     }

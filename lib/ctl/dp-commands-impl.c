@@ -210,7 +210,7 @@ parse_parser_args(int argc, const char *argv[], struct parser_args *args)
 {
     *args = (struct parser_args) { .n_study = DEFAULT_STUDY_PACKETS };
     for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "-pmd") && !args->filter) {
+        if (!strcmp(argv[i], "-pmd") && !args->name) {
             args->filter = true;
             if (++i >= argc) {
                 return xstrdup("Error: -pmd option requires a thread id "

@@ -114,6 +114,11 @@ show_rxqs(struct ds *s, struct dp_pmd *pmd,
     int n_intervals;
     struct dp_rxq **polls;
 
+    if (!s->length) {
+        ds_put_format(s, "Displaying last %u seconds pmd usage %%\n",
+                      (dp_rxq_load_secs_to_intervals(args->secs)
+                       * DP_RXQ_LOAD_INTERVAL_S));
+    }
     if (dp_pmd_is_main(pmd)) {
         return;
     }
@@ -157,9 +162,6 @@ pmd_rxq_show(struct unixctl_conn *conn, int argc, const char *argv[],
     struct dp_command_args args;
 
     dp_command_parse_args(argc, argv, &args);
-    ds_put_format(&s, "Displaying last %u seconds pmd usage %%\n",
-                  (dp_rxq_load_secs_to_intervals(args.secs)
-                   * DP_RXQ_LOAD_INTERVAL_S));
     dp_command_for_lanes(conn, &args, &s, show_rxqs);
     ds_destroy(&s);
 }

@@ -69,9 +69,9 @@ class Switch:
         self.add_option("TSAN", "second_deadlock_stack=1")
         self.run("ovsdb-tool", "create", self.folder + "/conf.db", SCHEMA)
         self.db = "unix:%s/db.sock" % self.folder
-        self.run("ovsdb-server", self.folder + "/conf.db", "--detach",
-                 "--no-chdir", "--remote=p" + self.db, "--pidfile",
-                 "--log-file", "-vconsole:off")
+        self.run("ovsdb-server", "-vconsole:off", self.folder + "/conf.db",
+                 "--detach", "--no-chdir", "--remote=p" + self.db, "--pidfile",
+                 "--log-file")
         self.vsctl("--no-wait", "init")
         for setting in other_config:
             self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
