@@ -10,6 +10,8 @@ ofproto_libmarkofproto_a_SOURCES = \
 	ofproto/dp-ops.h \
 	ofproto/flow-limit.c \
 	ofproto/flow-limit.h \
+	ofproto/mirror-watch.c \
+	ofproto/mirror-watch.h \
 	ofproto/revalidate.c \
 	ofproto/revalidate.h \
 	ofproto/revalidator.c \

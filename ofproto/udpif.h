@@ -25,7 +25,7 @@
  *
  * Thread-safety.  Members are under the heading of who may touch them.
  *
- * See also.  upcall.h, revalidator.h, sweep.h, ukey-map.h. */
+ * See also.  upcall.h, revalidator.h, sweep.h, ukey-map.h, mirror-watch.h. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -107,6 +107,7 @@ struct udpif {
     /* Main thread only. */
     struct udpif_waiter *waiters;   /* For 'dump_seq' to change. */
     size_t n_waiters;
+    uint64_t mirrors;           /* mirror_watch_fingerprint(). */
 };
 
 /* Switches of all datapaths, set by commands. */

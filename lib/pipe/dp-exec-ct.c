@@ -150,6 +150,13 @@ parse_ct(const struct nlattr *ct, struct ct_args *args)
     }
 }
 
+/* Were the packets fragments of IP datagrams on lookup? */
+bool
+dp_exec_is_fragment(const struct dp_exec *x)
+{
+    return (MINIFLOW_GET_U8(x->mf, nw_frag) & FLOW_NW_FRAG_ANY) != 0;
+}
+
 /* Sends the packets of 'batch' through the connection tracker. */
 void
 dp_exec_ct(const struct dp_exec *x, struct dp_packet_batch *batch,

@@ -148,6 +148,22 @@ recirculate(const struct dp_exec *x, struct dp_packet_batch *batch,
     dp_exec_again(x, &own);
 }
 
+/* Sends packets through the connection tracker.  It keeps fragments until all
+ * of their datagram have come, and then gives back as many as a batch holds,
+ * so there may be more of them: see exec_fragments(). */
+static void
+exec_ct(const struct dp_exec *x, struct dp_packet_batch *batch,
+        const struct nlattr *ct, bool steal)
+{
+    bool more;
+
+    do {
+        dp_exec_ct(x, batch, ct);
+        more = dp_exec_is_fragment(x) && !dp_packet_batch_is_empty(batch);
+        dp_packet_delete_batch(batch, steal);
+    } while (steal && more);
+}
+
 static void exec_cb(void *x, struct dp_packet_batch *, const struct nlattr *,
                     bool steal);
 
@@ -174,8 +190,7 @@ exec_step(const struct dp_exec *x, struct dp_packet_batch *batch,
         break;
 
     case DP_STEP_CT:
-        dp_exec_ct(x, batch, step->attr);
-        dp_packet_delete_batch(batch, steal);
+        exec_ct(x, batch, step->attr, steal);
         break;
 
     case DP_STEP_TUNNEL_PUSH:
@@ -226,22 +241,53 @@ exec_cb(void *x, struct dp_packet_batch *batch, const struct nlattr *a,
     }
 }
 
+static void exec_fragments(const struct dp_exec *, struct dp_packet_batch *,
+                           const struct dp_actions *, size_t i);
+
+/* Executes 'actions' from step 'i' on. */
 static void
 exec_steps(const struct dp_exec *x, struct dp_packet_batch *batch,
-           const struct dp_actions *actions)
+           const struct dp_actions *actions, size_t i)
 {
-    if (OVS_UNLIKELY(!actions->n_steps)) {
-        dp_drop_batch(batch);
-        return;
-    }
-    for (size_t i = 0; i < actions->n_steps; i++) {
+    for (; i < actions->n_steps; i++) {
         const struct dp_step *step = &actions->steps[i];
 
         exec_step(x, batch, step, step->last);
         if (dp_packet_batch_is_empty(batch)) {
             break;
         }
+        if (OVS_UNLIKELY(step->type == DP_STEP_CT && dp_exec_is_fragment(x))) {
+            exec_fragments(x, batch, actions, i);
+            break;
+        }
     }
+}
+
+/* 'batch' has fragments that step 'i', a "ct", has given back.  Takes those
+ * that the tracker still has, and does what follows with all of them.  Left
+ * there, they would leave with the next packets that anybody, be it the next
+ * step, sends to the tracker. */
+static void
+exec_fragments(const struct dp_exec *x, struct dp_packet_batch *batch,
+               const struct dp_actions *actions, size_t i)
+{
+    const struct dp_step *ct = &actions->steps[i];
+    struct dp_packet_batch *batches = NULL;
+    size_t n = 0, allocated = 0;
+
+    do {
+        if (n == allocated) {
+            batches = x2nrealloc(batches, &allocated, sizeof *batches);
+        }
+        batches[n++] = *batch;
+        dp_packet_batch_init(batch);
+        exec_step(x, batch, ct, ct->last);
+    } while (!dp_packet_batch_is_empty(batch));
+
+    for (size_t j = 0; j < n; j++) {
+        exec_steps(x, &batches[j], actions, i + 1);
+    }
+    free(batches);
 }
 
 /* Executes attributes that have not been compiled. */
@@ -306,7 +352,11 @@ exec_group(struct dp_exec *x, struct dp_burst *burst,
         }
         dp_packet_batch_add(&batch, packet);
     }
-    exec_steps(x, &batch, actions);
+    if (OVS_LIKELY(actions->n_steps)) {
+        exec_steps(x, &batch, actions, 0);
+    } else {
+        dp_drop_batch(&batch);
+    }
     if (OVS_UNLIKELY(!flow)) {
         dp_actions_free(burst->once[first]);
     }

@@ -41,6 +41,7 @@ void dp_exec_nlattrs(const struct dp_exec *, struct dp_packet_batch *,
 void dp_exec_again(const struct dp_exec *, struct dp_packet_batch *);
 void dp_exec_ct(const struct dp_exec *, struct dp_packet_batch *,
                 const struct nlattr *);
+bool dp_exec_is_fragment(const struct dp_exec *);
 bool dp_exec_tunnel_push(const struct dp_exec *, struct dp_packet_batch *,
                          const struct nlattr *);
 void dp_exec_tunnel_pop(const struct dp_exec *, struct dp_packet_batch *,

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The parts of a fingerprint are added up: the order in which bridges and
+ * ports are found means nothing. */
+
+#include <config.h>
+
+#include "ofproto/mirror-watch.h"
+
+#include "hash.h"
+#include "ofproto/ofproto-dpif-mirror.h"
+#include "ofproto/ofproto-dpif.h"
+#include "openvswitch/hmap.h"
+#include "ovs/ovs-mirror.h"
+#include "sset.h"
+#include "vlan-bitmap.h"
+
+#if !OVS_MIRRORS_TELL
+/* What mirror 'index' is, but for the ports that it selects. */
+static uint64_t
+mirror_digest(struct mbridge *mbridge, int index)
+{
+    const unsigned long *vlans;
+    mirror_mask_t dup_mirrors;
+    struct ofbundle *out;
+    int snaplen, out_vlan;
+    ovs_u128 hash;
+
+    if (!mirror_get(mbridge, index, &vlans, &dup_mirrors, &out, &snaplen,
+                    &out_vlan)) {
+        return 0;
+    }
+
+    const uint64_t words[] = {
+        index, dup_mirrors, (uintptr_t) out, snaplen, out_vlan,
+        vlans ? hash_bytes(vlans, bitmap_n_bytes(4096), 1) : 0,
+    };
+    hash_bytes128(words, sizeof words, 0, &hash);
+    return hash.u64.lo;
+}
+
+/* Which mirrors select 'bundle'. */
+static uint64_t
+bundle_digest(struct mbridge *mbridge, struct ofbundle *bundle)
+{
+    const uint64_t words[] = {
+        (uintptr_t) bundle,
+        mirror_bundle_src(mbridge, bundle),
+        mirror_bundle_dst(mbridge, bundle),
+        mirror_bundle_out(mbridge, bundle),
+    };
+    ovs_u128 hash;
+
+    hash_bytes128(words, sizeof words, 0, &hash);
+    return words[1] | words[2] | words[3] ? hash.u64.lo : 0;
+}
+
+static uint64_t
+fingerprint_bridge(const struct ofproto_dpif *ofproto)
+{
+    struct mbridge *mbridge = ofproto->mbridge;
+    struct hmap_node *node;
+    uint64_t sum = 0;
+
+    if (!mbridge_has_mirrors(mbridge)) {
+        return 0;
+    }
+    for (int i = 0; i < MAX_MIRRORS; i++) {
+        sum += mirror_digest(mbridge, i);
+    }
+
+    /* Open vSwitch does not say what a bundle is, but begins it with its node
+     * in this map; it is a key here, and nothing more. */
+    for (node = hmap_first(&ofproto->bundles); node;
+         node = hmap_next(&ofproto->bundles, node)) {
+        sum += bundle_digest(mbridge, (struct ofbundle *) node);
+    }
+    return sum;
+}
+#else
+static uint64_t
+fingerprint_bridge(const struct ofproto_dpif *ofproto OVS_UNUSED)
+{
+    return 0;
+}
+#endif
+
+uint64_t
+mirror_watch_fingerprint(const struct dpif_backer *backer)
+{
+    struct sset names = SSET_INITIALIZER(&names);
+    const char *name;
+    uint64_t sum = 0;
+
+    ofproto_enumerate_names(backer->type, &names);
+    SSET_FOR_EACH (name, &names) {
+        struct ofproto_dpif *ofproto = ofproto_dpif_lookup_by_name(name);
+
+        if (ofproto && ofproto->backer == backer) {
+            sum += fingerprint_bridge(ofproto);
+        }
+    }
+    sset_destroy(&names);
+    return sum;
+}
