@@ -49,6 +49,7 @@ struct dp_offload_rule {
     uint64_t hw_bytes;
     bool replace;                       /* Take it out, put it again. */
     bool replan;                        /* 'out_port' has come or changed. */
+    bool needs_mark;                    /* The last put missed a mark. */
 
     /* Guarded by the shard's mutex. */
     struct hmap_node node;              /* In shard's 'rules'. */
