@@ -7,10 +7,13 @@
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
+#include "ctl/dp-late.h"
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
 #include "offload/dp-offload-provider.h"
 #include "pmd/dp-topology.h"
+
+enum { REGISTER_BATCH = 64 };   /* Flows, with a lane's mutex held. */
 
 static void
 env_flow_ref(void *aux OVS_UNUSED, void *flow)
@@ -41,15 +44,27 @@ env_flow_describe(void *aux OVS_UNUSED, const void *flow_,
 }
 
 static uint64_t
-env_port_drained(void *topology, odp_port_t port_no)
+env_port_drained(void *glue_, odp_port_t port_no)
 {
-    return dp_topology_port_drained(topology, port_no);
+    const struct dp_offload_glue *glue = glue_;
+
+    return dp_topology_port_drained(glue->topology, port_no);
 }
 
 static bool
-env_port_marks_seen(void *topology, odp_port_t port_no)
+env_port_marks_seen(void *glue_, odp_port_t port_no)
 {
-    return dp_topology_marks_seen(topology, port_no);
+    const struct dp_offload_glue *glue = glue_;
+
+    return dp_topology_marks_seen(glue->topology, port_no);
+}
+
+static void
+env_flow_late(void *glue_, void *flow, const struct dpif_flow_stats *stats)
+{
+    const struct dp_offload_glue *glue = glue_;
+
+    dp_late_add(glue->late, flow, stats);
 }
 
 static uint64_t
@@ -61,27 +76,28 @@ env_flow_packets(void *aux OVS_UNUSED, const void *flow)
     return stats.n_packets;
 }
 
-/* Stores in '*env' the answers for an engine that works for 'topology', which
- * need not be initialised before a port is added to the engine, and must
- * outlive it. */
+/* Stores in '*env' the answers for an engine that works for 'glue', which
+ * must outlive it.  Its topology need not be initialised before a port is
+ * added to the engine. */
 void
-dp_offload_glue_env(const struct dp_topology *topology,
+dp_offload_glue_env(const struct dp_offload_glue *glue,
                     struct dp_offload_env *env)
 {
     *env = (struct dp_offload_env) {
-        .aux = CONST_CAST(struct dp_topology *, topology),
+        .aux = CONST_CAST(struct dp_offload_glue *, glue),
         .flow_ref = env_flow_ref,
         .flow_unref = env_flow_unref,
         .flow_describe = env_flow_describe,
         .port_drained = env_port_drained,
         .port_marks_seen = env_port_marks_seen,
         .flow_packets = env_flow_packets,
+        .flow_late = glue->late ? env_flow_late : NULL,
         .log = &this_module,
     };
 }
 
 struct dp_offload *
-dp_offload_glue_create(const struct dp_topology *topology)
+dp_offload_glue_create(const struct dp_offload_glue *glue)
 {
     const struct dp_offload_class *classes[] = {
         &dp_offload_rte_class,
@@ -90,26 +106,45 @@ dp_offload_glue_create(const struct dp_topology *topology)
     };
     struct dp_offload_env env;
 
-    dp_offload_glue_env(topology, &env);
+    dp_offload_glue_env(glue, &env);
     return dp_offload_create(&env, classes, 1);
 }
 
-/* Registers all flows that are alive. */
-static void
-register_flows(struct dp_topology *topology)
+/* Returns the flows that 'lane' has now, borrowed until the caller quiesces;
+ * the caller frees the array. */
+static struct dp_flow **
+list_flows(struct dp_lane *lane, size_t *n)
 {
-    struct dp_pmd *pmd;
+    struct dp_flow **flows, *flow;
 
-    CMAP_FOR_EACH (pmd, node, &topology->lanes) {
-        struct dp_lane *lane = &pmd->lane;
-        struct dp_flow *flow;
+    *n = 0;
+    ovs_mutex_lock(&lane->flows.mutex);
+    flows = xmalloc(MAX(cmap_count(&lane->flows.flows), 1) * sizeof *flows);
+    CMAP_FOR_EACH (flow, ufid_node, &lane->flows.flows) {
+        flows[(*n)++] = flow;
+    }
+    ovs_mutex_unlock(&lane->flows.mutex);
+    return flows;
+}
 
+/* Registers all flows of 'lane' that are alive.  It may have a million, and
+ * upcalls want the mutex, too. */
+static void
+register_flows(struct dp_lane *lane)
+{
+    size_t n;
+    struct dp_flow **flows = list_flows(lane, &n);
+
+    for (size_t i = 0; i < n; ) {
         ovs_mutex_lock(&lane->flows.mutex);
-        CMAP_FOR_EACH (flow, ufid_node, &lane->flows.flows) {
-            dp_lane_offer(lane, flow);
+        for (size_t end = MIN(i + REGISTER_BATCH, n); i < end; i++) {
+            if (!dp_flow_is_dead(flows[i])) {
+                dp_lane_offer(lane, flows[i]);
+            }
         }
         ovs_mutex_unlock(&lane->flows.mutex);
     }
+    free(flows);
 }
 
 /* Switches 'offload' and, if it is on now, registers what is there. */
@@ -117,9 +152,13 @@ void
 dp_offload_glue_switch(struct dp_offload *offload,
                        struct dp_topology *topology, bool enable)
 {
+    struct dp_pmd *pmd;
+
     if (dp_offload_set_enabled(offload, enable)) {
         dp_offload_ports_probe(offload);
-        register_flows(topology);
+        CMAP_FOR_EACH (pmd, node, &topology->lanes) {
+            register_flows(&pmd->lane);
+        }
     }
 }
 

@@ -160,6 +160,7 @@ dp_dummy_open(const struct dp_offload_class *class,
     info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
     info->table = nic->config.shared;
     info->dp_layer = "dummy";
+    info->counts_stay = nic->config.counts_stay;
     ovs_mutex_unlock(&nic->mutex);
 
     *portp = port;
@@ -259,11 +260,13 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
     struct dp_dummy_rule *rule;
 
     ovs_assert(!dp_dummy_find(nic, port->port_no, &op->mega_ufid));
-    ovs_assert(op->mark && !(op->mark >> config->mark_bits));
+    ovs_assert(op->mark || config->whole);
+    ovs_assert(!(op->mark >> config->mark_bits));
     if (!config->blind) {
         HMAP_FOR_EACH (rule, node, &nic->rules) {
             /* Packets of two megaflows with one mark. */
-            ovs_assert(rule->lost || rule->mark != op->mark);
+            ovs_assert(rule->lost || !op->mark
+                       || rule->mark != op->mark);
         }
     }
 
@@ -272,8 +275,11 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
         && ((config->shared ? hmap_count(&nic->rules) : port->n_rules)
             >= config->capacity)) {
         op->error = ENOSPC;
+    } else if (!whole && !op->mark) {
+        op->error = EOPNOTSUPP;
+        op->why = DP_OFFLOAD_WHY_NO_MARK;
     } else if (dp_dummy_fate(config->put_refused)) {
-        op->error = EINVAL;
+        op->error = config->put_error ? config->put_error : EINVAL;
     } else if (dp_dummy_fate(config->put_busy)) {
         op->error = EAGAIN;
     } else {
@@ -324,7 +330,8 @@ dp_dummy_do_query(struct dp_dummy_nic *nic,
 {
     const struct dp_dummy_rule *rule = op->handle;
 
-    ovs_assert(rule->port == port && !rule->lost);
+    ovs_assert(rule->port == port);
+    ovs_assert(!rule->lost || nic->config.counts_stay);
     op->counted = true;
     op->idle_ms = nic->config.idle_ms;
     op->n_packets = rule->n_packets;
@@ -360,7 +367,8 @@ dp_dummy_do(struct dp_dummy_port *port, struct dp_offload_op *op,
     }
 
     ovs_mutex_lock(&nic->mutex);
-    ovs_assert(!port->paused);
+    ovs_assert(!port->paused
+               || (type == DP_DUMMY_QUERY && nic->config.counts_stay));
     switch (type) {
     case DP_DUMMY_PUT:
         dp_dummy_do_put(nic, port, op, whole, output);
@@ -655,16 +663,18 @@ dp_dummy_nic_hit(struct dp_dummy_nic *nic, odp_port_t port_no,
                  uint64_t n_bytes)
 {
     struct dp_dummy_rule *rule;
+    bool hit;
 
     ovs_mutex_lock(&nic->mutex);
     rule = dp_dummy_find(nic, port_no, mega_ufid);
-    if (rule) {
+    hit = rule && !rule->mark && !rule->port->paused;
+    if (hit) {
         rule->n_packets += n_packets;
         rule->n_bytes += n_bytes;
     }
     ovs_mutex_unlock(&nic->mutex);
 
-    return rule != NULL;
+    return hit;
 }
 
 uint64_t

@@ -27,8 +27,10 @@ struct dp_dummy_config {
     bool hidden;                /* The capacity is not told. */
     bool whole;                 /* Runs output to even port numbers. */
     bool peers;                 /* But only to ports that it has, too. */
+    bool counts_stay;           /* Counters outlive their rules. */
     bool blind;                 /* Does not ask what it installs. */
-    unsigned int put_refused;   /* EINVAL. */
+    unsigned int put_refused;   /* 'put_error'... */
+    int put_error;              /* ...or, if that is 0, EINVAL. */
     unsigned int put_busy;      /* EAGAIN. */
     unsigned int put_unsure;    /* ETIMEDOUT, but the rule is there. */
     unsigned int del_failed;    /* EIO, the rule stays. */
@@ -67,7 +69,8 @@ bool dp_dummy_nic_find(struct dp_dummy_nic *nic, odp_port_t port_no,
                        const ovs_u128 *mega_ufid, uint32_t *markp,
                        uint32_t *outputp);
 
-/* Packets hit a rule.  Returns false if there is none. */
+/* Packets hit a rule that runs whole.  Returns false if there is none, or the
+ * port is paused. */
 bool dp_dummy_nic_hit(struct dp_dummy_nic *nic, odp_port_t port_no,
                       const ovs_u128 *mega_ufid, uint64_t n_packets,
                       uint64_t n_bytes);

@@ -11,11 +11,13 @@
  * do about a failure is the engine's business.
  *
  * Threads.  put, del, query, forget, plan and poll for a given rule are called
- * by one thread at a time, the rule's worker; for different rules of a port by
- * up to DP_OFFLOAD_MAX_WORKERS threads at once.  open, close, pause and
- * restart of a port are called by the control thread, flush by it or a worker,
- * and the engine makes sure that no other call is under way for the port then;
- * close is called when no rule is left, but those that could not be removed.
+ * by one thread at a time, the rule's worker, or (query and poll) by whoever
+ * calls pause or flush, just before or just after it; for different rules of a
+ * port by up to DP_OFFLOAD_MAX_WORKERS threads at once.  open, close, pause
+ * and restart of a port are called by the control thread, flush by it or a
+ * worker, and the engine makes sure that no other call is under way for the
+ * port then; close is called when no rule is left, but those that could not be
+ * removed.
  * All calls are made in a non-quiescent RCU state and, but for forget and
  * format, without any lock.
  *
@@ -54,6 +56,8 @@ struct dp_offload_port_info {
     uint64_t capacity;          /* Rules that fit; 0 if not known. */
     uint64_t table;             /* Ports with the same one share their places;
                                  * 0: this port shares with none. */
+    bool counts_stay;           /* Can query() read the counters of rules that
+                                 * pause() or flush() has taken out? */
     const char *dp_layer;       /* Static string: "dpdk", for whole rules. */
     uint32_t device;            /* For dp_offload_peer(), the provider's: */
     uint32_t domain;            /*   which port, of which switch. */
@@ -70,7 +74,8 @@ enum dp_offload_restart {
 struct dp_offload_op {
     /* Set by the engine. */
     ovs_u128 mega_ufid;         /* Names the rule. */
-    uint32_t mark;              /* put: for packets to carry. */
+    uint32_t mark;              /* put: for packets to carry; 0: there is
+                                 * none, and the rule runs whole or not. */
     const char *port_name;      /* For messages. */
 
     /* put: set by the provider on success.  del, query: set by the engine; del
@@ -92,10 +97,11 @@ struct dp_offload_op {
                                  * about, or ODPP_NONE. */
     struct dp_offload_port *peer; /* It, counted, if that succeeded. */
     struct ovs_list node;       /* Under way, or free. */
-    struct dp_offload_worker *worker;
+    struct dp_offload_worker *worker;   /* Null: someone else waits for it. */
     struct dp_offload_rule *rule;
     struct dp_offload_port *port;
     void *flow;                 /* Counted, or null. */
+    bool gone;                  /* 'flow' was found to be gone. */
     uint64_t actions_hash;      /* Of the actions that were described. */
     uint32_t gen;               /* Of the rule when 'op' began. */
     uint32_t port_gen;
@@ -134,8 +140,10 @@ struct dp_offload_class {
     int (*flush)(void *port);
 
     /* Puts rules into the NIC.  A provider that is not able to run a rule
-     * whole marks its packets with op->mark.  dp_offload_op_describe() tells
-     * what the rule is. */
+     * whole marks its packets with op->mark.  If that is 0 (never, unless the
+     * port's 'info' has 'whole') the operation fails with EOPNOTSUPP and
+     * DP_OFFLOAD_WHY_NO_MARK instead.  dp_offload_op_describe() tells what the
+     * rule is. */
     void (*put)(void *port, struct dp_offload_op *ops[], size_t n);
 
     /* Takes rules out of the NIC, after a last reading of their counters. */

@@ -8,7 +8,11 @@
  * Job.  Keeps one rule for each megaflow, with the flows that it stands for
  * and its mark.  Private to lib/offload.
  *
- * Thread-safety.  As the prototypes say. */
+ * Thread-safety.  As the prototypes say.
+ *
+ * What a NIC counts is booked to the last member.  When that one goes and the
+ * rule may be whole in the NIC, it stays as the rule's heir: what comes with
+ * the last reading is its, unless another flow has joined by then. */
 
 #include "heap.h"
 #include "mpsc-queue.h"
@@ -24,6 +28,8 @@ struct dp_offload_member {
     void *flow;                         /* Counted. */
     uint64_t n_packets;                 /* What the NIC has done for it. */
     uint64_t n_bytes;
+    long long int used;                 /* When these were seen to move; 0:
+                                         * never. */
 };
 
 struct dp_offload_rule {
@@ -44,6 +50,7 @@ struct dp_offload_rule {
     bool replace;                       /* Take it out, put it again. */
     bool replan;                        /* 'out_port' has come or changed. */
     bool returning;                     /* Was taken out to be put again. */
+    bool needs_mark;                    /* The last put missed a mark. */
 
     /* Guarded by the shard's mutex. */
     struct hmap_node node;              /* In shard's 'rules'. */
@@ -67,7 +74,6 @@ struct dp_offload_rule {
     uint64_t born_us;                   /* When its first flow came. */
     uint64_t actions_hash;              /* Of the actions that were put, or
                                          * planned last. */
-    long long int used;                 /* Last time NIC counters moved. */
     uint32_t mark;                      /* Or 0. */
     uint32_t gen;                       /* Counts what flows told us. */
     int error;                          /* With 'why'. */
@@ -90,6 +96,9 @@ struct dp_offload_rule {
     uint16_t n_allocated;               /* 1: it is 'one'. */
     struct dp_offload_member *members;
     struct dp_offload_member one;
+    void *heir;                         /* Counted: who had the rule last, if
+                                         * there are no members and the NIC
+                                         * may have counted for it; or null. */
 };
 
 /* What a shard knows about a port, while any of its rules needs it. */

@@ -14,8 +14,8 @@
  * dp_offload_env'.
  *
  * Owns.  Rules, marks, worker threads, the port objects of the providers.
- * Holds one reference on each registered flow, from flow_put to flow_del, and
- * one on the netdev of each port.
+ * Holds one reference on each registered flow, from flow_put to flow_del, or
+ * until its last counts have been read, and one on the netdev of each port.
  *
  * Invariants (dp_offload_check()).  When the queue is drained, the providers
  * hold exactly the desired rules, and nothing else.  A rule stands in the
@@ -110,6 +110,14 @@ struct dp_offload_env {
      * if port_marks_seen is null, too. */
     uint64_t (*flow_packets)(void *aux, const void *flow);
 
+    /* The NIC has forwarded packets of 'flow' that dp_offload_flow_del() could
+     * not tell of, for nobody had asked the NIC yet: '*stats' is in addition
+     * to what it told.  Called with a shard's mutex held, after flow_del(), at
+     * most a few times for a flow; waits for nobody.  May be null: only their
+     * number is kept ("dp_offload_late_packets" in coverage/show). */
+    void (*flow_late)(void *aux, void *flow,
+                      const struct dpif_flow_stats *stats);
+
     /* The log module of the datapath, for the lines about single rules that
      * administrators know ("succeed to add netdev flow"); null for the
      * engine's own. */
@@ -155,9 +163,9 @@ unsigned int dp_offload_get_n_workers(const struct dp_offload *offload);
  * less never bother a NIC.  0, the default: at once. */
 void dp_offload_set_delay(struct dp_offload *offload, unsigned int ms);
 
-/* Keeps the workers, those that run and those to come, off the 'n' CPUs in
- * 'cores', on which lanes poll.  If nothing else is left of the CPUs that the
- * process may use, the workers may use all of these. */
+/* Keeps the workers and the rebalancer, those that run and those to come, off
+ * the 'n' CPUs in 'cores', on which lanes poll.  If nothing else is left of
+ * the CPUs that the process may use, they may use all of these. */
 void dp_offload_avoid_cores(struct dp_offload *offload,
                             const unsigned int *cores, size_t n);
 
@@ -198,10 +206,15 @@ void dp_offload_flow_modify(struct dp_offload *offload, void *flow,
                             const ovs_u128 *mega_ufid);
 
 /* 'flow' was removed from the lane of 'index'.  Its mark means nothing to the
- * lane from now on.  Unknown flows are ignored. */
+ * lane from now on.  Initialises '*stats' (may be null) with what
+ * dp_offload_flow_get() would have said.  What the NIC has forwarded since it
+ * was last asked, and forwards until the rule has left it, is for others that
+ * have the same megaflow, if any, or else comes through 'flow_late'.  Unknown
+ * flows are ignored. */
 void dp_offload_flow_del(struct dp_offload *offload,
                          struct dp_mark_index *index, void *flow,
-                         const ovs_u128 *mega_ufid);
+                         const ovs_u128 *mega_ufid,
+                         struct dpif_flow_stats *stats);
 
 /* Initialises '*stats' and '*attrs' (either may be null) with what the NIC has
  * done for 'flow', by the last reading: to be added to what software counted,
@@ -212,6 +225,10 @@ bool dp_offload_flow_get(const struct dp_offload *offload, const void *flow,
                          const ovs_u128 *mega_ufid,
                          struct dpif_flow_stats *stats,
                          struct dpif_flow_attrs *attrs);
+
+/* What the NIC has done for 'flow', by the last reading, counts no more. */
+void dp_offload_flow_clear_stats(struct dp_offload *offload, const void *flow,
+                                 const ovs_u128 *mega_ufid);
 
 /* Why a megaflow is not (wholly) offloaded; NONE if it is. */
 enum dp_offload_why dp_offload_flow_why(const struct dp_offload *offload,
