@@ -110,7 +110,8 @@ EXTRA_DIST += \
 	tests/twin/twin_frames.py \
 	tests/twin/twin_pair.py \
 	tests/twin/twin_tables.py \
-	tests/twin/twin_tables_state.py
+	tests/twin/twin_tables_state.py \
+	tests/twin/twin_tables_tunnel.py
 TWINFLAGS =
 check-twin: vswitchd/ovs-vswitchd$(EXEEXT)
 	@theirs=$(OVS_BUILD); \

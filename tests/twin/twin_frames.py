@@ -21,6 +21,11 @@ TCP_FLAGS = [0x02, 0x12, 0x10, 0x18, 0x11, 0x04, 0x14, 0x00, 0x3f, 0xc2]
 VIDS = [0, 1, 10, 20, 100, 4095]
 LABELS = [0, 1, 3, 16, 100, 0xfffff]
 
+KEYS = [0, 5, 7, 8, 9, 123, 0x77]
+# MAC address, IP address, IPv6 address of the ends of tunnels.
+LOCAL = ("aa:55:aa:55:00:00", "1.1.2.88", "2001cafe" + "00" * 11 + "88")
+REMOTE = ("f8:bc:12:44:34:b6", "1.1.2.92", "2001cafe" + "00" * 11 + "92")
+
 
 def checksum(data):
     """The Internet checksum of 'data'."""
@@ -308,6 +313,118 @@ class Maker:
         if len(frame) < 60 and rng.random() < .5:
             frame += b"\0" * (60 - len(frame))
         return frame
+
+
+class TunnelMaker(Maker):
+    """Makes packets of tunnels that end at 'LOCAL'."""
+
+    def outer(self, proto, payload, ip6=False):
+        """An Ethernet frame of protocol 'proto' to us."""
+        macs = bytes.fromhex((LOCAL[0] + REMOTE[0]).replace(":", ""))
+        if ip6:
+            return macs + b"\x86\xdd" + self.ipv6(
+                proto, payload, bytes.fromhex(REMOTE[2]),
+                bytes.fromhex(LOCAL[2]))
+        return macs + b"\x08\0" + self.ipv4(
+            proto, payload, *(bytes(map(int, end[1].split(".")))
+                              for end in (REMOTE, LOCAL)))
+
+    def udp_to(self, port, payload):
+        """The same for UDP to 'port'."""
+        size = 8 + len(payload)
+        if self.odd(0.03):
+            size = self.rng.choice([0, 7, 8, size + 1])
+        ip6 = self.rng.random() < .15
+        ends = [bytes.fromhex(end[2]) for end in (REMOTE, LOCAL)] if ip6 \
+            else [bytes(map(int, end[1].split(".")))
+                  for end in (REMOTE, LOCAL)]
+        data = struct.pack("!HHHH", self.rng.choice(PORTS), port, size & 0xffff,
+                           0) + payload
+        if ip6 or self.rng.random() < .3:
+            data = self.l4_checksum(b"".join(ends), 17, data, 6)
+        return self.outer(17, data, ip6)
+
+    def vxlan(self, inner):
+        rng = self.rng
+        flags, group, protocol = 8, 0, 0
+        port = rng.choice([4789, 4789, 4789, 4788, 4790])
+        if port == 4788:
+            flags, group = 0x88, rng.randrange(0x10000)
+        elif port == 4790:
+            flags, protocol = 0x0c, rng.choice([1, 2, 3, 4, 5])
+            if protocol in (1, 2):
+                inner = inner[14:]
+        if self.odd(0.05):
+            flags = rng.randrange(256)
+        head = struct.pack("!BBH", flags, 0, group | protocol)
+        return self.udp_to(port, head + struct.pack(
+            "!I", rng.choice(KEYS) << 8) + inner)
+
+    def geneve(self, inner):
+        rng = self.rng
+        options = b"".join(
+            struct.pack("!HBB", 0xffff, rng.choice([0x80, 1, 1, 7]), words)
+            + rng.randbytes(4 * words)
+            for words in (rng.choice([1, 2, 0, 3])
+                          for _ in range(rng.choice([0, 0, 1, 1, 2, 4]))))
+        size = len(options) // 4
+        if self.odd():
+            size = rng.randrange(64)
+        head = struct.pack("!BBHI", size, rng.choice([0, 0x40, 0x80]),
+                           rng.choice([0x6558] * 9 + [0x800]),
+                           rng.choice(KEYS) << 8)
+        return self.udp_to(6081, head + options + inner)
+
+    def gre(self, inner, types=(0x6558,)):
+        rng = self.rng
+        flags = rng.choice([0x2000, 0x2000, 0x2000, 0, 0xa000, 0x3000,
+                            0xb000, 0x1000])
+        if self.odd(0.05):
+            flags = rng.randrange(0x10000)
+        kind = rng.choice(types) if len(inner) >= 14 else types[0]
+        if kind != 0x6558:
+            kind, inner = struct.unpack("!H", inner[12:14])[0], inner[14:]
+        key = struct.pack("!I", rng.choice(KEYS)) if flags & 0x2000 else b""
+        sequence = b"\0\0\0\1" if flags & 0x1000 else b""
+        head = struct.pack("!HH", flags, kind)
+        if flags & 0x8000:
+            value = checksum(head + b"\0" * 4 + key + sequence + inner)
+            head += struct.pack("!HH", 0 if self.odd() else value, 0)
+        return self.outer(47, head + key + sequence + inner,
+                          rng.random() < .15)
+
+    def gre_l3(self, inner):
+        return self.gre(inner, (0x6558, 0x800, 0x800))
+
+    def erspan(self, inner):
+        rng = self.rng
+        version = rng.choice([1, 1, 2, 2, 0, 3])
+        head = struct.pack("!HHI", 0x1000 if not self.odd(0.05) else 0,
+                           0x22eb if version == 2 and not self.odd(0.05)
+                           else 0x88be, 1)
+        head += struct.pack("!HH", version << 12 | rng.randrange(4096),
+                            rng.choice(KEYS) & 0x3ff)
+        head += rng.randbytes(8 if version == 2 else 4)
+        return self.outer(47, head + inner, rng.random() < .15)
+
+    def gtpu(self, inner):
+        rng = self.rng
+        flags = rng.choice([0x30, 0x30, 0x30, 0x32, 0x34, 0x36])
+        if self.odd(0.05):
+            flags = rng.randrange(256)
+        options = rng.randbytes(4) if flags & 7 else b""
+        payload = options + inner[14:]
+        head = struct.pack("!BBHI", flags, rng.choice([255] * 6 + [1, 254]),
+                           len(payload), rng.choice(KEYS))
+        return self.udp_to(2152, head + payload)
+
+    def encapsulate(self, kind, inner):
+        """Puts 'inner' into a tunnel of type 'kind'; a tenth of the time cut
+        off somewhere."""
+        if self.odd():
+            inner = inner[:self.rng.randrange(
+                min(len(inner), self.rng.choice([1, 15, 40])))]
+        return getattr(self, kind)(inner)
 
 
 TYPES = [0x800, 0x86dd, 0x806, 0x8847, 0x8848, 0x8100, 0x88a8, 0x894f, 0x8035]

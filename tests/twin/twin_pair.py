@@ -83,9 +83,10 @@ class Side:
         self.name = name
         self.table = table
         self.fed = 0
+        self.paused = False
         self.outputs = {}
         self.switch = Switch(
-            daemon, ["--enable-dummy=override", "--disable-system",
+            daemon, ["--enable-dummy", "--disable-system",
                      "--disable-system-route"],
             ["max-idle=3600000", "flow-restore-wait=false", *table.config])
         self.ctl = self.switch.connect()
@@ -150,9 +151,10 @@ class Side:
         self.call("time/stop")
         for command in table.commands:
             self.call(*command)
-        if table.warp:
-            # Flows that go while packets come take some counts with them.
-            self.call("revalidator/pause")
+        # When revalidators look at a flow is a matter of luck, and a flow
+        # that goes while packets come takes some counts with it.
+        self.call("revalidator/pause")
+        self.paused = True
 
     def set_up_openflow(self):
         for bridge, kind, lines in self.table.openflow:
@@ -199,12 +201,11 @@ class Side:
         """Everything that the daemon has counted and learnt, as a dictionary
         from kind to a dictionary from name to value."""
         found = {"flows": {}, "openflow": {}}
-        for line in self.call("dpctl/dump-flows").splitlines()[1:]:
+        for line in self.call("dpctl/dump-flows", "--names").splitlines()[1:]:
             add_flow(found, line, self.table.unordered)
         found["conntrack"] = dict.fromkeys(
             self.call("dpctl/dump-conntrack").split("\n"), "")
-        if self.table.warp:
-            self.call("revalidator/resume")
+        self.resume()
         self.call("revalidator/purge")
         for bridge in self.table.bridges:
             for what in ("dump-flows", "dump-ports", "meter-stats",
@@ -218,10 +219,20 @@ class Side:
             for name in drop_counters()}
         return found
 
+    def resume(self):
+        """Lets revalidators go on; one that is paused would not end."""
+        if self.paused:
+            self.paused = False
+            self.call("revalidator/resume")
+
     def close(self):
         """Ends the daemon.  Returns what was wrong with it."""
         for output in self.outputs.values():
             output.close()
+        try:
+            self.resume()
+        except Gone:
+            pass
         status = self.switch.close(discard=self.name == "theirs")
         return ["exit status %d" % status] * bool(status) \
             + self.switch.reported
