@@ -100,6 +100,30 @@ stress: vswitchd/ovs-vswitchd$(EXEEXT)
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) $(STRESSFLAGS)
 .PHONY: stress
 
+# Twins: Open vSwitch's daemon and ours get the same packets, for TIME seconds,
+# made from SEED.  TWINFLAGS may hold options for tests/twin/run-twin.  In a
+# build with sanitizers, theirs is the daemon of a build without.
+EXTRA_DIST += \
+	tests/twin/run-twin \
+	tests/twin/twin_captures.py \
+	tests/twin/twin_compare.py \
+	tests/twin/twin_frames.py \
+	tests/twin/twin_pair.py \
+	tests/twin/twin_tables.py \
+	tests/twin/twin_tables_state.py \
+	tests/twin/twin_tables_tunnel.py
+TWINFLAGS =
+check-twin: vswitchd/ovs-vswitchd$(EXEEXT)
+	@theirs=$(OVS_BUILD); \
+	if test -n "$(SANITIZER_CFLAGS)"; then \
+	    theirs=`$(SHELL) $(srcdir)/build-aux/ovs-dependency`/build; \
+	fi; \
+	$(with_ovs_tools) $(PYTHON3) $(srcdir)/tests/twin/run-twin \
+		--theirs=$$theirs/vswitchd/ovs-vswitchd \
+		--ours=vswitchd/ovs-vswitchd$(EXEEXT) --time=$(or $(TIME),300) \
+		--seed=$(or $(SEED),1) $(TWINFLAGS)
+.PHONY: check-twin
+
 # Conformance: Open vSwitch's own suites, with our daemon.  CONFORMANCEFLAGS
 # may hold options for tests/run-conformance, e.g. "-k dpif-netdev -j4".
 EXTRA_DIST += tests/run-conformance

@@ -37,12 +37,14 @@ class Unixctl:
         request = {"method": method, "params": params, "id": self.id}
         try:
             self.sock.sendall(json.dumps(request).encode())
-            text = ""
+            text = b""
             while True:
                 data = self.sock.recv(1 << 20)
                 if not data:
                     raise Gone("connection closed in " + method)
-                text += data.decode()
+                text += data
+                if not text.rstrip().endswith(b"}"):
+                    continue
                 try:
                     reply = json.loads(text)
                 except ValueError:
@@ -133,8 +135,9 @@ class Switch:
         return [r for r in found if re.search(r"ERROR|WARNING|runtime error",
                                               r)]
 
-    def close(self, keep=False):
-        """Ends both.  Returns the exit status of the daemon."""
+    def close(self, keep=False, discard=False):
+        """Ends both.  Returns the exit status of the daemon.  The folder is
+        kept if something was wrong, unless told to 'discard' it."""
         if self.alive():
             try:
                 self.connect()("exit")
@@ -144,7 +147,7 @@ class Switch:
         status = self.process.wait()
         self.reported = self.reports()
         self.run("ovs-appctl", "-t", "ovsdb-server", "exit", check=False)
-        if keep or status or self.reported:
+        if not discard and (keep or status or self.reported):
             print("kept: " + self.folder)
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
