@@ -8,6 +8,7 @@
 #include "unixctl.h"
 #include "util.h"
 #include "ctl/dp.h"
+#include "flow/dp-log.h"
 
 /* The commands by which Open vSwitch lets users choose between builds of its
  * inner loops.  We have one of each.  For classifier lookups there is also
@@ -16,7 +17,7 @@
  * higher priority.
  *
  * Scripts choose by the names of Open vSwitch 3.1.  Those that we know but do
- * not have are accepted, with Open vSwitch's answer and a note below it: what
+ * not have are accepted, with Open vSwitch's answer and a note in the log: what
  * works is the same, so a script that wants more speed has no reason to
  * fail. */
 
@@ -59,12 +60,11 @@ is_among(const char *name, const char *const names[])
     return false;
 }
 
-/* Appends to 's' that 'name', which was asked for, changes nothing. */
+/* Logs that 'name', which was asked for, changes nothing. */
 static void
-put_note(struct ds *s, const char *name, const char *kept)
+log_note(const char *name, const char *kept)
 {
-    ds_put_format(s, "Note: Markpath has no \"%s\"; \"%s\" stays in use.\n",
-                  name, kept);
+    VLOG_INFO("Markpath has no \"%s\"; \"%s\" stays in use.", name, kept);
 }
 
 static int
@@ -129,7 +129,7 @@ lookup_prio_set(struct unixctl_conn *conn, int argc OVS_UNUSED,
                   " dpcls ports and %"PRIuSIZE" subtables.\n",
                   n_ports, n_subtables);
     if (impl < 0) {
-        put_note(&s, argv[1], dp_lookup_impl_name(old_best));
+        log_note(argv[1], dp_lookup_impl_name(old_best));
     }
     unixctl_command_reply(conn, ds_cstr(&s));
     ds_destroy(&s);
@@ -170,7 +170,7 @@ dpif_impl_set(struct unixctl_conn *conn, int argc OVS_UNUSED,
     if (is_other || !strcmp(argv[1], "dpif_scalar")) {
         ds_put_format(&s, "DPIF implementation set to %s.\n", argv[1]);
         if (is_other) {
-            put_note(&s, argv[1], "dpif_scalar");
+            log_note(argv[1], "dpif_scalar");
         }
         unixctl_command_reply(conn, ds_cstr(&s));
     } else {
@@ -280,7 +280,7 @@ miniflow_parser_set(struct unixctl_conn *conn, int argc, const char *argv[],
     }
     ds_put_cstr(&s, ".\n");
     if (strcmp(args.name, "scalar")) {
-        put_note(&s, args.name, "scalar");
+        log_note(args.name, "scalar");
     }
     unixctl_command_reply(conn, ds_cstr(&s));
     ds_destroy(&s);
