@@ -14,6 +14,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/flow/dp-flow.c \
 	lib/flow/dp-flow.h \
 	lib/flow/dp-head.h \
+	lib/flow/dp-header.c \
 	lib/flow/dp-header.h \
 	lib/flow/dp-key.c \
 	lib/flow/dp-key.h \

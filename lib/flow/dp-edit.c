@@ -10,6 +10,7 @@
 #include "odp-netlink.h"
 #include "packets.h"
 #include "ovs/ovs-packet-offload.h"
+#include "flow/dp-header.h"
 
 /* The bytes of two Ethernet addresses, which a VLAN tag stands behind. */
 enum { ADDRS_LEN = 2 * ETH_ADDR_LEN };
@@ -76,8 +77,11 @@ static void
 push_vlan(struct dp_packet *packet, const struct ovs_action_push_vlan *vlan)
 {
     ovs_be16 tci = vlan->vlan_tci & htons(~VLAN_CFI);
-    uint8_t *data = dp_packet_data(packet);
+    uint8_t *data = dp_packet_eth(packet);
 
+    if (OVS_UNLIKELY(!data)) {
+        return;
+    }
     if (OVS_UNLIKELY(dp_packet_headroom(packet) < VLAN_HEADER_LEN)) {
         eth_push_vlan(packet, vlan->vlan_tpid, tci);
         return;
@@ -94,10 +98,11 @@ push_vlan(struct dp_packet *packet, const struct ovs_action_push_vlan *vlan)
 static void
 pop_vlan(struct dp_packet *packet)
 {
-    uint8_t *data = dp_packet_data(packet);
+    uint8_t *data = dp_packet_eth(packet);
     ovs_be16 type;
 
-    if (OVS_UNLIKELY(dp_packet_size(packet) < VLAN_ETH_HEADER_LEN)) {
+    if (OVS_UNLIKELY(!data
+                     || dp_packet_size(packet) < VLAN_ETH_HEADER_LEN)) {
         return;
     }
     memcpy(&type, data + ADDRS_LEN, sizeof type);
@@ -188,12 +193,18 @@ set_ipv4_byte(uint8_t *byte, int shift, uint8_t value, uint8_t mask)
                   (OVS_FORCE uint16_t) htons(new << shift));
 }
 
-/* The checksums of TCP and UDP follow the addresses. */
+/* The checksums of TCP and UDP follow the addresses in 'ip'.  Of fragments,
+ * only the first has one: in the others there is payload at its place. */
 static void
-update_l4_csum(struct dp_packet *packet, uint8_t proto, csum_diff diff)
+update_l4_csum(struct dp_packet *packet, const struct ip_header *ip,
+               csum_diff diff)
 {
     size_t size = dp_packet_l4_size(packet);
+    uint8_t proto = ip->ip_proto;
 
+    if (OVS_UNLIKELY(dp_header_is_later_ipv4(ip))) {
+        return;
+    }
     if (proto == IPPROTO_TCP && size >= TCP_HEADER_LEN) {
         struct tcp_header *tcp = dp_packet_l4(packet);
 
@@ -232,7 +243,7 @@ set_ipv4(struct dp_packet *packet, const struct ovs_key_ipv4 *key,
         ovs_packet_ipv4_changed(packet);
     }
     if (addrs) {
-        update_l4_csum(packet, ip->ip_proto, addrs);
+        update_l4_csum(packet, ip, addrs);
         pkt_metadata_init_conn(&packet->md);
     }
 }

@@ -6,16 +6,21 @@
  * ====================================
  *
  * Job.  Know how many bytes a packet must have for what is to be done with
- * it.  This is the only place that knows.
+ * it: to be looked up at all, to have a header of layer 3 or 4, to bear an
+ * action that Open vSwitch's odp_execute_actions() does without looking.  This
+ * is the only place that knows.
  *
  * Owns.  Nothing.
  *
- * Thread-safety.  Any thread; the packets are the caller's.
+ * Thread-safety.  Any thread; the packets are the caller's, and have their
+ * offsets.
  *
- * Cost.  A load. */
+ * Cost.  A few loads; dp_header_allows() walks the headers of IPv6. */
 
 #include "dp-packet.h"
 #include "packets.h"
+
+struct nlattr;
 
 /* Returns true if 'packet' is too short to be looked up.  Open vSwitch wants
  * an Ethernet header's length of packets of any type. */
@@ -24,5 +29,26 @@ dp_header_is_short(const struct dp_packet *packet)
 {
     return dp_packet_size(packet) < ETH_HEADER_LEN;
 }
+
+/* Returns the number of bytes of 'packet' from offset 'ofs', which may be
+ * none (UINT16_MAX) or behind the end. */
+static inline size_t
+dp_header_bytes_from(const struct dp_packet *packet, uint16_t ofs)
+{
+    size_t size = dp_packet_size(packet);
+
+    return ofs != UINT16_MAX && ofs < size ? size - ofs : 0;
+}
+
+/* Has the IPv4 packet with header 'ip' no layer 4 header, because it is a
+ * fragment and not the first? */
+static inline bool
+dp_header_is_later_ipv4(const struct ip_header *ip)
+{
+    return ip->ip_frag_off & htons(IP_FRAG_OFF_MASK);
+}
+
+bool dp_header_is_later_fragment(const struct dp_packet *);
+bool dp_header_allows(struct dp_packet *, const struct nlattr *action);
 
 #endif /* dp-header.h */

@@ -55,13 +55,7 @@ dp_exec_userspace(const struct dp_exec *x, struct dp_packet_batch *batch,
         dp_packet_delete_batch(batch, steal);
         return;
     }
-    if (steal) {
-        own = *batch;
-        dp_packet_batch_init(batch);
-    } else {
-        dp_packet_batch_clone(&own, batch);
-        dp_packet_batch_reset_cutlen(batch);
-    }
+    dp_exec_take(batch, &own, steal);
     dp_packet_batch_apply_cutlen(&own);
 
     userdata = nl_attr_find_nested(a, OVS_USERSPACE_ATTR_USERDATA);

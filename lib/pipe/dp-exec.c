@@ -5,7 +5,6 @@
 
 #include "dp-packet.h"
 #include "netdev.h"
-#include "odp-execute.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "util.h"
@@ -226,8 +225,8 @@ exec_step(const struct dp_exec *x, struct dp_packet_batch *batch,
     }
 }
 
-/* odp_execute_actions() meets an action that only a datapath can do, inside
- * "clone", "sample" and the like. */
+/* dp_exec_list() meets an action that only a datapath can do, inside "clone",
+ * "sample" and the like. */
 static void
 exec_cb(void *x, struct dp_packet_batch *batch, const struct nlattr *a,
         bool steal)
@@ -295,8 +294,8 @@ void
 dp_exec_nlattrs(const struct dp_exec *x, struct dp_packet_batch *batch,
                 const struct nlattr *nla, size_t len, bool steal)
 {
-    odp_execute_actions(CONST_CAST(struct dp_exec *, x), batch, steal, nla,
-                        len, exec_cb);
+    dp_exec_list(CONST_CAST(struct dp_exec *, x), batch, steal, nla, len,
+                 exec_cb);
 }
 
 /* Executes actions on the packets of 'batch', which looked like 'mf' and stay

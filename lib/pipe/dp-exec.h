@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "odp-execute.h"
+
 struct dp_lane;
 struct dp_packet_batch;
 struct dp_step;
@@ -38,6 +40,10 @@ void dp_exec_attrs(struct dp_lane *, struct dp_packet_batch *,
 /* For the parts of this module. */
 void dp_exec_nlattrs(const struct dp_exec *, struct dp_packet_batch *,
                      const struct nlattr *, size_t len, bool steal);
+void dp_exec_list(void *dp, struct dp_packet_batch *, bool steal,
+                  const struct nlattr *, size_t len, odp_execute_cb);
+void dp_exec_take(struct dp_packet_batch *, struct dp_packet_batch *own,
+                  bool steal);
 void dp_exec_again(const struct dp_exec *, struct dp_packet_batch *);
 void dp_exec_ct(const struct dp_exec *, struct dp_packet_batch *,
                 const struct nlattr *);

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "flow/dp-header.h"
+
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+
+#include "flow.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "openvswitch/nsh.h"
+#include "unaligned.h"
+
+/* odp_execute_actions() takes for granted that a header is there because the
+ * actions name it.  But actions come from a megaflow, which may have been made
+ * from what a header would say if it were there: to a flow, an ARP packet that
+ * is cut off is one whose fields are all 0.  And they come from whoever uses
+ * "dpctl/add-flow". */
+
+/* Does 'packet' reach up to 'ofs', which may be none (UINT16_MAX)? */
+static bool
+reaches(const struct dp_packet *packet, uint16_t ofs)
+{
+    return ofs != UINT16_MAX && ofs <= dp_packet_size(packet);
+}
+
+static size_t
+l3_bytes(const struct dp_packet *packet)
+{
+    return dp_header_bytes_from(packet, packet->l3_ofs);
+}
+
+/* Returns the bytes from the layer 4 header to the end, without padding. */
+static size_t
+l4_bytes(const struct dp_packet *packet)
+{
+    size_t n = dp_header_bytes_from(packet, packet->l4_ofs);
+
+    return n > packet->l2_pad_size ? n - packet->l2_pad_size : 0;
+}
+
+/* Returns the Ethernet type of what is at the layer 3 offset, or 0. */
+static ovs_be16
+l3_type(const struct dp_packet *packet)
+{
+    const char *l3 = dp_packet_l3(packet);
+
+    if (!reaches(packet, packet->l3_ofs) || packet->l2_5_ofs != UINT16_MAX) {
+        return 0;               /* Nothing, or known to MPLS only. */
+    }
+    return (!dp_packet_is_eth(packet) ? pt_ns_type_be(packet->packet_type)
+            : packet->l3_ofs < ETH_HEADER_LEN ? 0
+            : get_unaligned_be16((const ovs_be16 *) (l3 - 2)));
+}
+
+static bool
+is_ipv4(const struct dp_packet *packet)
+{
+    return (l3_type(packet) == htons(ETH_TYPE_IP)
+            && l3_bytes(packet) >= IP_HEADER_LEN);
+}
+
+static bool
+is_ipv6(const struct dp_packet *packet)
+{
+    return (l3_type(packet) == htons(ETH_TYPE_IPV6)
+            && l3_bytes(packet) >= IPV6_HEADER_LEN);
+}
+
+/* Returns true if 'packet' is a fragment of IPv4 or IPv6 and not the first:
+ * where its layer 4 header would be, it has payload. */
+bool
+dp_header_is_later_fragment(const struct dp_packet *packet)
+{
+    const struct ovs_16aligned_ip6_frag *frag;
+    const struct ovs_16aligned_ip6_hdr *ip6;
+    uint8_t proto, nw_frag = 0;
+    const void *data;
+    size_t size;
+
+    if (is_ipv4(packet)) {
+        return dp_header_is_later_ipv4(dp_packet_l3(packet));
+    } else if (!is_ipv6(packet)) {
+        return false;
+    }
+    ip6 = dp_packet_l3(packet);
+    proto = ip6->ip6_nxt;
+    data = ip6 + 1;
+    size = l3_bytes(packet) - IPV6_HEADER_LEN;
+    return (parse_ipv6_ext_hdrs(&data, &size, &proto, &nw_frag, &frag)
+            && nw_frag & FLOW_NW_FRAG_LATER);
+}
+
+static bool
+has_l4(const struct dp_packet *packet, size_t len)
+{
+    return l4_bytes(packet) >= len && !dp_header_is_later_fragment(packet);
+}
+
+static bool
+has_mpls(const struct dp_packet *packet)
+{
+    return dp_header_bytes_from(packet, packet->l2_5_ofs) >= MPLS_HLEN;
+}
+
+/* Is there a whole NSH header, as long as it says? */
+static bool
+has_nsh(const struct dp_packet *packet)
+{
+    const struct nsh_hdr *nsh = dp_packet_l3(packet);
+    size_t size = l3_bytes(packet);
+
+    return (l3_type(packet) == htons(ETH_TYPE_NSH)
+            && size >= NSH_BASE_HDR_LEN
+            && nsh_hdr_len(nsh) >= NSH_BASE_HDR_LEN
+            && nsh_hdr_len(nsh) <= size
+            && (nsh->md_type != NSH_M_TYPE1
+                || nsh_hdr_len(nsh) >= NSH_M_TYPE1_LEN));
+}
+
+/* Returns true if 'n' bytes behind 'packet' may be touched. */
+static bool
+make_tailroom(struct dp_packet *packet, size_t n)
+{
+    if (dp_packet_tailroom(packet) < n) {
+        if (packet->source != DPBUF_MALLOC && packet->source != DPBUF_STUB) {
+            return false;
+        }
+        dp_packet_prealloc_tailroom(packet, n);
+    }
+    return true;
+}
+
+/* Is there a neighbor discovery message whose options the library can walk?
+ * It looks for an Ethernet address, and subtracts from what is left the length
+ * of the option that comes next instead of that which it has seen.  So if it
+ * finds none, it looks for one more behind the last, and goes on behind that
+ * if the first was long. */
+static bool
+has_nd(struct dp_packet *packet)
+{
+    const struct ovs_nd_lla_opt *opt;
+    size_t left;
+    uint8_t first;
+
+    if (!is_ipv6(packet) || !has_l4(packet, ND_MSG_LEN)
+        || !make_tailroom(packet, sizeof *opt)) {
+        return false;
+    }
+    opt = dp_packet_get_nd_payload(packet);
+    left = l4_bytes(packet) - ND_MSG_LEN;
+    first = left >= ND_LLA_OPT_LEN ? opt->len : 1;
+    while (left >= ND_LLA_OPT_LEN) {
+        if (!opt->len
+            || (opt->len == 1 && (opt->type == ND_OPT_SOURCE_LINKADDR
+                                  || opt->type == ND_OPT_TARGET_LINKADDR))) {
+            return true;
+        } else if (opt->len * ND_LLA_OPT_LEN > left) {
+            return false;
+        }
+        left -= opt->len * ND_LLA_OPT_LEN;
+        opt += opt->len;
+    }
+    return first == 1;
+}
+
+/* May the field of 'key' be set in 'packet'? */
+static bool
+allows_set(struct dp_packet *packet, const struct nlattr *key)
+{
+    switch ((int) nl_attr_type(key)) {
+    case OVS_KEY_ATTR_IPV4:
+        return is_ipv4(packet);
+    case OVS_KEY_ATTR_IPV6:
+        /* The library looks at all between the two offsets. */
+        return (is_ipv6(packet) && reaches(packet, packet->l4_ofs)
+                && packet->l4_ofs >= packet->l3_ofs + IPV6_HEADER_LEN);
+    case OVS_KEY_ATTR_ARP:
+        return ((l3_type(packet) == htons(ETH_TYPE_ARP)
+                 || l3_type(packet) == htons(ETH_TYPE_RARP))
+                && l3_bytes(packet) >= ARP_ETH_HEADER_LEN);
+    case OVS_KEY_ATTR_NSH:
+        return has_nsh(packet);
+    case OVS_KEY_ATTR_MPLS:
+        return has_mpls(packet);
+    case OVS_KEY_ATTR_TCP:
+        return has_l4(packet, TCP_HEADER_LEN);
+    case OVS_KEY_ATTR_UDP:
+        return has_l4(packet, UDP_HEADER_LEN);
+    case OVS_KEY_ATTR_SCTP:
+        return has_l4(packet, SCTP_HEADER_LEN);
+    case OVS_KEY_ATTR_ICMP:
+    case OVS_KEY_ATTR_ICMPV6:
+        return has_l4(packet, ICMP_HEADER_LEN);
+    case OVS_KEY_ATTR_ND:
+    case OVS_KEY_ATTR_ND_EXTENSIONS:
+        return has_nd(packet);
+    default:
+        return true;            /* Metadata, or Ethernet, which is looked
+                                 * for. */
+    }
+}
+
+/* Has 'packet' what odp_execute_actions() believes that it has when it does
+ * 'action', which nests no other actions? */
+bool
+dp_header_allows(struct dp_packet *packet, const struct nlattr *action)
+{
+    switch ((int) nl_attr_type(action)) {
+    case OVS_ACTION_ATTR_SET:
+    case OVS_ACTION_ATTR_SET_MASKED:
+        return allows_set(packet, nl_attr_get(action));
+
+    case OVS_ACTION_ATTR_PUSH_VLAN:
+        return dp_packet_eth(packet) && !dp_header_is_short(packet);
+
+    case OVS_ACTION_ATTR_PUSH_MPLS:
+    case OVS_ACTION_ATTR_ADD_MPLS:
+        return reaches(packet, (packet->l2_5_ofs != UINT16_MAX
+                                ? packet->l2_5_ofs : packet->l3_ofs));
+
+    case OVS_ACTION_ATTR_POP_MPLS:
+        return packet->l2_5_ofs == UINT16_MAX || has_mpls(packet);
+
+    case OVS_ACTION_ATTR_PUSH_ETH:
+        return !dp_packet_is_eth(packet);
+
+    case OVS_ACTION_ATTR_POP_ETH:
+        return (dp_packet_eth(packet) && packet->l3_ofs >= ETH_HEADER_LEN
+                && reaches(packet, packet->l3_ofs)
+                && (packet->l2_5_ofs == UINT16_MAX
+                    || reaches(packet, packet->l2_5_ofs)));
+
+    case OVS_ACTION_ATTR_PUSH_NSH:
+        return (dp_packet_is_eth(packet)
+                || packet->packet_type == htonl(PT_IPV4)
+                || packet->packet_type == htonl(PT_IPV6)
+                || packet->packet_type == htonl(PT_NSH));
+
+    case OVS_ACTION_ATTR_POP_NSH:
+        return packet->packet_type != htonl(PT_NSH) || has_nsh(packet);
+
+    default:
+        return true;
+    }
+}
