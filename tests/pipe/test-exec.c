@@ -3,20 +3,26 @@
 
 #include "pipe/dp-exec.h"
 
+#include <netinet/in.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "csum.h"
 #include "dp-packet.h"
 #include "flow.h"
+#include "netdev.h"
 #include "netlink.h"
 #include "odp-execute.h"
 #include "odp-netlink.h"
 #include "odp-util.h"
 #include "openvswitch/nsh.h"
 #include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
 #include "packets.h"
 #include "random.h"
 #include "util.h"
+#include "flow/dp-actions.h"
+#include "pipe/dp-lane.h"
 #include "tests/dptest.h"
 
 /* Lists of actions on packets that have, or have not, the headers that the
@@ -422,3 +428,78 @@ test_exec_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     }
 }
 DPTEST_REGISTER("exec", test_exec_main);
+
+/* Tunnels: whatever comes behind the outer IP header is taken for a tunnel's
+ * header as far as it is there. */
+
+static struct dp_packet *
+outer_packet(uint8_t proto, size_t len)
+{
+    enum { L4 = ETH_HEADER_LEN + IP_HEADER_LEN };
+    struct ip_header ip = {
+        .ip_ihl_ver = IP_IHL_VER(5, 4),
+        .ip_tot_len = htons(IP_HEADER_LEN + len),
+        .ip_proto = proto,
+        .ip_frag_off = random_range(50) ? 0 : htons(1),
+    };
+    uint8_t frame[L4 + 100];
+    uint8_t *l4 = &frame[L4];
+
+    random_bytes(frame, sizeof frame);
+    memcpy(&frame[12], "\x08", 2);
+    ip.ip_csum = csum(&ip, sizeof ip);
+    memcpy(&frame[ETH_HEADER_LEN], &ip, sizeof ip);
+    if (proto == IPPROTO_UDP) {
+        memset(&l4[6], 0, 2);                   /* No checksum. */
+        l4[8] = random_range(2) ? 0x30 : 0x32;  /* GTP-U: flags... */
+        l4[9] = random_range(4) ? 0xff : 1;     /* ...and type. */
+    } else {
+        memcpy(l4, random_range(2) ? "\x10\0\x88\xbe" : "\0\0\x65\x58", 4);
+        l4[8] = random_range(4) << 4;           /* ERSPAN: version. */
+    }
+    return fenced_packet(frame, L4 + len, PT_ETH);
+}
+
+static void
+test_exec_tunnel_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    static const char *const types[] = {
+        "vxlan", "geneve", "gre", "erspan", "gtpu",
+    };
+    struct dp_shared shared;
+    struct dp_txqs txqs;
+    struct dp_lane lane;
+    struct dp_exec x = { .lane = &lane, .depth = DP_MAX_RECIRC_DEPTH };
+
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    memset(&shared, 0, sizeof shared);
+    dp_lane_init(&lane, &shared, NON_PMD_CORE_ID, 0);
+    dp_txqs_init(&txqs);
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        struct netdev *netdev;
+
+        ovs_assert(!netdev_open(types[i], types[i], &netdev));
+        dp_tx_add_port(&lane.tx, u32_to_odp(i), netdev, &txqs);
+    }
+    for (int i = 0; i < 100000; i++) {
+        size_t type = random_range(ARRAY_SIZE(types));
+        const struct dp_step step = { .port = u32_to_odp(type) };
+        bool gre = !strcmp(types[type], "gre")
+                   || !strcmp(types[type], "erspan");
+        struct dp_packet_batch batch;
+
+        dp_packet_batch_init_packet(
+            &batch, outer_packet(gre ? IPPROTO_GRE : IPPROTO_UDP,
+                                 random_range(100)));
+        dp_exec_tunnel_pop(&x, &batch, &step, true);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        struct netdev *netdev = dp_tx_find(&lane.tx, u32_to_odp(i))->netdev;
+
+        dp_tx_del_port(&lane, u32_to_odp(i));
+        netdev_close(netdev);
+    }
+    dp_txqs_uninit(&txqs);
+    dp_lane_uninit(&lane);
+}
+DPTEST_REGISTER("exec-tunnel", test_exec_tunnel_main);
