@@ -4,12 +4,16 @@
 # ofproto-dpif-upcall.
 noinst_LIBRARIES += ofproto/libmarkofproto.a
 ofproto_libmarkofproto_a_SOURCES = \
+	ofproto/bridge-watch.c \
+	ofproto/bridge-watch.h \
 	ofproto/detrace.c \
 	ofproto/detrace.h \
 	ofproto/dp-ops.c \
 	ofproto/dp-ops.h \
 	ofproto/flow-limit.c \
 	ofproto/flow-limit.h \
+	ofproto/group-watch.c \
+	ofproto/group-watch.h \
 	ofproto/mirror-watch.c \
 	ofproto/mirror-watch.h \
 	ofproto/revalidate.c \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The parts of a fingerprint are added up: the order in which bridges and
- * ports are found means nothing. */
+/* The parts of a fingerprint are added up: the order in which ports are found
+ * means nothing. */
 
 #include <config.h>
 
@@ -12,7 +12,6 @@
 #include "ofproto/ofproto-dpif.h"
 #include "openvswitch/hmap.h"
 #include "ovs/ovs-mirror.h"
-#include "sset.h"
 #include "vlan-bitmap.h"
 
 #if !OVS_MIRRORS_TELL
@@ -55,10 +54,10 @@ bundle_digest(struct mbridge *mbridge, struct ofbundle *bundle)
     return words[1] | words[2] | words[3] ? hash.u64.lo : 0;
 }
 
-static uint64_t
-fingerprint_bridge(const struct ofproto_dpif *ofproto)
+uint64_t
+mirror_watch_fingerprint(const struct ofproto_dpif *bridge)
 {
-    struct mbridge *mbridge = ofproto->mbridge;
+    struct mbridge *mbridge = bridge->mbridge;
     struct hmap_node *node;
     uint64_t sum = 0;
 
@@ -71,35 +70,16 @@ fingerprint_bridge(const struct ofproto_dpif *ofproto)
 
     /* Open vSwitch does not say what a bundle is, but begins it with its node
      * in this map; it is a key here, and nothing more. */
-    for (node = hmap_first(&ofproto->bundles); node;
-         node = hmap_next(&ofproto->bundles, node)) {
+    for (node = hmap_first(&bridge->bundles); node;
+         node = hmap_next(&bridge->bundles, node)) {
         sum += bundle_digest(mbridge, (struct ofbundle *) node);
     }
     return sum;
 }
 #else
-static uint64_t
-fingerprint_bridge(const struct ofproto_dpif *ofproto OVS_UNUSED)
+uint64_t
+mirror_watch_fingerprint(const struct ofproto_dpif *bridge OVS_UNUSED)
 {
     return 0;
 }
 #endif
-
-uint64_t
-mirror_watch_fingerprint(const struct dpif_backer *backer)
-{
-    struct sset names = SSET_INITIALIZER(&names);
-    const char *name;
-    uint64_t sum = 0;
-
-    ofproto_enumerate_names(backer->type, &names);
-    SSET_FOR_EACH (name, &names) {
-        struct ofproto_dpif *ofproto = ofproto_dpif_lookup_by_name(name);
-
-        if (ofproto && ofproto->backer == backer) {
-            sum += fingerprint_bridge(ofproto);
-        }
-    }
-    sset_destroy(&names);
-    return sum;
-}

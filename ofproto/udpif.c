@@ -19,7 +19,6 @@
 #include "ctl/dp-late.h"
 #include "dpif-netdev.h"
 #include "ofproto/flow-limit.h"
-#include "ofproto/mirror-watch.h"
 #include "ofproto/ofproto-dpif-upcall.h"
 #include "ofproto/ofproto-dpif.h"
 #include "ofproto/ofproto-provider.h"
@@ -346,13 +345,8 @@ udpif_create(struct dpif_backer *backer, struct dpif *dpif)
 void
 udpif_run(struct udpif *udpif)
 {
-    uint64_t mirrors = mirror_watch_fingerprint(udpif->backer);
-
     answer_waiters(udpif, false);
-    if (mirrors != udpif->mirrors) {
-        udpif->mirrors = mirrors;
-        udpif_revalidate(udpif);
-    }
+    bridge_watch_run(&udpif->watch, udpif);
 }
 
 void

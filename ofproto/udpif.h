@@ -25,7 +25,7 @@
  *
  * Thread-safety.  Members are under the heading of who may touch them.
  *
- * See also.  upcall.h, revalidator.h, sweep.h, ukey-map.h, mirror-watch.h. */
+ * See also.  upcall.h, revalidator.h, sweep.h, ukey-map.h, bridge-watch.h. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +36,7 @@
 #include "openvswitch/thread.h"
 #include "ovs-atomic.h"
 #include "ovs-thread.h"
+#include "ofproto/bridge-watch.h"
 #include "ofproto/ukey-map.h"
 
 struct dpif_backer;
@@ -108,7 +109,7 @@ struct udpif {
     /* Main thread only. */
     struct udpif_waiter *waiters;   /* For 'dump_seq' to change. */
     size_t n_waiters;
-    uint64_t mirrors;           /* mirror_watch_fingerprint(). */
+    struct bridge_watch watch;
 };
 
 /* Switches of all datapaths, set by commands. */

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+
+#include "ofproto/bridge-watch.h"
+
+#include "dpif-netdev.h"
+#include "hmapx.h"
+#include "ofproto/group-watch.h"
+#include "ofproto/mirror-watch.h"
+#include "ofproto/ofproto-dpif-upcall.h"
+#include "ofproto/ofproto-dpif.h"
+#include "ofproto/udpif.h"
+#include "openvswitch/poll-loop.h"
+#include "sset.h"
+#include "timeval.h"
+
+#define LOOK_AT_GROUPS_MS 1000  /* Not more often. */
+
+/* Adds the bridges of 'udpif' to 'bridges'. */
+static void
+find_bridges(const struct udpif *udpif, struct hmapx *bridges)
+{
+    struct sset names = SSET_INITIALIZER(&names);
+    const char *name;
+
+    ofproto_enumerate_names(udpif->backer->type, &names);
+    SSET_FOR_EACH (name, &names) {
+        struct ofproto_dpif *bridge = ofproto_dpif_lookup_by_name(name);
+
+        if (bridge && bridge->backer == udpif->backer) {
+            hmapx_add(bridges, bridge);
+        }
+    }
+    sset_destroy(&names);
+}
+
+static void
+watch_mirrors(struct bridge_watch *watch, struct udpif *udpif,
+              const struct hmapx *bridges)
+{
+    struct hmapx_node *node;
+    uint64_t mirrors = 0;
+
+    HMAPX_FOR_EACH (node, bridges) {
+        mirrors += mirror_watch_fingerprint(node->data);
+    }
+    if (mirrors != watch->mirrors) {
+        watch->mirrors = mirrors;
+        udpif_revalidate(udpif);
+    }
+}
+
+/* Mends 'groups' while nobody else translates: neither revalidators nor lanes,
+ * whose misses are dropped for this moment. */
+static void
+mend_groups(struct udpif *udpif, const struct hmapx *groups)
+{
+    udpif_pause_revalidators(udpif);
+    dpif_disable_upcall(udpif->dpif);
+    group_watch_mend(groups);
+    dpif_enable_upcall(udpif->dpif);
+    udpif_resume_revalidators(udpif);
+    udpif_revalidate(udpif);
+}
+
+static void
+watch_groups(struct bridge_watch *watch, struct udpif *udpif,
+             const struct hmapx *bridges)
+{
+    struct hmapx groups = HMAPX_INITIALIZER(&groups);
+    long long int now = time_msec();
+    struct hmapx_node *node;
+    uint64_t versions = 0;
+
+    HMAPX_FOR_EACH (node, bridges) {
+        versions += ofproto_dpif_get_tables_version(node->data);
+    }
+    if (versions == watch->versions) {
+        return;
+    }
+    if (now < watch->looked + LOOK_AT_GROUPS_MS) {
+        poll_timer_wait_until(watch->looked + LOOK_AT_GROUPS_MS);
+        return;
+    }
+    HMAPX_FOR_EACH (node, bridges) {
+        group_watch_find(node->data, watch->looked, &groups);
+    }
+    if (!hmapx_is_empty(&groups)) {
+        mend_groups(udpif, &groups);
+    }
+    hmapx_destroy(&groups);
+    watch->versions = versions;
+    watch->looked = now;
+}
+
+void
+bridge_watch_run(struct bridge_watch *watch, struct udpif *udpif)
+{
+    struct hmapx bridges = HMAPX_INITIALIZER(&bridges);
+
+    find_bridges(udpif, &bridges);
+    watch_mirrors(watch, udpif, &bridges);
+
+    /* Other datapaths have handlers, which nobody stops.  Without threads
+     * upcalls are off, and there is time. */
+    if (dpif_is_netdev(udpif->dpif) && udpif->n_revalidators) {
+        watch_groups(watch, udpif, &bridges);
+    }
+    hmapx_destroy(&bridges);
+}
