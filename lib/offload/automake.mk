@@ -31,5 +31,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-rebalance-thread.c \
 	lib/offload/dp-rebalance.c \
 	lib/offload/dp-rebalance.h \
+	lib/offload/dp-rule-name.c \
+	lib/offload/dp-rule-name.h \
 	lib/offload/dp-rule-state.c \
 	lib/offload/dp-rule-state.h
