@@ -5,7 +5,9 @@
 #include "ofproto/detrace.h"
 
 #include "classifier.h"
-#include "odp-util.h"
+#include "ctl/dp-commands.h"
+#include "dpif.h"
+#include "offload/dp-rule-name.h"
 #include "ofproto/ofproto-dpif-trace.h"
 #include "ofproto/ofproto-dpif-xlate-cache.h"
 #include "ofproto/ofproto-dpif.h"
@@ -137,8 +139,9 @@ detrace_command(struct unixctl_conn *conn, int argc, const char *argv[],
     unsigned int pmd_id = PMD_ID_NULL;
     const char *ufid_string = NULL;
     bool with_names = false;
+    ovs_u128 ufid, mega_ufid;
     struct udpif *udpif;
-    ovs_u128 ufid;
+    bool is_rule;
 
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--names")) {
@@ -152,14 +155,23 @@ detrace_command(struct unixctl_conn *conn, int argc, const char *argv[],
             ufid_string = argv[i];
         }
     }
-    if (!ufid_string || odp_ufid_from_string(ufid_string, &ufid) <= 0) {
+    is_rule = ufid_string && dp_rule_name_parse(ufid_string, &mega_ufid);
+    if (!is_rule
+        && (!ufid_string || !dp_flow_name_parse(ufid_string, &ufid))) {
         unixctl_command_reply_error(conn, "failed to parse ufid");
         return;
     }
 
     LIST_FOR_EACH (udpif, list_node, udpif_all()) {
-        struct udpif_key *ukey = find_ukey(udpif, &ufid, pmd_id);
+        struct udpif_key *ukey;
 
+        /* The same OpenFlow rules have made all flows of an offload rule: any
+         * will do. */
+        if (is_rule && !dp_find_flow_of_rule(dpif_base_name(udpif->dpif),
+                                             &mega_ufid, &ufid)) {
+            continue;
+        }
+        ukey = find_ukey(udpif, &ufid, pmd_id);
         if (!ukey) {
             continue;
         }

@@ -16,10 +16,12 @@ _markpath_ports () {
         | sed -n 's/^  \([^ ].*\): port [0-9]*, .*/\1/p'
 }
 
-# Prints the UFIDs of megaflows.
+# Prints what flows and rules are called.
 _markpath_ufids () {
     "$1" dpctl/dump-flows -m 2>/dev/null \
         | sed -n 's/^\(ufid:[-0-9a-f]*\),.*/\1/p'
+    "$1" offload/rules 2>/dev/null \
+        | sed -n 's/^\(mega:[-0-9a-f]*\),.*/\1/p'
 }
 
 # Prints what may come next: after 'command' and the words 'given' before.
@@ -37,7 +39,7 @@ _markpath_words () {
     esac
     [ "$operands" = 0 ] || return
     case $command in
-    offload/rules) _markpath_ports "$appctl" ;;
+    offload/rules | offload/show) _markpath_ports "$appctl" ;;
     offload/why) echo all; _markpath_ufids "$appctl" ;;
     ofproto/detrace) _markpath_ufids "$appctl" ;;
     esac

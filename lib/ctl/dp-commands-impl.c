@@ -17,8 +17,8 @@
  * higher priority.
  *
  * Scripts choose by the names of Open vSwitch 3.1.  Those that we know but do
- * not have are accepted, with Open vSwitch's answer and a note in the log: what
- * works is the same, so a script that wants more speed has no reason to
+ * not have are accepted, with Open vSwitch's answer and a note in the log:
+ * what works is the same, so a script that wants more speed has no reason to
  * fail. */
 
 #define DEFAULT_STUDY_PACKETS 128

@@ -11,9 +11,11 @@
 #include "util.h"
 #include "ctl/dp.h"
 #include "offload/dp-offload.h"
+#include "offload/dp-rule-name.h"
 
-/* "offload/show", "offload/rules [PORT]" and "offload/why UFID|all", each with
- * an optional "--format json". */
+/* "offload/show [PORT]", "offload/rules [PORT]" and "offload/why UFID|all",
+ * each with an optional "--format json".  UFID names a flow or a rule
+ * (dp-rule-name.h). */
 
 enum what { SHOW, RULES, WHY };
 
@@ -64,33 +66,171 @@ find_flow(struct dp *dp, const ovs_u128 *ufid)
     return NULL;
 }
 
+/* Calls 'cb' for the flows of the rule 'mega_ufid' in all lanes of 'dp', until
+ * it returns false. */
+static void
+for_flows_of_rule(struct dp *dp, const ovs_u128 *mega_ufid,
+                  bool (*cb)(const struct dp_flow *, void *aux), void *aux)
+{
+    struct dp_pmd *pmd;
+
+    CMAP_FOR_EACH (pmd, node, &dp->topology.lanes) {
+        const struct dp_flow *flow;
+
+        CMAP_FOR_EACH (flow, ufid_node, &pmd->lane.flows.flows) {
+            if (ovs_u128_equals(flow->mega_ufid, *mega_ufid)
+                && !cb(flow, aux)) {
+                return;
+            }
+        }
+    }
+}
+
+static bool
+add_member(const struct dp_flow *flow, void *members)
+{
+    struct json *member = json_object_create();
+    struct ds ufid = DS_EMPTY_INITIALIZER;
+
+    odp_format_ufid(&flow->ufid, &ufid);
+    json_object_put_string(member, "ufid", ds_cstr(&ufid));
+    json_object_put(member, "core",
+                    flow->lane_id == NON_PMD_CORE_ID ? json_null_create()
+                    : json_integer_create(flow->lane_id));
+    json_array_add(members, member);
+    ds_destroy(&ufid);
+    return true;
+}
+
+/* Returns the flows of the rule 'mega_ufid', as JSON. */
+static struct json *
+members_json(struct dp *dp, const ovs_u128 *mega_ufid)
+{
+    struct json *members = json_array_create_empty();
+
+    for_flows_of_rule(dp, mega_ufid, add_member, members);
+    return members;
+}
+
+static void
+format_members(const struct json *members, struct ds *s)
+{
+    for (size_t i = 0; i < json_array(members)->n; i++) {
+        const struct shash *member
+            = json_object(json_array(members)->elems[i]);
+        const struct json *core = shash_find_data(member, "core");
+
+        ds_put_format(s, "  flow %s, ",
+                      json_string(shash_find_data(member, "ufid")));
+        if (core->type == JSON_NULL) {
+            ds_put_cstr(s, "main thread\n");
+        } else {
+            ds_put_format(s, "core %"PRId64"\n", json_integer(core));
+        }
+    }
+}
+
+static bool
+take_ufid(const struct dp_flow *flow, void *ufid)
+{
+    *(ovs_u128 *) ufid = flow->ufid;
+    return false;
+}
+
+/* Finds a flow of the rule 'mega_ufid' of the datapath 'dp_name', in any of
+ * its lanes.  Returns false if there is none. */
+bool
+dp_find_flow_of_rule(const char *dp_name, const ovs_u128 *mega_ufid,
+                     ovs_u128 *ufid)
+{
+    struct dp *dp;
+
+    *ufid = OVS_U128_ZERO;
+    dp_registry_lock();
+    dp = dp_find_for_command(dp_name);
+    if (dp) {
+        for_flows_of_rule(dp, mega_ufid, take_ufid, ufid);
+    }
+    dp_registry_unlock();
+    return !ovs_u128_is_zero(*ufid);
+}
+
+/* Stores in '*mega_ufid' the rule that 's' names, or that of the flow that it
+ * names.  Returns NULL, or what is wrong, to be freed. */
+static char *
+find_rule(struct dp *dp, const char *s, ovs_u128 *mega_ufid)
+{
+    ovs_u128 ufid = OVS_U128_ZERO;
+    struct dp_flow *flow;
+
+    if (dp_rule_name_parse(s, mega_ufid)) {
+        for_flows_of_rule(dp, mega_ufid, take_ufid, &ufid);
+        return (ovs_u128_is_zero(ufid)
+                ? xasprintf("no flow has the rule '%s'", s) : NULL);
+    } else if (!dp_flow_name_parse(s, &ufid)) {
+        return xasprintf("'%s' is neither a UFID nor 'all'", s);
+    }
+    flow = find_flow(dp, &ufid);
+    if (!flow) {
+        return xasprintf("no flow has the UFID '%s'", s);
+    }
+    *mega_ufid = flow->mega_ufid;
+    return NULL;
+}
+
 static char *
 show_why(struct dp *dp, const struct args *args, struct ds *s)
 {
     const struct dp_offload *offload = dp->shared.offload;
-    const ovs_u128 *mega_ufid = NULL;
-    ovs_u128 ufid;
+    struct json *members;
+    ovs_u128 mega_ufid;
+    char *error;
 
     if (!args->operand) {
         return xstrdup("a UFID, or 'all', is missing");
+    } else if (!strcmp(args->operand, "all")) {
+        if (args->json) {
+            put_json(s, dp_offload_why_json(offload, NULL));
+        } else {
+            dp_offload_format_why(offload, NULL, s);
+        }
+        return NULL;
     }
-    if (strcmp(args->operand, "all")) {
-        struct dp_flow *flow;
 
-        if (odp_ufid_from_string(args->operand, &ufid) <= 0) {
-            return xasprintf("'%s' is neither a UFID nor 'all'",
-                             args->operand);
-        }
-        flow = find_flow(dp, &ufid);
-        if (!flow) {
-            return xasprintf("no flow has the UFID '%s'", args->operand);
-        }
-        mega_ufid = &flow->mega_ufid;
+    error = find_rule(dp, args->operand, &mega_ufid);
+    if (error) {
+        return error;
     }
+    members = members_json(dp, &mega_ufid);
     if (args->json) {
-        put_json(s, dp_offload_why_json(offload, mega_ufid));
+        struct json *json = dp_offload_why_json(offload, &mega_ufid);
+
+        json_object_put(json, "members", members);
+        put_json(s, json);
     } else {
-        dp_offload_format_why(offload, mega_ufid, s);
+        dp_offload_format_why(offload, &mega_ufid, s);
+        format_members(members, s);
+        json_destroy(members);
+    }
+    return NULL;
+}
+
+/* Stores in '*port_no' the port that 'name' names, ODPP_NONE if that is NULL.
+ * Returns NULL, or what is wrong, to be freed. */
+static char *
+find_port(struct dp *dp, const char *name, odp_port_t *port_no)
+{
+    *port_no = ODPP_NONE;
+    if (name) {
+        struct dp_port *port;
+
+        ovs_mutex_lock(&dp->topology.mutex);
+        port = dp_topology_port_by_name(&dp->topology, name);
+        *port_no = port ? port->port_no : ODPP_NONE;
+        ovs_mutex_unlock(&dp->topology.mutex);
+        if (*port_no == ODPP_NONE) {
+            return xasprintf("no port is called '%s'", name);
+        }
     }
     return NULL;
 }
@@ -99,20 +239,12 @@ static char *
 show_rules(struct dp *dp, const struct args *args, struct ds *s)
 {
     const struct dp_offload *offload = dp->shared.offload;
-    odp_port_t port_no = ODPP_NONE;
+    odp_port_t port_no;
+    char *error = find_port(dp, args->operand, &port_no);
 
-    if (args->operand) {
-        struct dp_port *port;
-
-        ovs_mutex_lock(&dp->topology.mutex);
-        port = dp_topology_port_by_name(&dp->topology, args->operand);
-        port_no = port ? port->port_no : ODPP_NONE;
-        ovs_mutex_unlock(&dp->topology.mutex);
-        if (port_no == ODPP_NONE) {
-            return xasprintf("no port is called '%s'", args->operand);
-        }
-    }
-    if (args->json) {
+    if (error) {
+        return error;
+    } else if (args->json) {
         put_json(s, dp_offload_rules_json(offload, port_no));
     } else {
         dp_offload_format_rules(offload, port_no, s);
@@ -121,12 +253,40 @@ show_rules(struct dp *dp, const struct args *args, struct ds *s)
 }
 
 static char *
+show_port(const struct dp_offload *offload, odp_port_t port_no,
+          const struct args *args, struct ds *s)
+{
+    struct json *json;
+
+    if (!args->json) {
+        return (dp_offload_format_show_port(offload, port_no, s) ? NULL
+                : xasprintf("the offload engine has no port '%s'",
+                            args->operand));
+    }
+    json = dp_offload_show_port_json(offload, port_no);
+    if (!json) {
+        return xasprintf("the offload engine has no port '%s'",
+                         args->operand);
+    }
+    put_json(s, json);
+    return NULL;
+}
+
+static char *
 show_engine(struct dp *dp, const struct args *args, struct ds *s)
 {
-    if (args->json) {
-        put_json(s, dp_offload_show_json(dp->shared.offload));
+    const struct dp_offload *offload = dp->shared.offload;
+    odp_port_t port_no;
+    char *error = find_port(dp, args->operand, &port_no);
+
+    if (error) {
+        return error;
+    } else if (port_no != ODPP_NONE) {
+        return show_port(offload, port_no, args, s);
+    } else if (args->json) {
+        put_json(s, dp_offload_show_json(offload));
     } else {
-        dp_offload_format_show(dp->shared.offload, s);
+        dp_offload_format_show(offload, s);
     }
     return NULL;
 }
@@ -179,7 +339,7 @@ dp_format_offload(const char *name, struct ds *ds)
 void
 dp_commands_offload_init(void)
 {
-    unixctl_command_register("offload/show", "[--format json]", 0, 2,
+    unixctl_command_register("offload/show", "[--format json] [port]", 0, 3,
                              offload_command, (void *) SHOW);
     unixctl_command_register("offload/rules", "[--format json] [port]", 0, 3,
                              offload_command, (void *) RULES);

@@ -12,6 +12,7 @@
  * Thread-safety.  unixctl calls all commands on the main thread. */
 
 #include <stdbool.h>
+#include "openvswitch/types.h"
 
 struct ds;
 struct dp_pmd;
@@ -19,6 +20,8 @@ struct unixctl_conn;
 
 void dp_commands_init(void);
 void dp_format_offload(const char *dp_name, struct ds *);
+bool dp_find_flow_of_rule(const char *dp_name, const ovs_u128 *mega_ufid,
+                          ovs_u128 *ufid);
 
 /* For the parts of this module. */
 

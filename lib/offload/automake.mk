@@ -35,5 +35,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-rule-change.h \
 	lib/offload/dp-rule-count.c \
 	lib/offload/dp-rule-count.h \
+	lib/offload/dp-rule-name.c \
+	lib/offload/dp-rule-name.h \
 	lib/offload/dp-rule-state.c \
 	lib/offload/dp-rule-state.h

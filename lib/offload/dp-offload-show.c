@@ -15,6 +15,7 @@
 #include "offload/dp-mark-watch.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
+#include "offload/dp-rule-name.h"
 #include "offload/dp-rebalance.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
@@ -222,6 +223,44 @@ dp_offload_format_port(const struct json *json, struct ds *ds)
     }
 }
 
+/* Returns the port, or NULL; valid until the caller quiesces. */
+static const struct dp_offload_port *
+dp_offload_find_port(const struct dp_offload *offload, odp_port_t port_no)
+{
+    const struct dp_offload_port *port;
+
+    CMAP_FOR_EACH (port, node, &offload->ports) {
+        if (port->port_no == port_no) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+struct json *
+dp_offload_show_port_json(const struct dp_offload *offload,
+                          odp_port_t port_no)
+{
+    const struct dp_offload_port *port
+        = dp_offload_find_port(offload, port_no);
+
+    return port ? dp_offload_port_json(port) : NULL;
+}
+
+bool
+dp_offload_format_show_port(const struct dp_offload *offload,
+                            odp_port_t port_no, struct ds *ds)
+{
+    struct json *json = dp_offload_show_port_json(offload, port_no);
+
+    if (!json) {
+        return false;
+    }
+    dp_offload_format_port(json, ds);
+    json_destroy(json);
+    return true;
+}
+
 void
 dp_offload_format_show(const struct dp_offload *offload, struct ds *ds)
 {
@@ -277,7 +316,7 @@ dp_offload_rule_json(const struct dp_offload *offload,
     uint64_t n_packets = 0, n_bytes = 0;
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    odp_format_ufid(&rule->mega_ufid, &ds);
+    dp_rule_name_format(&rule->mega_ufid, &ds);
     json_object_put_string(json, "mega_ufid", ds_cstr(&ds));
     json_object_put(json, "port_no",
                     json_integer_create(odp_to_u32(rule->in_port)));

@@ -20,6 +20,7 @@
 #include "offload/dp-offload-worker.h"
 #include "offload/dp-rebalance.h"
 #include "offload/dp-rule-change.h"
+#include "offload/dp-rule-name.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
@@ -330,7 +331,7 @@ dp_rule_log(const struct dp_offload_op *op)
     }
 
     ds_init(&ds);
-    odp_format_ufid(&op->mega_ufid, &ds);
+    dp_rule_name_format(&op->mega_ufid, &ds);
     if (!op->error) {
         vlog(module, VLL_DBG, "%s: succeed to %s netdev flow %s, mark %"PRIu32,
              op->port_name, what, ds_cstr(&ds), op->mark);

@@ -302,9 +302,12 @@ uint64_t dp_offload_n_installed(const struct dp_offload *offload);
 size_t dp_offload_n_rules(const struct dp_offload *offload);
 size_t dp_offload_n_marks(const struct dp_offload *offload);
 
-/* Text for offload/show, offload/rules [PORT] (ODPP_NONE: all ports), and
- * offload/why UFID | all ('mega_ufid' null: counts by reason). */
+/* Text for offload/show [PORT], offload/rules [PORT] (ODPP_NONE: all ports),
+ * and offload/why UFID | all ('mega_ufid' null: counts by reason).
+ * format_show_port() returns false if there is no such port. */
 void dp_offload_format_show(const struct dp_offload *offload, struct ds *ds);
+bool dp_offload_format_show_port(const struct dp_offload *offload,
+                                 odp_port_t port_no, struct ds *ds);
 void dp_offload_format_rules(const struct dp_offload *offload,
                              odp_port_t port_no, struct ds *ds);
 void dp_offload_format_why(const struct dp_offload *offload,
@@ -314,8 +317,11 @@ void dp_offload_format_why(const struct dp_offload *offload,
 void dp_offload_format_places(const struct dp_offload *offload,
                               struct ds *ds);
 
-/* The same as JSON; the caller frees it. */
+/* The same as JSON; the caller frees it.  show_port_json() returns NULL if
+ * there is no such port. */
 struct json *dp_offload_show_json(const struct dp_offload *offload);
+struct json *dp_offload_show_port_json(const struct dp_offload *offload,
+                                       odp_port_t port_no);
 struct json *dp_offload_rules_json(const struct dp_offload *offload,
                                    odp_port_t port_no);
 struct json *dp_offload_why_json(const struct dp_offload *offload,
