@@ -18,6 +18,7 @@ include tests/pmd/automake.mk
 include tests/ctl/automake.mk
 include tests/ofproto/automake.mk
 include tests/drivers/automake.mk
+include tests/fuzz/automake.mk
 tests_dptest_LDADD = $(markpath_libs) $(ovs_libs)
 tests_dptest_DEPENDENCIES = \
 	lib/libmarkpath.a \
@@ -26,6 +27,8 @@ tests_dptest_DEPENDENCIES = \
 
 check-unit: tests/dptest$(EXEEXT) $(simnic_plugin)
 	@status=0; SIMNIC_PLUGIN=$(simnic_path); export SIMNIC_PLUGIN; \
+	FUZZ_CORPUS=$(abs_top_srcdir)/tests/fuzz/corpus; \
+	export FUZZ_CORPUS; \
 	$(MAKE) --no-print-directory check-rules || status=1; \
 	TSAN_OPTIONS="suppressions=$(abs_top_srcdir)/tests/tsan.supp \
 		$$TSAN_OPTIONS" \
