@@ -43,6 +43,7 @@ struct dp_offload_rule {
     uint64_t hw_bytes;
     bool replace;                       /* Take it out, put it again. */
     bool replan;                        /* 'out_port' has come or changed. */
+    bool pressed;                       /* UNSURE, and 'peer' has to go. */
     bool returning;                     /* Was taken out to be put again. */
 
     /* Guarded by the shard's mutex. */
