@@ -180,8 +180,11 @@ dp_offload_port_renew(struct dp_offload *offload,
 }
 
 void
-dp_offload_port_doubt(struct dp_offload_port *port)
+dp_offload_port_doubt(struct dp_offload_port *port, bool urgent)
 {
+    if (urgent) {
+        atomic_store_relaxed(&port->hurry, true);
+    }
     atomic_store_relaxed(&port->unsure, true);
 }
 
@@ -218,7 +221,7 @@ dp_offload_port_flush(struct dp_offload *offload,
     if (error) {
         VLOG_WARN("%s: its rules may have stayed in the NIC: flush failed "
                   "(%s)", port->name, ovs_strerror(error));
-        dp_offload_port_doubt(port);
+        dp_offload_port_doubt(port, false);
     }
     dp_offload_port_renew(offload, port, true, !error);
 }
@@ -309,6 +312,7 @@ dp_offload_port_add(struct dp_offload *offload, odp_port_t port_no,
     dp_mark_limbo_init(&port->limbo);
     atomic_init(&port->is_full, false);
     atomic_init(&port->unsure, false);
+    atomic_init(&port->hurry, false);
     atomic_init(&port->delivery, DP_OFFLOAD_DELIVERY_PLAIN);
     atomic_init(&port->arrival, DP_MARK_UNKNOWN);
     ovs_mutex_init(&port->watch_mutex);
@@ -576,6 +580,7 @@ dp_offload_port_clean(struct dp_offload *offload,
     if (!inside) {
         return false;
     }
+    atomic_store_relaxed(&port->hurry, false);
 
     dp_offload_port_flush(offload, port, true, EAGAIN);
     ovs_mutex_lock(&port->mutex);
@@ -595,13 +600,15 @@ dp_offload_ports_clean(struct dp_offload *offload)
     struct dp_offload_port *port;
 
     CMAP_FOR_EACH (port, node, &offload->ports) {
-        bool unsure;
+        bool unsure, hurry;
 
         atomic_read_relaxed(&port->unsure, &unsure);
+        atomic_read_relaxed(&port->hurry, &hurry);
         if (now_us >= port->clean_us + CLEAN_MAX_US) {
             port->clean_wait_us = CLEAN_MIN_US;
         }
-        if (unsure && port->class->flush && now_us >= port->clean_us
+        if (unsure && port->class->flush
+            && (hurry || now_us >= port->clean_us)
             && dp_offload_port_clean(offload, port)) {
             port->clean_us = now_us + port->clean_wait_us;
             port->clean_wait_us = MIN(2 * port->clean_wait_us, CLEAN_MAX_US);

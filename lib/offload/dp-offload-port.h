@@ -41,6 +41,7 @@ struct dp_offload_port {
     atomic_bool unsure;                 /* There may be rules in the NIC whose
                                          * handles are void, or that have none:
                                          * it has to be flushed. */
+    atomic_bool hurry;                  /* At once. */
     atomic_uint64_t n_unsure;           /* Rules that may be there so. */
     atomic_uint64_t n_marked;           /* Rules in the NIC, by level. */
     atomic_uint64_t n_whole;
@@ -115,8 +116,9 @@ enum dp_offload_port_state dp_offload_port_state(struct dp_offload_port *);
 /* May rules of other ports output to 'port' now? */
 bool dp_offload_port_is_up(struct dp_offload_port *port);
 
-/* The NIC may have a rule of 'port' that nobody has a handle of. */
-void dp_offload_port_doubt(struct dp_offload_port *port);
+/* The NIC may have a rule of 'port' that nobody has a handle of; 'urgent' if
+ * somebody waits for it to go. */
+void dp_offload_port_doubt(struct dp_offload_port *port, bool urgent);
 
 /* Flushes ports for which that is so.  For worker 0. */
 void dp_offload_ports_clean(struct dp_offload *offload);

@@ -95,7 +95,10 @@ struct dp_offload_op {
     /* Private to the engine. */
     odp_port_t out_port;        /* Last one that dp_offload_op_peer() was asked
                                  * about, or ODPP_NONE. */
-    struct dp_offload_port *peer; /* It, counted, if that succeeded. */
+    bool found;                 /* That it runs. */
+    struct dp_offload_port *peer; /* It, counted, if it is another one than
+                                 * the rule's own, which waits for its own
+                                 * rules anyway. */
     struct ovs_list node;       /* Under way, or free. */
     struct dp_offload_worker *worker;   /* Null: someone else waits for it. */
     struct dp_offload_rule *rule;

@@ -49,6 +49,7 @@ struct dp_offload_rule {
     uint64_t hw_bytes;
     bool replace;                       /* Take it out, put it again. */
     bool replan;                        /* 'out_port' has come or changed. */
+    bool pressed;                       /* UNSURE, and 'peer' has to go. */
     bool returning;                     /* Was taken out to be put again. */
     bool needs_mark;                    /* The last put missed a mark. */
 

@@ -90,6 +90,7 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     op->actions_hash = 0;
     op->out_port = ODPP_NONE;
     op->peer = NULL;
+    op->found = false;
     op->gen = rule->gen;
     atomic_read_relaxed(&port->gen, &op->port_gen);
     op->step = step;
@@ -354,10 +355,33 @@ dp_rule_classify(const struct dp_offload_op *op)
             : DP_OFFLOAD_WHY_REFUSED);
 }
 
+/* 'rule' depends on the port that 'op' has asked about.  As long as nobody
+ * knew that, it may have come, or be about to go: then 'rule' is looked at
+ * again. */
+static void
+dp_rule_depend(struct dp_offload_rule *rule, struct dp_offload_op *op)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    struct dp_offload_port_info info;
+
+    dp_rule_set_out_port(rule, op->out_port);
+    if (op->peer && (rule->level == DP_OFFLOAD_WHOLE
+                     || rule->state == DP_RULE_UNSURE)) {
+        rule->peer = op->peer;
+        op->peer = NULL;
+    }
+    rule->replan = (op->out_port != ODPP_NONE
+                    && op->found != dp_offload_peer(op->worker->offload,
+                                                op->port->class, op->out_port,
+                                                &info));
+    if (rule->replan) {
+        dp_rule_ready(rule);
+    }
+}
+
 static void
 dp_rule_put_failed(struct dp_offload_worker *worker,
-                   struct dp_offload_rule *rule,
-                   const struct dp_offload_op *op)
+                   struct dp_offload_rule *rule, struct dp_offload_op *op)
     OVS_REQUIRES(rule->shard->mutex)
 {
     struct dp_offload_port *port = rule->port;
@@ -373,7 +397,8 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
         rule->marked_once = true;
         rule->n_retries++;
         dp_rule_doubt(worker, rule);
-        dp_offload_port_doubt(port);
+        dp_rule_depend(rule, op);
+        dp_offload_port_doubt(port, false);
         return;
     }
     dp_rule_drop_mark(worker->offload, rule, port);
@@ -389,30 +414,6 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     } else {
         /* If the provider says why, it is the match. */
         dp_rule_go(rule, op->why ? DP_RULE_UNFIT : DP_RULE_REFUSED);
-    }
-}
-
-/* 'rule' depends on the port that 'op' has asked about.  As long as nobody
- * knew that, it may have come, or be about to go: then 'rule' is looked at
- * again. */
-static void
-dp_rule_depend(struct dp_offload_rule *rule, struct dp_offload_op *op)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    bool found = op->peer != NULL;
-    struct dp_offload_port_info info;
-
-    dp_rule_set_out_port(rule, op->out_port);
-    if (found && rule->level == DP_OFFLOAD_WHOLE) {
-        rule->peer = op->peer;
-        op->peer = NULL;
-    }
-    rule->replan = (op->out_port != ODPP_NONE
-                    && found != dp_offload_peer(op->worker->offload,
-                                                op->port->class, op->out_port,
-                                                &info));
-    if (rule->replan) {
-        dp_rule_ready(rule);
     }
 }
 
@@ -502,7 +503,7 @@ dp_rule_del_done(struct dp_offload_worker *worker,
             if (rule->n_retries + 1 >= DP_RULE_MAX_DELS
                 && rule->peer && !dp_offload_port_is_up(rule->peer)) {
                 /* Somebody waits for it, since it would send to strangers. */
-                dp_offload_port_doubt(port);
+                dp_offload_port_doubt(port, true);
             }
             dp_rule_retry(worker, rule);
             return;

@@ -10,8 +10,11 @@
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-worker.h"
 #include "offload/dp-rebalance.h"
+#include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(dp_rule_change);
 
 COVERAGE_DEFINE(dp_offload_late_packets);
 
@@ -107,11 +110,17 @@ dp_rule_out(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex)
 {
     dp_rule_set_level(worker, rule, DP_OFFLOAD_ABSENT);
+    rule->replace = rule->replan = false;
+}
+
+static void
+dp_rule_let_peer_go(struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
     if (rule->peer) {
         dp_offload_port_unpeer(rule->peer);
         rule->peer = NULL;
     }
-    rule->replace = rule->replan = false;
 }
 
 void
@@ -119,6 +128,7 @@ dp_rule_absent(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
 {
     dp_rule_go(rule, DP_RULE_ABSENT);
     dp_rule_out(worker, rule);
+    dp_rule_let_peer_go(rule);
     rule->n_retries = 0;
 }
 
@@ -133,16 +143,24 @@ dp_rule_forget(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     dp_rule_absent(worker, rule);
 }
 
-bool
-dp_rule_is_lost(const struct dp_offload_rule *rule,
-                struct dp_offload_port *port)
+/* Was 'rule' put before all handles of 'port' became void? */
+static bool
+dp_rule_is_older(const struct dp_offload_rule *rule,
+                 struct dp_offload_port *port)
+    OVS_REQUIRES(rule->shard->mutex)
 {
     uint32_t lost_gen;
 
     /* Pairs with the release in dp_offload_port_renew(). */
     atomic_read_explicit(&port->lost_gen, &lost_gen, memory_order_acquire);
-    return (dp_rule_state_is_in(rule->state)
-            && (int32_t) (rule->port_gen - lost_gen) < 0);
+    return (int32_t) (rule->port_gen - lost_gen) < 0;
+}
+
+bool
+dp_rule_is_lost(const struct dp_offload_rule *rule,
+                struct dp_offload_port *port)
+{
+    return dp_rule_state_is_in(rule->state) && dp_rule_is_older(rule, port);
 }
 
 bool
@@ -166,6 +184,27 @@ dp_rule_doubt(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     atomic_add_relaxed(&rule->port->n_unsure, 1, &orig);
 }
 
+/* 'rule', which is UNSURE, may output to a port that has to go: has its own
+ * port flushed soon.  If that fails there is nothing that could be done. */
+static void
+dp_rule_press(struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    struct dp_offload_port *port = rule->port;
+
+    if (!rule->peer || dp_offload_port_is_up(rule->peer)) {
+        rule->pressed = false;
+    } else if (!rule->pressed && port->class->flush) {
+        rule->pressed = true;
+        atomic_read_relaxed(&port->gen, &rule->port_gen);
+        dp_offload_port_doubt(port, true);
+    } else if (!port->class->flush || dp_rule_is_older(rule, port)) {
+        VLOG_WARN("%s: rules that could not be flushed may go on sending to "
+                  "what was %s", port->name, rule->peer->name);
+        dp_rule_let_peer_go(rule);
+    }
+}
+
 bool
 dp_rule_settle_doubt(struct dp_offload_worker *worker,
                      struct dp_offload_rule *rule)
@@ -175,8 +214,11 @@ dp_rule_settle_doubt(struct dp_offload_worker *worker,
     uint64_t orig;
 
     if (!gone && dp_offload_port_state(port) != DP_OFFLOAD_PORT_STOPPING) {
+        dp_rule_press(rule);
         return false;
     }
+    dp_rule_let_peer_go(rule);
+    rule->pressed = false;
     atomic_sub_relaxed(&port->n_unsure, 1, &orig);
     dp_rule_go(rule, DP_RULE_ABSENT);
     if (!gone) {

@@ -186,6 +186,79 @@ test_offload_peer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("offload-peer", test_offload_peer);
 
+/* A rule that outputs to its own port keeps nobody from stopping it. */
+static void
+test_offload_peer_self(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct rig_flow *flow = rig_flow_create(PORT2, 1, odp_to_u32(PORT2));
+    struct rig rig;
+
+    rig_init(&rig, &peers, 1);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    for (int i = 0; i < 3; i++) {
+        ovs_assert(!dp_offload_port_add(rig.offload, PORT2, NULL));
+        rig_put(&rig, 0, flow);
+        rig_wait_why(&rig, flow, DP_OFFLOAD_WHY_NONE);
+        dp_offload_port_restart(rig.offload, PORT2);
+        rig_wait_why(&rig, flow, DP_OFFLOAD_WHY_NONE);
+        dp_offload_port_del(rig.offload, PORT2);
+    }
+    rig_del(&rig, 0, flow);
+    rig_flow_destroy(flow);
+    dp_offload_drain(rig.offload);
+    dp_offload_check(rig.offload);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-peer-self", test_offload_peer_self);
+
+/* It is not known whether the NIC has a rule that outputs to a port which
+ * goes: first of all the rule's own port is flushed. */
+static void
+test_offload_peer_unsure(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_dummy_config config = peers;
+    struct rig_flow *flow;
+    struct rig rig;
+
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    config.put_unsure = config.flush_failed = 1000;
+    rig_init(&rig, &config, 1);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT2, NULL));
+    flow = rig_flow_create(PORT1, 1, odp_to_u32(PORT2));
+    rig_put(&rig, 0, flow);
+    rig_wait_why(&rig, flow, DP_OFFLOAD_WHY_UNSURE);
+    while (dp_dummy_nic_n_flushes(rig.nic) < 12) {
+        xnanosleep(1000 * 1000);        /* The next one is seconds away. */
+    }
+    config.put_unsure = config.flush_failed = 0;
+    dp_dummy_nic_set_config(rig.nic, &config);
+    dp_offload_port_del(rig.offload, PORT2);
+    dp_offload_drain(rig.offload);
+    ovs_assert(rig_is_marked(&rig, flow));
+
+    /* Without success: nobody waits for ever.  The NIC does not look. */
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT2, NULL));
+    rig_wait_why(&rig, flow, DP_OFFLOAD_WHY_NONE);
+    dp_offload_drain(rig.offload);
+    config.flush_failed = 1000;
+    config.del_failed = 1000;
+    config.peers = false;
+    dp_dummy_nic_set_config(rig.nic, &config);
+    dp_offload_port_del(rig.offload, PORT2);
+    rig_wait_why(&rig, flow, DP_OFFLOAD_WHY_UNSURE);
+    config.flush_failed = config.del_failed = 0;
+    dp_dummy_nic_set_config(rig.nic, &config);
+    dp_offload_port_restart(rig.offload, PORT1);
+    rig_del(&rig, 0, flow);
+    rig_flow_destroy(flow);
+    dp_offload_drain(rig.offload);
+    dp_offload_check(rig.offload);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-peer-unsure", test_offload_peer_unsure);
+
 static void *
 remove_port2(void *rig_)
 {
