@@ -23,10 +23,9 @@ dp_flow_add_stats(struct dpif_flow_stats *sum,
 }
 
 /* Stores what the NIC counted for 'flow', and what it does, in '*attrs'. */
-void
-dp_flow_get_nic_stats(const struct dp_lane *lane, const struct dp_flow *flow,
-                      struct dpif_flow_stats *stats,
-                      struct dpif_flow_attrs *attrs)
+static void
+get_nic_stats(const struct dp_lane *lane, const struct dp_flow *flow,
+              struct dpif_flow_stats *stats, struct dpif_flow_attrs *attrs)
 {
     bool offered;
 
@@ -50,7 +49,7 @@ dp_flow_get_all_stats(const struct dp_lane *lane, const struct dp_flow *flow,
     struct dpif_flow_stats nic;
 
     dp_flow_get_stats(flow, stats);
-    dp_flow_get_nic_stats(lane, flow, &nic, &nic_attrs);
+    get_nic_stats(lane, flow, &nic, &nic_attrs);
     dp_flow_add_stats(stats, &nic);
     if (attrs) {
         attrs->offloaded = nic_attrs.offloaded;

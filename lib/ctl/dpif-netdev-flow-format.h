@@ -32,9 +32,6 @@ void dp_flow_to_dpif_flow(const struct dp_lane *, const struct dp_flow *,
                           bool terse);
 void dp_flow_add_stats(struct dpif_flow_stats *sum,
                        const struct dpif_flow_stats *);
-void dp_flow_get_nic_stats(const struct dp_lane *, const struct dp_flow *,
-                           struct dpif_flow_stats *,
-                           struct dpif_flow_attrs *);
 void dp_flow_get_all_stats(const struct dp_lane *, const struct dp_flow *,
                            struct dpif_flow_stats *,
                            struct dpif_flow_attrs *);

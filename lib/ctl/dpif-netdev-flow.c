@@ -258,10 +258,9 @@ remove_flow(struct dp_lane *lane, struct dp_flow *flow,
             struct dpif_flow_stats *stats, struct removed_flows *removed)
     OVS_REQUIRES(lane->flows.mutex)
 {
-    if (stats) {
-        struct dpif_flow_attrs attrs;
-        struct dpif_flow_stats nic;
+    struct dpif_flow_stats nic;
 
+    if (stats) {
         if (removed->n >= removed->allocated) {
             removed->flows = x2nrealloc(removed->flows, &removed->allocated,
                                         sizeof *removed->flows);
@@ -270,11 +269,11 @@ remove_flow(struct dp_lane *lane, struct dp_flow *flow,
         removed->flows[removed->n++] = (struct removed_flow) {
             .lane = lane, .flow = flow, .stats = stats,
         };
-        /* The offload engine forgets the flow when it is removed. */
-        dp_flow_get_nic_stats(lane, flow, &nic, &attrs);
+    }
+    dp_lane_remove(lane, flow, &nic);
+    if (stats) {
         dp_flow_add_stats(stats, &nic);
     }
-    dp_lane_remove(lane, flow);
 }
 
 static void

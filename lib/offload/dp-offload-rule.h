@@ -24,6 +24,8 @@ struct dp_offload_member {
     void *flow;                         /* Counted. */
     uint64_t n_packets;                 /* What the NIC has done for it. */
     uint64_t n_bytes;
+    long long int used;                 /* When these were seen to move; 0:
+                                         * never. */
 };
 
 struct dp_offload_rule {
@@ -68,7 +70,6 @@ struct dp_offload_rule {
     uint64_t born_us;                   /* When its first flow came. */
     uint64_t actions_hash;              /* Of the actions that were put, or
                                          * planned last. */
-    long long int used;                 /* Last time NIC counters moved. */
     uint32_t mark;                      /* Or 0. */
     uint32_t gen;                       /* Counts what flows told us. */
     int error;                          /* With 'why'. */

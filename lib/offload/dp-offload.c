@@ -326,13 +326,28 @@ dp_offload_flow_modify(struct dp_offload *offload, void *flow,
     ovs_mutex_unlock(&shard->mutex);
 }
 
+/* Stores in '*stats' what the NIC has done for 'member', by the last
+ * reading. */
+static void
+dp_offload_member_stats(const struct dp_offload_member *member,
+                        struct dpif_flow_stats *stats)
+{
+    stats->n_packets = member->n_packets;
+    stats->n_bytes = member->n_bytes;
+    stats->used = member->used;
+}
+
 void
 dp_offload_flow_del(struct dp_offload *offload, struct dp_mark_index *index,
-                    void *flow, const ovs_u128 *mega_ufid)
+                    void *flow, const ovs_u128 *mega_ufid,
+                    struct dpif_flow_stats *stats)
 {
     struct dp_offload_shard *shard;
     struct dp_offload_rule *rule;
 
+    if (stats) {
+        memset(stats, 0, sizeof *stats);
+    }
     if (!dp_offload_n_rules(offload)) {
         return;
     }
@@ -341,7 +356,15 @@ dp_offload_flow_del(struct dp_offload *offload, struct dp_mark_index *index,
     ovs_mutex_lock(&shard->mutex);
     rule = dp_rule_find(shard, mega_ufid);
     if (rule) {
+        const struct dp_offload_member *member;
+
         dp_rule_is_locked(rule, shard);
+        member = dp_rule_member_find(rule, flow);
+        if (member && stats) {
+            /* Not to be read apart from the removal: what is booked in
+             * between would be told to nobody. */
+            dp_offload_member_stats(member, stats);
+        }
         if (dp_rule_member_del(offload, rule, index, flow)) {
             /* If others are left, they may have other actions. */
             rule->gen++;
@@ -380,9 +403,7 @@ dp_offload_flow_get(const struct dp_offload *offload, const void *flow,
         if (member) {
             offloaded = rule->level != DP_OFFLOAD_ABSENT;
             if (stats) {
-                stats->n_packets = member->n_packets;
-                stats->n_bytes = member->n_bytes;
-                stats->used = member->n_packets ? rule->used : 0;
+                dp_offload_member_stats(member, stats);
             }
             if (attrs) {
                 attrs->offloaded = offloaded;

@@ -198,10 +198,13 @@ void dp_offload_flow_modify(struct dp_offload *offload, void *flow,
                             const ovs_u128 *mega_ufid);
 
 /* 'flow' was removed from the lane of 'index'.  Its mark means nothing to the
- * lane from now on.  Unknown flows are ignored. */
+ * lane from now on.  Initialises '*stats' (may be null) with what
+ * dp_offload_flow_get() would have said; nothing is added to that afterwards.
+ * Unknown flows are ignored. */
 void dp_offload_flow_del(struct dp_offload *offload,
                          struct dp_mark_index *index, void *flow,
-                         const ovs_u128 *mega_ufid);
+                         const ovs_u128 *mega_ufid,
+                         struct dpif_flow_stats *stats);
 
 /* Initialises '*stats' and '*attrs' (either may be null) with what the NIC has
  * done for 'flow', by the last reading: to be added to what software counted,

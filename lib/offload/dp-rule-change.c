@@ -91,7 +91,7 @@ dp_rule_book(struct dp_offload_rule *rule, const struct dp_offload_op *op)
             member->n_bytes += op->n_bytes - rule->hw_bytes;
         }
         /* Counters may lag behind what they count. */
-        rule->used = MAX(rule->used, time_msec() - op->idle_ms);
+        member->used = MAX(member->used, time_msec() - op->idle_ms);
     }
     rule->hw_packets = op->n_packets;
     rule->hw_bytes = op->n_bytes;

@@ -146,9 +146,11 @@ dp_lane_install__(struct dp_lane *lane, const struct match *match_,
     return flow;
 }
 
-/* Removes 'flow' from 'lane'. */
+/* Removes 'flow' from 'lane', and initialises '*nic' (may be NULL) with what
+ * NICs have counted for it. */
 void
-dp_lane_remove(struct dp_lane *lane, struct dp_flow *flow)
+dp_lane_remove(struct dp_lane *lane, struct dp_flow *flow,
+               struct dpif_flow_stats *nic)
 {
     bool offered;
 
@@ -156,7 +158,9 @@ dp_lane_remove(struct dp_lane *lane, struct dp_flow *flow)
     atomic_read_relaxed(&flow->offered, &offered);
     if (offered) {
         dp_offload_flow_del(lane->shared->offload, lane->marks, flow,
-                            &flow->mega_ufid);
+                            &flow->mega_ufid, nic);
+    } else if (nic) {
+        memset(nic, 0, sizeof *nic);
     }
     dp_flow_table_remove(&lane->flows, flow);
 }
@@ -168,7 +172,7 @@ dp_lane_flush_flows(struct dp_lane *lane)
 
     ovs_mutex_lock(&lane->flows.mutex);
     CMAP_FOR_EACH (flow, ufid_node, &lane->flows.flows) {
-        dp_lane_remove(lane, flow);
+        dp_lane_remove(lane, flow, NULL);
     }
     ovs_mutex_unlock(&lane->flows.mutex);
 }

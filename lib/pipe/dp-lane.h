@@ -98,7 +98,8 @@ struct dp_flow *dp_lane_install__(struct dp_lane *lane, const struct match *,
     OVS_REQUIRES(lane->flows.mutex);
 void dp_lane_offer(struct dp_lane *lane, struct dp_flow *)
     OVS_REQUIRES(lane->flows.mutex);
-void dp_lane_remove(struct dp_lane *lane, struct dp_flow *)
+void dp_lane_remove(struct dp_lane *lane, struct dp_flow *,
+                    struct dpif_flow_stats *nic)
     OVS_REQUIRES(lane->flows.mutex);
 void dp_lane_flush_flows(struct dp_lane *);
 void dp_lane_housekeeping(struct dp_lane *);

@@ -187,9 +187,16 @@ rig_modify(struct rig *rig, struct rig_flow *flow, uint32_t output)
 void
 rig_del(struct rig *rig, unsigned int lane, struct rig_flow *flow)
 {
+    rig_del_stats(rig, lane, flow, NULL);
+}
+
+void
+rig_del_stats(struct rig *rig, unsigned int lane, struct rig_flow *flow,
+              struct dpif_flow_stats *stats)
+{
     atomic_store_relaxed(&flow->gone, true);
     dp_offload_flow_del(rig->offload, rig->lanes[lane], flow,
-                        &flow->mega_ufid);
+                        &flow->mega_ufid, stats);
 }
 
 bool

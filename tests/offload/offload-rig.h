@@ -46,6 +46,8 @@ void rig_flow_destroy(struct rig_flow *flow);
 void rig_put(struct rig *rig, unsigned int lane, struct rig_flow *flow);
 void rig_modify(struct rig *rig, struct rig_flow *flow, uint32_t output);
 void rig_del(struct rig *rig, unsigned int lane, struct rig_flow *flow);
+void rig_del_stats(struct rig *rig, unsigned int lane, struct rig_flow *flow,
+                   struct dpif_flow_stats *stats);
 
 /* The mark by which 'flow' is found in the NIC (0: none or whole) and, if that
  * is not 0, a check that the index of 'lane' has it. */

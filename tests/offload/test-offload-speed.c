@@ -229,7 +229,7 @@ test_offload_speed(int argc, char *argv[])
         clock = speed_clock();
         for (size_t i = 0; i < n; i++) {
             dp_offload_flow_del(offload, lane, &flows[i],
-                                &flows[i].mega_ufid);
+                                &flows[i].mega_ufid, NULL);
             if (!(i % 1000)) {
                 ovsrcu_quiesce();
             }

@@ -245,7 +245,7 @@ test_rebalance_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 
     for (size_t i = 0; i < N_FLOWS; i++) {
         dp_offload_flow_del(w->offload, w->lane, &w->flows[i],
-                            &w->flows[i].mega_ufid);
+                            &w->flows[i].mega_ufid, NULL);
     }
     dp_offload_drain(w->offload);
     ovs_assert(!dp_offload_n_rules(w->offload));

@@ -250,7 +250,7 @@ twin_forget(struct twin *twin_, unsigned int group)
 
             if (flow) {
                 ovs_mutex_lock(&lane->flows.mutex);
-                dp_lane_remove(lane, flow);
+                dp_lane_remove(lane, flow, NULL);
                 ovs_mutex_unlock(&lane->flows.mutex);
             }
         }

@@ -75,7 +75,7 @@ sim_forget(struct sim *sim)
 {
     for (unsigned int i = 0; i < sim->n_flows; i++) {
         dp_offload_flow_del(sim->offload, sim->lane, sim->flows[i],
-                            &sim->flows[i]->mega_ufid);
+                            &sim->flows[i]->mega_ufid, NULL);
         sim_unref(NULL, sim->flows[i]);
     }
     sim->n_flows = 0;

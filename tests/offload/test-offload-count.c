@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What a NIC has counted for a flow is told once, and to that flow. */
+
+#include <config.h>
+#undef NDEBUG
+#include "offload/dp-offload.h"
+
+#include "dpif.h"
+#include "tests/dptest.h"
+#include "tests/offload/offload-rig.h"
+#include "timeval.h"
+#include "util.h"
+
+#define PORT1 u32_to_odp(1)
+
+static const struct dp_dummy_config whole = {
+    .mark_bits = 24, .whole = true,
+};
+
+/* Starts an engine with a port, and a flow of lane 0 that runs whole. */
+static struct rig_flow *
+begin(struct rig *rig, const struct dp_dummy_config *config)
+{
+    struct rig_flow *flow;
+
+    rig_init(rig, config, 1);
+    ovs_assert(dp_offload_set_enabled(rig->offload, true));
+    ovs_assert(!dp_offload_port_add(rig->offload, PORT1, NULL));
+    flow = rig_flow_create(PORT1, 1, 4);
+    rig_put(rig, 0, flow);
+    rig_wait_why(rig, flow, DP_OFFLOAD_WHY_NONE);
+    return flow;
+}
+
+/* 'n' packets hit the rule of 'flow'. */
+static void
+hit(struct rig *rig, const struct rig_flow *flow, uint64_t n)
+{
+    ovs_assert(dp_dummy_nic_hit(rig->nic, PORT1, &flow->mega_ufid, n,
+                                n * 100));
+}
+
+/* Waits until 'flow' has 'n' packets from the NIC. */
+static void
+wait_packets(struct rig *rig, const struct rig_flow *flow, uint64_t n,
+             struct dpif_flow_stats *stats)
+{
+    for (int i = 0; ; i++) {
+        dp_offload_flow_get(rig->offload, flow, &flow->mega_ufid, stats, NULL);
+        if (stats->n_packets == n && stats->n_bytes == n * 100) {
+            return;
+        }
+        if (i > 10000) {
+            dptest_fail("%"PRIu64" packets, not %"PRIu64,
+                        stats->n_packets, n);
+        }
+        xnanosleep(1000 * 1000);
+    }
+}
+
+/* What is booked between the last look at a flow's counters and its removal
+ * is told by the removal. */
+static void
+test_count_del(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dpif_flow_stats before, booked, told;
+    struct rig_flow *flow, *stranger;
+    struct rig rig;
+
+    flow = begin(&rig, &whole);
+    hit(&rig, flow, 100);
+    dp_offload_flow_get(rig.offload, flow, &flow->mega_ufid, &before, NULL);
+    wait_packets(&rig, flow, 100, &booked);
+    rig_del_stats(&rig, 0, flow, &told);
+    ovs_assert(told.n_packets == 100 && told.n_bytes == 100 * 100);
+    ovs_assert(told.used == booked.used && told.used >= before.used);
+
+    /* Nobody is told what another has had. */
+    stranger = rig_flow_create(PORT1, 1, 4);
+    rig_del_stats(&rig, 0, stranger, &told);
+    ovs_assert(!told.n_packets && !told.n_bytes && !told.used);
+    rig_flow_destroy(flow);
+    rig_flow_destroy(stranger);
+    dp_offload_drain(rig.offload);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-count-del", test_count_del);
+
+/* A flow that gets no packets is idle, though the flow of another lane has the
+ * same rule, and gets some. */
+static void
+test_count_used(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dpif_flow_stats first, other, last;
+    struct rig_flow *a, *b;
+    struct rig rig;
+
+    a = begin(&rig, &whole);
+    hit(&rig, a, 10);
+    wait_packets(&rig, a, 10, &first);
+    ovs_assert(first.used);
+
+    b = rig_flow_create(PORT1, 1, 4);
+    rig_put(&rig, 1, b);
+    dp_offload_drain(rig.offload);
+    while (time_msec() <= first.used) {
+        xnanosleep(1000 * 1000);
+    }
+    hit(&rig, a, 5);
+    wait_packets(&rig, b, 5, &other);
+    ovs_assert(other.used > first.used);
+    wait_packets(&rig, a, 10, &last);
+    ovs_assert(last.used == first.used);
+
+    rig_del(&rig, 0, a);
+    rig_del(&rig, 1, b);
+    rig_flow_destroy(a);
+    rig_flow_destroy(b);
+    dp_offload_drain(rig.offload);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-count-used", test_count_used);
