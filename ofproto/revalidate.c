@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "coverage.h"
+#include "ctl/dp-late.h"
 #include "dpif-netdev.h"
 #include "flow.h"
 #include "hash.h"
@@ -36,6 +37,8 @@
 
 COVERAGE_DEFINE(revalidate_uncredited_packets);
 
+enum { LATE_BATCH = 64 };       /* Flows credited without quiescing. */
+
 /* A key, translated. */
 struct xlated_key {
     struct flow flow;                   /* In port: as in the datapath. */
@@ -45,23 +48,23 @@ struct xlated_key {
     ofp_port_t ofp_in_port;
 };
 
-/* Translates the key of 'ukey' into 'xk', which the caller must give to
- * xlate_out_uninit() if the return value is 0.
+/* Translates 'key' into 'xk', which the caller must give to xlate_out_uninit()
+ * if the return value is 0.
  *
  * Stores the actions in 'actions' and the mask in 'xk->wc' unless 'actions' is
  * NULL, the objects concerned in 'xcache' unless that is NULL, and credits
  * 'credit' to these objects unless that is NULL. */
 static int
-xlate_ukey(struct udpif *udpif, const struct udpif_key *ukey,
-           const struct dpif_flow_stats *credit, uint16_t tcp_flags,
-           struct ofpbuf *actions, struct xlate_cache *xcache,
-           struct xlated_key *xk)
+xlate_key(struct udpif *udpif, const struct nlattr *key, size_t key_len,
+          const struct dpif_flow_stats *credit, uint16_t tcp_flags,
+          struct ofpbuf *actions, struct xlate_cache *xcache,
+          struct xlated_key *xk)
 {
     enum odp_key_fitness fitness;
     struct xlate_in xin;
     int error;
 
-    fitness = odp_flow_key_to_flow(ukey->key, ukey->key_len, &xk->flow, NULL);
+    fitness = odp_flow_key_to_flow(key, key_len, &xk->flow, NULL);
     if (fitness == ODP_FIT_ERROR) {
         return EINVAL;
     }
@@ -293,8 +296,8 @@ revalidate_due(struct udpif *udpif, struct udpif_key *ukey, uint16_t tcp_flags)
     /* The old cache names objects that the tables may no longer have. */
     clear_xcache(ukey);
     ofpbuf_use_stub(&actions, actions_stub, sizeof actions_stub);
-    if (!xlate_ukey(udpif, ukey, NULL, tcp_flags, &actions, ukey->xcache,
-                    &xk)) {
+    if (!xlate_key(udpif, ukey->key, ukey->key_len, NULL, tcp_flags, &actions,
+                   ukey->xcache, &xk)) {
         note_neighbors(udpif, ukey);
         result = compare(udpif, ukey, &xk, &actions);
         xlate_out_uninit(&xk.xout);
@@ -332,7 +335,8 @@ fill_xcache(struct udpif *udpif, struct udpif_key *ukey, uint16_t tcp_flags)
     int error;
 
     clear_xcache(ukey);
-    error = xlate_ukey(udpif, ukey, NULL, tcp_flags, NULL, ukey->xcache, &xk);
+    error = xlate_key(udpif, ukey->key, ukey->key_len, NULL, tcp_flags, NULL,
+                      ukey->xcache, &xk);
     if (!error) {
         note_neighbors(udpif, ukey);
         xlate_out_uninit(&xk.xout);
@@ -367,18 +371,19 @@ xcache_learns(const struct xlate_cache *xcache)
     return false;
 }
 
-/* Credits 'delta' to what 'ukey' passes on its way, by a translation with side
- * effects. */
+/* Credits 'credit' to what packets of 'key' pass on their way now, by
+ * a translation with side effects. */
 static void
-push_stats_by_translation(struct udpif *udpif, const struct udpif_key *ukey,
-                          const struct dpif_flow_stats *delta)
+push_stats_by_translation(struct udpif *udpif, const struct nlattr *key,
+                          size_t key_len, const struct dpif_flow_stats *credit)
 {
     struct xlated_key xk;
 
-    if (!xlate_ukey(udpif, ukey, delta, delta->tcp_flags, NULL, NULL, &xk)) {
+    if (!xlate_key(udpif, key, key_len, credit, credit->tcp_flags, NULL, NULL,
+                   &xk)) {
         xlate_out_uninit(&xk.xout);
     } else {
-        COVERAGE_ADD(revalidate_uncredited_packets, delta->n_packets);
+        COVERAGE_ADD(revalidate_uncredited_packets, credit->n_packets);
     }
 }
 
@@ -393,7 +398,7 @@ push_stats(struct udpif *udpif, struct udpif_key *ukey,
     struct dpif_flow_stats push = *delta;
 
     if (tells_neighbor(udpif, ukey)) {
-        push_stats_by_translation(udpif, ukey, delta);
+        push_stats_by_translation(udpif, ukey->key, ukey->key_len, delta);
         return;
     }
     if (!ukey->xcache || xcache_learns(ukey->xcache)) {
@@ -437,15 +442,30 @@ revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
     return result;
 }
 
+/* Tells NetFlow, if there is any, that the flow of 'key' has ended. */
+static void
+end_netflow(struct udpif *udpif, const struct nlattr *key, size_t key_len)
+{
+    struct netflow *netflow = NULL;
+    struct ofproto_dpif *ofproto;
+    ofp_port_t ofp_in_port;
+    struct flow flow;
+
+    if (netflow_exists()
+        && odp_flow_key_to_flow(key, key_len, &flow, NULL) != ODP_FIT_ERROR
+        && !xlate_lookup(udpif->backer, &flow, &ofproto, NULL, NULL,
+                         &netflow, &ofp_in_port, NULL)
+        && netflow) {
+        flow.in_port.ofp_port = ofp_in_port;
+        netflow_flow_clear(netflow, &flow);
+    }
+}
+
 void
 revalidate_push_final_stats(struct udpif *udpif, struct udpif_key *ukey,
                             struct dpif_flow_stats *delta)
 {
     bool pushed = !delta->n_packets;
-
-    if (pushed && !netflow_exists()) {
-        return;
-    }
 
     if (!pushed) {
         ovs_mutex_lock(&ukey->mutex);
@@ -455,24 +475,30 @@ revalidate_push_final_stats(struct udpif *udpif, struct udpif_key *ukey,
         }
         ovs_mutex_unlock(&ukey->mutex);
     }
-
     if (!pushed) {
-        push_stats_by_translation(udpif, ukey, delta);
+        push_stats_by_translation(udpif, ukey->key, ukey->key_len, delta);
     }
+    end_netflow(udpif, ukey->key, ukey->key_len);
+}
 
-    if (netflow_exists()) {
-        struct netflow *netflow = NULL;
-        struct ofproto_dpif *ofproto;
-        ofp_port_t ofp_in_port;
-        struct flow flow;
+void
+revalidate_push_late_stats(struct udpif *udpif)
+{
+    uint64_t stub[DPIF_FLOW_BUFSIZE / 8];
+    struct dpif_flow_stats stats;
+    struct ofpbuf key;
 
-        if (odp_flow_key_to_flow(ukey->key, ukey->key_len, &flow, NULL)
-            != ODP_FIT_ERROR
-            && !xlate_lookup(udpif->backer, &flow, &ofproto, NULL, NULL,
-                             &netflow, &ofp_in_port, NULL)
-            && netflow) {
-            flow.in_port.ofp_port = ofp_in_port;
-            netflow_flow_clear(netflow, &flow);
+    if (!udpif->has_late_stats) {
+        return;
+    }
+    ofpbuf_use_stub(&key, stub, sizeof stub);
+    for (int n = 0; dp_late_take(udpif->dpif, &key, &stats); n++) {
+        push_stats_by_translation(udpif, key.data, key.size, &stats);
+        end_netflow(udpif, key.data, key.size);
+        ofpbuf_clear(&key);
+        if (n % LATE_BATCH == LATE_BATCH - 1) {
+            ovsrcu_quiesce();
         }
     }
+    ofpbuf_uninit(&key);
 }

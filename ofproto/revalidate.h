@@ -63,4 +63,8 @@ void revalidate_push_final_stats(struct udpif *udpif, struct udpif_key *ukey,
                                  struct dpif_flow_stats *delta)
     OVS_EXCLUDED(ukey->mutex);
 
+/* Attributes what NICs have told of flows that have been deleted, since their
+ * statistics were pushed (dp-late.h).  Quiesces. */
+void revalidate_push_late_stats(struct udpif *udpif);
+
 #endif /* ofproto/revalidate.h */

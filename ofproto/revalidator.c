@@ -430,6 +430,7 @@ revalidator_main(void *revalidator_)
         ovs_barrier_block(&udpif->reval_barrier);
 
         if (leads) {
+            revalidate_push_late_stats(udpif);
             leader_finish(udpif, &leader);
         }
     }

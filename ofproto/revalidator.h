@@ -7,12 +7,12 @@
  *
  * Job.  Round after round: dump all flows of the datapath, judge each, sweep
  * the ukeys, adjust the flow limit, sleep.  Threads share the work; number 0,
- * the leader, also starts the dump, decides whether to pause or to leave, and
- * sleeps for all.
+ * the leader, also starts the dump, decides whether to pause or to leave,
+ * credits what NICs told too late (dp-late.h), and sleeps for all.
  *
  * A round, with a barrier (|) of all revalidators between its phases:
  *
- *     leader   begin |  dump, judge  | end dump |  sweep | limit, sleep
+ *     leader   begin |  dump, judge  | end dump |  sweep | late, limit, sleep
  *     others         |  dump, judge  |          |  sweep |
  *
  * Between "sleep" and "begin" no revalidator has a batch of operations in

@@ -16,6 +16,7 @@
 
 #include "ofproto/udpif.h"
 
+#include "ctl/dp-late.h"
 #include "dpif-netdev.h"
 #include "ofproto/flow-limit.h"
 #include "ofproto/ofproto-dpif-upcall.h"
@@ -323,6 +324,7 @@ udpif_create(struct dpif_backer *backer, struct dpif *dpif)
     udpif->dpif = dpif;
     udpif->backer = backer;
     udpif->counts_offload_apart = !dpif_is_netdev(dpif);
+    udpif->has_late_stats = dpif_is_netdev(dpif);
     ukey_map_init(&udpif->ukeys);
     latch_init(&udpif->exit_latch);
     latch_init(&udpif->pause_latch);
@@ -334,6 +336,9 @@ udpif_create(struct dpif_backer *backer, struct dpif *dpif)
 
     dpif_register_upcall_cb(dpif, upcall_cb, udpif);
     dpif_register_dp_purge_cb(dpif, dp_purge_cb, udpif);
+    if (udpif->has_late_stats) {
+        dp_late_want(dpif, true);
+    }
     return udpif;
 }
 
@@ -351,6 +356,9 @@ udpif_destroy(struct udpif *udpif)
     }
     udpif_stop_threads(udpif, false);
 
+    if (udpif->has_late_stats) {
+        dp_late_want(udpif->dpif, false);
+    }
     dpif_register_dp_purge_cb(udpif->dpif, NULL, udpif);
     dpif_register_upcall_cb(udpif->dpif, NULL, udpif);
 

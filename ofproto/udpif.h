@@ -67,6 +67,7 @@ struct udpif {
     struct dpif *dpif;          /* Borrowed. */
     struct dpif_backer *backer; /* Borrowed. */
     bool counts_offload_apart;  /* Offloaded flows are not in n_flows? */
+    bool has_late_stats;        /* Has the datapath a 'struct dp_late'? */
 
     /* Main thread only; constant while threads run. */
     struct udpif_handler *handlers;

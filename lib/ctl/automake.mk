@@ -10,6 +10,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-commands.h \
 	lib/ctl/dp-config.c \
 	lib/ctl/dp-config.h \
+	lib/ctl/dp-late.c \
+	lib/ctl/dp-late.h \
 	lib/ctl/dp-log-modules.c \
 	lib/ctl/dp-offload-glue.c \
 	lib/ctl/dp-offload-glue.h \

@@ -7,6 +7,7 @@
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
+#include "ctl/dp-late.h"
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
 #include "offload/dp-offload-provider.h"
@@ -41,15 +42,27 @@ env_flow_describe(void *aux OVS_UNUSED, const void *flow_,
 }
 
 static uint64_t
-env_port_drained(void *topology, odp_port_t port_no)
+env_port_drained(void *glue_, odp_port_t port_no)
 {
-    return dp_topology_port_drained(topology, port_no);
+    const struct dp_offload_glue *glue = glue_;
+
+    return dp_topology_port_drained(glue->topology, port_no);
 }
 
 static bool
-env_port_marks_seen(void *topology, odp_port_t port_no)
+env_port_marks_seen(void *glue_, odp_port_t port_no)
 {
-    return dp_topology_marks_seen(topology, port_no);
+    const struct dp_offload_glue *glue = glue_;
+
+    return dp_topology_marks_seen(glue->topology, port_no);
+}
+
+static void
+env_flow_late(void *glue_, void *flow, const struct dpif_flow_stats *stats)
+{
+    const struct dp_offload_glue *glue = glue_;
+
+    dp_late_add(glue->late, flow, stats);
 }
 
 static uint64_t
@@ -61,27 +74,28 @@ env_flow_packets(void *aux OVS_UNUSED, const void *flow)
     return stats.n_packets;
 }
 
-/* Stores in '*env' the answers for an engine that works for 'topology', which
- * need not be initialised before a port is added to the engine, and must
- * outlive it. */
+/* Stores in '*env' the answers for an engine that works for 'glue', which
+ * must outlive it.  Its topology need not be initialised before a port is
+ * added to the engine. */
 void
-dp_offload_glue_env(const struct dp_topology *topology,
+dp_offload_glue_env(const struct dp_offload_glue *glue,
                     struct dp_offload_env *env)
 {
     *env = (struct dp_offload_env) {
-        .aux = CONST_CAST(struct dp_topology *, topology),
+        .aux = CONST_CAST(struct dp_offload_glue *, glue),
         .flow_ref = env_flow_ref,
         .flow_unref = env_flow_unref,
         .flow_describe = env_flow_describe,
         .port_drained = env_port_drained,
         .port_marks_seen = env_port_marks_seen,
         .flow_packets = env_flow_packets,
+        .flow_late = glue->late ? env_flow_late : NULL,
         .log = &this_module,
     };
 }
 
 struct dp_offload *
-dp_offload_glue_create(const struct dp_topology *topology)
+dp_offload_glue_create(const struct dp_offload_glue *glue)
 {
     const struct dp_offload_class *classes[] = {
         &dp_offload_rte_class,
@@ -90,7 +104,7 @@ dp_offload_glue_create(const struct dp_topology *topology)
     };
     struct dp_offload_env env;
 
-    dp_offload_glue_env(topology, &env);
+    dp_offload_glue_env(glue, &env);
     return dp_offload_create(&env, classes, 1);
 }
 

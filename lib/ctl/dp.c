@@ -14,7 +14,6 @@
 #include "ovs-thread.h"
 #include "util.h"
 #include "ctl/dp-balance.h"
-#include "ctl/dp-offload-glue.h"
 #include "ctl/dp-telemetry.h"
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
@@ -42,7 +41,12 @@ init_shared(struct dp *dp)
     shared->conntrack = conntrack_init();
     shared->meters = dp_meters_create();
     shared->bonds = dp_bonds_create();
-    shared->offload = dp_offload_glue_create(&dp->topology);
+    dp_late_init(&dp->late);
+    dp->glue = (struct dp_offload_glue) {
+        .topology = &dp->topology,
+        .late = &dp->late,
+    };
+    shared->offload = dp_offload_glue_create(&dp->glue);
     atomic_init(&shared->emc_insert_min, 0);
     atomic_init(&shared->smc_enable, false);
     atomic_init(&shared->tx_flush_interval, 0);
@@ -120,6 +124,7 @@ dp_free(struct dp *dp)
     dp_topology_uninit(&dp->topology);
 
     dp_offload_destroy(dp->shared.offload);
+    dp_late_uninit(&dp->late);
     dp_bonds_destroy(dp->shared.bonds);
     dp_meters_destroy(dp->shared.meters);
     conntrack_destroy(dp->shared.conntrack);

@@ -21,6 +21,8 @@
 #include "sset.h"
 #include "ctl/dp-balance.h"
 #include "ctl/dp-config.h"
+#include "ctl/dp-late.h"
+#include "ctl/dp-offload-glue.h"
 #include "pipe/dp-shared.h"
 #include "pmd/dp-topology.h"
 
@@ -34,6 +36,8 @@ struct dp {
 
     struct dp_shared shared;
     struct dp_topology topology;
+    struct dp_late late;
+    struct dp_offload_glue glue;
 
     struct seq *port_seq;           /* Changes with the set of ports. */
 

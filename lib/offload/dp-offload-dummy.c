@@ -655,16 +655,18 @@ dp_dummy_nic_hit(struct dp_dummy_nic *nic, odp_port_t port_no,
                  uint64_t n_bytes)
 {
     struct dp_dummy_rule *rule;
+    bool hit;
 
     ovs_mutex_lock(&nic->mutex);
     rule = dp_dummy_find(nic, port_no, mega_ufid);
-    if (rule) {
+    hit = rule && !rule->mark && !rule->port->paused;
+    if (hit) {
         rule->n_packets += n_packets;
         rule->n_bytes += n_bytes;
     }
     ovs_mutex_unlock(&nic->mutex);
 
-    return rule != NULL;
+    return hit;
 }
 
 uint64_t

@@ -67,7 +67,8 @@ bool dp_dummy_nic_find(struct dp_dummy_nic *nic, odp_port_t port_no,
                        const ovs_u128 *mega_ufid, uint32_t *markp,
                        uint32_t *outputp);
 
-/* Packets hit a rule.  Returns false if there is none. */
+/* Packets hit a rule that runs whole.  Returns false if there is none, or the
+ * port is paused. */
 bool dp_dummy_nic_hit(struct dp_dummy_nic *nic, odp_port_t port_no,
                       const ovs_u128 *mega_ufid, uint64_t n_packets,
                       uint64_t n_bytes);

@@ -167,6 +167,16 @@ dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
     return rule;
 }
 
+static void
+dp_rule_drop_heir(struct dp_offload *offload, struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    if (rule->heir) {
+        offload->env.flow_unref(offload->env.aux, rule->heir);
+        rule->heir = NULL;
+    }
+}
+
 void
 dp_rule_go_at(struct dp_offload_rule *rule, enum dp_rule_state state,
               const char *where)
@@ -193,6 +203,7 @@ dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
                && !rule->port && !rule->peer && !rule->n_members
                && !rule->retry_node.idx);
     dp_rule_set_out_port(rule, ODPP_NONE);
+    dp_rule_drop_heir(offload, rule);
     dp_rebalance_settle(rule);
     dp_rule_set_flushing(offload, rule, false);
     hmap_remove(&rule->shard->rules, &rule->node);
@@ -310,6 +321,16 @@ dp_rule_set_flushing(struct dp_offload *offload, struct dp_offload_rule *rule,
 
 /* Members. */
 
+/* May the NIC have counted what nobody was told?  While a put is under way
+ * nobody knows. */
+static bool
+dp_rule_may_count(const struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    return (rule->level == DP_OFFLOAD_WHOLE
+            || rule->state == DP_RULE_PUTTING);
+}
+
 struct dp_offload_member *
 dp_rule_member_find(const struct dp_offload_rule *rule, const void *flow)
 {
@@ -344,6 +365,7 @@ dp_rule_member_add(struct dp_offload *offload, struct dp_offload_rule *rule,
     member = &rule->members[rule->n_members++];
     *member = (struct dp_offload_member) { .index = index, .flow = flow };
     offload->env.flow_ref(offload->env.aux, flow);
+    dp_rule_drop_heir(offload, rule);
     if (rule->mark) {
         dp_mark_index_set(index, rule->mark, flow);
     }
@@ -374,7 +396,11 @@ dp_rule_member_remove(struct dp_offload *offload,
         }
     }
     dp_rebalance_members_changed(offload, rule);
-    offload->env.flow_unref(offload->env.aux, member.flow);
+    if (!rule->n_members && dp_rule_may_count(rule)) {
+        rule->heir = member.flow;
+    } else {
+        offload->env.flow_unref(offload->env.aux, member.flow);
+    }
 }
 
 bool

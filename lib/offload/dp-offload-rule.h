@@ -8,7 +8,11 @@
  * Job.  Keeps one rule for each megaflow, with the flows that it stands for
  * and its mark.  Private to lib/offload.
  *
- * Thread-safety.  As the prototypes say. */
+ * Thread-safety.  As the prototypes say.
+ *
+ * What a NIC counts is booked to the last member.  When that one goes and the
+ * rule may be whole in the NIC, it stays as the rule's heir: what comes with
+ * the last reading is its, unless another flow has joined by then. */
 
 #include "heap.h"
 #include "mpsc-queue.h"
@@ -92,6 +96,9 @@ struct dp_offload_rule {
     uint16_t n_allocated;               /* 1: it is 'one'. */
     struct dp_offload_member *members;
     struct dp_offload_member one;
+    void *heir;                         /* Counted: who had the rule last, if
+                                         * there are no members and the NIC
+                                         * may have counted for it; or null. */
 };
 
 /* What a shard knows about a port, while any of its rules needs it. */

@@ -460,7 +460,7 @@ dp_rule_del_done(struct dp_offload_worker *worker,
     bool stopping = dp_offload_port_state(port) == DP_OFFLOAD_PORT_STOPPING;
     uint64_t orig;
 
-    dp_rule_book(rule, op);
+    dp_rule_book(worker->offload, rule, op);
 
     ovs_mutex_lock(&worker->mutex);
     if (removed) {
@@ -566,7 +566,7 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
     case DP_RULE_QUERY:
         dp_rule_go(rule, DP_RULE_INSTALLED);
         if (!op->error) {
-            dp_rule_book(rule, op);
+            dp_rule_book(worker->offload, rule, op);
         }
         break;
     default:

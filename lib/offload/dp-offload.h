@@ -14,8 +14,8 @@
  * dp_offload_env'.
  *
  * Owns.  Rules, marks, worker threads, the port objects of the providers.
- * Holds one reference on each registered flow, from flow_put to flow_del, and
- * one on the netdev of each port.
+ * Holds one reference on each registered flow, from flow_put to flow_del, or
+ * until its last counts have been read, and one on the netdev of each port.
  *
  * Invariants (dp_offload_check()).  When the queue is drained, the providers
  * hold exactly the desired rules, and nothing else.  A rule stands in the
@@ -110,6 +110,14 @@ struct dp_offload_env {
      * if port_marks_seen is null, too. */
     uint64_t (*flow_packets)(void *aux, const void *flow);
 
+    /* The NIC has forwarded packets of 'flow' that dp_offload_flow_del() could
+     * not tell of, for nobody had asked the NIC yet: '*stats' is in addition
+     * to what it told.  Called with a shard's mutex held, after flow_del(), at
+     * most a few times for a flow; waits for nobody.  May be null: only their
+     * number is kept ("dp_offload_late_packets" in coverage/show). */
+    void (*flow_late)(void *aux, void *flow,
+                      const struct dpif_flow_stats *stats);
+
     /* The log module of the datapath, for the lines about single rules that
      * administrators know ("succeed to add netdev flow"); null for the
      * engine's own. */
@@ -199,8 +207,10 @@ void dp_offload_flow_modify(struct dp_offload *offload, void *flow,
 
 /* 'flow' was removed from the lane of 'index'.  Its mark means nothing to the
  * lane from now on.  Initialises '*stats' (may be null) with what
- * dp_offload_flow_get() would have said; nothing is added to that afterwards.
- * Unknown flows are ignored. */
+ * dp_offload_flow_get() would have said.  What the NIC has forwarded since it
+ * was last asked, and forwards until the rule has left it, is for others that
+ * have the same megaflow, if any, or else comes through 'flow_late'.  Unknown
+ * flows are ignored. */
 void dp_offload_flow_del(struct dp_offload *offload,
                          struct dp_mark_index *index, void *flow,
                          const ovs_u128 *mega_ufid,

@@ -6,6 +6,7 @@
 #include "offload/dp-rule-change.h"
 
 #include "coverage.h"
+#include "dpif.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-worker.h"
 #include "offload/dp-rebalance.h"
@@ -72,26 +73,32 @@ dp_rule_set_level(struct dp_offload_worker *worker,
 }
 
 void
-dp_rule_book(struct dp_offload_rule *rule, const struct dp_offload_op *op)
+dp_rule_book(const struct dp_offload *offload, struct dp_offload_rule *rule,
+             const struct dp_offload_op *op)
 {
-    uint64_t n_packets;
+    const struct dp_offload_env *env = &offload->env;
+    struct dpif_flow_stats new;
 
     if (!op->counted) {
         return;
     }
-    n_packets = op->n_packets - MIN(rule->hw_packets, op->n_packets);
-    if (n_packets && !rule->n_members) {
-        COVERAGE_ADD(dp_offload_late_packets, MIN(n_packets, UINT_MAX));
-    } else if (n_packets) {
+    memset(&new, 0, sizeof new);
+    new.n_packets = op->n_packets - MIN(rule->hw_packets, op->n_packets);
+    new.n_bytes = op->n_bytes - MIN(rule->hw_bytes, op->n_bytes);
+    /* Counters may lag behind what they count. */
+    new.used = time_msec() - op->idle_ms;
+    if (new.n_packets && rule->n_members) {
         struct dp_offload_member *member
             = &rule->members[rule->n_members - 1];
 
-        member->n_packets += n_packets;
-        if (op->n_bytes > rule->hw_bytes) {
-            member->n_bytes += op->n_bytes - rule->hw_bytes;
+        member->n_packets += new.n_packets;
+        member->n_bytes += new.n_bytes;
+        member->used = MAX(member->used, new.used);
+    } else if (new.n_packets) {
+        COVERAGE_ADD(dp_offload_late_packets, MIN(new.n_packets, UINT_MAX));
+        if (rule->heir && env->flow_late) {
+            env->flow_late(env->aux, rule->heir, &new);
         }
-        /* Counters may lag behind what they count. */
-        member->used = MAX(member->used, time_msec() - op->idle_ms);
     }
     rule->hw_packets = op->n_packets;
     rule->hw_bytes = op->n_bytes;

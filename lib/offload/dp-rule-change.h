@@ -19,11 +19,13 @@ void dp_rule_set_level(struct dp_offload_worker *worker,
                        enum dp_offload_level level)
     OVS_REQUIRES(rule->shard->mutex);
 
-/* Books what the NIC has counted since the last reading to the flow that has
- * the rule.  Counters that went back (another rule, a reset) are a new base.
- * If the last flow has gone, its statistics have been told for good: the
- * packets are too late, and only their number is kept. */
-void dp_rule_book(struct dp_offload_rule *rule, const struct dp_offload_op *op)
+/* Books what the NIC has counted since the last reading, which is in 'op', to
+ * the flow that has the rule.  Counters that went back (another rule, a reset)
+ * are a new base.  If the last flow has gone, its statistics have been told
+ * already: the datapath is told of the rest. */
+void dp_rule_book(const struct dp_offload *offload,
+                  struct dp_offload_rule *rule,
+                  const struct dp_offload_op *op)
     OVS_REQUIRES(rule->shard->mutex);
 
 /* 'rule' has left the NIC. */

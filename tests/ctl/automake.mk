@@ -3,4 +3,5 @@
 tests_dptest_SOURCES += \
 	tests/ctl/test-config.c \
 	tests/ctl/test-flow-del.c \
+	tests/ctl/test-late.c \
 	tests/ctl/test-netdev-ct.c

@@ -5,6 +5,7 @@
 #include "tests/offload/offload-rig.h"
 
 #include "tests/dptest.h"
+#include "dpif.h"
 #include "flow.h"
 #include "hash.h"
 #include "netlink.h"
@@ -93,6 +94,18 @@ rig_marks_seen(void *rig_, odp_port_t port_no OVS_UNUSED)
     return seen;
 }
 
+static void
+rig_flow_late(void *rig_, void *flow_, const struct dpif_flow_stats *stats)
+{
+    struct rig *rig = rig_;
+    struct rig_flow *flow = flow_;
+    uint64_t orig;
+
+    ovs_assert(ovs_refcount_read(&flow->refs) && stats->n_packets);
+    atomic_add_relaxed(&rig->n_late, stats->n_packets, &orig);
+    atomic_add_relaxed(&rig->n_late_bytes, stats->n_bytes, &orig);
+}
+
 void
 rig_init(struct rig *rig, const struct dp_dummy_config *config,
          unsigned int n_workers)
@@ -105,6 +118,7 @@ rig_init(struct rig *rig, const struct dp_dummy_config *config,
         .port_drained = rig_port_drained,
         .port_marks_seen = rig_marks_seen,
         .flow_packets = rig_flow_packets,
+        .flow_late = rig_flow_late,
     };
     const struct dp_offload_class *classes[2] = { NULL, NULL };
 
@@ -112,6 +126,9 @@ rig_init(struct rig *rig, const struct dp_dummy_config *config,
     atomic_init(&rig->n_refs, 0);
     atomic_init(&rig->drained, UINT64_MAX);
     atomic_init(&rig->marks_seen, false);
+    atomic_init(&rig->n_told, 0);
+    atomic_init(&rig->n_late, 0);
+    atomic_init(&rig->n_late_bytes, 0);
     rig->nic = dp_dummy_nic_create(config);
     classes[0] = dp_dummy_nic_class(rig->nic);
     rig->offload = dp_offload_create(&env, classes, n_workers);
@@ -187,16 +204,21 @@ rig_modify(struct rig *rig, struct rig_flow *flow, uint32_t output)
 void
 rig_del(struct rig *rig, unsigned int lane, struct rig_flow *flow)
 {
-    rig_del_stats(rig, lane, flow, NULL);
+    struct dpif_flow_stats stats;
+
+    rig_del_stats(rig, lane, flow, &stats);
 }
 
 void
 rig_del_stats(struct rig *rig, unsigned int lane, struct rig_flow *flow,
               struct dpif_flow_stats *stats)
 {
+    uint64_t orig;
+
     atomic_store_relaxed(&flow->gone, true);
     dp_offload_flow_del(rig->offload, rig->lanes[lane], flow,
                         &flow->mega_ufid, stats);
+    atomic_add_relaxed(&rig->n_told, stats->n_packets, &orig);
 }
 
 bool

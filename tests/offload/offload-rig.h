@@ -21,6 +21,9 @@ struct rig {
     atomic_uint64_t n_refs;             /* The engine's on flows. */
     atomic_uint64_t drained;            /* What port_drained() answers. */
     atomic_bool marks_seen;             /* What port_marks_seen() answers. */
+    atomic_uint64_t n_told;             /* Packets, by flow_del(). */
+    atomic_uint64_t n_late;             /* Packets, by flow_late(). */
+    atomic_uint64_t n_late_bytes;
 };
 
 struct rig_flow {
@@ -46,6 +49,9 @@ void rig_flow_destroy(struct rig_flow *flow);
 void rig_put(struct rig *rig, unsigned int lane, struct rig_flow *flow);
 void rig_modify(struct rig *rig, struct rig_flow *flow, uint32_t output);
 void rig_del(struct rig *rig, unsigned int lane, struct rig_flow *flow);
+
+/* Likewise, and stores in '*stats', and adds to n_told, what the engine told
+ * of the flow. */
 void rig_del_stats(struct rig *rig, unsigned int lane, struct rig_flow *flow,
                    struct dpif_flow_stats *stats);
 

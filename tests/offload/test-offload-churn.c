@@ -9,7 +9,9 @@
  *   - the NIC holds exactly the desired rules, with the marks that the lanes
  *     know, and nothing else;
  *   - after the flows have gone, rules, marks and references are back at
- *     zero, in the engine and in the NIC.
+ *     zero, in the engine and in the NIC;
+ *   - if the NIC loses nothing, the packets that hit rules have been told,
+ *     each once: with the removal of a flow, or afterwards.
  *
  * While it goes on, a mark that a lane finds is one of its own flows, and the
  * memory is valid (run it under AddressSanitizer and ThreadSanitizer). */
@@ -53,8 +55,9 @@ struct churn {
     struct rig rig;
     struct churn_lane lanes[RIG_N_LANES];
     unsigned int n_lanes;
+    bool exact;                 /* Nothing happens that loses counts. */
     atomic_bool exit;
-    unsigned int duration_ms;
+    atomic_uint64_t n_sent;     /* Packets that hit rules. */
 };
 
 static void
@@ -75,6 +78,27 @@ churn_flow(struct churn_lane *lane)
         rig_del(rig, lane->id, *flowp);
         rig_flow_destroy(*flowp);
         *flowp = NULL;
+    }
+    ovs_mutex_unlock(&lane->mutex);
+}
+
+/* Packets arrive, and perhaps hit a rule. */
+static void
+churn_hit(struct churn_lane *lane)
+{
+    struct rig *rig = &lane->churn->rig;
+    struct rig_flow *flow;
+    uint64_t orig;
+
+    ovs_mutex_lock(&lane->mutex);
+    flow = lane->flows[random_range(N_PORTS)][random_range(N_IDS)];
+    if (flow) {
+        uint32_t n = 1 + random_range(9);
+
+        if (dp_dummy_nic_hit(rig->nic, flow->in_port, &flow->mega_ufid, n,
+                             n * 64)) {
+            atomic_add_relaxed(&lane->churn->n_sent, n, &orig);
+        }
     }
     ovs_mutex_unlock(&lane->mutex);
 }
@@ -110,6 +134,7 @@ churn_lane_main(void *lane_)
             struct dpif_flow_stats *stats = NULL;
             struct rig_flow *flow;
 
+            churn_hit(lane);
             churn_flow(lane);
             churn_lookup(lane);
 
@@ -167,7 +192,7 @@ churn_control(struct churn *churn, struct dp_dummy_config *config)
     odp_port_t port_no = u32_to_odp(1 + random_range(N_PORTS));
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    config->restart = random_range(3);
+    config->restart = churn->exact ? DP_OFFLOAD_STALE : random_range(3);
     dp_dummy_nic_set_config(rig->nic, config);
     switch (random_range(12)) {
     case 0:
@@ -200,7 +225,7 @@ churn_control(struct churn *churn, struct dp_dummy_config *config)
         dp_offload_set_n_workers(rig->offload, 1 + random_range(4));
         break;
     case 9:
-        if (!random_range(3)) {
+        if (!churn->exact && !random_range(3)) {
             dp_offload_flush(rig->offload);
             churn_register(churn);
         }
@@ -287,9 +312,24 @@ churn_verify(struct churn *churn)
     }
 }
 
+/* Each packet that hit a rule was told of once. */
+static void
+churn_verify_counts(struct churn *churn)
+{
+    uint64_t n_sent, n_told, n_late;
+
+    atomic_read_relaxed(&churn->n_sent, &n_sent);
+    atomic_read_relaxed(&churn->rig.n_told, &n_told);
+    atomic_read_relaxed(&churn->rig.n_late, &n_late);
+    if (n_told + n_late != n_sent || !n_late) {
+        dptest_fail("%"PRIu64" packets hit rules; %"PRIu64" were told with "
+                    "removals, %"PRIu64" afterwards", n_sent, n_told, n_late);
+    }
+}
+
 static void
 churn_run(const struct dp_dummy_config *orig_config, unsigned int n_lanes,
-          unsigned int duration_ms)
+          bool exact, unsigned int duration_ms)
 {
     struct dp_dummy_config config = *orig_config;
     struct churn *churn = xzalloc(sizeof *churn);
@@ -299,6 +339,8 @@ churn_run(const struct dp_dummy_config *orig_config, unsigned int n_lanes,
     random_set_seed(7);
     rig_init(rig, &config, 2);
     churn->n_lanes = n_lanes;
+    churn->exact = exact;
+    atomic_init(&churn->n_sent, 0);
     atomic_init(&churn->exit, false);
     for (unsigned int p = 0; p < N_PORTS; p++) {
         dp_offload_port_add(rig->offload, u32_to_odp(1 + p), NULL);
@@ -380,6 +422,9 @@ churn_run(const struct dp_dummy_config *orig_config, unsigned int n_lanes,
         ovs_assert(i < 10000);
         xnanosleep(1000 * 1000);
     }
+    if (exact) {
+        churn_verify_counts(churn);
+    }
     rig_uninit(rig);
     free(churn);
 }
@@ -405,7 +450,7 @@ test_offload_churn(int argc, char *argv[])
         .late = 200,
     };
 
-    churn_run(&config, RIG_N_LANES, churn_duration(argc, argv));
+    churn_run(&config, RIG_N_LANES, false, churn_duration(argc, argv));
 }
 DPTEST_REGISTER("offload-churn-R1-R12-R20-L2-L12", test_offload_churn);
 
@@ -419,7 +464,7 @@ test_offload_churn_marks(int argc, char *argv[])
         .del_failed = 50,
     };
 
-    churn_run(&config, RIG_N_LANES, churn_duration(argc, argv));
+    churn_run(&config, RIG_N_LANES, false, churn_duration(argc, argv));
 }
 DPTEST_REGISTER("offload-churn-marks-L1-L14", test_offload_churn_marks);
 
@@ -434,6 +479,23 @@ test_offload_churn_slow(int argc, char *argv[])
         .late = 100,
     };
 
-    churn_run(&config, 2, churn_duration(argc, argv));
+    churn_run(&config, 2, false, churn_duration(argc, argv));
 }
 DPTEST_REGISTER("offload-churn-slow-R5-R8", test_offload_churn_slow);
+
+/* S2: each packet that a NIC has forwarded is told of, once. */
+static void
+test_offload_churn_count(int argc, char *argv[])
+{
+    const struct dp_dummy_config config = {
+        .mark_bits = 24,
+        .capacity = 60,
+        .whole = true,
+        .put_refused = 30,
+        .put_busy = 100,
+        .late = 200,
+    };
+
+    churn_run(&config, RIG_N_LANES, true, churn_duration(argc, argv));
+}
+DPTEST_REGISTER("offload-churn-count", test_offload_churn_count);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What a NIC has counted for a flow is told once, and to that flow. */
+/* What a NIC has counted for a flow is told once, and to that flow: by
+ * dp_offload_flow_get(), by dp_offload_flow_del(), or afterwards. */
 
 #include <config.h>
 #undef NDEBUG
@@ -121,3 +122,80 @@ test_count_used(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("offload-count-used", test_count_used);
+
+/* Waits until 'n' packets have been told of too late for flow_del(). */
+static void
+wait_late(struct rig *rig, uint64_t n)
+{
+    uint64_t n_late, n_bytes;
+
+    for (int i = 0; ; i++) {
+        atomic_read_relaxed(&rig->n_late, &n_late);
+        if (n_late == n) {
+            break;
+        }
+        if (i > 10000) {
+            dptest_fail("%"PRIu64" packets were late, not %"PRIu64,
+                        n_late, n);
+        }
+        xnanosleep(1000 * 1000);
+    }
+    atomic_read_relaxed(&rig->n_late_bytes, &n_bytes);
+    ovs_assert(n_bytes == n * 100);
+}
+
+/* S2: what the NIC forwards between the last reading and the moment when the
+ * rule leaves it is told afterwards, and the flow stays as long. */
+static void
+test_count_late(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dpif_flow_stats stats;
+    struct rig_flow *flow, *heir;
+    struct rig rig;
+    uint64_t n;
+
+    /* Nobody else has the rule. */
+    flow = begin(&rig, &whole);
+    dp_dummy_nic_hold(rig.nic, true);
+    rig_del_stats(&rig, 0, flow, &stats);
+    ovs_assert(!stats.n_packets);
+    rig_flow_destroy(flow);
+    hit(&rig, flow, 7);
+    dp_dummy_nic_hold(rig.nic, false);
+    wait_late(&rig, 7);
+    dp_offload_drain(rig.offload);
+    atomic_read_relaxed(&rig.n_refs, &n);
+    ovs_assert(!n);
+
+    /* The flow comes and goes while the rule is on its way. */
+    dp_dummy_nic_hold(rig.nic, true);
+    flow = rig_flow_create(PORT1, 2, 4);
+    rig_put(&rig, 0, flow);
+    xnanosleep(20 * 1000 * 1000);
+    rig_del(&rig, 0, flow);
+    dp_dummy_nic_hold(rig.nic, false);
+    dp_offload_drain(rig.offload);
+    ovs_assert(!rig_installed(&rig, flow));
+    rig_flow_destroy(flow);
+
+    /* The same megaflow comes back before the rule has left: it goes on with
+     * the rule, and its counter. */
+    flow = rig_flow_create(PORT1, 3, 4);
+    heir = rig_flow_create(PORT1, 3, 4);
+    rig_put(&rig, 0, flow);
+    dp_offload_drain(rig.offload);
+    dp_dummy_nic_hold(rig.nic, true);
+    rig_del(&rig, 0, flow);
+    hit(&rig, flow, 5);
+    rig_put(&rig, 1, heir);
+    dp_dummy_nic_hold(rig.nic, false);
+    wait_packets(&rig, heir, 5, &stats);
+    wait_late(&rig, 7);
+    rig_del_stats(&rig, 1, heir, &stats);
+    ovs_assert(stats.n_packets == 5);
+    rig_flow_destroy(flow);
+    rig_flow_destroy(heir);
+    dp_offload_drain(rig.offload);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-count-late-S2", test_count_late);

@@ -7,7 +7,6 @@
 #undef NDEBUG
 #include "offload/dp-offload.h"
 
-#include "coverage.h"
 #include "dummy.h"
 #include "netdev.h"
 #include "odp-util.h"
@@ -166,31 +165,3 @@ test_offload_totals(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("offload-totals", test_offload_totals);
-
-/* S2: what the NIC has counted for a flow that has gone is not lost in
- * silence. */
-static void
-test_offload_late(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
-{
-    extern struct coverage_counter counter_dp_offload_late_packets;
-    struct rig_flow *a, *b;
-    struct rig rig;
-
-    begin_busy(&rig, &a, &b);
-    rig_del(&rig, 0, a);
-    ovs_assert(dp_dummy_nic_hit(rig.nic, PORT1, &a->mega_ufid, 7, 700));
-    dp_dummy_nic_hold(rig.nic, false);
-    edge_drain(&rig);
-    rig_del(&rig, 0, b);
-    edge_drain(&rig);
-    rig_flow_destroy(a);
-    rig_flow_destroy(b);
-
-    /* The worker's counters are collected once a second, under a mutex that
-     * coverage_run() takes, too. */
-    xnanosleep(1200 * 1000 * 1000);
-    rig_uninit(&rig);
-    coverage_run();
-    ovs_assert(counter_dp_offload_late_packets.total == 7);
-}
-DPTEST_REGISTER("offload-late-S2", test_offload_late);

@@ -41,6 +41,7 @@ struct known {
 /* 'struct twin' and what only this file needs. */
 struct twin_all {
     struct twin up;
+    struct dp_offload_glue glue;
     struct dp_packet *templates[TWIN_N_CONNECTIONS];
     unsigned int version[TWIN_N_GROUPS];
     bool coarse[TWIN_N_GROUPS];
@@ -679,7 +680,8 @@ twin_create(const struct dp_dummy_config *config)
     twin->up.whole = config->whole;
     twin->up.nic = dp_dummy_nic_create(config);
     classes[0] = dp_dummy_nic_class(twin->up.nic);
-    dp_offload_glue_env(&marked->topology, &env);
+    twin->glue.topology = &marked->topology;
+    dp_offload_glue_env(&twin->glue, &env);
     marked->shared.offload = dp_offload_create(&env, classes, 2);
     for (int s = 0; s < TWIN_N_SIDES; s++) {
         init_side(twin, &twin->up.sides[s]);
