@@ -3,7 +3,12 @@
 /* Open vSwitch's id pools hand out the lowest free id or the one that was
  * freed last; both reuse a mark as soon as can be, which is what must not
  * happen here.  So this is a pool of its own: per class one FIFO of freed
- * marks and one counter of those that were never used. */
+ * marks and one counter of those that were never used.
+ *
+ * A driver that still delivers a mark when it has confirmed the removal and
+ * its rings are empty is wrong, but there are such drivers, and the longer a
+ * mark rests the less harm is done.  By the time when all marks of 24 bits had
+ * been used once, those that rest would fill 128 MB, so there is a limit. */
 
 #include <config.h>
 #include "offload/dp-mark.h"
@@ -12,8 +17,11 @@
 
 #include "util.h"
 
+/* Marks that rest while there are some that were never used. */
+#define DP_MARK_MAX_REST 65536
+
 static void
-dp_mark_fifo_push(struct dp_mark_fifo *fifo, uint64_t value)
+dp_mark_fifo_grow(struct dp_mark_fifo *fifo)
 {
     if (fifo->n == fifo->allocated) {
         uint32_t allocated = fifo->allocated ? 2 * fifo->allocated : 16;
@@ -27,7 +35,23 @@ dp_mark_fifo_push(struct dp_mark_fifo *fifo, uint64_t value)
         fifo->allocated = allocated;
         fifo->head = 0;
     }
+}
+
+static void
+dp_mark_fifo_push(struct dp_mark_fifo *fifo, uint64_t value)
+{
+    dp_mark_fifo_grow(fifo);
     fifo->ring[(fifo->head + fifo->n++) & (fifo->allocated - 1)] = value;
+}
+
+/* Makes 'value' the next to take. */
+static void
+dp_mark_fifo_push_front(struct dp_mark_fifo *fifo, uint64_t value)
+{
+    dp_mark_fifo_grow(fifo);
+    fifo->head = (fifo->head - 1) & (fifo->allocated - 1);
+    fifo->ring[fifo->head] = value;
+    fifo->n++;
 }
 
 static uint64_t
@@ -55,6 +79,12 @@ dp_mark_fifo_uninit(struct dp_mark_fifo *fifo)
     free(fifo->ring);
     memset(fifo, 0, sizeof *fifo);
 }
+
+/* What stands above the mark in a free FIFO: when it was freed, in marks that
+ * were freed before; or that it has not been in a NIC since it was free
+ * before. */
+#define DP_MARK_STAMP_MAX ((UINT64_C(1) << (64 - DP_MARK_BITS)) - 1)
+#define DP_MARK_UNUSED UINT64_C(0)
 
 /* The class, less one, of 'mark'. */
 static unsigned int
@@ -148,28 +178,80 @@ dp_marks_reserved(const struct dp_marks *marks, unsigned int bits)
     return 0;
 }
 
-static uint32_t
-dp_mark_take(struct dp_marks *marks, unsigned int k)
+/* For how many other marks the next free mark of class 'k' + 1 has rested. */
+static uint64_t
+dp_mark_rest(const struct dp_marks *marks, unsigned int k)
 {
+    uint64_t since = dp_mark_fifo_peek(&marks->free[k]) >> DP_MARK_BITS;
+
+    return (since == DP_MARK_UNUSED
+            ? UINT64_MAX : (marks->n_freed - since) & DP_MARK_STAMP_MAX);
+}
+
+static bool
+dp_mark_has_fresh(const struct dp_marks *marks, unsigned int k)
+{
+    return marks->next[k] <= dp_mark_class_last(k);
+}
+
+/* Takes a mark out of 'classes', each of which has one: one that was never in
+ * a NIC if there is, else the one that has rested longest. */
+static uint32_t
+dp_mark_take(struct dp_marks *marks, uint32_t classes)
+{
+    unsigned int fresh = DP_MARK_BITS;
+    unsigned int oldest = DP_MARK_BITS;
+    uint64_t max_rest = 0;
+    unsigned int k;
     uint32_t mark;
 
-    if (marks->free[k].n) {
-        mark = dp_mark_fifo_pop(&marks->free[k]);
-    } else {
-        mark = marks->next[k]++;
+    for (uint32_t left = classes; left; left &= left - 1) {
+        k = raw_ctz(left);
+        if (marks->free[k].n) {
+            uint64_t rest = dp_mark_rest(marks, k);
+
+            if (oldest == DP_MARK_BITS || rest > max_rest) {
+                oldest = k;
+                max_rest = rest;
+            }
+        }
+        if (fresh == DP_MARK_BITS && dp_mark_has_fresh(marks, k)) {
+            fresh = k;
+        }
     }
-    if (!marks->free[k].n && marks->next[k] > dp_mark_class_last(k)) {
+    if (fresh != DP_MARK_BITS && max_rest != UINT64_MAX
+        && (oldest == DP_MARK_BITS || marks->n_free < DP_MARK_MAX_REST)) {
+        k = fresh;
+        mark = marks->next[k]++;
+    } else {
+        k = oldest;
+        mark = dp_mark_fifo_pop(&marks->free[k])
+               & ((UINT32_C(1) << DP_MARK_BITS) - 1);
+        marks->n_free--;
+    }
+    if (!marks->free[k].n && !dp_mark_has_fresh(marks, k)) {
         marks->available &= ~(UINT32_C(1) << k);
     }
     return mark;
 }
 
+/* 'mark' is free.  If it was 'used' it rests behind those that came before,
+ * else it is the next. */
 static void
-dp_mark_give_back(struct dp_marks *marks, uint32_t mark)
+dp_mark_give_back(struct dp_marks *marks, uint32_t mark, bool used)
 {
     unsigned int k = dp_mark_class(mark);
 
-    dp_mark_fifo_push(&marks->free[k], mark);
+    if (used) {
+        marks->n_freed = (marks->n_freed + 1) & DP_MARK_STAMP_MAX;
+        marks->n_freed = MAX(marks->n_freed, DP_MARK_UNUSED + 1);
+        dp_mark_fifo_push(&marks->free[k],
+                          marks->n_freed << DP_MARK_BITS | mark);
+    } else {
+        dp_mark_fifo_push_front(&marks->free[k],
+                                (DP_MARK_UNUSED << DP_MARK_BITS) | mark);
+    }
+    marks->n_free++;
     marks->available |= UINT32_C(1) << k;
 }
 
@@ -187,8 +269,8 @@ dp_mark_assign(struct dp_marks *marks, unsigned int bits, void *owner,
     if (usable) {
         preferred = usable & ~dp_marks_reserved(marks, bits);
         *markp = dp_mark_take(marks, (preferred
-                                      ? raw_ctz(preferred)
-                                      : log_2_floor(usable)));
+                                      ? preferred
+                                      : UINT32_C(1) << log_2_floor(usable)));
         marks->n_owned++;
         ovs_assert(!dp_mark_index_get(marks->owners, *markp));
         dp_mark_index_set(marks->owners, *markp, owner);
@@ -212,7 +294,7 @@ dp_mark_cancel(struct dp_marks *marks, uint32_t mark, const void *owner)
 {
     ovs_mutex_lock(&marks->mutex);
     dp_mark_disown(marks, mark, owner);
-    dp_mark_give_back(marks, mark);
+    dp_mark_give_back(marks, mark, false);
     ovs_mutex_unlock(&marks->mutex);
 }
 
@@ -235,8 +317,8 @@ dp_mark_release(struct dp_marks *marks, uint32_t mark, const void *owner,
 {
     ovs_mutex_lock(&marks->mutex);
     dp_mark_disown(marks, mark, owner);
-    dp_mark_fifo_push(&limbo->fifo,
-                      dp_marks_open_epoch(marks) << DP_MARK_BITS | mark);
+    dp_mark_fifo_push(&limbo->fifo, dp_marks_open_epoch(marks));
+    dp_mark_fifo_push(&limbo->fifo, mark);
     marks->n_limbo++;
     ovs_mutex_unlock(&marks->mutex);
 }
@@ -265,7 +347,7 @@ dp_mark_grace_end(struct dp_mark_grace *grace)
 
     ovs_mutex_lock(&marks->mutex);
     for (size_t i = 0; i < grace->n; i++) {
-        dp_mark_give_back(marks, grace->array[i]);
+        dp_mark_give_back(marks, grace->array[i], true);
     }
     marks->n_grace -= grace->n;
     dead = marks->dying && !marks->n_grace;
@@ -284,16 +366,15 @@ dp_marks_reap(struct dp_marks *marks, struct dp_mark_limbo *limbo,
     struct dp_mark_grace *grace = NULL;
 
     ovs_mutex_lock(&marks->mutex);
-    while (limbo->fifo.n
-           && dp_mark_fifo_peek(&limbo->fifo) >> DP_MARK_BITS <= drained) {
+    while (limbo->fifo.n && dp_mark_fifo_peek(&limbo->fifo) <= drained) {
         if (!grace) {
             grace = xmalloc(sizeof *grace
-                            + limbo->fifo.n * sizeof grace->array[0]);
+                            + limbo->fifo.n / 2 * sizeof grace->array[0]);
             grace->marks = marks;
             grace->n = 0;
         }
-        grace->array[grace->n++] = dp_mark_fifo_pop(&limbo->fifo)
-                                   & ((UINT32_C(1) << DP_MARK_BITS) - 1);
+        dp_mark_fifo_pop(&limbo->fifo);
+        grace->array[grace->n++] = dp_mark_fifo_pop(&limbo->fifo);
     }
     if (grace) {
         marks->n_limbo -= grace->n;
@@ -360,7 +441,8 @@ dp_marks_check(const struct dp_marks *marks_)
 
         for (uint32_t i = 0; i < fifo->n; i++) {
             uint32_t mark = fifo->ring[(fifo->head + i)
-                                       & (fifo->allocated - 1)];
+                                       & (fifo->allocated - 1)]
+                            & ((UINT32_C(1) << DP_MARK_BITS) - 1);
 
             ovs_assert(mark && dp_mark_class(mark) == k);
             ovs_assert(mark < marks->next[k]);
@@ -370,6 +452,7 @@ dp_marks_check(const struct dp_marks *marks_)
         n_given += marks->next[k] - (UINT32_C(1) << k);
     }
     ovs_assert(dp_mark_index_count(marks->owners) == marks->n_owned);
+    ovs_assert(n_free == marks->n_free);
     ovs_assert(n_given == (n_free + marks->n_owned + marks->n_limbo
                            + marks->n_grace + marks->n_lost));
     ovs_mutex_unlock(&marks->mutex);

@@ -17,8 +17,10 @@
  * Quarantine.  A mark whose rule was in a NIC goes to the limbo of the rule's
  * port, stamped with a new drain epoch (dp-mark-drain.h), when the removal has
  * been confirmed.  dp_marks_reap() moves on those that no rx queue can hold
- * any more; a grace period later they are free.  Free marks of a class are
- * reused in the order in which they came (FIFO).
+ * any more; a grace period later they are free.
+ *
+ * Reuse.  A mark that was never in a NIC is preferred, then the one that has
+ * been free longest.
  *
  * Invariants (dp_marks_check()).  0 is never given out.  A mark has at most
  * one owner.  Each mark that was ever given out has an owner, is in a limbo,
@@ -45,7 +47,7 @@ struct dp_mark_fifo {
 
 /* Quarantine of one port.  Guarded by the mutex of its 'struct dp_marks'. */
 struct dp_mark_limbo {
-    struct dp_mark_fifo fifo;           /* Epoch << 24 | mark. */
+    struct dp_mark_fifo fifo;           /* An epoch, its mark, the next... */
 };
 
 struct dp_marks {
@@ -57,7 +59,9 @@ struct dp_marks {
     struct ovs_mutex mutex;
     uint32_t available;                 /* Bit k: class k + 1 has a mark. */
     uint32_t next[DP_MARK_BITS];        /* Of class k + 1: first fresh one. */
-    struct dp_mark_fifo free[DP_MARK_BITS];
+    struct dp_mark_fifo free[DP_MARK_BITS]; /* Stamp << 24 | mark. */
+    uint64_t n_freed;                   /* Stamp of the last one. */
+    size_t n_free;                      /* In all of 'free'. */
     unsigned int n_ports[DP_MARK_BITS]; /* Ports of width k + 1. */
     size_t n_owned;                     /* Marks that have an owner. */
     size_t n_limbo;                     /* In limbos. */
@@ -81,7 +85,8 @@ int dp_mark_assign(struct dp_marks *marks, unsigned int bits, void *owner,
                    uint32_t *markp)
     OVS_EXCLUDED(marks->mutex);
 
-/* 'mark', which 'owner' had, was never given to a NIC: it is free at once. */
+/* 'mark', which 'owner' had, was never given to a NIC: it is free at once, and
+ * the next to be given out. */
 void dp_mark_cancel(struct dp_marks *marks, uint32_t mark, const void *owner)
     OVS_EXCLUDED(marks->mutex);
 

@@ -192,6 +192,89 @@ test_mark_quarantine(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("mark-quarantine", test_mark_quarantine);
 
+/* Lets a mark go through quarantine. */
+static void
+use_up(struct dp_marks *marks, uint32_t mark, const void *owner)
+{
+    struct dp_mark_limbo limbo;
+
+    dp_mark_limbo_init(&limbo);
+    dp_mark_release(marks, mark, owner, &limbo);
+    dp_marks_reap(marks, &limbo, UINT64_MAX);
+    dp_mark_limbo_uninit(&limbo);
+    pass_grace();
+}
+
+/* L1: a mark rests as long as can be.  One that was not in a NIC need not. */
+static void
+test_mark_rest(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_marks *marks;
+    uint32_t mark;
+    int owner;
+
+    begin_threads();
+    marks = dp_marks_create();
+    for (uint32_t i = 1; i < 16; i++) {
+        ovs_assert(!dp_mark_assign(marks, 4, &owner, &mark));
+        ovs_assert(mark == i);
+        dp_mark_cancel(marks, mark, &owner);
+        ovs_assert(!dp_mark_assign(marks, 4, &owner, &mark));
+        ovs_assert(mark == i);
+        use_up(marks, mark, &owner);
+        dp_marks_check(marks);
+    }
+
+    /* All were used: the one that was freed first, of whatever width. */
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 1; i < 16; i++) {
+            ovs_assert(!dp_mark_assign(marks, 4, &owner, &mark));
+            ovs_assert(mark == i);
+            use_up(marks, mark, &owner);
+        }
+    }
+    ovs_assert(!dp_mark_assign(marks, 3, &owner, &mark) && mark == 1);
+    use_up(marks, 1, &owner);
+    ovs_assert(!dp_mark_assign(marks, 1, &owner, &mark) && mark == 1);
+    use_up(marks, 1, &owner);
+    ovs_assert(!dp_mark_assign(marks, 4, &owner, &mark) && mark == 2);
+    use_up(marks, 2, &owner);
+    dp_marks_check(marks);
+    dp_marks_destroy(marks);
+    pass_grace();
+}
+DPTEST_REGISTER("mark-rest-L1", test_mark_rest);
+
+/* The number of an epoch may be large. */
+static void
+test_mark_epoch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_marks *marks;
+    struct dp_mark_limbo limbo;
+    uint32_t mark;
+    int owner;
+
+    begin_threads();
+    marks = dp_marks_create();
+    dp_mark_limbo_init(&limbo);
+    atomic_store_relaxed(&marks->epoch.current, (UINT64_C(1) << 40) - 1);
+    ovs_assert(!dp_mark_assign(marks, 24, &owner, &mark));
+    dp_mark_release(marks, mark, &owner, &limbo);
+
+    /* Queues that are far behind. */
+    dp_marks_reap(marks, &limbo, 5);
+    dp_marks_reap(marks, &limbo, (UINT64_C(1) << 40) - 1);
+    ovs_assert(!dp_mark_limbo_is_empty(marks, &limbo));
+    dp_marks_reap(marks, &limbo, UINT64_C(1) << 40);
+    ovs_assert(dp_mark_limbo_is_empty(marks, &limbo));
+    pass_grace();
+    dp_mark_limbo_uninit(&limbo);
+    dp_marks_check(marks);
+    dp_marks_destroy(marks);
+    pass_grace();
+}
+DPTEST_REGISTER("mark-epoch", test_mark_epoch);
+
 /* An rx queue of the model. */
 struct ring {
     struct dp_mark_drain drain;
