@@ -259,11 +259,13 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
     struct dp_dummy_rule *rule;
 
     ovs_assert(!dp_dummy_find(nic, port->port_no, &op->mega_ufid));
-    ovs_assert(op->mark && !(op->mark >> config->mark_bits));
+    ovs_assert(op->mark || config->whole);
+    ovs_assert(!(op->mark >> config->mark_bits));
     if (!config->blind) {
         HMAP_FOR_EACH (rule, node, &nic->rules) {
             /* Packets of two megaflows with one mark. */
-            ovs_assert(rule->lost || rule->mark != op->mark);
+            ovs_assert(rule->lost || !op->mark
+                       || rule->mark != op->mark);
         }
     }
 
@@ -272,6 +274,9 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
         && ((config->shared ? hmap_count(&nic->rules) : port->n_rules)
             >= config->capacity)) {
         op->error = ENOSPC;
+    } else if (!whole && !op->mark) {
+        op->error = EOPNOTSUPP;
+        op->why = DP_OFFLOAD_WHY_NO_MARK;
     } else if (dp_dummy_fate(config->put_refused)) {
         op->error = EINVAL;
     } else if (dp_dummy_fate(config->put_busy)) {

@@ -70,7 +70,8 @@ enum dp_offload_restart {
 struct dp_offload_op {
     /* Set by the engine. */
     ovs_u128 mega_ufid;         /* Names the rule. */
-    uint32_t mark;              /* put: for packets to carry. */
+    uint32_t mark;              /* put: for packets to carry; 0: there is
+                                 * none, and the rule runs whole or not. */
     const char *port_name;      /* For messages. */
 
     /* put: set by the provider on success.  del, query: set by the engine; del
@@ -137,8 +138,10 @@ struct dp_offload_class {
     int (*flush)(void *port);
 
     /* Puts rules into the NIC.  A provider that is not able to run a rule
-     * whole marks its packets with op->mark.  dp_offload_op_describe() tells
-     * what the rule is. */
+     * whole marks its packets with op->mark.  If that is 0 (never, unless the
+     * port's 'info' has 'whole') the operation fails with EOPNOTSUPP and
+     * DP_OFFLOAD_WHY_NO_MARK instead.  dp_offload_op_describe() tells what the
+     * rule is. */
     void (*put)(void *port, struct dp_offload_op *ops[], size_t n);
 
     /* Takes rules out of the NIC, after a last reading of their counters. */

@@ -51,6 +51,7 @@ struct dp_offload_rule {
     bool replan;                        /* 'out_port' has come or changed. */
     bool pressed;                       /* UNSURE, and 'peer' has to go. */
     bool returning;                     /* Was taken out to be put again. */
+    bool needs_mark;                    /* The last put missed a mark. */
 
     /* Guarded by the shard's mutex. */
     struct hmap_node node;              /* In shard's 'rules'. */

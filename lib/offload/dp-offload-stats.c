@@ -179,9 +179,8 @@ dp_offload_check_rule(const struct dp_offload *offload,
     ovs_assert((rule->level != DP_OFFLOAD_ABSENT
                 || rule->state == DP_RULE_UNSURE)
                == (rule->port && ovs_list_is_empty(&rule->full_node)));
-    if (rule->level != DP_OFFLOAD_ABSENT) {
-        ovs_assert(rule->mark);
-    }
+    ovs_assert(rule->level != DP_OFFLOAD_MARKED || rule->mark);
+    ovs_assert(rule->level != DP_OFFLOAD_WHOLE || !rule->mark);
     if (rule->mark) {
         ovs_assert(dp_mark_index_get(offload->marks->owners, rule->mark)
                    == rule);

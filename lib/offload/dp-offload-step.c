@@ -154,6 +154,15 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
     return step;
 }
 
+/* Has the provider, asked for 'rule' as it is, missed a mark? */
+static bool
+dp_rule_needs_mark(const struct dp_offload_rule *rule, uint32_t port_gen)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    return (rule->needs_mark
+            && rule->put_gen == rule->gen && rule->port_gen == port_gen);
+}
+
 /* Notes why 'rule', which may wait for it to change, has to stay absent. */
 static enum dp_rule_step
 dp_rule_stay_absent(struct dp_offload *offload, struct dp_offload_rule *rule,
@@ -222,7 +231,8 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     if (rule->mark >> port->info.mark_bits) {
         dp_rule_drop_mark(offload, rule, port);
     }
-    if (!rule->mark && dp_rule_take_mark(offload, rule, port)) {
+    if (!rule->mark && dp_rule_take_mark(offload, rule, port)
+        && (!port->info.whole || dp_rule_needs_mark(rule, port_gen))) {
         dp_offload_port_leave(port, true);
         rule->why = DP_OFFLOAD_WHY_NO_MARK;
         rule->error = ENOSPC;
@@ -379,6 +389,7 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     rule->why = dp_rule_classify(op);
     rule->error = op->error;
     atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
+    rule->needs_mark = !op->mark && op->why == DP_OFFLOAD_WHY_NO_MARK;
 
     if (dp_offload_is_unsure(op->error)) {
         rule->marked_once = true;
@@ -396,7 +407,7 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
             ovs_list_push_back(&port->full[worker->id], &rule->full_node);
         }
         dp_rule_go(rule, DP_RULE_WAITING);
-    } else if (dp_offload_is_busy(op->error)) {
+    } else if (dp_offload_is_busy(op->error) || rule->needs_mark) {
         dp_rule_retry(worker, rule);
     } else {
         /* If the provider says why, it is the match. */
@@ -442,10 +453,15 @@ dp_rule_put_done(struct dp_offload_worker *worker,
                  : DP_OFFLOAD_WHY_A_MARK_ONLY);
     rule->error = 0;
     rule->n_retries = 0;
-    rule->marked_once = true;
     rule->hw_packets = rule->hw_bytes = 0;
     dp_rule_go(rule, DP_RULE_INSTALLED);
     dp_rule_set_level(worker, rule, op->level);
+    if (op->level == DP_OFFLOAD_MARKED) {
+        rule->marked_once = true;
+    } else {
+        /* Others need it. */
+        dp_rule_drop_mark(worker->offload, rule, rule->port);
+    }
     dp_rule_depend(rule, op);
     dp_rebalance_settle(rule);
 }

@@ -409,6 +409,10 @@ dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
                || dp_offload_is_unsure(op->error)) {
         /* A rule that marks would stay one.  The engine tries again. */
         return;
+    } else if (!op->mark) {
+        op->error = EOPNOTSUPP;
+        op->why = DP_OFFLOAD_WHY_NO_MARK;
+        return;
     }
 
     dp_rte_actions_mark(op->mark, port->n_rxq, port->rss_types,
