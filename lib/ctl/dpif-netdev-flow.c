@@ -173,6 +173,10 @@ modify(struct dp_lane *lane, struct dp_flow *flow,
     dp_flow_get_all_stats(lane, flow, stats, NULL);
     if (put->flags & DPIF_FP_ZERO_STATS) {
         dp_flow_clear_stats(flow);
+        if (offered) {
+            dp_offload_flow_clear_stats(lane->shared->offload, flow,
+                                        &flow->mega_ufid);
+        }
     }
 }
 

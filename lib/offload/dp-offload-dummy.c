@@ -278,7 +278,7 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
         op->error = EOPNOTSUPP;
         op->why = DP_OFFLOAD_WHY_NO_MARK;
     } else if (dp_dummy_fate(config->put_refused)) {
-        op->error = EINVAL;
+        op->error = config->put_error ? config->put_error : EINVAL;
     } else if (dp_dummy_fate(config->put_busy)) {
         op->error = EAGAIN;
     } else {

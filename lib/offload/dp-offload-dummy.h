@@ -28,7 +28,8 @@ struct dp_dummy_config {
     bool whole;                 /* Runs output to even port numbers. */
     bool peers;                 /* But only to ports that it has, too. */
     bool blind;                 /* Does not ask what it installs. */
-    unsigned int put_refused;   /* EINVAL. */
+    unsigned int put_refused;   /* 'put_error'... */
+    int put_error;              /* ...or, if that is 0, EINVAL. */
     unsigned int put_busy;      /* EAGAIN. */
     unsigned int put_unsure;    /* ETIMEDOUT, but the rule is there. */
     unsigned int del_failed;    /* EIO, the rule stays. */

@@ -100,6 +100,7 @@ struct dp_offload_op {
     struct dp_offload_rule *rule;
     struct dp_offload_port *port;
     void *flow;                 /* Counted, or null. */
+    bool gone;                  /* 'flow' was found to be gone. */
     uint64_t actions_hash;      /* Of the actions that were described. */
     uint32_t gen;               /* Of the rule when 'op' began. */
     uint32_t port_gen;

@@ -85,6 +85,7 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     op->rule = rule;
     op->port = port;
     op->flow = NULL;
+    op->gone = false;
     op->actions_hash = 0;
     op->out_port = ODPP_NONE;
     op->peer = NULL;
@@ -345,10 +346,10 @@ dp_rule_log(const struct dp_offload_op *op)
 static enum dp_offload_why
 dp_rule_classify(const struct dp_offload_op *op)
 {
-    return (dp_offload_is_full(op->error) ? DP_OFFLOAD_WHY_FULL
+    return (op->gone ? DP_OFFLOAD_WHY_GONE
+            : dp_offload_is_full(op->error) ? DP_OFFLOAD_WHY_FULL
             : dp_offload_is_busy(op->error) ? DP_OFFLOAD_WHY_BUSY
             : dp_offload_is_unsure(op->error) ? DP_OFFLOAD_WHY_UNSURE
-            : op->error == ENOENT ? DP_OFFLOAD_WHY_GONE
             : op->why ? op->why
             : DP_OFFLOAD_WHY_REFUSED);
 }

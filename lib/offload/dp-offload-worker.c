@@ -73,6 +73,7 @@ dp_offload_op_describe(struct dp_offload_op *op, struct match *match,
     size_t ofs = actions->size;
 
     if (!env->flow_describe(env->aux, op->flow, match, actions)) {
+        op->gone = true;
         return false;
     }
     op->actions_hash = dp_rule_hash_actions(actions, ofs);
@@ -577,18 +578,25 @@ dp_offload_workers_start(struct dp_offload *offload)
 }
 
 void
+dp_offload_pin(const struct dp_offload *offload, pthread_t thread,
+               const char *name)
+{
+    int error = pthread_setaffinity_np(thread, sizeof offload->worker_cpus,
+                                       &offload->worker_cpus);
+
+    if (error) {
+        VLOG_DBG("%s: cannot be pinned: %s", name, ovs_strerror(error));
+    }
+}
+
+void
 dp_offload_workers_pin(struct dp_offload *offload)
 {
     for (unsigned int i = 0; i < DP_OFFLOAD_MAX_WORKERS; i++) {
         struct dp_offload_worker *worker = &offload->workers[i];
 
         if (worker->running) {
-            int error = pthread_setaffinity_np(worker->thread,
-                                               sizeof offload->worker_cpus,
-                                               &offload->worker_cpus);
-            if (error) {
-                VLOG_DBG("worker %u: %s", i, ovs_strerror(error));
-            }
+            dp_offload_pin(offload, worker->thread, "worker");
         }
     }
 }

@@ -80,7 +80,11 @@ void dp_offload_workers_start(struct dp_offload *offload)
 void dp_offload_workers_stop(struct dp_offload *offload)
     OVS_REQUIRES(offload->mutex);
 
-/* Puts the threads on the engine's 'worker_cpus'. */
+/* Puts one thread, 'name' for messages, or all workers, on the engine's
+ * 'worker_cpus'. */
+void dp_offload_pin(const struct dp_offload *offload, pthread_t thread,
+                    const char *name)
+    OVS_REQUIRES(offload->mutex);
 void dp_offload_workers_pin(struct dp_offload *offload)
     OVS_REQUIRES(offload->mutex);
 

@@ -235,6 +235,7 @@ dp_offload_avoid_cores(struct dp_offload *offload, const unsigned int *cores,
         offload->worker_cpus = offload->process_cpus;
     }
     dp_offload_workers_pin(offload);
+    dp_rebalance_pin(offload->rebalance);
     ovs_mutex_unlock(&offload->mutex);
 }
 
@@ -290,10 +291,29 @@ dp_offload_flow_put(struct dp_offload *offload, struct dp_mark_index *index,
     ovs_mutex_unlock(&shard->mutex);
 }
 
+/* Finds 'flow' and stores its rule in '*rulep'.  Returns null if 'shard' does
+ * not know it. */
+static struct dp_offload_member *
+dp_offload_member_find(const struct dp_offload_shard *shard, const void *flow,
+                       const ovs_u128 *mega_ufid,
+                       struct dp_offload_rule **rulep)
+    OVS_REQUIRES(shard->mutex)
+{
+    struct dp_offload_rule *rule = dp_rule_find(shard, mega_ufid);
+
+    *rulep = rule;
+    if (!rule) {
+        return NULL;
+    }
+    dp_rule_is_locked(rule, shard);
+    return dp_rule_member_find(rule, flow);
+}
+
 void
 dp_offload_flow_modify(struct dp_offload *offload, void *flow,
                        const ovs_u128 *mega_ufid)
 {
+    struct dp_offload_member *member;
     struct dp_offload_shard *shard;
     struct dp_offload_rule *rule;
 
@@ -305,23 +325,17 @@ dp_offload_flow_modify(struct dp_offload *offload, void *flow,
 
     shard = dp_rule_shard(offload, mega_ufid);
     ovs_mutex_lock(&shard->mutex);
-    rule = dp_rule_find(shard, mega_ufid);
-    if (rule) {
-        struct dp_offload_member *member;
+    member = dp_offload_member_find(shard, flow, mega_ufid, &rule);
+    if (member) {
+        /* The flow that knows best is described to the provider. */
+        struct dp_offload_member *last = &rule->members[rule->n_members - 1];
+        struct dp_offload_member tmp = *last;
 
         dp_rule_is_locked(rule, shard);
-        member = dp_rule_member_find(rule, flow);
-        if (member) {
-            /* The flow that knows best is described to the provider. */
-            struct dp_offload_member *last
-                = &rule->members[rule->n_members - 1];
-            struct dp_offload_member tmp = *last;
-
-            *last = *member;
-            *member = tmp;
-            rule->gen++;
-            dp_rule_ready(rule);
-        }
+        *last = *member;
+        *member = tmp;
+        rule->gen++;
+        dp_rule_ready(rule);
     }
     ovs_mutex_unlock(&shard->mutex);
 }
@@ -391,15 +405,11 @@ dp_offload_flow_get(const struct dp_offload *offload, const void *flow,
     }
     if (dp_offload_n_rules(offload)) {
         struct dp_offload_shard *shard = dp_rule_shard(offload, mega_ufid);
-        struct dp_offload_member *member = NULL;
+        struct dp_offload_member *member;
         struct dp_offload_rule *rule;
 
         ovs_mutex_lock(&shard->mutex);
-        rule = dp_rule_find(shard, mega_ufid);
-        if (rule) {
-            dp_rule_is_locked(rule, shard);
-            member = dp_rule_member_find(rule, flow);
-        }
+        member = dp_offload_member_find(shard, flow, mega_ufid, &rule);
         if (member) {
             offloaded = rule->level != DP_OFFLOAD_ABSENT;
             if (stats) {
@@ -415,6 +425,29 @@ dp_offload_flow_get(const struct dp_offload *offload, const void *flow,
         ovs_mutex_unlock(&shard->mutex);
     }
     return offloaded;
+}
+
+void
+dp_offload_flow_clear_stats(struct dp_offload *offload, const void *flow,
+                            const ovs_u128 *mega_ufid)
+{
+    struct dp_offload_member *member;
+    struct dp_offload_shard *shard;
+    struct dp_offload_rule *rule;
+
+    if (!dp_offload_n_rules(offload)) {
+        return;
+    }
+
+    shard = dp_rule_shard(offload, mega_ufid);
+    ovs_mutex_lock(&shard->mutex);
+    member = dp_offload_member_find(shard, flow, mega_ufid, &rule);
+    if (member) {
+        member->n_packets = member->n_bytes = 0;
+        member->used = 0;
+        dp_rebalance_rate_rebase(&rule->rate);
+    }
+    ovs_mutex_unlock(&shard->mutex);
 }
 
 enum dp_offload_why

@@ -163,9 +163,9 @@ unsigned int dp_offload_get_n_workers(const struct dp_offload *offload);
  * less never bother a NIC.  0, the default: at once. */
 void dp_offload_set_delay(struct dp_offload *offload, unsigned int ms);
 
-/* Keeps the workers, those that run and those to come, off the 'n' CPUs in
- * 'cores', on which lanes poll.  If nothing else is left of the CPUs that the
- * process may use, the workers may use all of these. */
+/* Keeps the workers and the rebalancer, those that run and those to come, off
+ * the 'n' CPUs in 'cores', on which lanes poll.  If nothing else is left of
+ * the CPUs that the process may use, they may use all of these. */
 void dp_offload_avoid_cores(struct dp_offload *offload,
                             const unsigned int *cores, size_t n);
 
@@ -225,6 +225,10 @@ bool dp_offload_flow_get(const struct dp_offload *offload, const void *flow,
                          const ovs_u128 *mega_ufid,
                          struct dpif_flow_stats *stats,
                          struct dpif_flow_attrs *attrs);
+
+/* What the NIC has done for 'flow', by the last reading, counts no more. */
+void dp_offload_flow_clear_stats(struct dp_offload *offload, const void *flow,
+                                 const ovs_u128 *mega_ufid);
 
 /* Why a megaflow is not (wholly) offloaded; NONE if it is. */
 enum dp_offload_why dp_offload_flow_why(const struct dp_offload *offload,

@@ -9,6 +9,7 @@
 #include "odp-util.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
+#include "offload/dp-offload-worker.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/vlog.h"
@@ -82,6 +83,14 @@ dp_rebalance_create(struct dp_offload *offload)
 }
 
 void
+dp_rebalance_pin(struct dp_rebalance *rb)
+{
+    if (rb->running) {
+        dp_offload_pin(rb->offload, rb->thread, "rebalancer");
+    }
+}
+
+void
 dp_rebalance_stop(struct dp_rebalance *rb)
 {
     if (rb->running) {
@@ -143,6 +152,9 @@ dp_offload_set_rebalance(struct dp_offload *offload,
         atomic_store_relaxed(&rb->exit, false);
         rb->thread = ovs_thread_create("hw_rebalance", dp_rebalance_main, rb);
         rb->running = true;
+        ovs_mutex_lock(&offload->mutex);
+        dp_rebalance_pin(rb);
+        ovs_mutex_unlock(&offload->mutex);
     }
     if (was_enabled != config->enabled) {
         VLOG_INFO("rebalancing of offloaded flows is %s",

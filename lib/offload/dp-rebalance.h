@@ -122,6 +122,11 @@ void dp_rebalance_destroy(struct dp_rebalance *rb);
 /* Stops the thread, before the engine does. */
 void dp_rebalance_stop(struct dp_rebalance *rb);
 
+/* Puts the thread, if it runs, where the engine's workers may be.  Control
+ * thread only. */
+void dp_rebalance_pin(struct dp_rebalance *rb)
+    OVS_REQUIRES(rb->offload->mutex);
+
 /* Tables. */
 
 /* Returns the table of a port of 'class' that has 'info', counted. */

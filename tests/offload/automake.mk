@@ -5,6 +5,7 @@ tests_dptest_SOURCES += \
 	tests/offload/offload-rig.h \
 	tests/offload/test-mark.c \
 	tests/offload/test-offload-churn.c \
+	tests/offload/test-offload-cores.c \
 	tests/offload/test-offload-count.c \
 	tests/offload/test-offload-edge.c \
 	tests/offload/test-offload-ports.c \

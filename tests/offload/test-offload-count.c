@@ -88,6 +88,29 @@ test_count_del(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("offload-count-del", test_count_del);
 
+/* Cleared counters begin at 0, not at the NIC's. */
+static void
+test_count_clear(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dpif_flow_stats stats;
+    struct rig_flow *flow;
+    struct rig rig;
+
+    flow = begin(&rig, &whole);
+    hit(&rig, flow, 100);
+    wait_packets(&rig, flow, 100, &stats);
+    dp_offload_flow_clear_stats(rig.offload, flow, &flow->mega_ufid);
+    dp_offload_flow_get(rig.offload, flow, &flow->mega_ufid, &stats, NULL);
+    ovs_assert(!stats.n_packets && !stats.n_bytes && !stats.used);
+    hit(&rig, flow, 3);
+    wait_packets(&rig, flow, 3, &stats);
+    rig_del(&rig, 0, flow);
+    rig_flow_destroy(flow);
+    dp_offload_drain(rig.offload);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-count-clear", test_count_clear);
+
 /* A flow that gets no packets is idle, though the flow of another lane has the
  * same rule, and gets some. */
 static void

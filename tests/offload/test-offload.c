@@ -351,6 +351,14 @@ test_offload_errors(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_drain(&rig);
     ovs_assert(dp_dummy_nic_n_puts(rig.nic) >= 2);
 
+    /* Only the datapath says that a flow has gone. */
+    config.put_error = ENOENT;
+    dp_dummy_nic_set_config(rig.nic, &config);
+    rig_modify(&rig, a, 7);
+    rig_drain(&rig);
+    ovs_assert(dp_offload_flow_why(rig.offload, &a->mega_ufid)
+               == DP_OFFLOAD_WHY_REFUSED);
+
     config.put_refused = 0;
     config.put_busy = 500;
     dp_dummy_nic_set_config(rig.nic, &config);
