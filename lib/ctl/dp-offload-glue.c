@@ -13,6 +13,8 @@
 #include "offload/dp-offload-provider.h"
 #include "pmd/dp-topology.h"
 
+enum { REGISTER_BATCH = 64 };   /* Flows, with a lane's mutex held. */
+
 static void
 env_flow_ref(void *aux OVS_UNUSED, void *flow)
 {
@@ -108,22 +110,41 @@ dp_offload_glue_create(const struct dp_offload_glue *glue)
     return dp_offload_create(&env, classes, 1);
 }
 
-/* Registers all flows that are alive. */
-static void
-register_flows(struct dp_topology *topology)
+/* Returns the flows that 'lane' has now, borrowed until the caller quiesces;
+ * the caller frees the array. */
+static struct dp_flow **
+list_flows(struct dp_lane *lane, size_t *n)
 {
-    struct dp_pmd *pmd;
+    struct dp_flow **flows, *flow;
 
-    CMAP_FOR_EACH (pmd, node, &topology->lanes) {
-        struct dp_lane *lane = &pmd->lane;
-        struct dp_flow *flow;
+    *n = 0;
+    ovs_mutex_lock(&lane->flows.mutex);
+    flows = xmalloc(MAX(cmap_count(&lane->flows.flows), 1) * sizeof *flows);
+    CMAP_FOR_EACH (flow, ufid_node, &lane->flows.flows) {
+        flows[(*n)++] = flow;
+    }
+    ovs_mutex_unlock(&lane->flows.mutex);
+    return flows;
+}
 
+/* Registers all flows of 'lane' that are alive.  It may have a million, and
+ * upcalls want the mutex, too. */
+static void
+register_flows(struct dp_lane *lane)
+{
+    size_t n;
+    struct dp_flow **flows = list_flows(lane, &n);
+
+    for (size_t i = 0; i < n; ) {
         ovs_mutex_lock(&lane->flows.mutex);
-        CMAP_FOR_EACH (flow, ufid_node, &lane->flows.flows) {
-            dp_lane_offer(lane, flow);
+        for (size_t end = MIN(i + REGISTER_BATCH, n); i < end; i++) {
+            if (!dp_flow_is_dead(flows[i])) {
+                dp_lane_offer(lane, flows[i]);
+            }
         }
         ovs_mutex_unlock(&lane->flows.mutex);
     }
+    free(flows);
 }
 
 /* Switches 'offload' and, if it is on now, registers what is there. */
@@ -131,9 +152,13 @@ void
 dp_offload_glue_switch(struct dp_offload *offload,
                        struct dp_topology *topology, bool enable)
 {
+    struct dp_pmd *pmd;
+
     if (dp_offload_set_enabled(offload, enable)) {
         dp_offload_ports_probe(offload);
-        register_flows(topology);
+        CMAP_FOR_EACH (pmd, node, &topology->lanes) {
+            register_flows(&pmd->lane);
+        }
     }
 }
 
