@@ -33,5 +33,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-rebalance.h \
 	lib/offload/dp-rule-change.c \
 	lib/offload/dp-rule-change.h \
+	lib/offload/dp-rule-count.c \
+	lib/offload/dp-rule-count.h \
 	lib/offload/dp-rule-state.c \
 	lib/offload/dp-rule-state.h

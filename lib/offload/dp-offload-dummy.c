@@ -160,6 +160,7 @@ dp_dummy_open(const struct dp_offload_class *class,
     info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
     info->table = nic->config.shared;
     info->dp_layer = "dummy";
+    info->counts_stay = nic->config.counts_stay;
     ovs_mutex_unlock(&nic->mutex);
 
     *portp = port;
@@ -329,7 +330,8 @@ dp_dummy_do_query(struct dp_dummy_nic *nic,
 {
     const struct dp_dummy_rule *rule = op->handle;
 
-    ovs_assert(rule->port == port && !rule->lost);
+    ovs_assert(rule->port == port);
+    ovs_assert(!rule->lost || nic->config.counts_stay);
     op->counted = true;
     op->idle_ms = nic->config.idle_ms;
     op->n_packets = rule->n_packets;
@@ -365,7 +367,8 @@ dp_dummy_do(struct dp_dummy_port *port, struct dp_offload_op *op,
     }
 
     ovs_mutex_lock(&nic->mutex);
-    ovs_assert(!port->paused);
+    ovs_assert(!port->paused
+               || (type == DP_DUMMY_QUERY && nic->config.counts_stay));
     switch (type) {
     case DP_DUMMY_PUT:
         dp_dummy_do_put(nic, port, op, whole, output);

@@ -27,6 +27,7 @@ struct dp_dummy_config {
     bool hidden;                /* The capacity is not told. */
     bool whole;                 /* Runs output to even port numbers. */
     bool peers;                 /* But only to ports that it has, too. */
+    bool counts_stay;           /* Counters outlive their rules. */
     bool blind;                 /* Does not ask what it installs. */
     unsigned int put_refused;   /* 'put_error'... */
     int put_error;              /* ...or, if that is 0, EINVAL. */

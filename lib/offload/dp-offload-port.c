@@ -17,6 +17,7 @@
 #include "offload/dp-mark-watch.h"
 #include "odp-util.h"
 #include "offload/dp-offload-rule.h"
+#include "offload/dp-rule-count.h"
 #include "offload/dp-rebalance.h"
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
@@ -187,15 +188,35 @@ dp_offload_port_doubt(struct dp_offload_port *port, bool urgent)
     atomic_store_relaxed(&port->unsure, true);
 }
 
+/* Reads a last time what the NIC has counted for 'port', which nobody is
+ * inside of: 'before' its rules are taken out, all at once, or after that.  If
+ * the provider can tell it afterwards, nothing is lost; if not, what the NIC
+ * forwards in between is. */
+static void
+dp_offload_port_read(struct dp_offload *offload, struct dp_offload_port *port,
+                     bool before)
+{
+    if (port->info.counts_stay != before) {
+        dp_rules_read_port(offload, port);
+    }
+}
+
 /* Takes all rules of 'port' out of the NIC, which nobody is inside of, after
- * 'error' when it was tried before, or EAGAIN.  What the NIC confirms, and
- * what it does not, is in the new generation. */
+ * 'error' when it was tried before, or EAGAIN.  'good' tells that their
+ * handles are: then their counters are read.  What the NIC confirms, and what
+ * it does not, is in the new generation. */
 static void
 dp_offload_port_flush(struct dp_offload *offload,
-                      struct dp_offload_port *port, int error)
+                      struct dp_offload_port *port, bool good, int error)
 {
+    if (good) {
+        dp_offload_port_read(offload, port, true);
+    }
     for (int i = 0; error && port->class->flush && i < FLUSH_ATTEMPTS; i++) {
         error = port->class->flush(port->aux);
+    }
+    if (good) {
+        dp_offload_port_read(offload, port, false);
     }
     if (error) {
         VLOG_WARN("%s: its rules may have stayed in the NIC: flush failed "
@@ -433,7 +454,7 @@ dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no)
      * the provider is able to; how many there are does not matter then. */
     paused = dp_offload_port_close_door(offload, port);
     if (port->class && (port->class->flush || paused)) {
-        dp_offload_port_flush(offload, port, EAGAIN);
+        dp_offload_port_flush(offload, port, !paused, EAGAIN);
     }
     ovs_mutex_lock(&port->mutex);
     port->state = DP_OFFLOAD_PORT_STOPPING;
@@ -475,10 +496,13 @@ dp_offload_port_pause(struct dp_offload *offload, odp_port_t port_no)
 
         offload->paused = port;
         if (!paused && port->class && port->class->pause) {
-            int error = port->class->pause(port->aux);
+            int error;
 
+            dp_offload_port_read(offload, port, true);
+            error = port->class->pause(port->aux);
+            dp_offload_port_read(offload, port, false);
             if (error) {
-                dp_offload_port_flush(offload, port, error);
+                dp_offload_port_flush(offload, port, false, error);
                 dp_rules_ready_port(offload, port_no);
             }
         }
@@ -506,7 +530,7 @@ dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no)
         atomic_read_relaxed(&port->unsure, &unsure);
         if (unsure) {
             /* The device may be in a better mood now. */
-            dp_offload_port_flush(offload, port, EAGAIN);
+            dp_offload_port_flush(offload, port, false, EAGAIN);
         } else if (result != DP_OFFLOAD_KEPT) {
             dp_offload_port_renew(offload, port, result == DP_OFFLOAD_LOST,
                                   result == DP_OFFLOAD_LOST);
@@ -558,7 +582,7 @@ dp_offload_port_clean(struct dp_offload *offload,
     }
     atomic_store_relaxed(&port->hurry, false);
 
-    dp_offload_port_flush(offload, port, EAGAIN);
+    dp_offload_port_flush(offload, port, true, EAGAIN);
     ovs_mutex_lock(&port->mutex);
     if (port->state == DP_OFFLOAD_PORT_CLEANING) {
         port->state = DP_OFFLOAD_PORT_RUNNING;
@@ -588,6 +612,7 @@ dp_offload_ports_clean(struct dp_offload *offload)
             && dp_offload_port_clean(offload, port)) {
             port->clean_us = now_us + port->clean_wait_us;
             port->clean_wait_us = MIN(2 * port->clean_wait_us, CLEAN_MAX_US);
+            break;              /* It has quiesced: the others next time. */
         }
     }
 }

@@ -11,11 +11,13 @@
  * do about a failure is the engine's business.
  *
  * Threads.  put, del, query, forget, plan and poll for a given rule are called
- * by one thread at a time, the rule's worker; for different rules of a port by
- * up to DP_OFFLOAD_MAX_WORKERS threads at once.  open, close, pause and
- * restart of a port are called by the control thread, flush by it or a worker,
- * and the engine makes sure that no other call is under way for the port then;
- * close is called when no rule is left, but those that could not be removed.
+ * by one thread at a time, the rule's worker, or (query and poll) by whoever
+ * calls pause or flush, just before or just after it; for different rules of a
+ * port by up to DP_OFFLOAD_MAX_WORKERS threads at once.  open, close, pause
+ * and restart of a port are called by the control thread, flush by it or a
+ * worker, and the engine makes sure that no other call is under way for the
+ * port then; close is called when no rule is left, but those that could not be
+ * removed.
  * All calls are made in a non-quiescent RCU state and, but for forget and
  * format, without any lock.
  *
@@ -54,6 +56,8 @@ struct dp_offload_port_info {
     uint64_t capacity;          /* Rules that fit; 0 if not known. */
     uint64_t table;             /* Ports with the same one share their places;
                                  * 0: this port shares with none. */
+    bool counts_stay;           /* Can query() read the counters of rules that
+                                 * pause() or flush() has taken out? */
     const char *dp_layer;       /* Static string: "dpdk", for whole rules. */
     uint32_t device;            /* For dp_offload_peer(), the provider's: */
     uint32_t domain;            /*   which port, of which switch. */
@@ -96,7 +100,7 @@ struct dp_offload_op {
                                  * the rule's own, which waits for its own
                                  * rules anyway. */
     struct ovs_list node;       /* Under way, or free. */
-    struct dp_offload_worker *worker;
+    struct dp_offload_worker *worker;   /* Null: someone else waits for it. */
     struct dp_offload_rule *rule;
     struct dp_offload_port *port;
     void *flow;                 /* Counted, or null. */

@@ -37,6 +37,12 @@ bool dp_rule_start_query(struct dp_offload_rule *rule,
                          struct dp_offload_op *op)
     OVS_REQUIRES(rule->shard->mutex);
 
+/* Has 'rule' been in the NIC when 'port' lost its rules?  Its handle is void
+ * then. */
+bool dp_rule_is_lost(const struct dp_offload_rule *rule,
+                     struct dp_offload_port *port)
+    OVS_REQUIRES(rule->shard->mutex);
+
 /* 'op', on op->rule, is done.  Frees the rule if nothing needs it. */
 void dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
     OVS_EXCLUDED(op->rule->shard->mutex);

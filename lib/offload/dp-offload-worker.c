@@ -114,9 +114,11 @@ dp_offload_op_complete(struct dp_offload_op *op)
 {
     struct dp_offload_worker *worker = op->worker;
 
-    ovs_list_remove(&op->node);
-    worker->n_ops--;
-    dp_worker_op_done(worker, op);
+    if (worker) {
+        ovs_list_remove(&op->node);
+        worker->n_ops--;
+        dp_worker_op_done(worker, op);
+    }
 }
 
 /* Finds out whether the rule of 'op' could run whole with its present

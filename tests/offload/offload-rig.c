@@ -221,6 +221,16 @@ rig_del_stats(struct rig *rig, unsigned int lane, struct rig_flow *flow,
     atomic_add_relaxed(&rig->n_told, stats->n_packets, &orig);
 }
 
+uint64_t
+rig_told(struct rig *rig)
+{
+    uint64_t n_told, n_late;
+
+    atomic_read_relaxed(&rig->n_told, &n_told);
+    atomic_read_relaxed(&rig->n_late, &n_late);
+    return n_told + n_late;
+}
+
 bool
 rig_installed(struct rig *rig, const struct rig_flow *flow)
 {

@@ -55,6 +55,10 @@ void rig_del(struct rig *rig, unsigned int lane, struct rig_flow *flow);
 void rig_del_stats(struct rig *rig, unsigned int lane, struct rig_flow *flow,
                    struct dpif_flow_stats *stats);
 
+/* Returns the number of packets that were told of so far, with removals or
+ * afterwards. */
+uint64_t rig_told(struct rig *rig);
+
 /* The mark by which 'flow' is found in the NIC (0: none or whole) and, if that
  * is not 0, a check that the index of 'lane' has it. */
 uint32_t rig_mark(struct rig *rig, unsigned int lane,

@@ -192,7 +192,7 @@ churn_control(struct churn *churn, struct dp_dummy_config *config)
     odp_port_t port_no = u32_to_odp(1 + random_range(N_PORTS));
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    config->restart = churn->exact ? DP_OFFLOAD_STALE : random_range(3);
+    config->restart = random_range(3);
     dp_dummy_nic_set_config(rig->nic, config);
     switch (random_range(12)) {
     case 0:
@@ -491,6 +491,7 @@ test_offload_churn_count(int argc, char *argv[])
         .mark_bits = 24,
         .capacity = 60,
         .whole = true,
+        .counts_stay = true,
         .put_refused = 30,
         .put_busy = 100,
         .late = 200,

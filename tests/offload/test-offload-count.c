@@ -222,3 +222,61 @@ test_count_late(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("offload-count-late-S2", test_count_late);
+
+/* What the NIC has counted before a port is reconfigured is not lost with its
+ * rules, whoever has the flow then. */
+static void
+restart(const struct dp_dummy_config *config)
+{
+    struct dpif_flow_stats stats;
+    struct rig_flow *flow, *gone;
+    struct rig rig;
+
+    flow = begin(&rig, config);
+    gone = rig_flow_create(PORT1, 2, 4);
+    rig_put(&rig, 0, gone);
+    dp_offload_drain(rig.offload);
+    for (int round = 1; round <= 3; round++) {
+        hit(&rig, flow, 9);
+        hit(&rig, gone, 4);
+        if (round == 3) {
+            dp_dummy_nic_hold(rig.nic, true);
+            rig_del(&rig, 0, gone);
+            dp_dummy_nic_hold(rig.nic, false);
+        }
+        dp_offload_port_pause(rig.offload, PORT1);
+        dp_offload_port_restart(rig.offload, PORT1);
+        dp_offload_flow_get(rig.offload, flow, &flow->mega_ufid, &stats, NULL);
+        ovs_assert(stats.n_packets == round * 9
+                   && stats.n_bytes == round * 900);
+        dp_offload_drain(rig.offload);
+    }
+    ovs_assert(rig_told(&rig) == 3 * 4);
+
+    /* A port that is removed tells, too. */
+    hit(&rig, flow, 9);
+    dp_offload_port_del(rig.offload, PORT1);
+    rig_del_stats(&rig, 0, flow, &stats);
+    ovs_assert(stats.n_packets == 4 * 9);
+    rig_flow_destroy(flow);
+    rig_flow_destroy(gone);
+    dp_offload_drain(rig.offload);
+    rig_uninit(&rig);
+}
+
+static void
+test_count_restart(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_dummy_config config = whole;
+
+    config.restart = DP_OFFLOAD_LOST;
+    restart(&config);
+    config.restart = DP_OFFLOAD_STALE;
+    restart(&config);
+    config.restart = DP_OFFLOAD_LOST;
+    config.late = 500;
+    restart(&config);
+    config.counts_stay = true;
+    restart(&config);
+}
+DPTEST_REGISTER("offload-count-restart", test_count_restart);
