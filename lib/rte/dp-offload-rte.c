@@ -464,6 +464,10 @@ dp_rte_query_one(struct dp_rte_port *port, struct dp_offload_op *op)
     struct rte_flow_error error;
     bool age;
 
+    /* Before the count: what comes between that and a removal is lost. */
+    atomic_read_relaxed(&port->age, &age);
+    op->idle_ms = age ? dp_rte_query_idle(port, op->handle) : 0;
+
     memset(&query, 0, sizeof query);
     memset(&error, 0, sizeof error);
     rte_errno = 0;
@@ -471,8 +475,6 @@ dp_rte_query_one(struct dp_rte_port *port, struct dp_offload_op *op)
                                          &error)) {
         return dp_rte_errno(&error);
     }
-    atomic_read_relaxed(&port->age, &age);
-    op->idle_ms = age ? dp_rte_query_idle(port, op->handle) : 0;
     op->counted = query.hits_set;
     op->n_packets = query.hits;
     op->n_bytes = query.bytes_set ? query.bytes : 0;

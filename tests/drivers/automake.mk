@@ -4,6 +4,7 @@
 # from dpdk-testpmd.  Needs neither root nor huge pages.
 EXTRA_DIST += \
 	tests/bench/simnic-io \
+	tests/drivers/test-simnic-count \
 	tests/drivers/test-simnic-ovs \
 	tests/drivers/test-simnic-testpmd \
 	tests/drivers/test-telemetry \
@@ -67,6 +68,9 @@ check-drivers: tests/drivers/test-simnic-match$(EXEEXT) \
 		$(srcdir)/tests/drivers/test-simnic-testpmd || test $$? = 77
 	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/drivers/test-simnic-ovs \
+		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
+	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
+		$(srcdir)/tests/drivers/test-simnic-count \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
 	$(PYTHON3) $(srcdir)/tests/drivers/test-telemetry \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
