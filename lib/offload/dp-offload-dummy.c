@@ -251,6 +251,19 @@ dp_dummy_flush(void *port_)
     return failed ? EIO : 0;
 }
 
+static size_t
+dp_dummy_count_whole(const struct dp_dummy_port *port)
+    OVS_REQUIRES(port->nic->mutex)
+{
+    const struct dp_dummy_rule *rule;
+    size_t n = 0;
+
+    LIST_FOR_EACH (rule, port_node, &port->rules) {
+        n += !rule->lost && !rule->mark;
+    }
+    return n;
+}
+
 static void
 dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
                 struct dp_offload_op *op, bool whole, uint32_t output)
@@ -268,6 +281,13 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
             ovs_assert(rule->lost || !op->mark
                        || rule->mark != op->mark);
         }
+    }
+
+    if (whole && config->whole_capacity
+        && dp_dummy_count_whole(port) >= config->whole_capacity) {
+        whole = false;
+        op->why = DP_OFFLOAD_WHY_A_FULL;
+        op->halved = true;
     }
 
     nic->n_puts++;

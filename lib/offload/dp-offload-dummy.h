@@ -23,6 +23,8 @@ struct dp_dummy_nic;
 struct dp_dummy_config {
     unsigned int mark_bits;     /* 1...24, read when a port is opened. */
     size_t capacity;            /* Rules per port; 0: no limit. */
+    size_t whole_capacity;      /* Likewise, of those that run whole; the
+                                 * others mark. */
     bool shared;                /* Rules of all ports, rather. */
     bool hidden;                /* The capacity is not told. */
     bool whole;                 /* Runs output to even port numbers. */

@@ -308,8 +308,10 @@ dp_offload_port_add(struct dp_offload *offload, odp_port_t port_no,
     xpthread_cond_init(&port->cond, NULL);
     for (size_t i = 0; i < DP_OFFLOAD_MAX_WORKERS; i++) {
         ovs_list_init(&port->full[i]);
+        ovs_list_init(&port->halved[i].rules);
     }
     dp_mark_limbo_init(&port->limbo);
+    atomic_init(&port->n_whole_left, 0);
     atomic_init(&port->is_full, false);
     atomic_init(&port->unsure, false);
     atomic_init(&port->hurry, false);

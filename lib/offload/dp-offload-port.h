@@ -45,6 +45,7 @@ struct dp_offload_port {
     atomic_uint64_t n_unsure;           /* Rules that may be there so. */
     atomic_uint64_t n_marked;           /* Rules in the NIC, by level. */
     atomic_uint64_t n_whole;
+    atomic_uint64_t n_whole_left;       /* Whole rules that have left. */
     atomic_uint64_t n_puts;             /* Operations that succeeded. */
     atomic_uint64_t n_dels;
     atomic_uint64_t n_failed[DP_OFFLOAD_N_WHYS];
@@ -72,6 +73,12 @@ struct dp_offload_port {
     /* Owner thread only: one for each worker. */
     struct ovs_list full[DP_OFFLOAD_MAX_WORKERS]; /* Rules without room. */
     uint64_t n_dels_seen[DP_OFFLOAD_MAX_WORKERS];
+    struct dp_offload_halved {
+        struct ovs_list rules;          /* That mark, though they could run
+                                         * whole if there were room. */
+        uint64_t n_left_seen;           /* Value of 'n_whole_left'. */
+        uint64_t when_us;               /* When to try some again. */
+    } halved[DP_OFFLOAD_MAX_WORKERS];
 
     struct dp_mark_limbo limbo;
 

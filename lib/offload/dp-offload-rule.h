@@ -52,6 +52,7 @@ struct dp_offload_rule {
     bool pressed;                       /* UNSURE, and 'peer' has to go. */
     bool returning;                     /* Was taken out to be put again. */
     bool needs_mark;                    /* The last put missed a mark. */
+    bool halved;                        /* The last put missed room. */
 
     /* Guarded by the shard's mutex. */
     struct hmap_node node;              /* In shard's 'rules'. */
@@ -62,7 +63,8 @@ struct dp_offload_rule {
     struct dp_offload_port *peer;       /* Counted: where what is in the NIC
                                          * outputs to, or null. */
     struct mpsc_queue_node ready_node;  /* In the worker's queue. */
-    struct ovs_list whole_node;         /* In shard's 'whole'. */
+    struct ovs_list whole_node;         /* In shard's 'whole', or in a port's
+                                         * 'halved' (owner thread). */
     struct ovs_list place_node;         /* In its table's 'placed'. */
     struct dp_rebalance_table *coming;  /* Where a place is kept for it. */
     struct dp_rebalance_rate rate;

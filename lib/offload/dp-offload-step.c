@@ -86,6 +86,7 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     op->port = port;
     op->flow = NULL;
     op->gone = false;
+    op->halved = false;
     op->actions_hash = 0;
     op->out_port = ODPP_NONE;
     op->peer = NULL;
@@ -463,6 +464,7 @@ dp_rule_put_done(struct dp_offload_worker *worker,
         /* Others need it. */
         dp_rule_drop_mark(worker->offload, rule, rule->port);
     }
+    dp_rule_set_halved(worker, rule, op->halved);
     dp_rule_depend(rule, op);
     dp_rebalance_settle(rule);
 }
@@ -527,7 +529,8 @@ dp_rule_del_done(struct dp_offload_worker *worker,
 }
 
 static void
-dp_rule_plan_done(struct dp_offload_rule *rule, struct dp_offload_op *op)
+dp_rule_plan_done(struct dp_offload_worker *worker,
+                  struct dp_offload_rule *rule, struct dp_offload_op *op)
     OVS_REQUIRES(rule->shard->mutex)
 {
     bool same = op->actions_hash == rule->actions_hash;
@@ -551,6 +554,7 @@ dp_rule_plan_done(struct dp_offload_rule *rule, struct dp_offload_op *op)
     } else {
         rule->why = op->why;
         rule->actions_hash = op->actions_hash;
+        dp_rule_set_halved(worker, rule, false);
     }
 }
 
@@ -578,7 +582,7 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
         break;
     case DP_RULE_PLAN:
         dp_rule_go(rule, DP_RULE_INSTALLED);
-        dp_rule_plan_done(rule, op);
+        dp_rule_plan_done(worker, rule, op);
         break;
     case DP_RULE_QUERY:
         dp_rule_go(rule, DP_RULE_INSTALLED);

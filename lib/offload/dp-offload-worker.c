@@ -39,6 +39,9 @@ VLOG_DEFINE_THIS_MODULE(dp_offload_worker);
 #define DP_WORKER_QUERY_US 500000       /* Between two sweeps. */
 #define DP_WORKER_REAP_US 1000
 #define DP_WORKER_PROBE_US 1000000
+#define DP_WORKER_HALVED_US 1000000     /* Between two attempts of rules to run
+                                         * whole that find no room. */
+#define DP_WORKER_MAX_HALVED 8          /* In one attempt. */
 #define DP_WORKER_MAX_OPS 1024          /* In progress at one time. */
 #define DP_WORKER_MAX_PORTS 64          /* Polled in one round. */
 
@@ -370,6 +373,38 @@ dp_worker_run_full(struct dp_offload_worker *worker, bool probe)
     }
 }
 
+/* Lets rules that mark for want of room try to run whole, if whole rules have
+ * left their port.  They are taken out for that, so there are few at a time;
+ * more, as long as they find room. */
+static void
+dp_worker_run_halved(struct dp_offload_worker *worker, uint64_t now_us)
+{
+    struct dp_offload_port *port;
+
+    CMAP_FOR_EACH (port, node, &worker->offload->ports) {
+        struct dp_offload_halved *halved = &port->halved[worker->id];
+        uint64_t n_left;
+
+        atomic_read_relaxed(&port->n_whole_left, &n_left);
+        if (ovs_list_is_empty(&halved->rules)
+            || n_left == halved->n_left_seen || now_us < halved->when_us) {
+            continue;
+        }
+        halved->n_left_seen = n_left;
+        halved->when_us = now_us + DP_WORKER_HALVED_US;
+        for (int i = 0; i < DP_WORKER_MAX_HALVED
+                        && !ovs_list_is_empty(&halved->rules); i++) {
+            struct dp_offload_rule *rule
+                = CONTAINER_OF(ovs_list_pop_front(&halved->rules),
+                               struct dp_offload_rule, whole_node);
+
+            ovs_list_init(&rule->whole_node);
+            rule->replace = true;
+            dp_worker_ready(rule);
+        }
+    }
+}
+
 /* Finds the next shard of which rules are to be read, if it is time for it.
  * Returns null if not. */
 static struct dp_offload_shard *
@@ -470,6 +505,7 @@ dp_worker_main(void *worker_)
             } else {
                 dp_worker_run_full(worker, false);
             }
+            dp_worker_run_halved(worker, now_us);
             n += dp_worker_run_query(worker, now_us);
         }
         if (worker->n_ops) {
@@ -674,7 +710,15 @@ dp_worker_hand_over(struct dp_offload_worker *old)
     dp_worker_run_retries(old, UINT64_MAX);
 
     CMAP_FOR_EACH (port, node, &old->offload->ports) {
+        struct ovs_list halved = OVS_LIST_INITIALIZER(&halved);
         struct dp_offload_rule *rule;
+
+        ovs_list_push_back_all(&halved, &port->halved[old->id].rules);
+        LIST_FOR_EACH_POP (rule, whole_node, &halved) {
+            unsigned int id = rule->shard->worker->id;
+
+            ovs_list_push_back(&port->halved[id].rules, &rule->whole_node);
+        }
 
         LIST_FOR_EACH_POP (rule, full_node, &port->full[old->id]) {
             ovs_list_init(&rule->full_node);

@@ -41,6 +41,8 @@ void
 dp_rule_set_level(struct dp_offload_worker *worker,
                   struct dp_offload_rule *rule, enum dp_offload_level level)
 {
+    uint64_t orig;
+
     if (level == rule->level) {
         return;
     }
@@ -59,9 +61,10 @@ dp_rule_set_level(struct dp_offload_worker *worker,
         dp_rebalance_placed(rule);
     }
     if (rule->level == DP_OFFLOAD_WHOLE) {
-        ovs_list_remove(&rule->whole_node);
-        ovs_list_init(&rule->whole_node);
+        atomic_add_relaxed(&rule->port->n_whole_left, 1, &orig);
     }
+    ovs_list_remove(&rule->whole_node);
+    ovs_list_init(&rule->whole_node);
     if (level == DP_OFFLOAD_WHOLE) {
         ovs_list_push_back(&rule->shard->whole, &rule->whole_node);
     }
@@ -70,6 +73,26 @@ dp_rule_set_level(struct dp_offload_worker *worker,
     }
     rule->level = level;
     rule->since_us = dp_offload_now_us();
+}
+
+void
+dp_rule_set_halved(struct dp_offload_worker *worker,
+                   struct dp_offload_rule *rule, bool halved)
+{
+    struct dp_offload_halved *h = &rule->port->halved[worker->id];
+
+    if (rule->level == DP_OFFLOAD_MARKED) {
+        ovs_list_remove(&rule->whole_node);
+        ovs_list_init(&rule->whole_node);
+        if (halved) {
+            ovs_list_push_back(&h->rules, &rule->whole_node);
+        }
+    } else if (rule->halved) {
+        /* There is room: others need not wait. */
+        h->n_left_seen = UINT64_MAX;
+        h->when_us = 0;
+    }
+    rule->halved = halved;
 }
 
 void

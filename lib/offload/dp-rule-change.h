@@ -19,6 +19,12 @@ void dp_rule_set_level(struct dp_offload_worker *worker,
                        enum dp_offload_level level)
     OVS_REQUIRES(rule->shard->mutex);
 
+/* 'rule', which is in the NIC, does not run whole for want of room, and will
+ * be tried again: 'halved'; or it does not wait for that, or not any more. */
+void dp_rule_set_halved(struct dp_offload_worker *worker,
+                        struct dp_offload_rule *rule, bool halved)
+    OVS_REQUIRES(rule->shard->mutex);
+
 /* Books what the NIC has counted since the last reading, which is in 'op', to
  * the flow that has the rule.  Counters that went back (another rule, a reset)
  * are a new base.  If the last flow has gone, its statistics have been told

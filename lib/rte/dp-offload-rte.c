@@ -421,6 +421,8 @@ dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
     if (!op->error) {
         op->level = DP_OFFLOAD_MARKED;
         op->why = why;
+        op->halved = (why == DP_OFFLOAD_WHY_A_FULL
+                      || why == DP_OFFLOAD_WHY_A_REFUSED);
     }
 }
 

@@ -9,6 +9,7 @@ tests_dptest_SOURCES += \
 	tests/offload/test-offload-count.c \
 	tests/offload/test-offload-edge.c \
 	tests/offload/test-offload-ports.c \
+	tests/offload/test-offload-halved.c \
 	tests/offload/test-offload-marks.c \
 	tests/offload/test-offload-same.c \
 	tests/offload/test-offload-speed.c \
