@@ -207,18 +207,18 @@ upcall_translate(struct udpif *udpif, struct upcall *upcall,
     }
 }
 
-/* Does what 'upcall' is about.  Returns 0 if it has been translated, EAGAIN if
- * it has been consumed. */
-static int
+/* Does what 'upcall' is about.  Returns true if it has been translated, false
+ * if it has been consumed. */
+static bool
 upcall_process(struct udpif *udpif, struct upcall *upcall,
                struct ofpbuf *actions, struct flow_wildcards *wc)
 {
     if (upcall->kind == UPCALL_MISS || upcall->kind == UPCALL_SLOW_PATH) {
         upcall_translate(udpif, upcall, actions, wc);
-        return 0;
+        return true;
     }
     upcall_sample(udpif, upcall);
-    return EAGAIN;
+    return false;
 }
 
 /* Flows. */
@@ -321,10 +321,7 @@ upcall_cb(const struct dp_packet *packet, const struct flow *flow,
 
     error = upcall_init(&upcall, udpif, packet, type, userdata, flow, ufid,
                         pmd_id);
-    if (!error) {
-        error = upcall_process(udpif, &upcall, actions, wc);
-    }
-    if (!error) {
+    if (!error && upcall_process(udpif, &upcall, actions, wc)) {
         if (upcall.xout.slow && put_actions) {
             ofpbuf_put(put_actions, upcall.slow_actions.data,
                        upcall.slow_actions.size);
@@ -417,7 +414,8 @@ slot_process(struct udpif *udpif, struct handler_slot *slot)
                              &dupcall->packet);
         flow_extract(&dupcall->packet, &slot->flow);
 
-        error = upcall_process(udpif, upcall, &slot->actions, &slot->wc);
+        error = (upcall_process(udpif, upcall, &slot->actions, &slot->wc)
+                 ? 0 : EAGAIN);
     } else if (error == ENODEV && upcall->kind == UPCALL_MISS) {
         install_drop_flow(udpif, slot);
     }

@@ -56,3 +56,14 @@ dp_drop_count(enum dp_drop drop, unsigned int n)
         OVS_NOT_REACHED();
     }
 }
+
+/* Drops the packets of 'batch' because of 'drop' if they are to be stolen.
+ * Else they go on, and nothing is counted. */
+void
+dp_drop_stolen(enum dp_drop drop, struct dp_packet_batch *batch, bool steal)
+{
+    if (steal) {
+        dp_drop_count(drop, dp_packet_batch_size(batch));
+        dp_packet_delete_batch(batch, true);
+    }
+}

@@ -11,11 +11,16 @@
  * (Drops that the flow table asks for are counted by Open vSwitch as
  * "drop_action_*".)
  *
+ * A packet is dropped if nothing more is done with it, not if one action of
+ * several could not be done.  A copy that was recirculated is a packet.
+ *
  * Owns.  The packets that it is to free.
  *
  * Thread-safety.  Any thread; coverage counters are per thread.
  *
  * Errors.  None. */
+
+#include <stdbool.h>
 
 #define DP_DROPS                                                        \
     DP_DROP(INVALID_PORT, invalid_port)         /* Output: no such port. */ \
@@ -38,6 +43,7 @@ enum dp_drop {
 struct dp_packet_batch;
 
 void dp_drop_batch(struct dp_packet_batch *);
+void dp_drop_stolen(enum dp_drop, struct dp_packet_batch *, bool steal);
 void dp_drop_count(enum dp_drop, unsigned int n);
 
 #endif /* dp-drop.h */

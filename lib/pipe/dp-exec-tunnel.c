@@ -169,8 +169,7 @@ dp_exec_tunnel_pop(const struct dp_exec *x, struct dp_packet_batch *batch,
     struct dp_packet *packet;
 
     if (!port || !netdev_has_tunnel_push_pop(port->netdev)) {
-        dp_drop_count(DP_DROP_INVALID_TNL_PORT, dp_packet_batch_size(batch));
-        dp_packet_delete_batch(batch, steal);
+        dp_drop_stolen(DP_DROP_INVALID_TNL_PORT, batch, steal);
         return;
     }
     dp_exec_take(batch, &own, steal);

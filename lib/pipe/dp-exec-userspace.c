@@ -16,8 +16,8 @@
 #include "pipe/dp-upcall.h"
 
 /* Asks the upper layers about 'packet', which it takes over, and does what
- * they answer. */
-static void
+ * they answer.  Returns false if they do not. */
+static bool
 ask(const struct dp_exec *x, struct dp_packet *packet,
     const struct nlattr *userdata, struct ofpbuf *actions)
 {
@@ -34,13 +34,14 @@ ask(const struct dp_exec *x, struct dp_packet *packet,
     dp_packet_batch_init_packet(&one, packet);
     if (!error || error == ENOSPC) {
         dp_exec_nlattrs(x, &one, actions->data, actions->size, true);
-    } else {
-        dp_drop_count(DP_DROP_USERSPACE, 1);
-        dp_packet_delete_batch(&one, true);
+        return true;
     }
+    dp_packet_delete_batch(&one, true);
+    return false;
 }
 
-/* Executes a "userspace" action. */
+/* Executes a "userspace" action.  What is not answered is dropped, unless the
+ * packet goes on without. */
 void
 dp_exec_userspace(const struct dp_exec *x, struct dp_packet_batch *batch,
                   const struct nlattr *a, bool steal)
@@ -51,8 +52,7 @@ dp_exec_userspace(const struct dp_exec *x, struct dp_packet_batch *batch,
     struct ofpbuf actions;
 
     if (!dp_upcall_begin(x->lane)) {
-        dp_drop_count(DP_DROP_LOCK, dp_packet_batch_size(batch));
-        dp_packet_delete_batch(batch, steal);
+        dp_drop_stolen(DP_DROP_LOCK, batch, steal);
         return;
     }
     dp_exec_take(batch, &own, steal);
@@ -61,7 +61,9 @@ dp_exec_userspace(const struct dp_exec *x, struct dp_packet_batch *batch,
     userdata = nl_attr_find_nested(a, OVS_USERSPACE_ATTR_USERDATA);
     ofpbuf_init(&actions, 0);
     DP_PACKET_BATCH_FOR_EACH (i, packet, &own) {
-        ask(x, packet, userdata, &actions);
+        if (!ask(x, packet, userdata, &actions) && steal) {
+            dp_drop_count(DP_DROP_USERSPACE, 1);
+        }
     }
     ofpbuf_uninit(&actions);
     dp_upcall_end(x->lane);

@@ -55,8 +55,7 @@ output(const struct dp_exec *x, struct dp_packet_batch *batch,
         take_packets(batch, &own, steal);
         dp_tx_output(x->lane, port, own.packets, own.count);
     } else {
-        dp_drop_count(DP_DROP_INVALID_PORT, dp_packet_batch_size(batch));
-        dp_packet_delete_batch(batch, steal);
+        dp_drop_stolen(DP_DROP_INVALID_PORT, batch, steal);
     }
 }
 
@@ -74,8 +73,7 @@ lb_output(const struct dp_exec *x, struct dp_packet_batch *batch,
     uint32_t left;
 
     if (!bond) {
-        dp_drop_count(DP_DROP_INVALID_BOND, dp_packet_batch_size(batch));
-        dp_packet_delete_batch(batch, steal);
+        dp_drop_stolen(DP_DROP_INVALID_BOND, batch, steal);
         return;
     }
     tally = dp_bond_tally(bond, x->lane->core_id);

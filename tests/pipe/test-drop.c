@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "pipe/dp-drop.h"
+
+#include <errno.h>
+
+#include "coverage.h"
+#include "dp-packet.h"
+#include "flow.h"
+#include "netdev-provider.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "random.h"
+#include "util.h"
+#include "pipe/dp-bond.h"
+#include "pipe/dp-lane.h"
+#include "pipe/dp-meter.h"
+#include "pipe/dp-pipe.h"
+#include "tests/dptest.h"
+
+/* Packets with random lists of actions.  A model says of each packet, and of
+ * each copy, how it ends: it is sent, a counter tells why it was not, or the
+ * list says nothing of it.  The switch must have sent so many, and each
+ * counter of drops must have counted so many: no more, no less. */
+
+#define REASONS                                                 \
+    REASON(invalid_port)                                        \
+    REASON(invalid_bond)                                        \
+    REASON(invalid_tnl_port)                                    \
+    REASON(rx_invalid_packet)                                   \
+    REASON(userspace_action_error)                              \
+    REASON(upcall_error)
+
+enum reason {
+#define REASON(NAME) R_##NAME,
+    REASONS
+#undef REASON
+    N_REASONS
+};
+
+#define REASON(NAME) \
+    extern struct coverage_counter counter_datapath_drop_##NAME;
+REASONS
+#undef REASON
+
+struct tally {
+    unsigned int n_sent;
+    unsigned int drops[N_REASONS];
+};
+
+enum { PORT = 1, NO_PORT = 9, AGAIN = 7 };
+
+/* A netdev that counts what it is sent. */
+
+static unsigned int n_sent;
+
+static struct netdev *
+sink_alloc(void)
+{
+    return xzalloc(sizeof(struct netdev));
+}
+
+static int
+sink_construct(struct netdev *netdev OVS_UNUSED)
+{
+    return 0;
+}
+
+static void
+sink_destruct(struct netdev *netdev OVS_UNUSED)
+{
+}
+
+static void
+sink_dealloc(struct netdev *netdev)
+{
+    free(netdev);
+}
+
+static int
+sink_send(struct netdev *netdev OVS_UNUSED, int qid OVS_UNUSED,
+          struct dp_packet_batch *batch, bool concurrent OVS_UNUSED)
+{
+    n_sent += dp_packet_batch_size(batch);
+    dp_packet_delete_batch(batch, true);
+    return 0;
+}
+
+static const struct netdev_class sink_class = {
+    .type = "sink",
+    .alloc = sink_alloc,
+    .construct = sink_construct,
+    .destruct = sink_destruct,
+    .dealloc = sink_dealloc,
+    .send = sink_send,
+};
+
+/* The lists. */
+
+static struct ofpbuf list;              /* Of the packets in the pipe. */
+
+static void
+put_random_actions(struct ofpbuf *actions, int depth)
+{
+    const struct ovs_action_push_vlan vlan = {
+        .vlan_tpid = htons(ETH_TYPE_VLAN),
+        .vlan_tci = htons(VLAN_CFI | 5),
+    };
+    const struct ovs_action_trunc trunc = { .max_len = 20 };
+
+    for (unsigned int n = random_range(5); n; n--) {
+        size_t start;
+
+        switch (random_range(depth ? 10 : 9)) {
+        case 0:
+            nl_msg_put_u32(actions, OVS_ACTION_ATTR_OUTPUT, NO_PORT);
+            break;
+        case 1:
+            nl_msg_put_u32(actions, OVS_ACTION_ATTR_LB_OUTPUT, 1);
+            break;
+        case 2:
+            nl_msg_put_u32(actions, OVS_ACTION_ATTR_TUNNEL_POP, NO_PORT);
+            break;
+        case 3:
+            nl_msg_put_u32(actions, OVS_ACTION_ATTR_RECIRC, AGAIN);
+            break;
+        case 4:
+            start = nl_msg_start_nested(actions, OVS_ACTION_ATTR_USERSPACE);
+            nl_msg_put_u32(actions, OVS_USERSPACE_ATTR_USERDATA,
+                           random_range(2));
+            nl_msg_end_nested(actions, start);
+            break;
+        case 5:
+            nl_msg_put_unspec(actions, OVS_ACTION_ATTR_PUSH_VLAN, &vlan,
+                              sizeof vlan);
+            break;
+        case 6:
+            nl_msg_put_unspec(actions, OVS_ACTION_ATTR_TRUNC, &trunc,
+                              sizeof trunc);
+            break;
+        case 9:
+            start = nl_msg_start_nested(actions, OVS_ACTION_ATTR_CLONE);
+            put_random_actions(actions, depth - 1);
+            nl_msg_end_nested(actions, start);
+            break;
+        default:
+            nl_msg_put_u32(actions, OVS_ACTION_ATTR_OUTPUT, PORT);
+            break;
+        }
+    }
+}
+
+/* What happens to a packet that 'actions' are done to.  The last one ends
+ * it. */
+static void
+model(const struct nlattr *actions, size_t len, struct tally *tally)
+{
+    const struct nlattr *a;
+    unsigned int left;
+
+    NL_ATTR_FOR_EACH_UNSAFE (a, left, actions, len) {
+        bool last = left <= NLA_ALIGN(a->nla_len);
+
+        switch ((int) nl_attr_type(a)) {
+        case OVS_ACTION_ATTR_OUTPUT:
+            if (nl_attr_get_u32(a) == PORT) {
+                tally->n_sent++;
+            } else {
+                tally->drops[R_invalid_port] += last;
+            }
+            break;
+        case OVS_ACTION_ATTR_LB_OUTPUT:
+            tally->drops[R_invalid_bond] += last;
+            break;
+        case OVS_ACTION_ATTR_TUNNEL_POP:
+            tally->drops[R_invalid_tnl_port] += last;
+            break;
+        case OVS_ACTION_ATTR_RECIRC:
+            tally->drops[R_upcall_error]++;     /* A packet of its own. */
+            break;
+        case OVS_ACTION_ATTR_USERSPACE:
+            if (nl_attr_get_u32(nl_attr_get(a))) {
+                tally->n_sent++;
+            } else {
+                tally->drops[R_userspace_action_error] += last;
+            }
+            break;
+        case OVS_ACTION_ATTR_CLONE:
+            model(nl_attr_get(a), nl_attr_get_size(a), tally);
+            break;
+        }
+    }
+}
+
+/* A recirculated packet is refused; user data of 1 let the packet be sent. */
+static int
+upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
+       ovs_u128 *ufid OVS_UNUSED, unsigned int pmd_id OVS_UNUSED,
+       enum dpif_upcall_type type, const struct nlattr *userdata,
+       struct ofpbuf *actions, struct flow_wildcards *wc OVS_UNUSED,
+       struct ofpbuf *put_actions OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    if (type == DPIF_UC_ACTION) {
+        if (!nl_attr_get_u32(userdata)) {
+            return EAGAIN;
+        }
+        nl_msg_put_u32(actions, OVS_ACTION_ATTR_OUTPUT, PORT);
+        return 0;
+    } else if (flow->recirc_id) {
+        return EAGAIN;
+    }
+    ofpbuf_put(actions, list.data, list.size);
+    return ENOSPC;
+}
+
+/* Sends a few packets, some of which are too short, through the pipe. */
+static void
+check_list(struct dp_lane *lane)
+{
+    struct tally expected, seen;
+    struct dp_packet_batch batch;
+
+    memset(&expected, 0, sizeof expected);
+    memset(&seen, 0, sizeof seen);
+    dp_packet_batch_init(&batch);
+    ofpbuf_clear(&list);
+    put_random_actions(&list, 2);
+    for (unsigned int n = 1 + random_range(4); n; n--) {
+        struct dp_packet *packet = dp_packet_new_with_headroom(64, 64);
+        bool is_short = !random_range(10);
+
+        dp_packet_put_zeros(packet, is_short ? 13 : 60);
+        dp_packet_batch_add(&batch, packet);
+        if (is_short) {
+            expected.drops[R_rx_invalid_packet]++;
+        } else {
+            model(list.data, list.size, &expected);
+        }
+    }
+    dp_packet_batch_init_packet_fields(&batch);
+    n_sent = 0;
+    dp_pipe_receive(lane, &batch, u32_to_odp(2));
+    dp_tx_flush(lane, true);
+
+    seen.n_sent = n_sent;
+#define REASON(NAME) \
+    seen.drops[R_##NAME] = counter_datapath_drop_##NAME.count();
+    REASONS
+#undef REASON
+    ovs_assert(!memcmp(&seen, &expected, sizeof seen));
+}
+
+static void
+test_drop_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_shared shared = {
+        .name = "test",
+        .meters = dp_meters_create(),
+        .bonds = dp_bonds_create(),
+        .upcalls_enabled = true,
+        .upcall_cb = upcall,
+    };
+    struct netdev *netdev;
+    struct dp_txqs txqs;
+    struct dp_lane lane;
+
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    ovs_assert(!netdev_register_provider(&sink_class));
+    ovs_assert(!netdev_open("sink", "sink", &netdev));
+    fat_rwlock_init(&shared.upcall_rwlock);
+    dp_lane_init(&lane, &shared, NON_PMD_CORE_ID, 0);
+    dp_txqs_init(&txqs);
+    dp_txqs_configure(&txqs, DP_TXQ_STATIC, 1);
+    dp_tx_add_port(&lane.tx, u32_to_odp(PORT), netdev, &txqs);
+    ofpbuf_init(&list, 0);
+
+    for (int i = 0; i < 30000; i++) {
+        check_list(&lane);
+    }
+
+    ofpbuf_uninit(&list);
+    dp_tx_del_port(&lane, u32_to_odp(PORT));
+    dp_txqs_uninit(&txqs);
+    dp_lane_uninit(&lane);
+    netdev_close(netdev);
+    fat_rwlock_destroy(&shared.upcall_rwlock);
+    dp_bonds_destroy(shared.bonds);
+    dp_meters_destroy(shared.meters);
+}
+DPTEST_REGISTER("drop", test_drop_main);
