@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What compare-commands gives to both daemons."""
 
+import fnmatch
+
 DP = "netdev@ovs-netdev"
 MAC = "50:54:00:00:00:0a"
 ETH = "eth(src=50:54:00:00:00:09,dst=50:54:00:00:00:0a)"
@@ -96,7 +98,8 @@ COUNTING = ["bfd/show", "coverage/show", "memory/show", "dpif-netdev/pmd-*-show"
             "coverage/read-counter", "bond/hash"]
 
 # Commands whose lines come in any order.
-UNORDERED = ["vlog/list", "dpctl/dump-flows", "dpif/show-dp-features",
+UNORDERED = ["vlog/list", "dpctl/dump-flows", "dpif/dump-flows",
+             "dpif/show-dp-features",
              "dpctl/list-commands", "memory/show", "ovs/route/show",
              "coverage/show"]
 
@@ -234,6 +237,8 @@ GOOD = {
         ("generic", "3"), ("generic", "256"), ("generic", "-1"),
         ("generic", "x"), ("garbage", "3"), ("avx512_gather", "5"),
         ("autovalidator", "2"), ("autovalidator", "0"), ("generic", "1")],
+    "dpif/dump-flows": _BRIDGES + [("-m", "br0"), ("--names", "br0"),
+                                   ("--no-names", "br0"), ("br9",)],
     "dpif/show-dp-features": _BRIDGES,
     "dpif/set-dp-features": _BRIDGES + [
         ("br0", "ct_eventmask"), ("br0", "ct_eventmask", "false"),
@@ -255,6 +260,7 @@ GOOD = {
                              ("p2", "0123"), ("p2",)],
     "netdev-dummy/set-admin-state": [("up",), ("p2", "down"), ("p2", "up"),
                                      ("p2", "x")],
+    "netdev-dummy/conn-state": [("p2",), ("v1",)],
     "netdev-dummy/ip4addr": [("br0", "1.1.2.88/24"), ("p9", "1.1.2.88/24"),
                              ("br0", "x")],
     "netdev-dummy/ip6addr": [("br0", "fe80::1/64"), ("br0", "x")],
@@ -336,15 +342,17 @@ UNTOLD_OPTIONS = ["--dpdk", "--mlockall", "--enable-dummy",
                   "-C", "-x"]
 
 
+def good_arguments(command):
+    """The argument lists that 'command' is good for."""
+    for pattern, args in GOOD.items():
+        if fnmatch.fnmatchcase(command, pattern):
+            return args
+    return []
+
+
 def argument_lists(command):
     """The argument lists that 'command' gets."""
-    from fnmatch import fnmatchcase
-    good = []
-    for pattern, args in GOOD.items():
-        if fnmatchcase(command, pattern):
-            good = args
-            break
-    return [()] + BAD + good
+    return [()] + BAD + good_arguments(command)
 
 
 def option_uses(option):
