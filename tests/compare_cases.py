@@ -56,6 +56,8 @@ CONFIGURATION = [
      "--", "--id=@qos", "create", "qos", "type=linux-htb", "queues:0=@q",
      "--", "set", "port", "b0", "qos=@qos"),
     ("set-manager", "ptcp:0:127.0.0.1"),
+    ("--", "--id=@d", "create", "datapath", "datapath_version=0",
+     "--", "set", "open_vswitch", ".", "datapaths:netdev=@d"),
 ]
 
 OPENFLOW = ["in_port=2,ip,actions=1", "in_port=2,arp,actions=normal",
@@ -301,6 +303,15 @@ GOOD = {
                  ("PATTERN:file:%D{%Y-%m-%dT%H:%M:%SZ}|%05N|%c%T|%p|%m",)],
     "vlog/*able-rate-limit": [("dpif_netdev",), ("ANY",), ("vswitchd", "x")],
 }
+
+# Columns that the daemon writes.
+COLUMNS = [
+    ("open_vswitch", "datapath_types"), ("open_vswitch", "iface_types"),
+    ("open_vswitch", "dpdk_initialized"), ("datapath", "capabilities"),
+    ("bridge", "status"), ("bridge", "rstp_status"), ("port", "rstp_status"),
+    ("interface", "status"), ("interface", "ofport"),
+    ("interface", "admin_state"), ("interface", "link_state"),
+    ("interface", "error"), ("interface", "mtu")]
 
 # Keys.
 
