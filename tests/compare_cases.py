@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What compare-commands gives to both daemons."""
 
+import fnmatch
+
 DP = "netdev@ovs-netdev"
 MAC = "50:54:00:00:00:0a"
 ETH = "eth(src=50:54:00:00:00:09,dst=50:54:00:00:00:0a)"
@@ -54,6 +56,8 @@ CONFIGURATION = [
      "--", "--id=@qos", "create", "qos", "type=linux-htb", "queues:0=@q",
      "--", "set", "port", "b0", "qos=@qos"),
     ("set-manager", "ptcp:0:127.0.0.1"),
+    ("--", "--id=@d", "create", "datapath", "datapath_version=0",
+     "--", "set", "open_vswitch", ".", "datapaths:netdev=@d"),
 ]
 
 OPENFLOW = ["in_port=2,ip,actions=1", "in_port=2,arp,actions=normal",
@@ -96,7 +100,8 @@ COUNTING = ["bfd/show", "coverage/show", "memory/show", "dpif-netdev/pmd-*-show"
             "coverage/read-counter", "bond/hash"]
 
 # Commands whose lines come in any order.
-UNORDERED = ["vlog/list", "dpctl/dump-flows", "dpif/show-dp-features",
+UNORDERED = ["vlog/list", "dpctl/dump-flows", "dpif/dump-flows",
+             "dpif/show-dp-features",
              "dpctl/list-commands", "memory/show", "ovs/route/show",
              "coverage/show"]
 
@@ -234,6 +239,8 @@ GOOD = {
         ("generic", "3"), ("generic", "256"), ("generic", "-1"),
         ("generic", "x"), ("garbage", "3"), ("avx512_gather", "5"),
         ("autovalidator", "2"), ("autovalidator", "0"), ("generic", "1")],
+    "dpif/dump-flows": _BRIDGES + [("-m", "br0"), ("--names", "br0"),
+                                   ("--no-names", "br0"), ("br9",)],
     "dpif/show-dp-features": _BRIDGES,
     "dpif/set-dp-features": _BRIDGES + [
         ("br0", "ct_eventmask"), ("br0", "ct_eventmask", "false"),
@@ -255,6 +262,7 @@ GOOD = {
                              ("p2", "0123"), ("p2",)],
     "netdev-dummy/set-admin-state": [("up",), ("p2", "down"), ("p2", "up"),
                                      ("p2", "x")],
+    "netdev-dummy/conn-state": [("p2",), ("v1",)],
     "netdev-dummy/ip4addr": [("br0", "1.1.2.88/24"), ("p9", "1.1.2.88/24"),
                              ("br0", "x")],
     "netdev-dummy/ip6addr": [("br0", "fe80::1/64"), ("br0", "x")],
@@ -296,6 +304,15 @@ GOOD = {
     "vlog/*able-rate-limit": [("dpif_netdev",), ("ANY",), ("vswitchd", "x")],
 }
 
+# Columns that the daemon writes.
+COLUMNS = [
+    ("open_vswitch", "datapath_types"), ("open_vswitch", "iface_types"),
+    ("open_vswitch", "dpdk_initialized"), ("datapath", "capabilities"),
+    ("bridge", "status"), ("bridge", "rstp_status"), ("port", "rstp_status"),
+    ("interface", "status"), ("interface", "ofport"),
+    ("interface", "admin_state"), ("interface", "link_state"),
+    ("interface", "error"), ("interface", "mtu")]
+
 # Keys.
 
 BAD_VALUES = ["garbage", "", "-1", "0", "99999999999999999999"]
@@ -336,15 +353,17 @@ UNTOLD_OPTIONS = ["--dpdk", "--mlockall", "--enable-dummy",
                   "-C", "-x"]
 
 
+def good_arguments(command):
+    """The argument lists that 'command' is good for."""
+    for pattern, args in GOOD.items():
+        if fnmatch.fnmatchcase(command, pattern):
+            return args
+    return []
+
+
 def argument_lists(command):
     """The argument lists that 'command' gets."""
-    from fnmatch import fnmatchcase
-    good = []
-    for pattern, args in GOOD.items():
-        if fnmatchcase(command, pattern):
-            good = args
-            break
-    return [()] + BAD + good
+    return [()] + BAD + good_arguments(command)
 
 
 def option_uses(option):

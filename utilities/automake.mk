@@ -18,7 +18,8 @@ endif
 .PHONY: check-rules
 
 # The switch at work: between two emulated NICs, or PORTS=netns, between two
-# network namespaces.  PCAP=FILE is replayed instead of generated traffic.
+# network namespaces.  PCAP=FILE is replayed instead of generated traffic.  What
+# the user gives comes through the environment, with whatever is in it.
 EXTRA_DIST += \
 	utilities/markpath-run-netns \
 	utilities/markpath-run-simnic \
@@ -30,8 +31,7 @@ PORTS = simnic
 else
 PORTS = netns
 endif
-run_simnic = --plugin=$(simnic_path) $(if $(PCAP),--pcap=$(PCAP))
-run_netns = $(if $(PCAP),$(error PCAP=$(PCAP) needs PORTS=simnic))
+run_simnic = --plugin=$(simnic_path)
 run: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 	$(if $(filter simnic netns,$(PORTS)),,$(error PORTS is '$(PORTS)', but \
 		must be 'simnic' or 'netns'))
@@ -39,7 +39,7 @@ run: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 		$(srcdir)/utilities/markpath-run-$(PORTS) \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) $(run_$(PORTS)) \
-		$(if $(TIME),--time=$(TIME))
+		--time="$$TIME" --pcap="$$PCAP"
 .PHONY: run
 
 # "source" it, or have bash-completion do so.

@@ -8,6 +8,7 @@ The daemons die with us, however that comes; only logs stay.
 
 import ctypes
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -180,7 +181,8 @@ class Daemons:
                 child.kill()
                 child.wait()
         self.children = []
-        for name in ('pid', 'env', 'conf.db', 'db.sock'):
+        for name in ('pid', 'env', 'conf.db', 'db.sock', 'capture',
+                     'librte_net_simnic.so'):
             try:
                 os.unlink(self.path(name))
             except OSError:
@@ -197,15 +199,30 @@ def add_options(parser):
                         help='the ovs-vswitchd to run')
     parser.add_argument('--folder', default='run',
                         help='for database, logs, sockets (%(default)s)')
-    parser.add_argument('--time', type=int, metavar='SECONDS',
+    parser.add_argument('--time', metavar='SECONDS', default='',
                         help='stop after so long')
+    parser.add_argument('--pcap', metavar='FILE', default='',
+                        help='replay this instead of generating packets')
+
+
+def read_time(text):
+    """The seconds that 'text' tells, None if it is empty; raises RunError."""
+    if not text:
+        return None
+    if not re.fullmatch(r'[0-9]{1,9}', text) or not int(text):
+        raise RunError("TIME=%s: is not a number of seconds" % text)
+    return int(text)
 
 
 def run(name, options, make, demonstrate):
     """Runs demonstrate(make(options), seconds), to the end or to a signal.
     Returns the exit status."""
     options.vswitchd = os.path.abspath(options.vswitchd)
-    seconds = options.time
+    try:
+        seconds = read_time(options.time)
+    except RunError as error:
+        print('%s: %s' % (name, error), file=sys.stderr)
+        return 1
     if seconds is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
         seconds = DEFAULT_TIME
 

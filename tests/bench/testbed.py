@@ -23,7 +23,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "drivers"))
-from testpmd import NAME, Testpmd, find_plugin  # noqa: E402
+from testpmd import NAME, Testpmd, end_daemon, find_plugin  # noqa: E402
 
 DEBIAN = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 SCHEMA = os.environ.get("OVS_SCHEMA",
@@ -37,6 +37,20 @@ def free_huge_pages():
         text = f.read()
     return (int(re.search(r"HugePages_Free: +(\d+)", text)[1])
             * int(re.search(r"Hugepagesize: +(\d+) kB", text)[1]) // 1024)
+
+
+def missing(theirs=None):
+    """What stands in the way of Switch and Limit, as a line that says what to
+    do; or None.  'theirs' is Debian's daemon, if it is needed."""
+    if os.geteuid():
+        return "needs root"
+    packages = [package for program, package in (
+        ("dpdk-testpmd", "dpdk-dev"), ("taskset", "util-linux"),
+        ("ovsdb-server", "openvswitch-common"),
+        (theirs or "sh", "openvswitch-switch-dpdk"))
+                if not shutil.which(program)]
+    return ("something is missing; run: apt-get install " + " ".join(packages)
+            if packages else None)
 
 
 def find_thread(pid, pattern):
@@ -104,15 +118,20 @@ class Limit(Bench):
 
     def __init__(self, gen, huge):
         self.testpmd = Testpmd(gen, "mode=sink", mbufs=16384, huge=huge)
-        self.testpmd.do("start")
-        self.pid = self.testpmd.process.pid
-        self.thread = find_thread(self.pid, "(rte|dpdk)-worker")
+        try:
+            self.testpmd.do("start")
+            self.pid = self.testpmd.process.pid
+            self.thread = find_thread(self.pid, "(rte|dpdk)-worker")
+        except BaseException:
+            self.close()
+            raise
 
     def count(self):
         return self.testpmd.stats(0)["RX-packets"]
 
     def close(self):
-        self.resume()
+        if self.pid:
+            self.resume()
         self.testpmd.close()
 
 
@@ -127,7 +146,15 @@ class Switch(Bench):
                         OVS_DBDIR=folder, OVS_SYSCONFDIR=folder,
                         LD_LIBRARY_PATH=folder)
         self.pid = None
-        self.sockets = {}
+        try:
+            self.start(daemon, huge, other_config, memory)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, daemon, huge, other_config, memory):
+        """Starts database and daemon, and makes a bridge."""
+        folder = self.folder
         shutil.copy(find_plugin(), folder)
         # The daemon names its files after the name that it is called by.
         os.symlink(os.path.abspath(daemon), folder + "/ovs-vswitchd")
@@ -222,16 +249,7 @@ class Switch(Bench):
             except (RuntimeError, OSError):
                 pass
         for target in ("ovs-vswitchd", "ovsdb-server"):
-            try:
-                self.run("ovs-appctl", "-t", target, "exit")
-            except (subprocess.SubprocessError, OSError):
-                pass
-        for _ in range(100):
-            if not self.pid or not os.path.exists("/proc/%d" % self.pid):
-                break
-            time.sleep(.1)
-        else:
-            os.kill(self.pid, signal.SIGKILL)
+            end_daemon(self.folder, target, self.run)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -13,6 +13,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -40,15 +41,50 @@ def require(program):
         sys.exit(SKIP)
 
 
+def end_on_signals():
+    """From now on, signals that ask us to end raise SystemExit, so that what
+    was started is ended and removed."""
+    def end(number, _frame):
+        # Once is enough: cleaning up must not be interrupted.
+        for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(other, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+
+
+def end_daemon(folder, name, run):
+    """Asks the daemon whose pidfile is in 'folder' to end, and sees to it.
+    'run' runs a command in its environment."""
+    try:
+        with open(os.path.join(folder, name + ".pid")) as f:
+            pid = int(f.read())
+    except (OSError, ValueError):
+        return                          # It has not come so far.
+    try:
+        run("ovs-appctl", "--timeout=30", "-t", name, "exit")
+    except (subprocess.SubprocessError, OSError):
+        pass
+    try:
+        for _ in range(100):
+            os.kill(pid, 0)
+            time.sleep(.1)
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 class Testpmd:
     """A testpmd with one port for each string of device arguments."""
 
     def __init__(self, *ports, args=(), eal=(), user=None, cores="0,1",
                  mbufs=8192, huge=False, preload=None):
         require("dpdk-testpmd")
+        plugin = find_plugin()
         self.folder = tempfile.mkdtemp(prefix="simnic-")
         os.chmod(self.folder, 0o755)
-        shutil.copy(find_plugin(), self.folder)
+        shutil.copy(plugin, self.folder)
         runtime = os.path.join(self.folder, "run")
         os.mkdir(runtime)
         if user:

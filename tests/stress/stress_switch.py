@@ -69,6 +69,15 @@ class Switch:
             self.add_option(name, "log_path=%s/report" % self.folder)
         self.add_option("UBSAN", "print_stacktrace=1")
         self.add_option("TSAN", "second_deadlock_stack=1")
+        self.process = None
+        try:
+            self.start(daemon_args, other_config)
+        except BaseException:
+            self.close(keep=True)
+            raise
+
+    def start(self, daemon_args, other_config):
+        """Starts both."""
         self.run("ovsdb-tool", "create", self.folder + "/conf.db", SCHEMA)
         self.db = "unix:%s/db.sock" % self.folder
         self.run("ovsdb-server", "-vconsole:off", self.folder + "/conf.db",
@@ -118,7 +127,7 @@ class Switch:
         return Unixctl(self.socket)
 
     def alive(self):
-        return self.process.poll() is None
+        return self.process is not None and self.process.poll() is None
 
     def log(self, pattern):
         """The lines of the log that match 'pattern'."""
@@ -144,7 +153,7 @@ class Switch:
                 self.process.wait(300)
             except (OSError, Gone, subprocess.TimeoutExpired):
                 self.process.kill()
-        status = self.process.wait()
+        status = self.process.wait() if self.process else 1
         self.reported = self.reports()
         self.run("ovs-appctl", "-t", "ovsdb-server", "exit", check=False)
         if not discard and (keep or status or self.reported):
