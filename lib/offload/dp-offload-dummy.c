@@ -252,8 +252,9 @@ dp_dummy_flush(void *port_)
 }
 
 static size_t
-dp_dummy_count_whole(const struct dp_dummy_port *port)
-    OVS_REQUIRES(port->nic->mutex)
+dp_dummy_count_whole(const struct dp_dummy_nic *nic OVS_UNUSED,
+                     const struct dp_dummy_port *port)
+    OVS_REQUIRES(nic->mutex)
 {
     const struct dp_dummy_rule *rule;
     size_t n = 0;
@@ -284,7 +285,7 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
     }
 
     if (whole && config->whole_capacity
-        && dp_dummy_count_whole(port) >= config->whole_capacity) {
+        && dp_dummy_count_whole(nic, port) >= config->whole_capacity) {
         whole = false;
         op->why = DP_OFFLOAD_WHY_A_FULL;
         op->halved = true;

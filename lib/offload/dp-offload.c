@@ -235,7 +235,7 @@ dp_offload_avoid_cores(struct dp_offload *offload, const unsigned int *cores,
         offload->worker_cpus = offload->process_cpus;
     }
     dp_offload_workers_pin(offload);
-    dp_rebalance_pin(offload->rebalance);
+    dp_rebalance_pin(offload);
     ovs_mutex_unlock(&offload->mutex);
 }
 

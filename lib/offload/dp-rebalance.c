@@ -83,10 +83,12 @@ dp_rebalance_create(struct dp_offload *offload)
 }
 
 void
-dp_rebalance_pin(struct dp_rebalance *rb)
+dp_rebalance_pin(struct dp_offload *offload)
 {
+    const struct dp_rebalance *rb = offload->rebalance;
+
     if (rb->running) {
-        dp_offload_pin(rb->offload, rb->thread, "rebalancer");
+        dp_offload_pin(offload, rb->thread, "rebalancer");
     }
 }
 
@@ -153,7 +155,7 @@ dp_offload_set_rebalance(struct dp_offload *offload,
         rb->thread = ovs_thread_create("hw_rebalance", dp_rebalance_main, rb);
         rb->running = true;
         ovs_mutex_lock(&offload->mutex);
-        dp_rebalance_pin(rb);
+        dp_rebalance_pin(offload);
         ovs_mutex_unlock(&offload->mutex);
     }
     if (was_enabled != config->enabled) {

@@ -125,8 +125,8 @@ void dp_rebalance_stop(struct dp_rebalance *rb);
 
 /* Puts the thread, if it runs, where the engine's workers may be.  Control
  * thread only. */
-void dp_rebalance_pin(struct dp_rebalance *rb)
-    OVS_REQUIRES(rb->offload->mutex);
+void dp_rebalance_pin(struct dp_offload *offload)
+    OVS_REQUIRES(offload->mutex);
 
 /* Tables. */
 
