@@ -32,6 +32,7 @@
 #include "ofproto/udpif.h"
 #include "openvswitch/ofpbuf.h"
 #include "ovs-atomic.h"
+#include "ovs/ovs-learn.h"
 #include "seq.h"
 #include "timeval.h"
 
@@ -371,6 +372,52 @@ xcache_learns(const struct xlate_cache *xcache)
     return false;
 }
 
+/* Would 'entry', of a "learn" action for packets of which the last came at
+ * 'used', replace a rule that a later packet made?  Flows that learn the same
+ * rule are credited in any order.  (Open vSwitch looks for itself, but only if
+ * the cache was used before.) */
+static bool
+learns_too_late(const struct xc_entry *entry, long long int used)
+{
+    const struct rule *rule = entry->learn.ofm->temp_rule;
+    const struct cls_rule *visible;
+    bool too_late = false;
+
+    if (!OVS_LEARN_KEEPS_PACKET_TIME || !rule) {
+        return false;
+    }
+    visible = classifier_find_rule_exactly(
+        &rule->ofproto->tables[rule->table_id].cls, &rule->cr,
+        rule->ofproto->tables_version);
+    if (visible) {
+        struct rule *newer = rule_from_cls_rule(visible);
+
+        ovs_mutex_lock(&newer->mutex);
+        too_late = newer->modified > used;
+        ovs_mutex_unlock(&newer->mutex);
+    }
+    return too_late;
+}
+
+/* Credits 'stats', whose bytes it may change, to the objects in 'xcache'. */
+static void
+push_by_cache(struct xlate_cache *xcache, struct dpif_flow_stats *stats,
+              bool offloaded)
+{
+    struct ofpbuf entries = xcache->entries;
+    struct xc_entry *entry;
+
+    if (!stats->n_packets) {
+        return;
+    }
+    XC_ENTRY_FOR_EACH (entry, &entries) {
+        if (entry->type != XC_LEARN
+            || !learns_too_late(entry, stats->used)) {
+            xlate_push_stats_entry(entry, stats, offloaded);
+        }
+    }
+}
+
 /* Credits 'credit' to what packets of 'key' pass on their way now, by
  * a translation with side effects. */
 static void
@@ -405,7 +452,7 @@ push_stats(struct udpif *udpif, struct udpif_key *ukey,
         fill_xcache(udpif, ukey, delta->tcp_flags);
     }
     if (ukey->xcache) {
-        xlate_push_stats(ukey->xcache, &push, ukey->offloaded);
+        push_by_cache(ukey->xcache, &push, ukey->offloaded);
     } else {
         COVERAGE_ADD(revalidate_uncredited_packets, delta->n_packets);
     }

@@ -5,6 +5,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ovs/ovs-daemon.h \
 	lib/ovs/ovs-flow-compose.h \
 	lib/ovs/ovs-mirror.h \
+	lib/ovs/ovs-learn.h \
 	lib/ovs/ovs-odp-format.h \
 	lib/ovs/ovs-packet-offload.h \
 	lib/ovs/ovs-pmd-sleep.h \
