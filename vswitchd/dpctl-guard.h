@@ -13,7 +13,8 @@
  *
  *   - a datapath in place of limits ("dpctl/ct-set-limits netdev@ovs-netdev");
  *
- *   - a list of zones without a zone ("dpctl/ct-get-limits zone=").
+ *   - a list of zones without a zone ("dpctl/ct-get-limits zone="),
+ *     which 3.5 understands.
  *
  * How.  The linker lets the library's calls of unixctl_command_register() come
  * here (--wrap); a command whose name begins with "dpctl/" is registered with

@@ -113,15 +113,15 @@ print_version(void)
 }
 
 /* What "ovs-appctl version" answers: the library's call of
- * ovs_get_program_version() comes here.  Scripts read its first line, which
- * stays. */
+ * ovs_get_program_version() comes here.  One line, which begins as scripts
+ * expect it. */
 const char *__wrap_ovs_get_program_version(void);
 
 const char *
 __wrap_ovs_get_program_version(void)
 {
-    return ("ovs-vswitchd (Open vSwitch) " OVS_PACKAGE_VERSION "\n"
-            "Markpath " MARKPATH_VERSION "\n");
+    return ("ovs-vswitchd (Open vSwitch) " OVS_PACKAGE_VERSION
+            ", Markpath " MARKPATH_VERSION);
 }
 
 /* Reads the command line.  Does not return if that is wrong, or if it asks

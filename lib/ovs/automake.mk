@@ -3,6 +3,7 @@
 lib_libmarkpath_a_SOURCES += \
 	lib/ovs/ovs-conntrack.h \
 	lib/ovs/ovs-daemon.h \
+	lib/ovs/ovs-dpctl.h \
 	lib/ovs/ovs-flow-compose.h \
 	lib/ovs/ovs-mirror.h \
 	lib/ovs/ovs-learn.h \
