@@ -10,6 +10,7 @@
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "openvswitch/nsh.h"
+#include "ovs/ovs-ipv6.h"
 #include "unaligned.h"
 
 /* odp_execute_actions() takes for granted that a header is there because the
@@ -88,7 +89,7 @@ dp_header_is_later_fragment(const struct dp_packet *packet)
     proto = ip6->ip6_nxt;
     data = ip6 + 1;
     size = l3_bytes(packet) - IPV6_HEADER_LEN;
-    return (parse_ipv6_ext_hdrs(&data, &size, &proto, &nw_frag, &frag)
+    return (ovs_parse_ipv6_ext_hdrs(&data, &size, &proto, &nw_frag, &frag)
             && nw_frag & FLOW_NW_FRAG_LATER);
 }
 

@@ -6,6 +6,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ovs/ovs-dpctl.h \
 	lib/ovs/ovs-flow-compose.h \
 	lib/ovs/ovs-mirror.h \
+	lib/ovs/ovs-ipv6.h \
 	lib/ovs/ovs-learn.h \
 	lib/ovs/ovs-odp-format.h \
 	lib/ovs/ovs-packet-offload.h \

@@ -7,8 +7,8 @@
 
 #include "ovs/ovs-version.h"
 
-/* Does "zone=", a list of zones without a zone, make "dpctl/ct-get-limits" read
- * through a null pointer?  Since 3.5 it means no zone. */
+/* Does "zone=", a list of zones without a zone, make "dpctl/ct-get-limits"
+ * read through a null pointer?  Since 3.5 it means no zone. */
 #define OVS_DPCTL_TRIPS_ON_EMPTY_LISTS (!OVS_IS_SINCE(3, 5))
 
 #endif /* ovs-dpctl.h */
