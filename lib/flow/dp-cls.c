@@ -165,7 +165,7 @@ words_equal(const uint64_t a[], const uint64_t b[], size_t n)
 }
 
 /* Looks up 'want' in one subtable; returns those that it found. */
-static uint32_t
+static inline uint32_t
 subtable_lookup(struct dp_subtable *subtable, uint32_t want,
                 struct dp_key *const keys[], struct dp_flow *flows[])
 {
