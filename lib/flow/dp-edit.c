@@ -77,9 +77,9 @@ static void
 push_vlan(struct dp_packet *packet, const struct ovs_action_push_vlan *vlan)
 {
     ovs_be16 tci = vlan->vlan_tci & htons(~VLAN_CFI);
-    uint8_t *data = dp_packet_eth(packet);
+    uint8_t *data = dp_packet_data(packet);
 
-    if (OVS_UNLIKELY(!data)) {
+    if (OVS_UNLIKELY(!dp_packet_is_eth(packet))) {
         return;
     }
     if (OVS_UNLIKELY(dp_packet_headroom(packet) < VLAN_HEADER_LEN)) {
@@ -98,10 +98,10 @@ push_vlan(struct dp_packet *packet, const struct ovs_action_push_vlan *vlan)
 static void
 pop_vlan(struct dp_packet *packet)
 {
-    uint8_t *data = dp_packet_eth(packet);
+    uint8_t *data = dp_packet_data(packet);
     ovs_be16 type;
 
-    if (OVS_UNLIKELY(!data
+    if (OVS_UNLIKELY(!dp_packet_is_eth(packet)
                      || dp_packet_size(packet) < VLAN_ETH_HEADER_LEN)) {
         return;
     }
