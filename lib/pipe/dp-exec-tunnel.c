@@ -11,6 +11,7 @@
 #include "util.h"
 #include "flow/dp-actions.h"
 #include "flow/dp-header.h"
+#include "flow/dp-key.h"
 #include "pipe/dp-drop.h"
 #include "pipe/dp-lane.h"
 
@@ -24,8 +25,14 @@ dp_exec_tunnel_push(const struct dp_exec *x, struct dp_packet_batch *batch,
     struct dp_tx_port *port = dp_tx_find(&x->lane->tx,
                                          u32_to_odp(data->tnl_port));
     size_t n = dp_packet_batch_size(batch);
+    struct dp_packet *packet;
 
     dp_packet_batch_apply_cutlen(batch);
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        /* The netdev takes the outer source port from it, and doesn't ask
+         * whether it is there: a packet whose flow a mark told has none. */
+        dp_key_rss_hash(packet);
+    }
     if (port && netdev_has_tunnel_push_pop(port->netdev)
         && !netdev_push_header(port->netdev, batch, data)) {
         return true;
