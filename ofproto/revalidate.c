@@ -219,7 +219,7 @@ xcache_lacks_neighbor(const struct xlate_cache *xcache)
  * for a neighbor, and when to ask again if there is no answer.  (If there is
  * one, all ukeys are due.) */
 static void
-note_neighbors(const struct udpif *udpif, struct udpif_key *ukey)
+note_neighbors(struct udpif *udpif, struct udpif_key *ukey)
     OVS_REQUIRES(ukey->mutex)
 {
     /* Other datapaths leave neighbors to the kernel. */
@@ -228,6 +228,7 @@ note_neighbors(const struct udpif *udpif, struct udpif_key *ukey)
         ukey->n_unresolved = 0;
         return;
     }
+    atomic_store_relaxed(&udpif->lacked_neighbor, time_msec());
     ukey->ask_again = time_msec() + MIN(ASK_AGAIN_MIN_MS
                                         << MIN(ukey->n_unresolved, 5),
                                         ASK_AGAIN_MAX_MS);
@@ -252,12 +253,27 @@ should_ask_again(struct udpif *udpif, const struct udpif_key *ukey,
 
 /* Can packets of 'ukey' tell the Ethernet address of a neighbor? */
 static bool
-tells_neighbor(const struct udpif *udpif, const struct udpif_key *ukey)
+tells_neighbor(const struct udpif_key *ukey)
 {
-    return (dpif_is_netdev(udpif->dpif)
-            && (nl_attr_find__(ukey->key, ukey->key_len, OVS_KEY_ATTR_ARP)
-                || nl_attr_find__(ukey->key, ukey->key_len,
-                                  OVS_KEY_ATTR_ND)));
+    return (nl_attr_find__(ukey->key, ukey->key_len, OVS_KEY_ATTR_ARP)
+            || nl_attr_find__(ukey->key, ukey->key_len, OVS_KEY_ATTR_ND));
+}
+
+/* Do packets of 'ukey' that have come since the last dump tell an Ethernet
+ * address that a translation has lacked?  Nobody has looked into them.  The
+ * next ones should miss, and be heard in the order in which they come: there
+ * may be several answers, of which the last one counts. */
+static bool
+hides_neighbor(struct udpif *udpif, const struct udpif_key *ukey,
+               const struct dpif_flow_stats *stats)
+    OVS_REQUIRES(ukey->mutex)
+{
+    long long int lacked;
+
+    atomic_read_relaxed(&udpif->lacked_neighbor, &lacked);
+    return (stats->n_packets > ukey->stats.n_packets
+            && time_msec() < lacked + 2 * ASK_AGAIN_MAX_MS
+            && tells_neighbor(ukey));
 }
 
 /* Gives 'ukey' an empty cache. */
@@ -444,10 +460,6 @@ push_stats(struct udpif *udpif, struct udpif_key *ukey,
     /* Tunnel entries change the number of bytes. */
     struct dpif_flow_stats push = *delta;
 
-    if (tells_neighbor(udpif, ukey)) {
-        push_stats_by_translation(udpif, ukey->key, ukey->key_len, delta);
-        return;
-    }
     if (!ukey->xcache || xcache_learns(ukey->xcache)) {
         fill_xcache(udpif, ukey, delta->tcp_flags);
     }
@@ -482,6 +494,9 @@ revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
         return result;
     }
 
+    if (hides_neighbor(udpif, ukey, stats)) {
+        return REVAL_DELETE;
+    }
     ukey_take_stats(ukey, stats, dp_layer, &delta);
     if (delta.n_packets) {
         push_stats(udpif, ukey, &delta);
@@ -516,7 +531,13 @@ revalidate_push_final_stats(struct udpif *udpif, struct udpif_key *ukey,
 
     if (!pushed) {
         ovs_mutex_lock(&ukey->mutex);
-        if (ukey->xcache && ukey->reval_seq == seq_read(udpif->reval_seq)) {
+        if (tells_neighbor(ukey)) {
+            /* Late, and in no order: a cache has no side effects. */
+            drop_xcache(ukey);
+            push_stats(udpif, ukey, delta);
+            pushed = true;
+        } else if (ukey->xcache
+                   && ukey->reval_seq == seq_read(udpif->reval_seq)) {
             push_stats(udpif, ukey, delta);
             pushed = true;
         }

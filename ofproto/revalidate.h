@@ -17,10 +17,9 @@
  *
  * Neighbors.  A translation into a tunnel whose next hop has an unknown
  * Ethernet address asks for it by ARP or ND, once, and drops.  While such a
- * flow has packets it is translated again, after 1, 2, 4, ... 30 seconds.  On
- * the other hand, only a translation with side effects takes note of an
- * answer: flows of ARP and ND with new packets are translated, not credited
- * from a cache.
+ * flow has packets it is translated again, after 1, 2, 4, ... 30 seconds.  And
+ * only an upcall takes note of an answer: while neighbors are lacked, flows of
+ * ARP and ND that have packets are deleted.
  *
  * Thread-safety.  Any thread, under RCU, with the ukey's mutex held where the
  * prototype says so.  Translation takes no lock that is taken before a ukey's.

@@ -309,6 +309,7 @@ publish_nothing(struct udpif *udpif)
     ovs_mutex_init(&udpif->n_flows_mutex);
     atomic_init(&udpif->n_flows_time, LLONG_MIN);
     atomic_init(&udpif->n_flows, 0);
+    atomic_init(&udpif->lacked_neighbor, LLONG_MIN / 2);
     atomic_init(&udpif->avg_n_flows, 0);
     atomic_init(&udpif->max_n_flows, 0);
     atomic_init(&udpif->dump_duration, 0);

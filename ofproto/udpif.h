@@ -104,6 +104,7 @@ struct udpif {
     atomic_uint max_n_flows;    /* Likewise. */
     atomic_uint64_t n_flows;    /* Cached; see udpif_n_flows(). */
     atomic_llong n_flows_time;  /* When 'n_flows' was read, in ms. */
+    atomic_llong lacked_neighbor;   /* When a translation did so, in ms. */
     struct ovs_mutex n_flows_mutex; /* One reader of the datapath at once. */
 
     /* Main thread only. */
