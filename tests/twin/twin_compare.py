@@ -66,7 +66,60 @@ def same_but_time(theirs, ours):
     return without(theirs, (12, 16)) == without(ours, (12, 16))
 
 
+LEAST = {1: 8, 6: 20, 17: 8, 58: 8, 132: 12}    # Bytes of layer 4.
+
+
+def has_whole_options(options):
+    """False if the options of neighbor discovery end before they should."""
+    while options:
+        size = 8 * options[1] if len(options) > 1 else 0
+        if not size or size > len(options):
+            return False
+        options = options[size:]
+    return True
+
+
+def is_whole(frame):
+    """False if 'frame' has not all of an ARP, IP or layer 4 header, or says so
+    itself.  Looks through VLAN tags only."""
+    at = 12
+    while frame[at:at + 2] in (b"\x81\0", b"\x88\xa8"):
+        at += 4
+    kind, rest = frame[at:at + 2], frame[at + 2:]
+    if kind < b"\x06" and rest[:6] == b"\xaa\xaa\3\0\0\0":      # SNAP.
+        kind, rest = rest[6:8], rest[8:]
+    if kind in (b"\x08\x06", b"\x80\x35"):
+        return len(rest) >= 28
+    if kind == b"\x08\0":
+        size = 4 * (rest[0] & 15) if rest else 0
+        total = int.from_bytes(rest[2:4], "big")
+        return (len(rest) >= 20 and 20 <= size <= total <= len(rest)
+                and not (rest[6] & 0x1f or rest[7])
+                and total >= size + LEAST.get(rest[9], 0))
+    if kind == b"\x86\xdd":
+        total = 40 + int.from_bytes(rest[4:6], "big")
+        return (len(rest) >= 40 and total <= len(rest) and rest[6] in LEAST
+                and total >= 40 + LEAST[rest[6]]
+                and (rest[40] not in (135, 136) or rest[6] != 58
+                     or has_whole_options(rest[64:total])))
+    return kind not in (b"\x88\x47", b"\x88\x48", b"\x89\x4f")
+
+
+def same_but_broken(theirs, ours):
+    """True if the frame has lost or never had a header that a flow sets."""
+    return len(theirs) == len(ours) and not is_whole(ours)
+
+
 ALLOWED = [
+    Allowed("ours does not set fields of headers that are not whole, nor of "
+            "layer 4 in later fragments", "output", same=same_but_broken),
+    Allowed("ours counts packets that go to a controller and on", "drops",
+            "datapath_drop_userspace_action_error"),
+    Allowed("with smc-enable, ours asks the upper layers about a packet in "
+            "thousands for which Open vSwitch has found a flow", "flows",
+            "all of .*", "masked"),
+    Allowed("ours breaks the loop of packets whose hash is 0", "drops",
+            "datapath_drop_recirc_error|drop_action_of_pipeline", "dp_hash"),
     Allowed("ERSPAN tells the time of the day", "output", "p1", "erspan",
             same_but_time),
     Allowed("Open vSwitch makes the outer source port of a packet with a mark "

@@ -338,7 +338,7 @@ class TunnelMaker(Maker):
         ends = [bytes.fromhex(end[2]) for end in (REMOTE, LOCAL)] if ip6 \
             else [bytes(map(int, end[1].split(".")))
                   for end in (REMOTE, LOCAL)]
-        data = struct.pack("!HHHH", self.rng.choice(PORTS), port, size & 0xffff,
+        data = struct.pack("!HHHH", self.rng.choice(PORTS), port, size % 65536,
                            0) + payload
         if ip6 or self.rng.random() < .3:
             data = self.l4_checksum(b"".join(ends), 17, data, 6)
@@ -413,7 +413,11 @@ class TunnelMaker(Maker):
         if self.odd(0.05):
             flags = rng.randrange(256)
         options = rng.randbytes(4) if flags & 7 else b""
-        payload = options + inner[14:]
+        # Open vSwitch takes the TTL for the version: 64 makes it IPv4.
+        inner = bytearray(inner[14:])
+        if rng.random() < .7 and len(inner) > 8:
+            inner[8] = inner[0] & 0xf0 | inner[8] & 0x0f
+        payload = options + inner
         head = struct.pack("!BBHI", flags, rng.choice([255] * 6 + [1, 254]),
                            len(payload), rng.choice(KEYS))
         return self.udp_to(2152, head + payload)

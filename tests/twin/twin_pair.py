@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "stress"))
-from stress_switch import Gone, Switch  # noqa: E402
+from stress_switch import Gone, Switch, Unixctl  # noqa: E402
 
 BATCH = 100             # The queue of a dummy port holds no more.
 SIDES = ("theirs", "ours")
@@ -89,7 +89,7 @@ class Side:
             daemon, ["--enable-dummy", "--disable-system",
                      "--disable-system-route"],
             ["max-idle=3600000", "flow-restore-wait=false", *table.config])
-        self.ctl = self.switch.connect()
+        self.ctl = Unixctl(self.switch.socket, 60)
         try:
             self.set_up()
         except BaseException:

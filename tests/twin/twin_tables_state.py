@@ -114,6 +114,7 @@ def groups(rng):
 
 def dp_hash(rng):
     """Groups that choose by the datapath's hash."""
+    # Open vSwitch loops where nothing can be hashed: only what can gets there.
     lines = [
         "group_id=2,type=select,bucket=weight:100,2,bucket=weight:50,3,"
         "bucket=weight:100,4",
@@ -121,8 +122,9 @@ def dp_hash(rng):
         "selection_method_param=%d,bucket=2,bucket=3,bucket=4,bucket=LOCAL"
         % rng.randrange(100)]
     flows = [
-        "priority=0,actions=group:2",
-        "priority=2,ipv6,actions=group:7",
+        ALL,
+        "priority=2,tcp,nw_frag=no,actions=group:2",
+        "priority=2,tcp6,nw_frag=no,actions=group:7",
         "priority=3,udp,actions=dec_ttl,group:7",
         "priority=3,udp6,actions=dec_ttl,group:2"]
     return Table(flows, openflow=[("br0", "add-group", lines)], spread=True)
