@@ -156,7 +156,7 @@ dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
     rule->since_us = rule->born_us = dp_offload_now_us();
     rule->members = &rule->one;
     rule->n_allocated = 1;
-    ovs_list_init(&rule->full_node);
+    ovs_list_init(&rule->line_node);
     ovs_list_init(&rule->whole_node);
     ovs_list_init(&rule->place_node);
     hmap_insert(&shard->rules, &rule->node, dp_rule_hash(mega_ufid));

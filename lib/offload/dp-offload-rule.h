@@ -43,8 +43,8 @@ struct dp_offload_rule {
     uint32_t port_gen;                  /* Of the port at that time. */
     uint32_t n_retries;
     struct heap_node retry_node;        /* In worker's 'retries', if idx. */
-    struct ovs_list full_node;          /* In a port's 'full' list or, under
-                                         * the mutex, a table's 'waiting'. */
+    struct ovs_list line_node;          /* In a waiting room or, under the
+                                         * mutex, a table's 'waiting'. */
     uint64_t hw_packets;                /* Last reading since the put. */
     uint64_t hw_bytes;
     bool replace;                       /* Take it out, put it again. */

@@ -178,7 +178,7 @@ dp_offload_check_rule(const struct dp_offload *offload,
                || rule->state == DP_RULE_UNSURE);
     ovs_assert((rule->level != DP_OFFLOAD_ABSENT
                 || rule->state == DP_RULE_UNSURE)
-               == (rule->port && ovs_list_is_empty(&rule->full_node)));
+               == (rule->port && ovs_list_is_empty(&rule->line_node)));
     ovs_assert(rule->level != DP_OFFLOAD_MARKED || rule->mark);
     ovs_assert(rule->level != DP_OFFLOAD_WHOLE || !rule->mark);
     if (rule->mark) {

@@ -187,7 +187,7 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     struct dp_offload *offload = worker->offload;
     struct dp_offload_port *port;
     enum dp_offload_why why;
-    uint64_t delay_us;
+    uint64_t delay_us, n_freed;
     uint32_t port_gen;
 
     port = dp_offload_port_find(offload, rule->in_port);
@@ -239,7 +239,10 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
         dp_offload_port_leave(port, true);
         rule->why = DP_OFFLOAD_WHY_NO_MARK;
         rule->error = ENOSPC;
-        dp_rule_retry(worker, rule);
+        atomic_read_relaxed(&offload->marks->n_returned, &n_freed);
+        dp_places_room_empty(&worker->markless, n_freed);
+        ovs_list_push_back(&worker->markless.line, &rule->line_node);
+        dp_rule_go(rule, DP_RULE_WAITING);
         return DP_RULE_NOTHING;
     }
     rule->port = port;
@@ -407,11 +410,21 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
         atomic_store_relaxed(&port->is_full, true);
         if (!dp_rebalance_full(worker->offload->rebalance, rule)) {
             /* Waits in line until there may be room. */
-            ovs_list_push_back(&port->full[worker->id], &rule->full_node);
+            struct dp_places_room *full = &port->full[worker->id];
+            uint64_t n_freed;
+
+            atomic_read_relaxed(&port->table->n_freed, &n_freed);
+            dp_places_room_empty(full, n_freed);
+            ovs_list_push_back(&full->line, &rule->line_node);
         }
         dp_rule_go(rule, DP_RULE_WAITING);
     } else if (dp_offload_is_busy(op->error) || rule->needs_mark) {
-        dp_rule_retry(worker, rule);
+        struct dp_places_room *room = (rule->needs_mark ? &worker->markless
+                                       : &port->busy[worker->id]);
+
+        dp_rule_count_retry(worker, rule);
+        ovs_list_push_back(&room->line, &rule->line_node);
+        dp_rule_go(rule, DP_RULE_WAITING);
     } else {
         /* If the provider says why, it is the match. */
         dp_rule_go(rule, op->why ? DP_RULE_UNFIT : DP_RULE_REFUSED);
@@ -455,7 +468,10 @@ dp_rule_put_done(struct dp_offload_worker *worker,
                  : op->why ? op->why
                  : DP_OFFLOAD_WHY_A_MARK_ONLY);
     rule->error = 0;
-    rule->n_retries = 0;
+    if (rule->n_retries) {
+        rule->port->busy[worker->id].success = true;
+        rule->n_retries = 0;
+    }
     rule->hw_packets = rule->hw_bytes = 0;
     dp_rule_go(rule, DP_RULE_INSTALLED);
     dp_rule_set_level(worker, rule, op->level);
@@ -614,7 +630,7 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
      * port, or leave to come into its table: it keeps the port until then. */
     detach = (rule->level == DP_OFFLOAD_ABSENT && !rule->ready
               && rule->state != DP_RULE_UNSURE
-              && ovs_list_is_empty(&rule->full_node));
+              && ovs_list_is_empty(&rule->line_node));
     if (detach) {
         rule->port = NULL;
         if (!rule->n_members && !rule->retry_node.idx) {

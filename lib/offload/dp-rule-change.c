@@ -269,15 +269,21 @@ dp_rule_wait(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
 }
 
 void
-dp_rule_retry(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+dp_rule_count_retry(struct dp_offload_worker *worker,
+                    struct dp_offload_rule *rule)
 {
-    uint64_t delay_us = UINT64_C(1000) << MIN(rule->n_retries, 10);
-
     rule->n_retries++;
     ovs_mutex_lock(&worker->mutex);
     worker->figures.n_retries++;
     ovs_mutex_unlock(&worker->mutex);
+}
 
+void
+dp_rule_retry(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+{
+    uint64_t delay_us = UINT64_C(1000) << MIN(rule->n_retries, 10);
+
+    dp_rule_count_retry(worker, rule);
     dp_rule_wait(worker, rule, dp_offload_now_us() + delay_us);
 }
 
