@@ -130,7 +130,8 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
         || !dp_offload_is_enabled(worker->offload)
         || rule->port_gen != port_gen || rule->replace || rule->evict
         || dp_offload_port_state(port) == DP_OFFLOAD_PORT_STOPPING
-        || (rule->peer && !dp_offload_port_is_up(rule->peer))) {
+        || (dp_rule_peer(rule)
+            && !dp_offload_port_is_up(dp_rule_peer(rule)))) {
         step = DP_RULE_DEL;
     } else if (rule->state == DP_RULE_STUCK) {
         dp_rule_keep(rule);
@@ -272,8 +273,8 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
         heap_remove(&worker->retries, &rule->retry_node);
         rule->retry_node.idx = 0;
     }
-    dp_rebalance_leave_line(rule);
     if (rule->state == DP_RULE_WAITING) {
+        dp_rebalance_leave_line(rule);
         dp_rule_go(rule, DP_RULE_ABSENT);
     }
 
@@ -371,7 +372,7 @@ dp_rule_depend(struct dp_offload_rule *rule, struct dp_offload_op *op)
     dp_rule_set_out_port(rule, op->out_port);
     if (op->peer && (rule->level == DP_OFFLOAD_WHOLE
                      || rule->state == DP_RULE_UNSURE)) {
-        rule->peer = op->peer;
+        rule->link->peer = op->peer;
         op->peer = NULL;
     }
     rule->replan = (op->out_port != ODPP_NONE
@@ -399,7 +400,7 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
 
     if (dp_offload_is_unsure(op->error)) {
         rule->marked_once = true;
-        rule->n_retries++;
+        dp_rule_count_retry(worker, rule);
         dp_rule_doubt(worker, rule);
         dp_rule_depend(rule, op);
         dp_offload_port_doubt(port, false);
@@ -442,7 +443,7 @@ dp_rule_put_done(struct dp_offload_worker *worker,
     rule->port_gen = op->port_gen;
     rule->actions_hash = op->actions_hash;
 
-    delay_us = dp_offload_now_us() - rule->ready_us;
+    delay_us = (uint32_t) (dp_offload_now_us() - rule->ready_us);
     ovs_mutex_lock(&worker->mutex);
     if (op->error) {
         worker->figures.n_put_failures++;
@@ -519,7 +520,8 @@ dp_rule_del_done(struct dp_offload_worker *worker,
         dp_rule_go(rule, DP_RULE_STUCK);
         if (!stopping || rule->n_retries + 1 < DP_RULE_MAX_DELS) {
             if (rule->n_retries + 1 >= DP_RULE_MAX_DELS
-                && rule->peer && !dp_offload_port_is_up(rule->peer)) {
+                && dp_rule_peer(rule)
+                && !dp_offload_port_is_up(dp_rule_peer(rule))) {
                 /* Somebody waits for it, since it would send to strangers. */
                 dp_offload_port_doubt(port, true);
             }

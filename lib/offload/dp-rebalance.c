@@ -302,7 +302,7 @@ dp_rebalance_placed(struct dp_offload_rule *rule)
         = &table->lines[dp_rebalance_shard_id(rule)];
     uint64_t orig;
 
-    ovs_list_push_back(&line->placed, &rule->place_node);
+    ovs_list_push_back(&line->placed, &rule->line_node);
     line->n_placed++;
     atomic_add_relaxed(&table->n_placed, 1, &orig);
 }
@@ -313,8 +313,8 @@ dp_rebalance_displaced(struct dp_offload_rule *rule)
     struct dp_rebalance_table *table = rule->port->table;
     uint64_t orig;
 
-    ovs_list_remove(&rule->place_node);
-    ovs_list_init(&rule->place_node);
+    ovs_list_remove(&rule->line_node);
+    ovs_list_init(&rule->line_node);
     table->lines[dp_rebalance_shard_id(rule)].n_placed--;
     rule->best = MAX(rule->best, rule->level);
     if (!rule->evict && rule->n_members && dp_rebalance_is_managed(table)) {
