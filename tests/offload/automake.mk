@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
+EXTRA_DIST += tests/offload/elsewhere.rst
+
 tests_dptest_SOURCES += \
 	tests/offload/offload-rig.c \
 	tests/offload/offload-rig.h \
