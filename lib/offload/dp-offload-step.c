@@ -360,6 +360,27 @@ dp_rule_classify(const struct dp_offload_op *op)
             : DP_OFFLOAD_WHY_REFUSED);
 }
 
+bool
+dp_offload_op_peer(struct dp_offload_op *op, odp_port_t port_no,
+                   struct dp_offload_port_info *info)
+{
+    const struct dp_offload *offload = op->worker->offload;
+    const struct dp_offload_class *class = op->port->class;
+
+    if (op->peer) {
+        dp_offload_port_unpeer(op->peer);
+        op->peer = NULL;
+    }
+    op->out_port = port_no;
+    if (port_no == op->port->port_no) {
+        op->found = dp_offload_peer(offload, class, port_no, info);
+    } else {
+        op->peer = dp_offload_port_peer(offload, class, port_no, info);
+        op->found = op->peer != NULL;
+    }
+    return op->found;
+}
+
 /* 'rule' depends on the port that 'op' has asked about.  As long as nobody
  * knew that, it may have come, or be about to go: then 'rule' is looked at
  * again. */

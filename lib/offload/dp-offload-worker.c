@@ -83,27 +83,6 @@ dp_offload_op_describe(struct dp_offload_op *op, struct match *match,
     return true;
 }
 
-bool
-dp_offload_op_peer(struct dp_offload_op *op, odp_port_t port_no,
-                   struct dp_offload_port_info *info)
-{
-    const struct dp_offload *offload = op->worker->offload;
-    const struct dp_offload_class *class = op->port->class;
-
-    if (op->peer) {
-        dp_offload_port_unpeer(op->peer);
-        op->peer = NULL;
-    }
-    op->out_port = port_no;
-    if (port_no == op->port->port_no) {
-        op->found = dp_offload_peer(offload, class, port_no, info);
-    } else {
-        op->peer = dp_offload_port_peer(offload, class, port_no, info);
-        op->found = op->peer != NULL;
-    }
-    return op->found;
-}
-
 static void
 dp_worker_op_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
 {
