@@ -12,6 +12,7 @@
 #include "offload/dp-offload.h"
 #include "offload/dp-offload-provider.h"
 #include "pmd/dp-topology.h"
+#include "rte/dp-offload-rte.h"
 
 enum { REGISTER_BATCH = 64 };   /* Flows, with a lane's mutex held. */
 

@@ -26,6 +26,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-offload-worker.h \
 	lib/offload/dp-offload.c \
 	lib/offload/dp-offload.h \
+	lib/offload/dp-places.c \
+	lib/offload/dp-places.h \
 	lib/offload/dp-rebalance-policy.c \
 	lib/offload/dp-rebalance-policy.h \
 	lib/offload/dp-rebalance-thread.c \

@@ -106,6 +106,7 @@ dp_marks_create(void)
     struct dp_marks *marks = xzalloc_cacheline(sizeof *marks);
 
     atomic_init(&marks->epoch.current, 0);
+    atomic_init(&marks->n_returned, 0);
     marks->owners = dp_mark_index_create(UINT_MAX);
     ovs_mutex_init(&marks->mutex);
     for (unsigned int k = 0; k < DP_MARK_BITS; k++) {
@@ -241,6 +242,7 @@ static void
 dp_mark_give_back(struct dp_marks *marks, uint32_t mark, bool used)
 {
     unsigned int k = dp_mark_class(mark);
+    uint64_t orig;
 
     if (used) {
         marks->n_freed = (marks->n_freed + 1) & DP_MARK_STAMP_MAX;
@@ -252,6 +254,7 @@ dp_mark_give_back(struct dp_marks *marks, uint32_t mark, bool used)
                                 (DP_MARK_UNUSED << DP_MARK_BITS) | mark);
     }
     marks->n_free++;
+    atomic_add_relaxed(&marks->n_returned, 1, &orig);
     marks->available |= UINT32_C(1) << k;
 }
 

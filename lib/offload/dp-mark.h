@@ -53,6 +53,7 @@ struct dp_mark_limbo {
 struct dp_marks {
     /* Published (atomic, RCU). */
     struct dp_mark_epoch epoch;
+    atomic_uint64_t n_returned;         /* Times that a mark became free. */
     struct dp_mark_index *owners;       /* Mark to rule. */
 
     /* Guarded by 'mutex'. */

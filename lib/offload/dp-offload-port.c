@@ -307,7 +307,8 @@ dp_offload_port_add(struct dp_offload *offload, odp_port_t port_no,
     ovs_mutex_init(&port->mutex);
     xpthread_cond_init(&port->cond, NULL);
     for (size_t i = 0; i < DP_OFFLOAD_MAX_WORKERS; i++) {
-        ovs_list_init(&port->full[i]);
+        dp_places_room_init(&port->full[i]);
+        dp_places_room_init(&port->busy[i]);
         ovs_list_init(&port->halved[i].rules);
     }
     dp_mark_limbo_init(&port->limbo);

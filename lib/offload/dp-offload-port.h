@@ -11,7 +11,7 @@
 
 #include "cmap.h"
 #include "offload/dp-offload-engine.h"
-#include "openvswitch/list.h"
+#include "offload/dp-places.h"
 
 enum dp_offload_port_state {
     DP_OFFLOAD_PORT_RUNNING,
@@ -71,8 +71,8 @@ struct dp_offload_port {
                                          * whose 'peer' it is. */
 
     /* Owner thread only: one for each worker. */
-    struct ovs_list full[DP_OFFLOAD_MAX_WORKERS]; /* Rules without room. */
-    uint64_t n_dels_seen[DP_OFFLOAD_MAX_WORKERS];
+    struct dp_places_room full[DP_OFFLOAD_MAX_WORKERS]; /* For room. */
+    struct dp_places_room busy[DP_OFFLOAD_MAX_WORKERS]; /* For the NIC. */
     struct dp_offload_halved {
         struct ovs_list rules;          /* That mark, though they could run
                                          * whole if there were room. */

@@ -237,8 +237,7 @@ bool dp_offload_peer(const struct dp_offload *offload,
 /* 'op', whose error was EINPROGRESS, is done, with the result in 'op'. */
 void dp_offload_op_complete(struct dp_offload_op *op);
 
-/* Providers. */
+/* Open vSwitch's own flow API of netdevs: dp-offload-netdev.c. */
 extern const struct dp_offload_class dp_offload_netdev_class;
-extern const struct dp_offload_class dp_offload_rte_class;
 
 #endif /* dp-offload-provider.h */

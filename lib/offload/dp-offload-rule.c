@@ -149,16 +149,14 @@ dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
     dp_rule_is_locked(rule, shard);
     rule->mega_ufid = *mega_ufid;
     rule->in_port = in_port;
-    rule->out_port = ODPP_NONE;
     rule->state_thread = ovsthread_id_self();
     rule->state_where = OVS_SOURCE_LOCATOR;
     rule->why = DP_OFFLOAD_WHY_QUEUED;
     rule->since_us = rule->born_us = dp_offload_now_us();
     rule->members = &rule->one;
     rule->n_allocated = 1;
-    ovs_list_init(&rule->full_node);
+    ovs_list_init(&rule->line_node);
     ovs_list_init(&rule->whole_node);
-    ovs_list_init(&rule->place_node);
     hmap_insert(&shard->rules, &rule->node, dp_rule_hash(mega_ufid));
     ovs_list_push_back(&dp_shard_port_need(shard, in_port)->rules,
                        &rule->in_node);
@@ -200,7 +198,7 @@ dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
     uint64_t orig;
 
     ovs_assert(rule->state == DP_RULE_DEAD && !rule->ready && !rule->mark
-               && !rule->port && !rule->peer && !rule->n_members
+               && !rule->port && !dp_rule_peer(rule) && !rule->n_members
                && !rule->retry_node.idx);
     dp_rule_set_out_port(rule, ODPP_NONE);
     dp_rule_drop_heir(offload, rule);
@@ -264,18 +262,25 @@ void
 dp_rule_set_out_port(struct dp_offload_rule *rule, odp_port_t port_no)
 {
     struct dp_offload_shard *shard = rule->shard;
+    struct dp_rule_link *link = rule->link;
 
-    if (rule->out_port == port_no) {
-        return;
+    if (link) {
+        if (link->port_no == port_no) {
+            return;
+        }
+        ovs_assert(!link->peer);
+        ovs_list_remove(&link->node);
+        dp_shard_port_tidy(shard, link->port_no);
+        free(link);
+        rule->link = NULL;
     }
-    if (rule->out_port != ODPP_NONE) {
-        ovs_list_remove(&rule->out_node);
-        dp_shard_port_tidy(shard, rule->out_port);
-    }
-    rule->out_port = port_no;
     if (port_no != ODPP_NONE) {
+        link = rule->link = xmalloc(sizeof *link);
+        link->rule = rule;
+        link->port_no = port_no;
+        link->peer = NULL;
         ovs_list_push_back(&dp_shard_port_need(shard, port_no)->dependants,
-                           &rule->out_node);
+                           &link->node);
     }
 }
 
@@ -285,6 +290,7 @@ dp_rules_ready_port(struct dp_offload *offload, odp_port_t port_no)
     for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
         struct dp_offload_shard *shard = &offload->shards[i];
         struct dp_offload_rule *rule;
+        struct dp_rule_link *link;
         struct dp_shard_port *sp;
 
         ovs_mutex_lock(&shard->mutex);
@@ -294,7 +300,8 @@ dp_rules_ready_port(struct dp_offload *offload, odp_port_t port_no)
                 dp_rule_is_locked(rule, shard);
                 dp_rule_ready(rule);
             }
-            LIST_FOR_EACH (rule, out_node, &sp->dependants) {
+            LIST_FOR_EACH (link, node, &sp->dependants) {
+                rule = link->rule;
                 dp_rule_is_locked(rule, shard);
                 rule->replan = true;
                 dp_rule_ready(rule);

@@ -32,6 +32,15 @@ struct dp_offload_member {
                                          * never. */
 };
 
+/* A rule depends on a port: that one has decided whether it runs whole. */
+struct dp_rule_link {
+    struct ovs_list node;               /* In the port's 'dependants'. */
+    struct dp_offload_rule *rule;
+    odp_port_t port_no;
+    struct dp_offload_port *peer;       /* Counted: it, if what may be in the
+                                         * NIC outputs there, or null. */
+};
+
 struct dp_offload_rule {
     /* Constant after creation. */
     ovs_u128 mega_ufid;
@@ -41,50 +50,48 @@ struct dp_offload_rule {
     /* Owner thread (the shard's worker) only. */
     uint32_t put_gen;                   /* Value of 'gen' of the put. */
     uint32_t port_gen;                  /* Of the port at that time. */
-    uint32_t n_retries;
+    uint8_t n_retries;                  /* Or more. */
+    bool replace;                       /* Take it out, put it again. */
+    bool pressed;                       /* UNSURE, and its peer has to go. */
+    bool returning;                     /* Was taken out to be put again. */
     struct heap_node retry_node;        /* In worker's 'retries', if idx. */
-    struct ovs_list full_node;          /* In a port's 'full' list or, under
-                                         * the mutex, a table's 'waiting'. */
+    struct ovs_list line_node;          /* In a waiting room or, under the
+                                         * mutex, in its table's 'waiting' or,
+                                         * if it is in the NIC, 'placed'. */
     uint64_t hw_packets;                /* Last reading since the put. */
     uint64_t hw_bytes;
-    bool replace;                       /* Take it out, put it again. */
-    bool replan;                        /* 'out_port' has come or changed. */
-    bool pressed;                       /* UNSURE, and 'peer' has to go. */
-    bool returning;                     /* Was taken out to be put again. */
-    bool needs_mark;                    /* The last put missed a mark. */
-    bool halved;                        /* The last put missed room. */
 
     /* Guarded by the shard's mutex. */
     struct hmap_node node;              /* In shard's 'rules'. */
     struct ovs_list in_node;            /* In the 'rules' of its in-port. */
-    struct ovs_list out_node;           /* In the 'dependants' of... */
-    odp_port_t out_port;                /* ...the port that decided whether it
-                                         * runs whole; ODPP_NONE: none. */
-    struct dp_offload_port *peer;       /* Counted: where what is in the NIC
-                                         * outputs to, or null. */
+    struct dp_rule_link *link;          /* Owned: the port that it depends on,
+                                         * or null. */
     struct mpsc_queue_node ready_node;  /* In the worker's queue. */
     struct ovs_list whole_node;         /* In shard's 'whole', or in a port's
                                          * 'halved' (owner thread). */
-    struct ovs_list place_node;         /* In its table's 'placed'. */
     struct dp_rebalance_table *coming;  /* Where a place is kept for it. */
     struct dp_rebalance_rate rate;
     struct dp_offload_port *port;       /* Counted; null if absent, but for
                                          * one in line, busy, or ready after
                                          * an operation. */
     void *handle;                       /* The provider's. */
-    uint64_t ready_us;                  /* Since when it is 'ready'. */
     uint64_t since_us;                  /* Since when 'level' is so. */
     uint64_t born_us;                   /* When its first flow came. */
     uint64_t actions_hash;              /* Of the actions that were put, or
                                          * planned last. */
     uint32_t mark;                      /* Or 0. */
     uint32_t gen;                       /* Counts what flows told us. */
-    int error;                          /* With 'why'. */
+    uint32_t ready_us;                  /* Since when it is 'ready': the low
+                                         * bits. */
+    int16_t error;                      /* With 'why'. */
     uint8_t level;                      /* enum dp_offload_level. */
     uint8_t why;                        /* enum dp_offload_why. */
+    const char *state_where;            /* Source location of last mover... */
+    uint16_t state_thread;              /* ...and its ovsthread_id. */
     uint8_t state;                      /* enum dp_rule_state. */
-    uint16_t state_thread;              /* ovsthread_id of last mover... */
-    const char *state_where;            /* ...and its source location. */
+    bool replan;                        /* The port of 'link' has changed. */
+    bool needs_mark;                    /* The last put missed a mark. */
+    bool halved;                        /* The last put missed room. */
     bool ready;                         /* Stands in the queue. */
     bool again;                         /* Became ready while busy. */
     bool flushing;                      /* dp_offload_flush() waits for it. */
@@ -109,7 +116,7 @@ struct dp_shard_port {
     struct hmap_node node;              /* In shard's 'ports'. */
     odp_port_t port_no;
     struct ovs_list rules;              /* Whose in-port it is. */
-    struct ovs_list dependants;         /* Whose 'out_port' it is. */
+    struct ovs_list dependants;         /* 'struct dp_rule_link's. */
 };
 
 struct dp_offload_shard {
@@ -164,7 +171,16 @@ void dp_rule_ready(struct dp_offload_rule *rule)
 void dp_rules_ready_all(struct dp_offload *offload);
 void dp_rules_ready_port(struct dp_offload *offload, odp_port_t port_no);
 
-/* Makes 'rule' depend on 'port_no' alone; ODPP_NONE: on none. */
+/* Returns the port that what may be in the NIC for 'rule' outputs to, if that
+ * is another one than its own, or null. */
+static inline struct dp_offload_port *
+dp_rule_peer(const struct dp_offload_rule *rule)
+{
+    return rule->link ? rule->link->peer : NULL;
+}
+
+/* Makes 'rule', which has no peer, depend on 'port_no' alone; ODPP_NONE: on
+ * none. */
 void dp_rule_set_out_port(struct dp_offload_rule *rule, odp_port_t port_no)
     OVS_REQUIRES(rule->shard->mutex);
 

@@ -176,9 +176,13 @@ dp_offload_check_rule(const struct dp_offload *offload,
     }
     ovs_assert(rule->n_members || rule->level != DP_OFFLOAD_ABSENT
                || rule->state == DP_RULE_UNSURE);
-    ovs_assert((rule->level != DP_OFFLOAD_ABSENT
-                || rule->state == DP_RULE_UNSURE)
-               == (rule->port && ovs_list_is_empty(&rule->full_node)));
+    if (rule->level != DP_OFFLOAD_ABSENT || rule->state == DP_RULE_UNSURE) {
+        ovs_assert(rule->port);
+    } else {
+        ovs_assert(!rule->port || !ovs_list_is_empty(&rule->line_node));
+        ovs_assert(ovs_list_is_empty(&rule->line_node)
+                   || rule->state == DP_RULE_WAITING);
+    }
     ovs_assert(rule->level != DP_OFFLOAD_MARKED || rule->mark);
     ovs_assert(rule->level != DP_OFFLOAD_WHOLE || !rule->mark);
     if (rule->mark) {

@@ -130,7 +130,8 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
         || !dp_offload_is_enabled(worker->offload)
         || rule->port_gen != port_gen || rule->replace || rule->evict
         || dp_offload_port_state(port) == DP_OFFLOAD_PORT_STOPPING
-        || (rule->peer && !dp_offload_port_is_up(rule->peer))) {
+        || (dp_rule_peer(rule)
+            && !dp_offload_port_is_up(dp_rule_peer(rule)))) {
         step = DP_RULE_DEL;
     } else if (rule->state == DP_RULE_STUCK) {
         dp_rule_keep(rule);
@@ -187,7 +188,7 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     struct dp_offload *offload = worker->offload;
     struct dp_offload_port *port;
     enum dp_offload_why why;
-    uint64_t delay_us;
+    uint64_t delay_us, n_freed;
     uint32_t port_gen;
 
     port = dp_offload_port_find(offload, rule->in_port);
@@ -239,7 +240,10 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
         dp_offload_port_leave(port, true);
         rule->why = DP_OFFLOAD_WHY_NO_MARK;
         rule->error = ENOSPC;
-        dp_rule_retry(worker, rule);
+        atomic_read_relaxed(&offload->marks->n_returned, &n_freed);
+        dp_places_room_empty(&worker->markless, n_freed);
+        ovs_list_push_back(&worker->markless.line, &rule->line_node);
+        dp_rule_go(rule, DP_RULE_WAITING);
         return DP_RULE_NOTHING;
     }
     rule->port = port;
@@ -269,8 +273,8 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
         heap_remove(&worker->retries, &rule->retry_node);
         rule->retry_node.idx = 0;
     }
-    dp_rebalance_leave_line(rule);
     if (rule->state == DP_RULE_WAITING) {
+        dp_rebalance_leave_line(rule);
         dp_rule_go(rule, DP_RULE_ABSENT);
     }
 
@@ -356,6 +360,27 @@ dp_rule_classify(const struct dp_offload_op *op)
             : DP_OFFLOAD_WHY_REFUSED);
 }
 
+bool
+dp_offload_op_peer(struct dp_offload_op *op, odp_port_t port_no,
+                   struct dp_offload_port_info *info)
+{
+    const struct dp_offload *offload = op->worker->offload;
+    const struct dp_offload_class *class = op->port->class;
+
+    if (op->peer) {
+        dp_offload_port_unpeer(op->peer);
+        op->peer = NULL;
+    }
+    op->out_port = port_no;
+    if (port_no == op->port->port_no) {
+        op->found = dp_offload_peer(offload, class, port_no, info);
+    } else {
+        op->peer = dp_offload_port_peer(offload, class, port_no, info);
+        op->found = op->peer != NULL;
+    }
+    return op->found;
+}
+
 /* 'rule' depends on the port that 'op' has asked about.  As long as nobody
  * knew that, it may have come, or be about to go: then 'rule' is looked at
  * again. */
@@ -368,7 +393,7 @@ dp_rule_depend(struct dp_offload_rule *rule, struct dp_offload_op *op)
     dp_rule_set_out_port(rule, op->out_port);
     if (op->peer && (rule->level == DP_OFFLOAD_WHOLE
                      || rule->state == DP_RULE_UNSURE)) {
-        rule->peer = op->peer;
+        rule->link->peer = op->peer;
         op->peer = NULL;
     }
     rule->replan = (op->out_port != ODPP_NONE
@@ -396,7 +421,7 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
 
     if (dp_offload_is_unsure(op->error)) {
         rule->marked_once = true;
-        rule->n_retries++;
+        dp_rule_count_retry(worker, rule);
         dp_rule_doubt(worker, rule);
         dp_rule_depend(rule, op);
         dp_offload_port_doubt(port, false);
@@ -407,11 +432,21 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
         atomic_store_relaxed(&port->is_full, true);
         if (!dp_rebalance_full(worker->offload->rebalance, rule)) {
             /* Waits in line until there may be room. */
-            ovs_list_push_back(&port->full[worker->id], &rule->full_node);
+            struct dp_places_room *full = &port->full[worker->id];
+            uint64_t n_freed;
+
+            atomic_read_relaxed(&port->table->n_freed, &n_freed);
+            dp_places_room_empty(full, n_freed);
+            ovs_list_push_back(&full->line, &rule->line_node);
         }
         dp_rule_go(rule, DP_RULE_WAITING);
     } else if (dp_offload_is_busy(op->error) || rule->needs_mark) {
-        dp_rule_retry(worker, rule);
+        struct dp_places_room *room = (rule->needs_mark ? &worker->markless
+                                       : &port->busy[worker->id]);
+
+        dp_rule_count_retry(worker, rule);
+        ovs_list_push_back(&room->line, &rule->line_node);
+        dp_rule_go(rule, DP_RULE_WAITING);
     } else {
         /* If the provider says why, it is the match. */
         dp_rule_go(rule, op->why ? DP_RULE_UNFIT : DP_RULE_REFUSED);
@@ -429,7 +464,7 @@ dp_rule_put_done(struct dp_offload_worker *worker,
     rule->port_gen = op->port_gen;
     rule->actions_hash = op->actions_hash;
 
-    delay_us = dp_offload_now_us() - rule->ready_us;
+    delay_us = (uint32_t) (dp_offload_now_us() - rule->ready_us);
     ovs_mutex_lock(&worker->mutex);
     if (op->error) {
         worker->figures.n_put_failures++;
@@ -455,7 +490,10 @@ dp_rule_put_done(struct dp_offload_worker *worker,
                  : op->why ? op->why
                  : DP_OFFLOAD_WHY_A_MARK_ONLY);
     rule->error = 0;
-    rule->n_retries = 0;
+    if (rule->n_retries) {
+        rule->port->busy[worker->id].success = true;
+        rule->n_retries = 0;
+    }
     rule->hw_packets = rule->hw_bytes = 0;
     dp_rule_go(rule, DP_RULE_INSTALLED);
     dp_rule_set_level(worker, rule, op->level);
@@ -503,7 +541,8 @@ dp_rule_del_done(struct dp_offload_worker *worker,
         dp_rule_go(rule, DP_RULE_STUCK);
         if (!stopping || rule->n_retries + 1 < DP_RULE_MAX_DELS) {
             if (rule->n_retries + 1 >= DP_RULE_MAX_DELS
-                && rule->peer && !dp_offload_port_is_up(rule->peer)) {
+                && dp_rule_peer(rule)
+                && !dp_offload_port_is_up(dp_rule_peer(rule))) {
                 /* Somebody waits for it, since it would send to strangers. */
                 dp_offload_port_doubt(port, true);
             }
@@ -614,7 +653,7 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
      * port, or leave to come into its table: it keeps the port until then. */
     detach = (rule->level == DP_OFFLOAD_ABSENT && !rule->ready
               && rule->state != DP_RULE_UNSURE
-              && ovs_list_is_empty(&rule->full_node));
+              && ovs_list_is_empty(&rule->line_node));
     if (detach) {
         rule->port = NULL;
         if (!rule->n_members && !rule->retry_node.idx) {

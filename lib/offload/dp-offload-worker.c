@@ -83,27 +83,6 @@ dp_offload_op_describe(struct dp_offload_op *op, struct match *match,
     return true;
 }
 
-bool
-dp_offload_op_peer(struct dp_offload_op *op, odp_port_t port_no,
-                   struct dp_offload_port_info *info)
-{
-    const struct dp_offload *offload = op->worker->offload;
-    const struct dp_offload_class *class = op->port->class;
-
-    if (op->peer) {
-        dp_offload_port_unpeer(op->peer);
-        op->peer = NULL;
-    }
-    op->out_port = port_no;
-    if (port_no == op->port->port_no) {
-        op->found = dp_offload_peer(offload, class, port_no, info);
-    } else {
-        op->peer = dp_offload_port_peer(offload, class, port_no, info);
-        op->found = op->peer != NULL;
-    }
-    return op->found;
-}
-
 static void
 dp_worker_op_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
 {
@@ -327,11 +306,15 @@ dp_worker_ready(struct dp_offload_rule *rule)
     ovs_mutex_unlock(&shard->mutex);
 }
 
-/* Tries again what failed for now. */
-static void
-dp_worker_run_retries(struct dp_offload_worker *worker, uint64_t now_us)
+/* Looks again at 'max' rules at most whose time has come.  Returns how
+ * many. */
+static size_t
+dp_worker_run_retries(struct dp_offload_worker *worker, uint64_t now_us,
+                      size_t max)
 {
-    while (!heap_is_empty(&worker->retries)) {
+    size_t n;
+
+    for (n = 0; n < max && !heap_is_empty(&worker->retries); n++) {
         struct heap_node *node = heap_max(&worker->retries);
         struct dp_offload_rule *rule;
 
@@ -343,32 +326,50 @@ dp_worker_run_retries(struct dp_offload_worker *worker, uint64_t now_us)
         node->idx = 0;
         dp_worker_ready(rule);
     }
+    return n;
 }
 
-/* Lets a rule that waits for room try it, in each port; as many as there is
- * room for, if the capacity is known. */
+/* Wakes 'n' rules in 'room', which then stand behind the others, until they
+ * are looked at. */
 static void
-dp_worker_run_full(struct dp_offload_worker *worker, bool probe)
+dp_worker_wake(struct dp_places_room *room, size_t n)
+{
+    while (n-- && !ovs_list_is_empty(&room->line)) {
+        struct dp_offload_rule *rule
+            = CONTAINER_OF(ovs_list_pop_front(&room->line),
+                           struct dp_offload_rule, line_node);
+
+        ovs_list_push_back(&room->line, &rule->line_node);
+        dp_worker_ready(rule);
+    }
+}
+
+/* Wakes rules that wait for room, for a mark, or for a NIC that was busy; each
+ * time no more than a batch, so that they are looked at before others are
+ * woken.  With 'probe' one goes to see whether there is room that nobody has
+ * told us about. */
+static void
+dp_worker_run_rooms(struct dp_offload_worker *worker, uint64_t now_us,
+                    bool probe)
 {
     struct dp_offload_port *port;
+    uint64_t n_freed;
 
+    atomic_read_relaxed(&worker->offload->marks->n_returned, &n_freed);
+    dp_worker_wake(&worker->markless,
+                   dp_places_room_take(&worker->markless, n_freed,
+                                       DP_OFFLOAD_BATCH));
     CMAP_FOR_EACH (port, node, &worker->offload->ports) {
-        struct ovs_list *full = &port->full[worker->id];
-        struct dp_offload_rule *rule;
-        uint64_t n_dels, room;
+        struct dp_places_room *full = &port->full[worker->id];
+        struct dp_places_room *busy = &port->busy[worker->id];
+        size_t n;
 
-        if (ovs_list_is_empty(full)) {
-            continue;
-        }
-        atomic_read_relaxed(&port->n_dels, &n_dels);
-        room = n_dels - port->n_dels_seen[worker->id];
-        port->n_dels_seen[worker->id] = n_dels;
-        room = MIN(MAX(room, probe), DP_OFFLOAD_BATCH);
-        while (room-- && !ovs_list_is_empty(full)) {
-            rule = CONTAINER_OF(ovs_list_pop_front(full),
-                                struct dp_offload_rule, full_node);
-            ovs_list_push_back(full, &rule->full_node);
-            dp_worker_ready(rule);
+        if (port->class) {
+            atomic_read_relaxed(&port->table->n_freed, &n_freed);
+            n = dp_places_room_take(full, n_freed, DP_OFFLOAD_BATCH);
+            dp_worker_wake(full, MAX(n, probe));
+            n = dp_places_room_try(busy, now_us, DP_OFFLOAD_BATCH);
+            dp_worker_wake(busy, n);
         }
     }
 }
@@ -402,6 +403,18 @@ dp_worker_run_halved(struct dp_offload_worker *worker, uint64_t now_us)
             rule->replace = true;
             dp_worker_ready(rule);
         }
+    }
+}
+
+/* Wakes all rules in 'room' for good. */
+static void
+dp_worker_clear_room(struct dp_places_room *room)
+{
+    struct dp_offload_rule *rule;
+
+    LIST_FOR_EACH_POP (rule, line_node, &room->line) {
+        ovs_list_init(&rule->line_node);
+        dp_worker_ready(rule);
     }
 }
 
@@ -497,13 +510,13 @@ dp_worker_main(void *worker_)
             break;
         }
         if (!exiting) {
-            dp_worker_run_retries(worker, now_us);
-            n = dp_worker_run_queues(worker);
+            n = dp_worker_run_retries(worker, now_us, DP_OFFLOAD_BATCH);
+            n += dp_worker_run_queues(worker);
             if (now_us >= worker->probe_us) {
                 worker->probe_us = now_us + DP_WORKER_PROBE_US;
-                dp_worker_run_full(worker, true);
+                dp_worker_run_rooms(worker, now_us, true);
             } else {
-                dp_worker_run_full(worker, false);
+                dp_worker_run_rooms(worker, now_us, false);
             }
             dp_worker_run_halved(worker, now_us);
             n += dp_worker_run_query(worker, now_us);
@@ -560,6 +573,7 @@ dp_offload_workers_init(struct dp_offload *offload, unsigned int n_workers)
         atomic_init(&worker->sweep_done, 0);
         atomic_init(&worker->exit, false);
         heap_init(&worker->retries);
+        dp_places_room_init(&worker->markless);
         ovs_list_init(&worker->free_ops);
         ovs_list_init(&worker->ops);
         worker->batch = DP_OFFLOAD_BATCH;
@@ -707,7 +721,8 @@ dp_worker_hand_over(struct dp_offload_worker *old)
     atomic_sub_relaxed(&old->n_pending, n, &orig);
     free(rules);
 
-    dp_worker_run_retries(old, UINT64_MAX);
+    dp_worker_run_retries(old, UINT64_MAX, SIZE_MAX);
+    dp_worker_clear_room(&old->markless);
 
     CMAP_FOR_EACH (port, node, &old->offload->ports) {
         struct ovs_list halved = OVS_LIST_INITIALIZER(&halved);
@@ -720,10 +735,8 @@ dp_worker_hand_over(struct dp_offload_worker *old)
             ovs_list_push_back(&port->halved[id].rules, &rule->whole_node);
         }
 
-        LIST_FOR_EACH_POP (rule, full_node, &port->full[old->id]) {
-            ovs_list_init(&rule->full_node);
-            dp_worker_ready(rule);
-        }
+        dp_worker_clear_room(&port->full[old->id]);
+        dp_worker_clear_room(&port->busy[old->id]);
     }
 }
 

@@ -16,6 +16,7 @@
 #include "mov-avg.h"
 #include "mpsc-queue.h"
 #include "offload/dp-offload-engine.h"
+#include "offload/dp-places.h"
 #include "openvswitch/list.h"
 
 /* Counters of a worker. */
@@ -52,6 +53,7 @@ struct dp_offload_worker {
 
     /* Owner thread only. */
     struct heap retries;                /* Rules by the time to try again. */
+    struct dp_places_room markless;     /* Rules that wait for a mark. */
     struct ovs_list free_ops;           /* Spare 'struct dp_offload_op's. */
     struct ovs_list ops;                /* Operations in progress. */
     unsigned int n_ops;                 /* Length of 'ops'. */

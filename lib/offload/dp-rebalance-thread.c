@@ -187,12 +187,12 @@ dp_rebalance_scan_shard(struct dp_rebalance_scan *scan,
 
             if (placed) {
                 rule = CONTAINER_OF(ovs_list_pop_front(&line->placed),
-                                    struct dp_offload_rule, place_node);
-                ovs_list_push_back(&line->placed, &rule->place_node);
+                                    struct dp_offload_rule, line_node);
+                ovs_list_push_back(&line->placed, &rule->line_node);
             } else {
                 rule = CONTAINER_OF(ovs_list_pop_front(&line->waiting),
-                                    struct dp_offload_rule, full_node);
-                ovs_list_push_back(&line->waiting, &rule->full_node);
+                                    struct dp_offload_rule, line_node);
+                ovs_list_push_back(&line->waiting, &rule->line_node);
             }
             dp_rule_is_locked(rule, shard);
             dp_rebalance_scan_rule(scan, rule);

@@ -193,6 +193,7 @@ dp_rebalance_table_get(struct dp_rebalance *rb,
     atomic_init(&table->n_placed, 0);
     atomic_init(&table->n_coming, 0);
     atomic_init(&table->n_full, 0);
+    atomic_init(&table->n_freed, 0);
     for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
         ovs_list_init(&table->lines[i].placed);
         ovs_list_init(&table->lines[i].waiting);
@@ -244,7 +245,7 @@ dp_rebalance_enter_line(struct dp_rebalance_table *table,
 
     ovs_assert(!rule->waiting);
     rule->waiting = true;
-    ovs_list_push_back(&line->waiting, &rule->full_node);
+    ovs_list_push_back(&line->waiting, &rule->line_node);
     line->n_waiting++;
 }
 
@@ -287,9 +288,9 @@ dp_rebalance_leave_line(struct dp_offload_rule *rule)
         rule->port->table->lines[dp_rebalance_shard_id(rule)].n_waiting--;
         rule->waiting = false;
     }
-    if (!ovs_list_is_empty(&rule->full_node)) {
-        ovs_list_remove(&rule->full_node);
-        ovs_list_init(&rule->full_node);
+    if (!ovs_list_is_empty(&rule->line_node)) {
+        ovs_list_remove(&rule->line_node);
+        ovs_list_init(&rule->line_node);
     }
 }
 
@@ -301,7 +302,7 @@ dp_rebalance_placed(struct dp_offload_rule *rule)
         = &table->lines[dp_rebalance_shard_id(rule)];
     uint64_t orig;
 
-    ovs_list_push_back(&line->placed, &rule->place_node);
+    ovs_list_push_back(&line->placed, &rule->line_node);
     line->n_placed++;
     atomic_add_relaxed(&table->n_placed, 1, &orig);
 }
@@ -312,8 +313,8 @@ dp_rebalance_displaced(struct dp_offload_rule *rule)
     struct dp_rebalance_table *table = rule->port->table;
     uint64_t orig;
 
-    ovs_list_remove(&rule->place_node);
-    ovs_list_init(&rule->place_node);
+    ovs_list_remove(&rule->line_node);
+    ovs_list_init(&rule->line_node);
     table->lines[dp_rebalance_shard_id(rule)].n_placed--;
     rule->best = MAX(rule->best, rule->level);
     if (!rule->evict && rule->n_members && dp_rebalance_is_managed(table)) {
@@ -324,6 +325,7 @@ dp_rebalance_displaced(struct dp_offload_rule *rule)
     }
     rule->evict = false;
     atomic_sub_relaxed(&table->n_placed, 1, &orig);
+    atomic_add_relaxed(&table->n_freed, 1, &orig);
 }
 
 void
@@ -352,7 +354,7 @@ dp_rebalance_call_all(struct dp_offload *offload,
         struct dp_offload_rule *rule;
 
         ovs_mutex_lock(&shard->mutex);
-        LIST_FOR_EACH (rule, full_node, &table->lines[i].waiting) {
+        LIST_FOR_EACH (rule, line_node, &table->lines[i].waiting) {
             dp_rule_is_locked(rule, shard);
             dp_rule_ready(rule);
         }

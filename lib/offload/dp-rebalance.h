@@ -75,6 +75,7 @@ struct dp_rebalance_table {
     atomic_uint64_t n_placed;           /* Rules in the NIC. */
     atomic_uint64_t n_coming;           /* Rules that have leave to come. */
     atomic_uint64_t n_full;             /* Puts without room. */
+    atomic_uint64_t n_freed;            /* Places that have become free. */
 
     /* Rebalancer's thread only. */
     uint64_t probe_us;                  /* When to probe next. */

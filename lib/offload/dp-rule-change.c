@@ -140,9 +140,9 @@ static void
 dp_rule_let_peer_go(struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex)
 {
-    if (rule->peer) {
-        dp_offload_port_unpeer(rule->peer);
-        rule->peer = NULL;
+    if (dp_rule_peer(rule)) {
+        dp_offload_port_unpeer(rule->link->peer);
+        rule->link->peer = NULL;
     }
 }
 
@@ -213,9 +213,10 @@ static void
 dp_rule_press(struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex)
 {
+    struct dp_offload_port *peer = dp_rule_peer(rule);
     struct dp_offload_port *port = rule->port;
 
-    if (!rule->peer || dp_offload_port_is_up(rule->peer)) {
+    if (!peer || dp_offload_port_is_up(peer)) {
         rule->pressed = false;
     } else if (!rule->pressed && port->class->flush) {
         rule->pressed = true;
@@ -223,7 +224,7 @@ dp_rule_press(struct dp_offload_rule *rule)
         dp_offload_port_doubt(port, true);
     } else if (!port->class->flush || dp_rule_is_older(rule, port)) {
         VLOG_WARN("%s: rules that could not be flushed may go on sending to "
-                  "what was %s", port->name, rule->peer->name);
+                  "what was %s", port->name, peer->name);
         dp_rule_let_peer_go(rule);
     }
 }
@@ -269,15 +270,21 @@ dp_rule_wait(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
 }
 
 void
+dp_rule_count_retry(struct dp_offload_worker *worker,
+                    struct dp_offload_rule *rule)
+{
+    rule->n_retries += rule->n_retries < UINT8_MAX;
+    ovs_mutex_lock(&worker->mutex);
+    worker->figures.n_retries++;
+    ovs_mutex_unlock(&worker->mutex);
+}
+
+void
 dp_rule_retry(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
 {
     uint64_t delay_us = UINT64_C(1000) << MIN(rule->n_retries, 10);
 
-    rule->n_retries++;
-    ovs_mutex_lock(&worker->mutex);
-    worker->figures.n_retries++;
-    ovs_mutex_unlock(&worker->mutex);
-
+    dp_rule_count_retry(worker, rule);
     dp_rule_wait(worker, rule, dp_offload_now_us() + delay_us);
 }
 

@@ -71,6 +71,11 @@ void dp_rule_wait(struct dp_offload_worker *worker,
                   struct dp_offload_rule *rule, uint64_t when_us)
     OVS_REQUIRES(rule->shard->mutex);
 
+/* 'rule' will be tried again: after a while that doubles each time, or, with
+ * count_retry(), when the caller says. */
+void dp_rule_count_retry(struct dp_offload_worker *worker,
+                         struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex);
 void dp_rule_retry(struct dp_offload_worker *worker,
                    struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex);

@@ -2,6 +2,7 @@
 
 lib_libmarkpath_a_SOURCES += \
 	lib/rte/dp-offload-rte.c \
+	lib/rte/dp-offload-rte.h \
 	lib/rte/dp-rte-actions.c \
 	lib/rte/dp-rte-actions.h \
 	lib/rte/dp-rte-format.c \

@@ -17,7 +17,7 @@
  * then have the same actions, so it does not matter which one a NIC picks. */
 
 #include <config.h>
-#include "offload/dp-offload-provider.h"
+#include "rte/dp-offload-rte.h"
 
 #include <errno.h>
 #include <rte_errno.h>

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
+EXTRA_DIST += tests/offload/elsewhere.rst
+
 tests_dptest_SOURCES += \
 	tests/offload/offload-rig.c \
 	tests/offload/offload-rig.h \
@@ -11,6 +13,7 @@ tests_dptest_SOURCES += \
 	tests/offload/test-offload-ports.c \
 	tests/offload/test-offload-halved.c \
 	tests/offload/test-offload-marks.c \
+	tests/offload/test-offload-rooms.c \
 	tests/offload/test-offload-same.c \
 	tests/offload/test-offload-speed.c \
 	tests/offload/test-offload-unsure.c \

@@ -12,6 +12,7 @@
 #include "odp-util.h"
 #include "openvswitch/ofpbuf.h"
 #include "packets.h"
+#include "rte/dp-offload-rte.h"
 #include "smap.h"
 #include "tests/dptest.h"
 #include "util.h"

@@ -6,7 +6,7 @@
 
 #include <config.h>
 #undef NDEBUG
-#include "offload/dp-offload-provider.h"
+#include "rte/dp-offload-rte.h"
 
 #include <errno.h>
 
