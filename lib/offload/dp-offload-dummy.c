@@ -215,11 +215,12 @@ dp_dummy_close(void *port_)
 
 /* The NIC loses all rules of 'port'. */
 static void
-dp_dummy_lose_all(struct dp_dummy_port *port)
-    OVS_REQUIRES(port->nic->mutex)
+dp_dummy_lose_all(struct dp_dummy_nic *nic, struct dp_dummy_port *port)
+    OVS_REQUIRES(nic->mutex)
 {
     struct dp_dummy_rule *rule;
 
+    ovs_assert(port->nic == nic);
     LIST_FOR_EACH (rule, port_node, &port->rules) {
         if (!rule->lost) {
             rule->lost = true;
@@ -240,7 +241,7 @@ dp_dummy_flush(void *port_)
     nic->n_flushes++;
     failed = dp_dummy_fate(nic->config.flush_failed);
     if (!failed) {
-        dp_dummy_lose_all(port);
+        dp_dummy_lose_all(nic, port);
     }
     delay_us = nic->config.delay_us;
     ovs_mutex_unlock(&nic->mutex);
@@ -553,7 +554,7 @@ dp_dummy_restart(void *port_, struct dp_offload_port_info *info)
     info->whole = nic->config.whole;
     info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
     if (restart == DP_OFFLOAD_LOST && !port->kept) {
-        dp_dummy_lose_all(port);
+        dp_dummy_lose_all(nic, port);
     }
     ovs_mutex_unlock(&nic->mutex);
 

@@ -98,7 +98,6 @@ dp_rte_attr(const struct dp_rte_actions *program)
 static unsigned int
 dp_rte_probe_mark(const struct dp_rte_port *port)
 {
-    static const unsigned int widths[] = { 24, 20, 16, 12, 8 };
     static const struct rte_flow_item pattern[] = {
         { .type = RTE_FLOW_ITEM_TYPE_ETH },
         { .type = RTE_FLOW_ITEM_TYPE_END },
@@ -106,14 +105,14 @@ dp_rte_probe_mark(const struct dp_rte_port *port)
     static const struct rte_flow_attr attr = { .ingress = 1 };
     struct dp_rte_actions program;
 
-    for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
-        uint32_t mark = MIN((UINT32_C(1) << widths[i]) - 1, DP_MARK_MAX);
+    for (unsigned int bits = DP_MARK_BITS; bits > 0; bits--) {
+        uint32_t mark = MIN((UINT32_C(1) << bits) - 1, DP_MARK_MAX);
         struct rte_flow_error error;
 
         dp_rte_actions_mark(mark, port->n_rxq, port->rss_types, &program);
         if (!rte_flow_validate(port->device, &attr, pattern, program.actions,
                                &error)) {
-            return widths[i];
+            return bits;
         }
     }
     return DP_MARK_BITS;
