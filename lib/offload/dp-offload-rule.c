@@ -261,7 +261,6 @@ dp_rules_ready_all(struct dp_offload *offload)
 void
 dp_rule_set_out_port(struct dp_offload_rule *rule, odp_port_t port_no)
 {
-    struct dp_offload_shard *shard = rule->shard;
     struct dp_rule_link *link = rule->link;
 
     if (link) {
@@ -270,7 +269,7 @@ dp_rule_set_out_port(struct dp_offload_rule *rule, odp_port_t port_no)
         }
         ovs_assert(!link->peer);
         ovs_list_remove(&link->node);
-        dp_shard_port_tidy(shard, link->port_no);
+        dp_shard_port_tidy(rule->shard, link->port_no);
         free(link);
         rule->link = NULL;
     }
@@ -279,8 +278,9 @@ dp_rule_set_out_port(struct dp_offload_rule *rule, odp_port_t port_no)
         link->rule = rule;
         link->port_no = port_no;
         link->peer = NULL;
-        ovs_list_push_back(&dp_shard_port_need(shard, port_no)->dependants,
-                           &link->node);
+        ovs_list_push_back(
+            &dp_shard_port_need(rule->shard, port_no)->dependants,
+            &link->node);
     }
 }
 

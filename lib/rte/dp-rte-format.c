@@ -95,7 +95,7 @@ static const struct dp_rte_format_item dp_rte_format_items[] = {
         DP_RTE_F("tpa", arp_eth_ipv4, tpa, IPV4) } },
     { DP_RTE_I(VXLAN, vxlan, "vxlan"), {
         DP_RTE_F("vni", vxlan, vni, BE24) } },
-    { DP_RTE_I(INTEGRITY, integrity, "integrity"), { { NULL } } },
+    { DP_RTE_I(INTEGRITY, integrity, "integrity"), { { .name = NULL } } },
 };
 
 static size_t

@@ -110,8 +110,8 @@ static const struct kind {
 /* Actions that are for any packet. */
 static const char *const others[] = {
     "1", "trunc(20)", "ct_clear", "hash", "hash_sym",
-    "push_nsh(flags=0,ttl=63,mdtype=2,np=3,spi=0x1,si=1,"
-    "md2=0x10000104ffffffff)",
+    ("push_nsh(flags=0,ttl=63,mdtype=2,np=3,spi=0x1,si=1,"
+     "md2=0x10000104ffffffff)"),
 };
 
 static void
