@@ -130,7 +130,7 @@ fake_rxq_dealloc(struct netdev_rxq *rxq)
 static bool
 fake_rxq_enabled(struct netdev_rxq *rxq)
 {
-    fake_cast(rxq->netdev)->n_unchecked = 0;
+    atomic_count_set(&fake_cast(rxq->netdev)->n_unchecked, 0);
     return true;
 }
 
@@ -143,9 +143,13 @@ fake_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
     int error;
 
     if (fake->recv_ns) {
+        unsigned int n;
+
         xnanosleep(fake->recv_ns);
-        fake->n_unchecked++;
-        fake->max_unchecked = MAX(fake->max_unchecked, fake->n_unchecked);
+        n = atomic_count_inc(&fake->n_unchecked) + 1;
+        if (n > atomic_count_get(&fake->max_unchecked)) {
+            atomic_count_set(&fake->max_unchecked, n);
+        }
     }
     if (fake->on_recv) {
         fake->on_recv(fake);

@@ -21,8 +21,8 @@ struct fake {
     bool broken;                    /* Cannot be configured. */
     long long int recv_ns;          /* That recv() takes. */
     void (*on_recv)(struct fake *); /* Called by recv(), or null. */
-    int n_unchecked;                /* recv()s since rxq_enabled(), */
-    int max_unchecked;              /* and how many there were at most. */
+    atomic_count n_unchecked;       /* recv()s since rxq_enabled(), */
+    atomic_count max_unchecked;     /* and how many there were at most. */
     atomic_int error;               /* What all queues answer, if not 0. */
     atomic_count n_errors;          /* How often they did. */
     atomic_count due[MAX_RXQS];

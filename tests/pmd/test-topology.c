@@ -411,7 +411,8 @@ check_housekeeping(void)
     ovs_assert(!add_port(&rig, in, 1));
     wait_for(&in->n_received, 300);
     del_port(&rig, 1);
-    ovs_assert(in->max_unchecked > 0 && in->max_unchecked < 50);
+    ovs_assert(atomic_count_get(&in->max_unchecked) > 0
+               && atomic_count_get(&in->max_unchecked) < 50);
     rig_uninit(&rig);
     netdev_close(&in->up);
 }
