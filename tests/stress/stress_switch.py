@@ -69,7 +69,7 @@ class Switch:
             self.add_option(name, "log_path=%s/report" % self.folder)
         self.add_option("UBSAN", "print_stacktrace=1")
         self.add_option("TSAN", "second_deadlock_stack=1")
-        self.process = None
+        self.server = self.process = None
         try:
             self.start(daemon_args, other_config)
         except BaseException:
@@ -80,23 +80,39 @@ class Switch:
         """Starts both."""
         self.run("ovsdb-tool", "create", self.folder + "/conf.db", SCHEMA)
         self.db = "unix:%s/db.sock" % self.folder
-        self.run("ovsdb-server", "-vconsole:off", self.folder + "/conf.db",
-                 "--detach", "--no-chdir", "--remote=p" + self.db, "--pidfile",
-                 "--log-file")
+        self.server = self.spawn("ovsdb-server", self.folder + "/conf.db",
+                                 "--remote=p" + self.db)
+        self.wait_for(self.server, self.folder + "/db.sock")
         self.vsctl("--no-wait", "init")
         for setting in other_config:
             self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
                        "other_config:" + setting)
-        self.process = subprocess.Popen(
-            [self.folder + "/ovs-vswitchd", self.db, "--pidfile",
-             "--log-file", "-vconsole:off", *daemon_args],
-            env=self.env, cwd=self.folder, stderr=subprocess.DEVNULL)
+        self.process = self.spawn(self.folder + "/ovs-vswitchd", self.db,
+                                  *daemon_args)
         self.socket = "%s/ovs-vswitchd.%d.ctl" % (self.folder,
                                                   self.process.pid)
-        while not os.path.exists(self.socket):
-            if self.process.poll() is not None:
-                raise Gone("daemon did not start, see " + self.folder)
-            time.sleep(0.1)
+        self.wait_for(self.process, self.socket)
+
+    def spawn(self, *command):
+        """Starts a daemon that stays our child, so that it can be ended by
+        its pid.  It gets none of our files: whoever reads what we print
+        would wait for it."""
+        return subprocess.Popen(
+            [*command, "--pidfile", "--log-file", "-vconsole:off"],
+            env=self.env, cwd=self.folder, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def wait_for(self, process, path):
+        """Waits until 'process' listens to the socket 'path'."""
+        while True:
+            try:
+                with socket.socket(socket.AF_UNIX) as sock:
+                    sock.connect(path)
+                return
+            except (FileNotFoundError, ConnectionRefusedError):
+                if process.poll() is not None:
+                    raise Gone("daemon did not start, see " + self.folder)
+            time.sleep(0.02)
 
     def add_option(self, name, option):
         name += "_OPTIONS"
@@ -147,15 +163,18 @@ class Switch:
     def close(self, keep=False, discard=False):
         """Ends both.  Returns the exit status of the daemon.  The folder is
         kept if something was wrong, unless told to 'discard' it."""
-        if self.alive():
-            try:
+        try:
+            if self.alive():
                 self.connect()("exit")
                 self.process.wait(300)
-            except (OSError, Gone, subprocess.TimeoutExpired):
-                self.process.kill()
-        status = self.process.wait() if self.process else 1
+        except (OSError, Gone, subprocess.TimeoutExpired):
+            pass
+        finally:
+            for process in filter(None, (self.process, self.server)):
+                process.kill()
+                process.wait()
+        status = self.process.returncode if self.process else 1
         self.reported = self.reports()
-        self.run("ovs-appctl", "-t", "ovsdb-server", "exit", check=False)
         if not discard and (keep or status or self.reported):
             print("kept: " + self.folder)
         else:

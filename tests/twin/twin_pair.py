@@ -163,6 +163,7 @@ class Side:
                 text = "\n".join(lines) + "\n" if line is None else None
                 self.ofctl(kind, self.bridge(bridge),
                            "-" if line is None else line, stdin=text)
+
     def count(self):
         return int(self.call("coverage/read-counter", "netdev_received"))
 

@@ -126,7 +126,8 @@ def vlan(rng):
     pushes = [
         "push_vlan:0x8100,set_field:4106->vlan_vid,2,pop_vlan",
         "push_vlan:0x88a8,set_field:4116->vlan_vid,set_field:3->vlan_pcp,2",
-        "push_vlan:0x8100,push_vlan:0x88a8,set_field:4097->vlan_vid,2,pop_vlan",
+        "push_vlan:0x8100,push_vlan:0x88a8,set_field:4097->vlan_vid,2,"
+        "pop_vlan",
         "mod_dl_src:02:00:00:00:00:09,push_vlan:0x8100,3"]
     edits = ["set_field:4196->vlan_vid,3,", "set_field:5->vlan_pcp,2,", "",
              "set_field:2->vlan_pcp,pop_vlan,2,", "pop_vlan,"]

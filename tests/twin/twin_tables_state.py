@@ -30,8 +30,8 @@ def conntrack(rng):
         % rng.choice(["drop", "4", "mod_nw_tos:4,4"]),
         "table=1,priority=14,ct_state=+trk+rel,ip,actions=mod_nw_tos:8,2",
         "table=1,priority=0,actions=drop",
-        "table=2,priority=2,ct_state=+trk+new,actions=mod_dl_src:02:00:00:00:00:09"
-        ",2",
+        "table=2,priority=2,ct_state=+trk+new,"
+        "actions=mod_dl_src:02:00:00:00:00:09,2",
         "table=2,priority=1,reg0=7,actions=3",
         "table=2,priority=1,ct_nw_src=10.0.0.0/30,ct_state=+trk-inv,ip,"
         "actions=dec_ttl,3",
@@ -249,5 +249,5 @@ def patches(rng):
     return Table(bridges=bridges, ports=ports, openflow=openflow)
 
 
-STATE_TABLES = [conntrack, nat, meters, groups, dp_hash, normal, learn, odd_actions,
-                patches]
+STATE_TABLES = [conntrack, nat, meters, groups, dp_hash, normal, learn,
+                odd_actions, patches]
