@@ -14,6 +14,9 @@
 #include "openvswitch/vlog.h"
 #include "ovs/ovs-version.h"
 
+/* Lines of the following function. */
+#define OVS_PMD_SLEEP_LINES (OVS_IS_SINCE(3, 3) ? 1 : 2)
+
 /* Logs that threads may sleep for 'us', unless something else was said for one
  * of them. */
 static inline void

@@ -218,7 +218,7 @@ fenced_packet(const void *bytes, size_t len, uint32_t type)
     enum { N_PLACES = 4, ROOM = 8192 };
     static char *places[N_PLACES];
     static unsigned int next;
-    struct dp_packet *packet = xmalloc(sizeof *packet);
+    struct dp_packet *packet = dp_packet_new(0);
     size_t page = getpagesize();
     char **place = &places[next++ % N_PLACES];
     struct flow flow;
@@ -229,6 +229,7 @@ fenced_packet(const void *bytes, size_t len, uint32_t type)
         ovs_assert(*place != MAP_FAILED
                    && !mprotect(*place + ROOM, page, PROT_NONE));
     }
+    dp_packet_uninit(packet);
     dp_packet_use_stub(packet, *place, ROOM);
     dp_packet_set_data(packet, *place + ROOM - len);
     dp_packet_set_size(packet, len);
