@@ -34,7 +34,8 @@ avoid_hash_0(struct dp_packet_batch *batch)
     }
 }
 
-/* Drops the packets of 'batch' of which too little is left. */
+/* Drops the packets of 'batch' of which too little is left.  (Since Open
+ * vSwitch 3.2 the copy of a packet without a byte can't be copied.) */
 static void
 drop_short(struct dp_packet_batch *batch)
 {
@@ -43,8 +44,8 @@ drop_short(struct dp_packet_batch *batch)
     size_t i;
 
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
-        if (OVS_UNLIKELY(dp_packet_is_eth(packet)
-                         && dp_header_is_short(packet))) {
+        if (OVS_UNLIKELY(dp_packet_is_eth(packet) ? dp_header_is_short(packet)
+                         : !dp_packet_size(packet))) {
             dp_drop_count(DP_DROP_RX_INVALID, 1);
             dp_packet_delete(packet);
         } else {
@@ -129,6 +130,7 @@ do_leaf(struct dp_packet_batch *batch, const struct nlattr *a)
         avoid_hash_0(batch);
         break;
 
+    case OVS_ACTION_ATTR_POP_ETH:
     case OVS_ACTION_ATTR_POP_NSH:
     case OVS_ACTION_ATTR_POP_MPLS:
         drop_short(batch);      /* What was inside is a packet now. */
