@@ -34,8 +34,8 @@ avoid_hash_0(struct dp_packet_batch *batch)
     }
 }
 
-/* Drops the packets of 'batch' of which too little is left.  (Since Open
- * vSwitch 3.2 the copy of a packet without a byte can't be copied.) */
+/* Drops the packets of 'batch' of which too little is left.  (The library of
+ * Open vSwitch 3.5 aborts if it copies the copy of an empty packet.) */
 static void
 drop_short(struct dp_packet_batch *batch)
 {
