@@ -334,7 +334,7 @@ ovs_destroy(struct ovs *ovs)
 struct ours {
     bool full;
     struct dp_rebalance_plan plan;
-    struct dp_rebalance_rate *rates;
+    struct dp_places_rate *rates;
     struct dp_rebalance_item *items;
     uint32_t *flows;                    /* Of the items. */
     unsigned int *since;                /* Interval of the last move. */
@@ -360,7 +360,7 @@ ours_gone(struct sim_policy *policy, uint32_t flow)
     struct ours *ours = policy->aux;
 
     forget(policy, flow);
-    ours->rates[flow] = (struct dp_rebalance_rate) { .when_us = 0 };
+    ours->rates[flow] = (struct dp_places_rate) { .when_us = 0 };
 }
 
 static size_t
@@ -372,7 +372,7 @@ ours_measure(struct sim_policy *policy, unsigned int now,
     size_t n = 0;
 
     for (size_t i = 0; i < c->n_flows; i++) {
-        struct dp_rebalance_rate *rate = &ours->rates[i];
+        struct dp_places_rate *rate = &ours->rates[i];
 
         if (!c->last[i]) {
             continue;

@@ -17,6 +17,8 @@
 #include "ctl/dp-telemetry.h"
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
+#include "offload/dp-places.h"
+#include "offload/dp-rebalance.h"
 #include "pipe/dp-bond.h"
 #include "pipe/dp-meter.h"
 
@@ -47,6 +49,7 @@ init_shared(struct dp *dp)
         .late = &dp->late,
     };
     shared->offload = dp_offload_glue_create(&dp->glue);
+    dp->rebalance = dp_rebalance_create(shared->offload);
     atomic_init(&shared->emc_insert_inv, 0);
     atomic_init(&shared->smc_enable, false);
     atomic_init(&shared->tx_flush_interval, 0);
@@ -60,8 +63,8 @@ static void
 apply_config(struct dp *dp)
 {
     const struct dp_config *config = &dp->config;
-    const struct dp_rebalance_config rebalance = {
-        .enabled = config->offload_rebalance,
+    const struct dp_places_config places = {
+        .rebalance = config->offload_rebalance,
         .interval_ms = config->offload_rebalance_interval,
         .min_pps = config->offload_min_pps,
     };
@@ -76,7 +79,7 @@ apply_config(struct dp *dp)
     dp_balance_configure(&dp->balance, config);
     dp_offload_set_n_workers(shared->offload, config->n_offload_threads);
     dp_offload_set_delay(shared->offload, config->offload_delay);
-    dp_offload_set_rebalance(shared->offload, &rebalance);
+    dp_rebalance_configure(dp->rebalance, &places);
 }
 
 /* Takes over Open_vSwitch:other_config. */
@@ -118,6 +121,7 @@ dp_free(struct dp *dp)
     ovs_mutex_unlock(&dp->topology.mutex);
     dp_topology_uninit(&dp->topology);
 
+    dp_rebalance_destroy(dp->rebalance);
     dp_offload_destroy(dp->shared.offload);
     dp_late_uninit(&dp->late);
     dp_bonds_destroy(dp->shared.bonds);

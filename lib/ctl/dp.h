@@ -38,6 +38,7 @@ struct dp {
     struct dp_topology topology;
     struct dp_late late;
     struct dp_offload_glue glue;
+    struct dp_rebalance *rebalance;     /* Main thread only. */
 
     struct seq *port_seq;           /* Changes with the set of ports. */
 

@@ -8,6 +8,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-mark-watch.h \
 	lib/offload/dp-mark.c \
 	lib/offload/dp-mark.h \
+	lib/offload/dp-offload-clock.h \
 	lib/offload/dp-offload-dummy.c \
 	lib/offload/dp-offload-dummy.h \
 	lib/offload/dp-offload-engine.h \
@@ -26,11 +27,12 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-offload-worker.h \
 	lib/offload/dp-offload.c \
 	lib/offload/dp-offload.h \
+	lib/offload/dp-places-show.c \
+	lib/offload/dp-places-show.h \
 	lib/offload/dp-places.c \
 	lib/offload/dp-places.h \
 	lib/offload/dp-rebalance-policy.c \
 	lib/offload/dp-rebalance-policy.h \
-	lib/offload/dp-rebalance-thread.c \
 	lib/offload/dp-rebalance.c \
 	lib/offload/dp-rebalance.h \
 	lib/offload/dp-rule-change.c \
@@ -39,5 +41,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-rule-count.h \
 	lib/offload/dp-rule-name.c \
 	lib/offload/dp-rule-name.h \
+	lib/offload/dp-rule-place.c \
+	lib/offload/dp-rule-place.h \
 	lib/offload/dp-rule-state.c \
 	lib/offload/dp-rule-state.h

@@ -3,6 +3,7 @@
 #include <config.h>
 #include "offload/dp-mark-watch.h"
 
+#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "openvswitch/vlog.h"
@@ -19,20 +20,6 @@ enum { MIN_PACKETS = 32 };
 
 /* Rules of one port that one run looks at: it keeps RCU waiting. */
 enum { MAX_SEEN = 1024 };
-
-static uint64_t
-rule_packets(const struct dp_offload *offload,
-             const struct dp_offload_rule *rule)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    const struct dp_offload_env *env = &offload->env;
-    uint64_t n = 0;
-
-    for (unsigned int i = 0; i < rule->n_members; i++) {
-        n += env->flow_packets(env->aux, rule->members[i].flow);
-    }
-    return n;
-}
 
 static bool
 is_suspicious(const struct dp_offload_rule *rule, uint64_t now_us)
@@ -56,7 +43,7 @@ has_advanced(const struct dp_offload *offload, struct dp_offload_port *port,
     if (rule && port->suspect_picked) {
         dp_rule_is_locked(rule, shard);
         advanced = (is_suspicious(rule, now_us)
-                    && (rule_packets(offload, rule)
+                    && (dp_rule_soft_packets(offload, rule)
                         >= port->suspect_packets + MIN_PACKETS));
     }
     ovs_mutex_unlock(&shard->mutex);
@@ -96,7 +83,7 @@ pick_in_shard(const struct dp_offload *offload, struct dp_offload_port *port,
             if (!is_suspicious(rule, now_us)) {
                 continue;
             }
-            n_packets = rule_packets(offload, rule);
+            n_packets = dp_rule_soft_packets(offload, rule);
             if (n_packets && (!port->suspect_picked
                               || n_packets > port->suspect_packets)) {
                 port->suspect = rule->mega_ufid;

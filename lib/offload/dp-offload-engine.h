@@ -15,7 +15,8 @@
  *     dp-offload-worker.c  threads, ready queues, batches
  *     dp-offload-stats.c   figures for others
  *     dp-offload-show.c    text and JSON
- *     dp-rebalance.c       who gets the places in a full NIC
+ *     dp-places.c          who has a place in a NIC, and who waits for one
+ *     dp-rule-place.c      rules, for who rebalances
  *
  * Registry.  The rules lie in DP_OFFLOAD_N_SHARDS hash tables, chosen by the
  * hash of the megaflow, each with its mutex.  A shard belongs to one worker,
@@ -28,10 +29,11 @@
 #include "cmap.h"
 #include "offload/dp-mark.h"
 #include "offload/dp-offload-provider.h"
+#include "offload/dp-places.h"
 #include "openvswitch/thread.h"
 #include "ovs-atomic.h"
 
-#define DP_OFFLOAD_N_SHARDS 256
+#define DP_OFFLOAD_N_SHARDS DP_PLACES_N_LINES
 #define DP_OFFLOAD_BATCH 32
 
 struct dp_offload {
@@ -47,11 +49,13 @@ struct dp_offload {
     struct dp_offload_worker *workers;  /* DP_OFFLOAD_MAX_WORKERS. */
     struct cmap ports;                  /* Published (RCU): 'struct
                                          * dp_offload_port's. */
-    struct dp_rebalance *rebalance;     /* Constant after creation. */
+    struct dp_places places;
     atomic_uint64_t n_rules;            /* Published (atomic). */
     atomic_uint64_t n_flushing;         /* Published (atomic). */
     atomic_uint32_t n_workers;          /* Published (atomic). */
     atomic_uint64_t delay_us;           /* Published (atomic). */
+    atomic_uint64_t sweep;              /* Published (atomic): the one that
+                                         * workers should have begun. */
     atomic_uint32_t port_gen;           /* Published (atomic): last one that
                                          * was given to a port. */
 
@@ -60,6 +64,8 @@ struct dp_offload {
     bool threads_running;
     cpu_set_t process_cpus;             /* That we started with. */
     cpu_set_t worker_cpus;
+    pthread_t helper;                   /* Runs there, too... */
+    bool has_helper;                    /* ...if there is one. */
     struct dp_offload_port *paused;     /* The one that is, or null. */
 
     /* Worker 0 only: drain epochs by the clock, if the datapath has none. */

@@ -16,9 +16,9 @@
 #include "netdev.h"
 #include "offload/dp-mark-watch.h"
 #include "odp-util.h"
+#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-rule.h"
 #include "offload/dp-rule-count.h"
-#include "offload/dp-rebalance.h"
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
 #include "util.h"
@@ -249,7 +249,8 @@ dp_offload_port_probe(struct dp_offload *offload,
         ovs_mutex_lock(&port->mutex);
         port->aux = aux;
         port->info = info;
-        port->table = dp_rebalance_table_get(offload->rebalance, class, &info);
+        port->table = dp_places_table_get(&offload->places, class, info.table,
+                                          info.capacity);
         port->class = class;
         ovs_mutex_unlock(&port->mutex);
 
@@ -474,7 +475,7 @@ dp_offload_port_del(struct dp_offload *offload, odp_port_t port_no)
                       port->name, ovs_strerror(error));
         }
         dp_marks_port_del(offload->marks, port->info.mark_bits);
-        dp_rebalance_table_put(offload->rebalance, port->table);
+        dp_places_table_put(&offload->places, port->table);
     }
 
     /* Nobody receives from the port any more. */

@@ -31,7 +31,7 @@ struct dp_offload_port {
     const struct dp_offload_class *class; /* Null: nobody takes the port. */
     void *aux;                          /* The provider's port. */
     struct dp_offload_port_info info;
-    struct dp_rebalance_table *table;   /* Counted; not null with 'class'. */
+    struct dp_places_table *table;      /* Counted; not null with 'class'. */
 
     /* Published (atomic). */
     atomic_uint32_t gen;                /* Incremented when rules are lost. */

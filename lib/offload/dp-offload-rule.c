@@ -6,13 +6,11 @@
 #include <config.h>
 #include "offload/dp-offload-rule.h"
 
-#include <time.h>
-
 #include "hash.h"
 #include "odp-util.h"
+#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-worker.h"
-#include "offload/dp-rebalance.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
@@ -20,15 +18,6 @@
 #include "uuid.h"
 
 VLOG_DEFINE_THIS_MODULE(dp_offload_rule);
-
-uint64_t
-dp_offload_now_us(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return ts.tv_sec * UINT64_C(1000000) + ts.tv_nsec / 1000;
-}
 
 uint64_t
 dp_rule_hash_actions(const struct ofpbuf *actions, size_t ofs)
@@ -155,7 +144,7 @@ dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
     rule->since_us = rule->born_us = dp_offload_now_us();
     rule->members = &rule->one;
     rule->n_allocated = 1;
-    ovs_list_init(&rule->line_node);
+    dp_places_seat_init(&rule->seat, shard - offload->shards);
     ovs_list_init(&rule->whole_node);
     hmap_insert(&shard->rules, &rule->node, dp_rule_hash(mega_ufid));
     ovs_list_push_back(&dp_shard_port_need(shard, in_port)->rules,
@@ -202,7 +191,7 @@ dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
                && !rule->retry_node.idx);
     dp_rule_set_out_port(rule, ODPP_NONE);
     dp_rule_drop_heir(offload, rule);
-    dp_rebalance_settle(rule);
+    dp_places_settle(&rule->seat);
     dp_rule_set_flushing(offload, rule, false);
     hmap_remove(&rule->shard->rules, &rule->node);
     ovs_list_remove(&rule->in_node);
@@ -349,6 +338,26 @@ dp_rule_member_find(const struct dp_offload_rule *rule, const void *flow)
     return NULL;
 }
 
+/* 'rule' has new members, or lost some: its packets can't be compared with
+ * those of the last reading. */
+static void
+dp_rule_rebase_rate(const struct dp_offload *offload,
+                    struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    const struct dp_offload_env *env = &offload->env;
+    struct dp_places_rate *rate = &rule->seat.rate;
+
+    if (rule->n_members == 1 && !rate->count && env->flow_packets) {
+        /* A new flow: what it has had so far tells nothing, but from here on
+         * we count. */
+        rate->count = env->flow_packets(env->aux, rule->members[0].flow);
+        rate->when_us = dp_offload_now_us();
+    } else {
+        dp_places_rate_rebase(rate);
+    }
+}
+
 bool
 dp_rule_member_add(struct dp_offload *offload, struct dp_offload_rule *rule,
                    struct dp_mark_index *index, void *flow)
@@ -376,7 +385,7 @@ dp_rule_member_add(struct dp_offload *offload, struct dp_offload_rule *rule,
     if (rule->mark) {
         dp_mark_index_set(index, rule->mark, flow);
     }
-    dp_rebalance_members_changed(offload, rule);
+    dp_rule_rebase_rate(offload, rule);
     return true;
 }
 
@@ -402,7 +411,7 @@ dp_rule_member_remove(struct dp_offload *offload,
             }
         }
     }
-    dp_rebalance_members_changed(offload, rule);
+    dp_rule_rebase_rate(offload, rule);
     if (!rule->n_members && dp_rule_may_count(rule)) {
         rule->heir = member.flow;
     } else {
@@ -430,6 +439,19 @@ dp_rule_members_clear(struct dp_offload *offload,
     while (rule->n_members) {
         dp_rule_member_remove(offload, rule, rule->n_members - 1);
     }
+}
+
+uint64_t
+dp_rule_soft_packets(const struct dp_offload *offload,
+                     const struct dp_offload_rule *rule)
+{
+    const struct dp_offload_env *env = &offload->env;
+    uint64_t n = 0;
+
+    for (size_t i = 0; env->flow_packets && i < rule->n_members; i++) {
+        n += env->flow_packets(env->aux, rule->members[i].flow);
+    }
+    return n;
 }
 
 /* Marks. */

@@ -17,7 +17,6 @@
 #include "heap.h"
 #include "mpsc-queue.h"
 #include "offload/dp-offload-engine.h"
-#include "offload/dp-rebalance-policy.h"
 #include "offload/dp-rule-state.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
@@ -55,9 +54,6 @@ struct dp_offload_rule {
     bool pressed;                       /* UNSURE, and its peer has to go. */
     bool returning;                     /* Was taken out to be put again. */
     struct heap_node retry_node;        /* In worker's 'retries', if idx. */
-    struct ovs_list line_node;          /* In a waiting room or, under the
-                                         * mutex, in its table's 'waiting' or,
-                                         * if it is in the NIC, 'placed'. */
     uint64_t hw_packets;                /* Last reading since the put. */
     uint64_t hw_bytes;
 
@@ -69,8 +65,7 @@ struct dp_offload_rule {
     struct mpsc_queue_node ready_node;  /* In the worker's queue. */
     struct ovs_list whole_node;         /* In shard's 'whole', or in a port's
                                          * 'halved' (owner thread). */
-    struct dp_rebalance_table *coming;  /* Where a place is kept for it. */
-    struct dp_rebalance_rate rate;
+    struct dp_places_seat seat;         /* In a room: owner thread only. */
     struct dp_offload_port *port;       /* Counted; null if absent, but for
                                          * one in line, busy, or ready after
                                          * an operation. */
@@ -96,8 +91,6 @@ struct dp_offload_rule {
     bool again;                         /* Became ready while busy. */
     bool flushing;                      /* dp_offload_flush() waits for it. */
     bool marked_once;                   /* 'mark' has been in the NIC. */
-    bool waiting;                       /* Stands in its table's line. */
-    bool evict;                         /* Is to leave the NIC. */
     uint8_t best;                       /* Best 'level' that it has had. */
 
     /* Flows, one or more for each lane; the last one is described to
@@ -210,6 +203,12 @@ struct dp_offload_member *dp_rule_member_find(
     const struct dp_offload_rule *rule, const void *flow)
     OVS_REQUIRES(rule->shard->mutex);
 
+/* Returns the number of packets that software has counted for 'rule', as far
+ * as the datapath can tell. */
+uint64_t dp_rule_soft_packets(const struct dp_offload *offload,
+                              const struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex);
+
 /* Gives 'rule' a mark that 'port' can carry, and tells it to the lanes.
  * Returns 0 or ENOSPC. */
 int dp_rule_take_mark(struct dp_offload *offload,
@@ -247,8 +246,5 @@ dp_rule_is_locked(const struct dp_offload_rule *rule,
 {
     ovs_assert(rule->shard == shard);
 }
-
-/* Microseconds of a clock that nobody stops or warps. */
-uint64_t dp_offload_now_us(void);
 
 #endif /* dp-offload-rule.h */

@@ -11,12 +11,13 @@
 #include <inttypes.h>
 
 #include "odp-util.h"
+#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-engine.h"
 #include "offload/dp-mark-watch.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
+#include "offload/dp-places-show.h"
 #include "offload/dp-rule-name.h"
-#include "offload/dp-rebalance.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/match.h"
@@ -176,7 +177,7 @@ dp_offload_show_json(const struct dp_offload *offload)
         json_array_add(ports, dp_offload_port_json(port));
     }
     json_object_put(json, "ports", ports);
-    json_object_put(json, "rebalance", dp_rebalance_json(offload));
+    json_object_put(json, "rebalance", dp_places_json(offload));
     return json;
 }
 
@@ -278,7 +279,7 @@ dp_offload_format_show(const struct dp_offload *offload, struct ds *ds)
     for (size_t i = 0; i < json_array(ports)->n; i++) {
         dp_offload_format_port(json_array(ports)->elems[i], ds);
     }
-    dp_rebalance_format(shash_find_data(json_object(json), "rebalance"), ds);
+    dp_places_format(shash_find_data(json_object(json), "rebalance"), ds);
     json_destroy(json);
 }
 

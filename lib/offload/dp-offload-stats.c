@@ -14,7 +14,6 @@
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "offload/dp-offload-worker.h"
-#include "offload/dp-rebalance.h"
 #include "openvswitch/netdev.h"
 #include "util.h"
 
@@ -179,8 +178,8 @@ dp_offload_check_rule(const struct dp_offload *offload,
     if (rule->level != DP_OFFLOAD_ABSENT || rule->state == DP_RULE_UNSURE) {
         ovs_assert(rule->port);
     } else {
-        ovs_assert(!rule->port || !ovs_list_is_empty(&rule->line_node));
-        ovs_assert(ovs_list_is_empty(&rule->line_node)
+        ovs_assert(!rule->port || !ovs_list_is_empty(&rule->seat.node));
+        ovs_assert(ovs_list_is_empty(&rule->seat.node)
                    || rule->state == DP_RULE_WAITING);
     }
     ovs_assert(rule->level != DP_OFFLOAD_MARKED || rule->mark);
@@ -222,7 +221,7 @@ dp_offload_check(const struct dp_offload *offload)
         ovs_assert(n_whole == ovs_list_size(&shard->whole));
         ovs_mutex_unlock(&shard->mutex);
     }
-    dp_rebalance_check(offload->rebalance);
+    dp_places_check(&offload->places);
     ovs_assert(n_rules == dp_offload_n_rules(offload));
     ovs_assert(n_installed == dp_offload_n_installed(offload));
     ovs_assert(n_marks == dp_mark_index_count(offload->marks->owners));

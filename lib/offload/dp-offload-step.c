@@ -15,10 +15,10 @@
 
 #include "coverage.h"
 #include "odp-util.h"
+#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "offload/dp-offload-worker.h"
-#include "offload/dp-rebalance.h"
 #include "offload/dp-rule-change.h"
 #include "offload/dp-rule-name.h"
 #include "openvswitch/dynamic-string.h"
@@ -128,7 +128,7 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
     atomic_read_relaxed(&port->gen, &port_gen);
     if (!rule->n_members
         || !dp_offload_is_enabled(worker->offload)
-        || rule->port_gen != port_gen || rule->replace || rule->evict
+        || rule->port_gen != port_gen || rule->replace || rule->seat.evict
         || dp_offload_port_state(port) == DP_OFFLOAD_PORT_STOPPING
         || (dp_rule_peer(rule)
             && !dp_offload_port_is_up(dp_rule_peer(rule)))) {
@@ -225,7 +225,7 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     if (why) {
         return dp_rule_stay_absent(offload, rule, port, why);
     }
-    if (dp_rebalance_wait(port->table, rule)) {
+    if (dp_places_wait(port->table, &rule->seat)) {
         dp_rule_stay_absent(offload, rule, port, DP_OFFLOAD_WHY_WAITS);
         dp_rule_go(rule, DP_RULE_WAITING);
         rule->port = port;
@@ -242,7 +242,7 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
         rule->error = ENOSPC;
         atomic_read_relaxed(&offload->marks->n_returned, &n_freed);
         dp_places_room_empty(&worker->markless, n_freed);
-        ovs_list_push_back(&worker->markless.line, &rule->line_node);
+        ovs_list_push_back(&worker->markless.line, &rule->seat.node);
         dp_rule_go(rule, DP_RULE_WAITING);
         return DP_RULE_NOTHING;
     }
@@ -274,7 +274,8 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
         rule->retry_node.idx = 0;
     }
     if (rule->state == DP_RULE_WAITING) {
-        dp_rebalance_leave_line(rule);
+        dp_places_leave_line(rule->port ? rule->port->table : NULL,
+                             &rule->seat);
         dp_rule_go(rule, DP_RULE_ABSENT);
     }
 
@@ -301,7 +302,7 @@ dp_rule_next(struct dp_offload_worker *worker, struct dp_offload_rule *rule,
     }
     step = dp_rule_next_absent(worker, rule, op);
     if (step == DP_RULE_NOTHING) {
-        dp_rebalance_settle(rule);
+        dp_places_settle(&rule->seat);
     }
     return step;
 }
@@ -430,14 +431,15 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     dp_rule_drop_mark(worker->offload, rule, port);
     if (dp_offload_is_full(op->error)) {
         atomic_store_relaxed(&port->is_full, true);
-        if (!dp_rebalance_full(worker->offload->rebalance, rule)) {
+        if (!dp_places_full(&worker->offload->places, port->table, port->name,
+                            &rule->seat)) {
             /* Waits in line until there may be room. */
             struct dp_places_room *full = &port->full[worker->id];
             uint64_t n_freed;
 
             atomic_read_relaxed(&port->table->n_freed, &n_freed);
             dp_places_room_empty(full, n_freed);
-            ovs_list_push_back(&full->line, &rule->line_node);
+            ovs_list_push_back(&full->line, &rule->seat.node);
         }
         dp_rule_go(rule, DP_RULE_WAITING);
     } else if (dp_offload_is_busy(op->error) || rule->needs_mark) {
@@ -445,7 +447,7 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
                                        : &port->busy[worker->id]);
 
         dp_rule_count_retry(worker, rule);
-        ovs_list_push_back(&room->line, &rule->line_node);
+        ovs_list_push_back(&room->line, &rule->seat.node);
         dp_rule_go(rule, DP_RULE_WAITING);
     } else {
         /* If the provider says why, it is the match. */
@@ -476,7 +478,7 @@ dp_rule_put_done(struct dp_offload_worker *worker,
     ovs_mutex_unlock(&worker->mutex);
 
     if (op->error) {
-        dp_rebalance_settle(rule);
+        dp_places_settle(&rule->seat);
         dp_rule_put_failed(worker, rule, op);
         return;
     }
@@ -505,7 +507,7 @@ dp_rule_put_done(struct dp_offload_worker *worker,
     }
     dp_rule_set_halved(worker, rule, op->halved);
     dp_rule_depend(rule, op);
-    dp_rebalance_settle(rule);
+    dp_places_settle(&rule->seat);
 }
 
 static void
@@ -653,7 +655,7 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
      * port, or leave to come into its table: it keeps the port until then. */
     detach = (rule->level == DP_OFFLOAD_ABSENT && !rule->ready
               && rule->state != DP_RULE_UNSURE
-              && ovs_list_is_empty(&rule->line_node));
+              && ovs_list_is_empty(&rule->seat.node));
     if (detach) {
         rule->port = NULL;
         if (!rule->n_members && !rule->retry_node.idx) {

@@ -20,10 +20,10 @@
 #include "coverage.h"
 #include "hash.h"
 #include "offload/dp-mark-watch.h"
+#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "offload/dp-offload-step.h"
-#include "offload/dp-rebalance.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
@@ -337,9 +337,9 @@ dp_worker_wake(struct dp_places_room *room, size_t n)
     while (n-- && !ovs_list_is_empty(&room->line)) {
         struct dp_offload_rule *rule
             = CONTAINER_OF(ovs_list_pop_front(&room->line),
-                           struct dp_offload_rule, line_node);
+                           struct dp_offload_rule, seat.node);
 
-        ovs_list_push_back(&room->line, &rule->line_node);
+        ovs_list_push_back(&room->line, &rule->seat.node);
         dp_worker_ready(rule);
     }
 }
@@ -412,8 +412,8 @@ dp_worker_clear_room(struct dp_places_room *room)
 {
     struct dp_offload_rule *rule;
 
-    LIST_FOR_EACH_POP (rule, line_node, &room->line) {
-        ovs_list_init(&rule->line_node);
+    LIST_FOR_EACH_POP (rule, seat.node, &room->line) {
+        ovs_list_init(&rule->seat.node);
         dp_worker_ready(rule);
     }
 }
@@ -429,7 +429,7 @@ dp_worker_query_shard(struct dp_offload_worker *worker, uint64_t now_us)
         struct dp_offload_shard *shard;
 
         if (worker->query_shard >= DP_OFFLOAD_N_SHARDS) {
-            uint64_t sweep = dp_rebalance_sweep(offload->rebalance);
+            uint64_t sweep = dp_places_read(&offload->sweep);
 
             /* Operations of the last sweep that are late don't count. */
             atomic_store_explicit(&worker->sweep_done, worker->sweep,
@@ -625,13 +625,14 @@ dp_offload_workers_start(struct dp_offload *offload)
         worker->running = true;
     }
     offload->threads_running = true;
-    dp_offload_workers_pin(offload);
+    dp_offload_pin(offload);
     VLOG_INFO("%"PRIu32" offload thread%s started", n, n > 1 ? "s" : "");
 }
 
-void
-dp_offload_pin(const struct dp_offload *offload, pthread_t thread,
-               const char *name)
+static void
+dp_thread_pin(const struct dp_offload *offload, pthread_t thread,
+              const char *name)
+    OVS_REQUIRES(offload->mutex)
 {
     int error = pthread_setaffinity_np(thread, sizeof offload->worker_cpus,
                                        &offload->worker_cpus);
@@ -642,14 +643,17 @@ dp_offload_pin(const struct dp_offload *offload, pthread_t thread,
 }
 
 void
-dp_offload_workers_pin(struct dp_offload *offload)
+dp_offload_pin(struct dp_offload *offload)
 {
     for (unsigned int i = 0; i < DP_OFFLOAD_MAX_WORKERS; i++) {
         struct dp_offload_worker *worker = &offload->workers[i];
 
         if (worker->running) {
-            dp_offload_pin(offload, worker->thread, "worker");
+            dp_thread_pin(offload, worker->thread, "worker");
         }
+    }
+    if (offload->has_helper) {
+        dp_thread_pin(offload, offload->helper, "helper");
     }
 }
 

@@ -82,12 +82,8 @@ void dp_offload_workers_start(struct dp_offload *offload)
 void dp_offload_workers_stop(struct dp_offload *offload)
     OVS_REQUIRES(offload->mutex);
 
-/* Puts one thread, 'name' for messages, or all workers, on the engine's
- * 'worker_cpus'. */
-void dp_offload_pin(const struct dp_offload *offload, pthread_t thread,
-                    const char *name)
-    OVS_REQUIRES(offload->mutex);
-void dp_offload_workers_pin(struct dp_offload *offload)
+/* Puts all workers, and the helper, on the engine's 'worker_cpus'. */
+void dp_offload_pin(struct dp_offload *offload)
     OVS_REQUIRES(offload->mutex);
 
 /* Gives the shards to 'n' workers.  The threads must have been stopped. */

@@ -21,7 +21,6 @@
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "offload/dp-offload-worker.h"
-#include "offload/dp-rebalance.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
@@ -86,6 +85,7 @@ dp_offload_create(const struct dp_offload_env *env,
     atomic_init(&offload->n_flushing, 0);
     atomic_init(&offload->delay_us, 0);
     atomic_init(&offload->port_gen, 0);
+    atomic_init(&offload->sweep, 0);
     ovs_mutex_init(&offload->mutex);
     if (sched_getaffinity(0, sizeof offload->process_cpus,
                           &offload->process_cpus)) {
@@ -93,7 +93,7 @@ dp_offload_create(const struct dp_offload_env *env,
     }
     offload->worker_cpus = offload->process_cpus;
     dp_offload_workers_init(offload, n_workers);
-    offload->rebalance = dp_rebalance_create(offload);
+    dp_places_init(&offload->places);
 
     return offload;
 }
@@ -126,7 +126,6 @@ dp_offload_destroy(struct dp_offload *offload)
         return;
     }
 
-    dp_rebalance_stop(offload->rebalance);
     dp_offload_set_enabled(offload, false);
     dp_offload_flush(offload);
     while ((node = cmap_first(&offload->ports))) {
@@ -148,7 +147,7 @@ dp_offload_destroy(struct dp_offload *offload)
         dp_shard_uninit(&offload->shards[i]);
     }
     free_cacheline(offload->shards);
-    dp_rebalance_destroy(offload->rebalance);
+    dp_places_uninit(&offload->places);
     cmap_destroy(&offload->ports);
     dp_mark_limbo_uninit(&offload->limbo);
     dp_marks_destroy(offload->marks);
@@ -234,8 +233,19 @@ dp_offload_avoid_cores(struct dp_offload *offload, const unsigned int *cores,
     if (!CPU_COUNT(&offload->worker_cpus)) {
         offload->worker_cpus = offload->process_cpus;
     }
-    dp_offload_workers_pin(offload);
-    dp_rebalance_pin(offload);
+    dp_offload_pin(offload);
+    ovs_mutex_unlock(&offload->mutex);
+}
+
+void
+dp_offload_set_helper(struct dp_offload *offload, const pthread_t *thread)
+{
+    ovs_mutex_lock(&offload->mutex);
+    offload->has_helper = thread != NULL;
+    if (thread) {
+        offload->helper = *thread;
+        dp_offload_pin(offload);
+    }
     ovs_mutex_unlock(&offload->mutex);
 }
 
@@ -445,7 +455,7 @@ dp_offload_flow_clear_stats(struct dp_offload *offload, const void *flow,
     if (member) {
         member->n_packets = member->n_bytes = 0;
         member->used = 0;
-        dp_rebalance_rate_rebase(&rule->rate);
+        dp_places_rate_rebase(&rule->seat.rate);
     }
     ovs_mutex_unlock(&shard->mutex);
 }

@@ -163,23 +163,16 @@ unsigned int dp_offload_get_n_workers(const struct dp_offload *offload);
  * less never bother a NIC.  0, the default: at once. */
 void dp_offload_set_delay(struct dp_offload *offload, unsigned int ms);
 
-/* Keeps the workers and the rebalancer, those that run and those to come, off
- * the 'n' CPUs in 'cores', on which lanes poll.  If nothing else is left of
+/* Keeps the workers, those that run and those to come, and the helper off the
+ * 'n' CPUs in 'cores', on which lanes poll.  If nothing else is left of
  * the CPUs that the process may use, they may use all of these. */
 void dp_offload_avoid_cores(struct dp_offload *offload,
                             const unsigned int *cores, size_t n);
 
-/* What to do when a NIC is full (dp-rebalance.h). */
-struct dp_rebalance_config {
-    bool enabled;
-    uint32_t interval_ms;       /* Between two looks at the rates. */
-    uint32_t min_pps;           /* Flows below it are not worth a place. */
-};
-
-/* Takes effect at once.  Off: rules come in the order in which they ask.  May
- * wait, quiescent, for the rebalancer's thread. */
-void dp_offload_set_rebalance(struct dp_offload *offload,
-                              const struct dp_rebalance_config *config);
+/* 'thread', or null: none, works for the engine and is kept off those CPUs as
+ * workers are. */
+void dp_offload_set_helper(struct dp_offload *offload,
+                           const pthread_t *thread);
 
 /* Lanes. */
 

@@ -27,7 +27,7 @@
 /* Rates. */
 
 uint64_t
-dp_rebalance_rate_update(struct dp_rebalance_rate *rate, uint64_t count,
+dp_rebalance_rate_update(struct dp_places_rate *rate, uint64_t count,
                          uint64_t now_us, uint64_t interval_us)
 {
     uint64_t delta = 0;

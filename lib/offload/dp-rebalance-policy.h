@@ -58,31 +58,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "offload/dp-places.h"
 
 /* Time constants, in intervals. */
 #define DP_REBALANCE_TAU_FAST 1.5
 #define DP_REBALANCE_TAU_SLOW 10.0
 
-/* Rates of one flow. */
-struct dp_rebalance_rate {
-    uint64_t count;             /* Packets, by the last reading. */
-    uint64_t when_us;           /* Time of the last reading; 0: none. */
-    float fast, slow;           /* Packets per second. */
-};
-
 /* Takes in that the flow has 'count' packets at time 'now_us', not 0.  Returns
  * the number of packets since the last reading, 0 if that can't be known. */
-uint64_t dp_rebalance_rate_update(struct dp_rebalance_rate *rate,
+uint64_t dp_rebalance_rate_update(struct dp_places_rate *rate,
                                   uint64_t count, uint64_t now_us,
                                   uint64_t interval_us);
-
-/* The next reading will be a new base: somebody's share of the counter came or
- * went.  Rates stay as they are. */
-static inline void
-dp_rebalance_rate_rebase(struct dp_rebalance_rate *rate)
-{
-    rate->when_us = 0;
-}
 
 struct dp_rebalance_params {
     uint64_t interval_us;       /* Between two plans. */
@@ -105,7 +91,7 @@ void dp_rebalance_params_init(struct dp_rebalance_params *params,
 /* A flow that has a place or waits for one. */
 struct dp_rebalance_item {
     uint64_t id;                /* Unique. */
-    float fast, slow;           /* As in struct dp_rebalance_rate. */
+    float fast, slow;           /* As in struct dp_places_rate. */
     float cycles;               /* Saved for each packet. */
     uint32_t places;            /* Needed, at least 1. */
     uint32_t age_ms;            /* Since when 'placed' is as it is. */

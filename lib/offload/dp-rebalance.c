@@ -1,69 +1,438 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What becomes of a rule is decided in dp-offload-step.c; here are the books
- * that it keeps about places, and the tables themselves. */
+/* The thread wakes once an interval.  For each managed table it reads the
+ * counters of the rules that have a place or wait for one, lets the policy
+ * make a plan, and applies it move by move: a removal at once, an insertion
+ * when a place is free, so at first as many as the reserve has places, and
+ * then one for each removal that the NIC has confirmed.  What is not done when
+ * the next interval begins is forgotten; by then there are better figures.
+ *
+ * It keeps no pointer to a rule.  Rules may come, go and change while a plan
+ * is made; what no longer fits is passed over. */
 
 #include <config.h>
 #include "offload/dp-rebalance.h"
 
-#include "odp-util.h"
-#include "offload/dp-offload-port.h"
-#include "offload/dp-offload-rule.h"
-#include "offload/dp-offload-worker.h"
-#include "openvswitch/dynamic-string.h"
-#include "openvswitch/json.h"
+#include "offload/dp-offload-clock.h"
+#include "offload/dp-offload.h"
+#include "offload/dp-places.h"
+#include "offload/dp-rebalance-policy.h"
+#include "offload/dp-rule-place.h"
 #include "openvswitch/vlog.h"
+#include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(dp_rebalance);
 
-static size_t
-dp_rebalance_shard_id(const struct dp_offload_rule *rule)
-{
-    return rule->mega_ufid.u32[1] % DP_OFFLOAD_N_SHARDS;
-}
+struct dp_rebalance {
+    /* Constant after creation. */
+    struct dp_offload *offload;
+    struct dp_places *places;           /* The engine's. */
 
-static uint64_t
-dp_rebalance_read(const atomic_uint64_t *counter)
-{
-    uint64_t value;
+    /* Control thread only. */
+    pthread_t thread;
+    bool running;
 
-    atomic_read_relaxed(CONST_CAST(atomic_uint64_t *, counter), &value);
-    return value;
-}
+    /* Published (atomic). */
+    atomic_bool exit;
+
+    /* Thread only. */
+    struct dp_rebalance_plan plan;
+    struct dp_rebalance_item *items;
+    ovs_u128 *ufids;                    /* Of the items. */
+    size_t n_items, allocated;
+};
+
+/* CPU cycles that a place saves for each packet: all of the switch's work, or
+ * the search for the flow.  Only their ratio matters much. */
+#define DP_REBALANCE_CYCLES_WHOLE 300
+#define DP_REBALANCE_CYCLES_MARKED 100
+
+#define DP_REBALANCE_NAP_US 500
+#define DP_REBALANCE_SLEEP_US 20000
+#define DP_REBALANCE_LATE_US 1000000    /* For the answer to a probe. */
+
+/* Operations in a second and, of the places, in an interval. */
+#define DP_REBALANCE_OPS_PER_S 50000
+#define DP_REBALANCE_MIN_BUDGET 64
+#define DP_REBALANCE_BUDGET_SHIFT 2
+
+#define DP_REBALANCE_PROBE_MIN_US UINT64_C(4000000)
+#define DP_REBALANCE_PROBE_MAX_US UINT64_C(256000000)
 
 static bool
-dp_rebalance_is_managed(const struct dp_rebalance_table *table)
+dp_rebalance_is_exiting(struct dp_rebalance *rb)
 {
-    bool managed;
+    bool exiting;
 
-    atomic_read_relaxed(&CONST_CAST(struct dp_rebalance_table *,
-                                    table)->managed, &managed);
-    return managed;
+    atomic_read_relaxed(&rb->exit, &exiting);
+    return exiting;
 }
 
+/* Reading counters. */
+
+static float
+dp_rebalance_cycles(enum dp_offload_level level)
+{
+    return (level == DP_OFFLOAD_WHOLE ? DP_REBALANCE_CYCLES_WHOLE
+            : level == DP_OFFLOAD_MARKED ? DP_REBALANCE_CYCLES_MARKED : 0);
+}
+
+/* Has the workers read the counters of whole rules, so that they are as new as
+ * those of lanes: otherwise, if traffic as a whole comes and goes, the ones
+ * would be compared with the others of another time.  Gives up at
+ * 'deadline_us'. */
+static void
+dp_rebalance_refresh(struct dp_rebalance *rb, uint64_t deadline_us)
+{
+    uint64_t sweep = dp_rule_places_start_reading(rb->offload);
+
+    while (!dp_rule_places_are_read(rb->offload, sweep)
+           && !dp_rebalance_is_exiting(rb)
+           && dp_offload_now_us() < deadline_us) {
+        xnanosleep(DP_REBALANCE_NAP_US * 1000);
+    }
+}
+
+struct dp_rebalance_scan {
+    struct dp_rebalance *rb;
+    uint64_t now_us;
+    uint64_t interval_us;
+    struct dp_places_figures *f;
+    double cycles;                      /* Sum over rules that are placed. */
+    size_t n_placed;
+};
+
+/* Takes in a rule that the engine shows us. */
+static void
+dp_rebalance_scan_rule(void *scan_, struct dp_rule_place *place)
+{
+    struct dp_rebalance_scan *scan = scan_;
+    struct dp_rebalance *rb = scan->rb;
+    bool placed = place->level != DP_OFFLOAD_ABSENT;
+    struct dp_places_rate *rate = place->rate;
+    struct dp_rebalance_item *item;
+    uint64_t n_packets;
+
+    if (rate->when_us == scan->now_us) {
+        return;                         /* Seen. */
+    }
+    n_packets = dp_rebalance_rate_update(rate, place->n_packets, scan->now_us,
+                                         scan->interval_us);
+    scan->f->packets += n_packets;
+    scan->f->hits += placed ? n_packets : 0;
+    scan->f->n_waiting += !placed;
+    if (place->evict) {
+        return;
+    }
+
+    if (rb->n_items >= rb->allocated) {
+        rb->allocated = MAX(2 * rb->allocated, 1024);
+        rb->items = xrealloc(rb->items, rb->allocated * sizeof *rb->items);
+        rb->ufids = xrealloc(rb->ufids, rb->allocated * sizeof *rb->ufids);
+    }
+    rb->ufids[rb->n_items] = place->mega_ufid;
+    item = &rb->items[rb->n_items++];
+    *item = (struct dp_rebalance_item) {
+        .id = place->mega_ufid.u64.lo,
+        .fast = rate->fast,
+        .slow = rate->slow,
+        .cycles = dp_rebalance_cycles(placed ? place->level : place->best),
+        .places = 1,
+        .placed = placed || place->coming,
+    };
+    if (placed && scan->now_us > place->since_us) {
+        item->age_ms = MIN((scan->now_us - place->since_us) / 1000,
+                           UINT32_MAX);
+    }
+    if (placed) {
+        scan->cycles += item->cycles;
+        scan->n_placed++;
+    }
+}
+
+/* Fills 'rb->items', and those members of '*f' that tell the present. */
+static void
+dp_rebalance_scan(struct dp_rebalance *rb, struct dp_places_table *table,
+                  uint64_t now_us, uint64_t interval_us,
+                  struct dp_places_figures *f)
+{
+    struct dp_rebalance_scan scan = {
+        .rb = rb, .now_us = now_us, .interval_us = interval_us, .f = f,
+    };
+    float mean;
+
+    f->n_waiting = f->hits = f->packets = 0;
+    rb->n_items = 0;
+    dp_rule_places_scan(rb->offload, table, &rb->exit, dp_rebalance_scan_rule,
+                        &scan);
+
+    /* A rule that has not been in the NIC yet is taken for an average one. */
+    mean = (scan.n_placed ? scan.cycles / scan.n_placed
+            : DP_REBALANCE_CYCLES_WHOLE);
+    for (size_t i = 0; i < rb->n_items; i++) {
+        if (!rb->items[i].cycles) {
+            rb->items[i].cycles = mean;
+        }
+    }
+}
+
+/* Moves. */
+
+/* Waits until fewer than 'limit' places of 'table' are used or promised.
+ * Returns false if it takes too long. */
 static bool
-dp_rebalance_is_enabled(const struct dp_rebalance *rb)
+dp_rebalance_wait_for_room(struct dp_rebalance *rb,
+                           struct dp_places_table *table, uint64_t limit,
+                           uint64_t deadline_us)
 {
-    bool enabled;
-
-    atomic_read_relaxed(&CONST_CAST(struct dp_rebalance *, rb)->enabled,
-                        &enabled);
-    return enabled;
+    while (dp_places_read(&table->n_placed)
+           + dp_places_read(&table->n_coming) >= limit) {
+        if (dp_rebalance_is_exiting(rb)
+            || dp_offload_now_us() >= deadline_us) {
+            return false;
+        }
+        xnanosleep(DP_REBALANCE_NAP_US * 1000);
+    }
+    return true;
 }
 
-static uint32_t
-dp_rebalance_min_pps(const struct dp_rebalance *rb)
+static void
+dp_rebalance_apply(struct dp_rebalance *rb, struct dp_places_table *table,
+                   uint64_t limit, uint64_t deadline_us,
+                   struct dp_places_figures *f)
 {
-    uint32_t min_pps;
+    const struct dp_rebalance_plan *plan = &rb->plan;
 
-    atomic_read_relaxed(&CONST_CAST(struct dp_rebalance *, rb)->min_pps,
-                        &min_pps);
-    return min_pps;
+    for (size_t i = 0; i < plan->n_moves; i++) {
+        const struct dp_rebalance_move *move = &plan->moves[i];
+
+        if (move->in
+            && !dp_rebalance_wait_for_room(rb, table, limit, deadline_us)) {
+            break;
+        }
+        if (dp_rule_place_move(rb->offload, table, &rb->ufids[move->item],
+                               move->in)) {
+            f->n_in += move->in;
+            f->n_out += !move->in;
+        }
+    }
 }
 
-/* Life cycle. */
+/* Tables. */
+
+static void
+dp_rebalance_params(struct dp_rebalance *rb, struct dp_places_table *table,
+                    uint64_t interval_us, struct dp_rebalance_params *params)
+{
+    uint64_t capacity = dp_places_read(&table->capacity);
+    uint64_t n_placed = dp_places_read(&table->n_placed);
+    uint64_t most, budget;
+    struct dp_places_config config;
+
+    if (!capacity && !dp_places_read(&table->n_full)) {
+        /* The NIC has not said yet how much it holds. */
+        capacity = UINT32_MAX;
+    }
+    most = DP_REBALANCE_OPS_PER_S * interval_us / 1000000;
+    budget = capacity == UINT32_MAX ? n_placed : capacity;
+    budget = MAX(budget >> DP_REBALANCE_BUDGET_SHIFT,
+                 DP_REBALANCE_MIN_BUDGET);
+    if (capacity == UINT32_MAX) {
+        budget = most;
+    }
+    dp_rebalance_params_init(params, interval_us, capacity,
+                             MAX(MIN(budget, most), 2));
+    if (capacity == UINT32_MAX) {
+        params->reserve = 0;
+    }
+    dp_places_get_config(rb->places, &config);
+    params->min_pps = config.min_pps;
+}
+
+/* Returns true if 'table' has more places than was known.  While moves are
+ * under way its number of rules may be too high for a moment, because a place
+ * is free sooner than we are told. */
+static bool
+dp_rebalance_learn(struct dp_places_table *table)
+{
+    uint64_t capacity = dp_places_read(&table->capacity);
+    uint64_t n_placed = dp_places_read(&table->n_placed);
+    bool more = capacity && n_placed > capacity;
+
+    if (more) {
+        atomic_store_relaxed(&table->capacity, n_placed);
+    }
+    return more;
+}
+
+/* If all that wait would fit, and more, 'table' is open again. */
+static bool
+dp_rebalance_try_open(struct dp_rebalance *rb,
+                      struct dp_places_table *table,
+                      const struct dp_rebalance_params *params,
+                      const struct dp_places_figures *f)
+{
+    uint64_t needed = (dp_places_read(&table->n_placed)
+                       + dp_places_read(&table->n_coming)
+                       + params->reserve + 2 * f->n_waiting);
+
+    if (params->min_pps || needed >= params->capacity) {
+        return false;
+    }
+    VLOG_INFO("a NIC that was full has room for all rules");
+    atomic_store_relaxed(&table->managed, false);
+    dp_rule_places_call_all(rb->offload, table);
+    return true;
+}
+
+/* Is it time to find out whether there is more room than we know? */
+static bool
+dp_rebalance_start_probe(struct dp_places_table *table, uint64_t now_us,
+                         struct dp_rebalance_params *params)
+{
+    if (!table->probe_us) {
+        table->backoff_us = DP_REBALANCE_PROBE_MIN_US;
+        table->probe_us = now_us + table->backoff_us;
+        table->probe_step = 1;
+    }
+    if (now_us < table->probe_us || params->capacity == UINT32_MAX) {
+        return false;
+    }
+    params->capacity += table->probe_step;
+    params->reserve = 0;
+    return true;
+}
+
+/* 'found' tells whether the NIC took more than was known that it holds, 'full'
+ * whether it refused. */
+static void
+dp_rebalance_end_probe(struct dp_places_table *table, uint64_t now_us,
+                       bool found, bool full)
+{
+    if (found) {
+        table->backoff_us = DP_REBALANCE_PROBE_MIN_US;
+        table->probe_us = now_us;
+        table->probe_step *= full ? 1 : 2;
+    } else {
+        table->backoff_us = MIN(2 * table->backoff_us,
+                                DP_REBALANCE_PROBE_MAX_US);
+        table->probe_us = now_us + table->backoff_us;
+        table->probe_step = 1;
+    }
+}
+
+static void
+dp_rebalance_run_table(struct dp_rebalance *rb,
+                       struct dp_places_table *table,
+                       uint64_t interval_us, uint64_t deadline_us,
+                       struct dp_places_figures *f)
+{
+    uint64_t now_us = dp_offload_now_us();
+    struct dp_rebalance_params params;
+    uint64_t n_full;
+    bool probing;
+
+    dp_rebalance_learn(table);
+    dp_rebalance_scan(rb, table, now_us, interval_us, f);
+    dp_rebalance_params(rb, table, interval_us, &params);
+    if (dp_rebalance_try_open(rb, table, &params, f)) {
+        table->probe_us = 0;
+        return;
+    }
+
+    n_full = dp_places_read(&table->n_full);
+    probing = dp_rebalance_start_probe(table, now_us, &params);
+    dp_rebalance_plan_run(&rb->plan, &params, rb->items, rb->n_items);
+    f->n_candidates = rb->plan.n_candidates;
+    VLOG_DBG("%"PRIu64" rules placed, %"PRIu64" waiting, %"PRIuSIZE
+             " candidates, %"PRIu64" of %"PRIu64" packets were hits, slow "
+             "rates times %.2f, %"PRIuSIZE" moves planned, %"PRIuSIZE" in%s",
+             rb->plan.used, f->n_waiting, rb->plan.n_candidates, f->hits,
+             f->packets, rb->plan.scale, rb->plan.n_moves, rb->plan.n_in,
+             probing ? ", probing" : "");
+    dp_rebalance_apply(rb, table, params.capacity, deadline_us, f);
+
+    /* Without candidates nothing was tried. */
+    if (probing && rb->plan.used + rb->plan.n_in >= params.capacity) {
+        bool full, found;
+
+        while (dp_places_read(&table->n_coming)
+               && !dp_rebalance_is_exiting(rb)
+               && dp_offload_now_us() < deadline_us + DP_REBALANCE_LATE_US) {
+            xnanosleep(DP_REBALANCE_NAP_US * 1000);
+        }
+        found = dp_rebalance_learn(table);
+        full = dp_places_read(&table->n_full) != n_full;
+        dp_rebalance_end_probe(table, now_us, found, full);
+        f->n_probes++;
+        f->n_probes_ok += found;
+    }
+}
+
+static void
+dp_rebalance_run(struct dp_rebalance *rb, uint64_t interval_us)
+{
+    uint64_t deadline_us = dp_offload_now_us() + interval_us;
+    struct dp_places *places = rb->places;
+    struct dp_places_table **tables;
+    bool refreshed = false;
+    size_t n;
+
+    /* Ports may go meanwhile. */
+    tables = dp_places_tables(places, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct dp_places_figures f;
+
+        ovs_mutex_lock(&places->mutex);
+        f = tables[i]->figures;
+        ovs_mutex_unlock(&places->mutex);
+        if (dp_places_table_is_managed(tables[i])) {
+            if (!refreshed) {
+                dp_rebalance_refresh(rb, deadline_us - interval_us / 2);
+                refreshed = true;
+            }
+            dp_rebalance_run_table(rb, tables[i], interval_us, deadline_us,
+                                   &f);
+        } else {
+            f.n_waiting = f.n_candidates = f.hits = f.packets = 0;
+        }
+        ovs_mutex_lock(&places->mutex);
+        tables[i]->figures = f;
+        ovs_mutex_unlock(&places->mutex);
+        dp_places_table_put(places, tables[i]);
+    }
+    free(tables);
+}
+
+static void *
+dp_rebalance_main(void *rb_)
+{
+    struct dp_rebalance *rb = rb_;
+    uint64_t last_us = dp_offload_now_us();
+
+    while (!dp_rebalance_is_exiting(rb)) {
+        uint64_t now_us = dp_offload_now_us();
+        struct dp_places_config config;
+        uint64_t interval_us;
+
+        dp_places_get_config(rb->places, &config);
+        interval_us = config.interval_ms * UINT64_C(1000);
+        if (now_us >= last_us + interval_us) {
+            last_us = now_us;
+            if (dp_offload_is_enabled(rb->offload)) {
+                dp_rebalance_run(rb, interval_us);
+            }
+        } else {
+            xnanosleep(MIN(last_us + interval_us - now_us,
+                           DP_REBALANCE_SLEEP_US) * 1000);
+        }
+    }
+    return NULL;
+}
+
+/* Control. */
 
 struct dp_rebalance *
 dp_rebalance_create(struct dp_offload *offload)
@@ -71,469 +440,61 @@ dp_rebalance_create(struct dp_offload *offload)
     struct dp_rebalance *rb = xzalloc(sizeof *rb);
 
     rb->offload = offload;
-    atomic_init(&rb->enabled, false);
+    rb->places = dp_offload_places(offload);
     atomic_init(&rb->exit, false);
-    atomic_init(&rb->interval_ms, 1000);
-    atomic_init(&rb->min_pps, 0);
-    atomic_init(&rb->sweep, 0);
-    ovs_mutex_init(&rb->mutex);
-    ovs_list_init(&rb->tables);
     dp_rebalance_plan_init(&rb->plan);
     return rb;
 }
 
-void
-dp_rebalance_pin(struct dp_offload *offload)
+static void
+dp_rebalance_start(struct dp_rebalance *rb)
 {
-    const struct dp_rebalance *rb = offload->rebalance;
-
-    if (rb->running) {
-        dp_offload_pin(offload, rb->thread, "rebalancer");
-    }
+    atomic_store_relaxed(&rb->exit, false);
+    rb->thread = ovs_thread_create("hw_rebalance", dp_rebalance_main, rb);
+    rb->running = true;
+    dp_offload_set_helper(rb->offload, &rb->thread);
 }
 
-void
+static void
 dp_rebalance_stop(struct dp_rebalance *rb)
 {
-    if (rb->running) {
-        atomic_store_relaxed(&rb->exit, true);
-        ovsrcu_quiesce_start();
-        xpthread_join(rb->thread, NULL);
-        ovsrcu_quiesce_end();
-        rb->running = false;
-    }
+    dp_offload_set_helper(rb->offload, NULL);
+    atomic_store_relaxed(&rb->exit, true);
+    ovsrcu_quiesce_start();
+    xpthread_join(rb->thread, NULL);
+    ovsrcu_quiesce_end();
+    rb->running = false;
 }
 
 void
 dp_rebalance_destroy(struct dp_rebalance *rb)
 {
-    dp_rebalance_stop(rb);
-    ovs_assert(ovs_list_is_empty(&rb->tables));
-    dp_rebalance_plan_uninit(&rb->plan);
-    ovs_mutex_destroy(&rb->mutex);
-    free(rb->items);
-    free(rb->ufids);
-    free(rb);
-}
-
-/* Sets which tables are managed: all if rates decide about each rule, none
- * without a thread that could do it, otherwise those that have been found
- * full. */
-static void
-dp_rebalance_configure_tables(struct dp_rebalance *rb)
-{
-    bool enabled = dp_rebalance_is_enabled(rb);
-    struct dp_rebalance_table *table;
-
-    ovs_mutex_lock(&rb->mutex);
-    LIST_FOR_EACH (table, node, &rb->tables) {
-        if (!enabled) {
-            atomic_store_relaxed(&table->managed, false);
-        } else if (dp_rebalance_min_pps(rb)) {
-            atomic_store_relaxed(&table->managed, true);
+    if (rb) {
+        if (rb->running) {
+            dp_rebalance_stop(rb);
         }
+        dp_rebalance_plan_uninit(&rb->plan);
+        free(rb->items);
+        free(rb->ufids);
+        free(rb);
     }
-    ovs_mutex_unlock(&rb->mutex);
 }
 
 void
-dp_offload_set_rebalance(struct dp_offload *offload,
-                         const struct dp_rebalance_config *config)
+dp_rebalance_configure(struct dp_rebalance *rb,
+                       const struct dp_places_config *config)
 {
-    struct dp_rebalance *rb = offload->rebalance;
-    bool was_enabled = dp_rebalance_is_enabled(rb);
+    bool change = config->rebalance != rb->running;
 
-    atomic_store_relaxed(&rb->interval_ms, config->interval_ms);
-    atomic_store_relaxed(&rb->min_pps, config->min_pps);
-    atomic_store_relaxed(&rb->enabled, config->enabled);
-    if (was_enabled && !config->enabled) {
+    if (rb->running && !config->rebalance) {
         dp_rebalance_stop(rb);
     }
-    dp_rebalance_configure_tables(rb);
-    if (config->enabled && !rb->running) {
-        atomic_store_relaxed(&rb->exit, false);
-        rb->thread = ovs_thread_create("hw_rebalance", dp_rebalance_main, rb);
-        rb->running = true;
-        ovs_mutex_lock(&offload->mutex);
-        dp_rebalance_pin(offload);
-        ovs_mutex_unlock(&offload->mutex);
+    dp_offload_configure_places(rb->offload, config);
+    if (!rb->running && config->rebalance) {
+        dp_rebalance_start(rb);
     }
-    if (was_enabled != config->enabled) {
+    if (change) {
         VLOG_INFO("rebalancing of offloaded flows is %s",
-                  config->enabled ? "on" : "off");
-        dp_rules_ready_all(offload);
+                  config->rebalance ? "on" : "off");
     }
-}
-
-/* Tables. */
-
-struct dp_rebalance_table *
-dp_rebalance_table_get(struct dp_rebalance *rb,
-                       const struct dp_offload_class *class,
-                       const struct dp_offload_port_info *info)
-{
-    struct dp_rebalance_table *table;
-
-    ovs_mutex_lock(&rb->mutex);
-    LIST_FOR_EACH (table, node, &rb->tables) {
-        if (info->table && table->key == info->table
-            && table->class == class) {
-            ovs_refcount_ref(&table->ref_cnt);
-            ovs_mutex_unlock(&rb->mutex);
-            return table;
-        }
-    }
-    table = xzalloc(sizeof *table);
-    table->class = class;
-    table->key = info->table;
-    ovs_refcount_init(&table->ref_cnt);
-    atomic_init(&table->managed, (dp_rebalance_is_enabled(rb)
-                                  && dp_rebalance_min_pps(rb)));
-    atomic_init(&table->capacity, info->capacity);
-    atomic_init(&table->n_placed, 0);
-    atomic_init(&table->n_coming, 0);
-    atomic_init(&table->n_full, 0);
-    atomic_init(&table->n_freed, 0);
-    for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
-        ovs_list_init(&table->lines[i].placed);
-        ovs_list_init(&table->lines[i].waiting);
-    }
-    ovs_list_push_back(&rb->tables, &table->node);
-    ovs_mutex_unlock(&rb->mutex);
-
-    return table;
-}
-
-void
-dp_rebalance_table_put(struct dp_rebalance *rb,
-                       struct dp_rebalance_table *table)
-{
-    ovs_mutex_lock(&rb->mutex);
-    if (ovs_refcount_unref(&table->ref_cnt) == 1) {
-        ovs_list_remove(&table->node);
-        ovsrcu_postpone(free, table);
-    }
-    ovs_mutex_unlock(&rb->mutex);
-}
-
-/* Rules. */
-
-void
-dp_rebalance_members_changed(const struct dp_offload *offload,
-                             struct dp_offload_rule *rule)
-{
-    const struct dp_offload_env *env = &offload->env;
-
-    if (rule->n_members == 1 && !rule->rate.count && env->flow_packets) {
-        /* A new flow: what it has had so far tells nothing, but from here on
-         * we count. */
-        rule->rate.count = env->flow_packets(env->aux,
-                                             rule->members[0].flow);
-        rule->rate.when_us = dp_offload_now_us();
-    } else {
-        dp_rebalance_rate_rebase(&rule->rate);
-    }
-}
-
-static void
-dp_rebalance_enter_line(struct dp_rebalance_table *table,
-                        struct dp_offload_rule *rule)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    struct dp_rebalance_line *line
-        = &table->lines[dp_rebalance_shard_id(rule)];
-
-    ovs_assert(!rule->waiting);
-    rule->waiting = true;
-    ovs_list_push_back(&line->waiting, &rule->line_node);
-    line->n_waiting++;
-}
-
-bool
-dp_rebalance_wait(struct dp_rebalance_table *table,
-                  struct dp_offload_rule *rule)
-{
-    if (rule->coming == table || !dp_rebalance_is_managed(table)) {
-        return false;
-    }
-    dp_rebalance_enter_line(table, rule);
-    return true;
-}
-
-bool
-dp_rebalance_full(struct dp_rebalance *rb, struct dp_offload_rule *rule)
-{
-    struct dp_rebalance_table *table = rule->port->table;
-    uint64_t n_placed = dp_rebalance_read(&table->n_placed);
-    uint64_t orig;
-
-    atomic_add_relaxed(&table->n_full, 1, &orig);
-    if (!dp_rebalance_is_enabled(rb)) {
-        return false;
-    }
-    atomic_store_relaxed(&table->capacity, n_placed);
-    if (!dp_rebalance_is_managed(table)) {
-        atomic_store_relaxed(&table->managed, true);
-        VLOG_INFO("%s: the NIC is full, rates decide about rules from now on",
-                  rule->port->name);
-    }
-    dp_rebalance_enter_line(table, rule);
-    return true;
-}
-
-void
-dp_rebalance_leave_line(struct dp_offload_rule *rule)
-{
-    if (rule->waiting) {
-        rule->port->table->lines[dp_rebalance_shard_id(rule)].n_waiting--;
-        rule->waiting = false;
-    }
-    if (!ovs_list_is_empty(&rule->line_node)) {
-        ovs_list_remove(&rule->line_node);
-        ovs_list_init(&rule->line_node);
-    }
-}
-
-void
-dp_rebalance_placed(struct dp_offload_rule *rule)
-{
-    struct dp_rebalance_table *table = rule->port->table;
-    struct dp_rebalance_line *line
-        = &table->lines[dp_rebalance_shard_id(rule)];
-    uint64_t orig;
-
-    ovs_list_push_back(&line->placed, &rule->line_node);
-    line->n_placed++;
-    atomic_add_relaxed(&table->n_placed, 1, &orig);
-}
-
-void
-dp_rebalance_displaced(struct dp_offload_rule *rule)
-{
-    struct dp_rebalance_table *table = rule->port->table;
-    uint64_t orig;
-
-    ovs_list_remove(&rule->line_node);
-    ovs_list_init(&rule->line_node);
-    table->lines[dp_rebalance_shard_id(rule)].n_placed--;
-    rule->best = MAX(rule->best, rule->level);
-    if (!rule->evict && rule->n_members && dp_rebalance_is_managed(table)) {
-        /* It leaves for another reason, and comes back at once. */
-        dp_rebalance_settle(rule);
-        rule->coming = table;
-        atomic_add_relaxed(&table->n_coming, 1, &orig);
-    }
-    rule->evict = false;
-    atomic_sub_relaxed(&table->n_placed, 1, &orig);
-    atomic_add_relaxed(&table->n_freed, 1, &orig);
-}
-
-void
-dp_rebalance_settle(struct dp_offload_rule *rule)
-{
-    uint64_t orig;
-
-    if (rule->coming) {
-        atomic_sub_relaxed(&rule->coming->n_coming, 1, &orig);
-        rule->coming = NULL;
-    }
-}
-
-uint64_t
-dp_rebalance_sweep(const struct dp_rebalance *rb)
-{
-    return dp_rebalance_read(&rb->sweep);
-}
-
-void
-dp_rebalance_call_all(struct dp_offload *offload,
-                      struct dp_rebalance_table *table)
-{
-    for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
-        struct dp_offload_shard *shard = &offload->shards[i];
-        struct dp_offload_rule *rule;
-
-        ovs_mutex_lock(&shard->mutex);
-        LIST_FOR_EACH (rule, line_node, &table->lines[i].waiting) {
-            dp_rule_is_locked(rule, shard);
-            dp_rule_ready(rule);
-        }
-        ovs_mutex_unlock(&shard->mutex);
-    }
-}
-
-void
-dp_rebalance_check(const struct dp_rebalance *rb_)
-{
-    struct dp_rebalance *rb = CONST_CAST(struct dp_rebalance *, rb_);
-    const struct dp_rebalance_table *table;
-
-    ovs_assert(!rb->running);
-    ovs_mutex_lock(&rb->mutex);
-    LIST_FOR_EACH (table, node, &rb->tables) {
-        uint64_t n_placed = 0;
-
-        for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
-            const struct dp_rebalance_line *line = &table->lines[i];
-
-            ovs_assert(line->n_placed == ovs_list_size(&line->placed));
-            ovs_assert(line->n_waiting == ovs_list_size(&line->waiting));
-            n_placed += line->n_placed;
-        }
-        ovs_assert(n_placed == dp_rebalance_read(&table->n_placed));
-    }
-    ovs_mutex_unlock(&rb->mutex);
-}
-
-/* Figures. */
-
-static struct json *
-dp_rebalance_ports_json(const struct dp_offload *offload,
-                        const struct dp_rebalance_table *table)
-{
-    struct json *json = json_array_create_empty();
-    const struct dp_offload_port *port;
-
-    CMAP_FOR_EACH (port, node, &offload->ports) {
-        if (port->table == table) {
-            json_array_add(json, json_string_create(port->name));
-        }
-    }
-    return json;
-}
-
-static void
-dp_rebalance_put(struct json *json, const char *name, uint64_t value)
-{
-    json_object_put(json, name, json_integer_create(value));
-}
-
-static struct json *
-dp_rebalance_table_json(const struct dp_offload *offload,
-                        const struct dp_rebalance_table *table)
-{
-    const struct dp_rebalance_figures *f = &table->figures;
-    struct json *json = json_object_create();
-
-    json_object_put(json, "ports", dp_rebalance_ports_json(offload, table));
-    json_object_put(json, "full",
-                    json_boolean_create(dp_rebalance_is_managed(table)));
-    dp_rebalance_put(json, "places", dp_rebalance_read(&table->capacity));
-    dp_rebalance_put(json, "used", dp_rebalance_read(&table->n_placed));
-    dp_rebalance_put(json, "waiting", f->n_waiting);
-    dp_rebalance_put(json, "candidates", f->n_candidates);
-    dp_rebalance_put(json, "moved_in", f->n_in);
-    dp_rebalance_put(json, "moved_out", f->n_out);
-    dp_rebalance_put(json, "no_room", dp_rebalance_read(&table->n_full));
-    dp_rebalance_put(json, "probes", f->n_probes);
-    dp_rebalance_put(json, "probes_ok", f->n_probes_ok);
-    json_object_put(json, "hit_share", json_real_create(
-                        f->packets ? (double) f->hits / f->packets : 0));
-    return json;
-}
-
-struct json *
-dp_rebalance_json(const struct dp_offload *offload)
-{
-    struct dp_rebalance *rb = offload->rebalance;
-    struct json *json = json_object_create();
-    struct json *tables = json_array_create_empty();
-    const struct dp_rebalance_table *table;
-    uint32_t interval_ms;
-
-    atomic_read_relaxed(&rb->interval_ms, &interval_ms);
-    json_object_put(json, "enabled",
-                    json_boolean_create(dp_rebalance_is_enabled(rb)));
-    dp_rebalance_put(json, "interval_ms", interval_ms);
-    dp_rebalance_put(json, "min_pps", dp_rebalance_min_pps(rb));
-    ovs_mutex_lock(&rb->mutex);
-    LIST_FOR_EACH (table, node, &rb->tables) {
-        json_array_add(tables, dp_rebalance_table_json(offload, table));
-    }
-    ovs_mutex_unlock(&rb->mutex);
-    json_object_put(json, "tables", tables);
-    return json;
-}
-
-static const struct json *
-dp_rebalance_member(const struct json *json, const char *name)
-{
-    return shash_find_data(json_object(json), name);
-}
-
-static long long int
-dp_rebalance_int(const struct json *json, const char *name)
-{
-    return json_integer(dp_rebalance_member(json, name));
-}
-
-static void
-dp_rebalance_format_table(const struct json *json, struct ds *ds)
-{
-    const struct json *ports = dp_rebalance_member(json, "ports");
-    bool full = dp_rebalance_member(json, "full")->type == JSON_TRUE;
-
-    for (size_t i = 0; i < json_array(ports)->n; i++) {
-        ds_put_format(ds, "%s%s", i ? ", " : "",
-                      json_string(json_array(ports)->elems[i]));
-    }
-    ds_put_format(ds, ": %s, %lld", full ? "rates decide" : "not full",
-                  dp_rebalance_int(json, "used"));
-    if (dp_rebalance_int(json, "places")) {
-        ds_put_format(ds, " of %lld places used",
-                      dp_rebalance_int(json, "places"));
-    } else {
-        ds_put_cstr(ds, " places used");
-    }
-    ds_put_format(ds, ", %lld waiting, %lld of them candidates, "
-                  "%lld moved in, %lld moved out, hit share %.1f%%\n",
-                  dp_rebalance_int(json, "waiting"),
-                  dp_rebalance_int(json, "candidates"),
-                  dp_rebalance_int(json, "moved_in"),
-                  dp_rebalance_int(json, "moved_out"),
-                  100 * json_real(dp_rebalance_member(json, "hit_share")));
-}
-
-void
-dp_rebalance_format(const struct json *json, struct ds *ds)
-{
-    const struct json *tables = dp_rebalance_member(json, "tables");
-
-    if (dp_rebalance_member(json, "enabled")->type != JSON_TRUE) {
-        return;
-    }
-    ds_put_format(ds, "Rebalancing: every %lld ms",
-                  dp_rebalance_int(json, "interval_ms"));
-    if (dp_rebalance_int(json, "min_pps")) {
-        ds_put_format(ds, ", flows from %lld pps on",
-                      dp_rebalance_int(json, "min_pps"));
-    }
-    ds_put_char(ds, '\n');
-    for (size_t i = 0; i < json_array(tables)->n; i++) {
-        const struct json *table = json_array(tables)->elems[i];
-
-        ds_put_cstr(ds, "  ");
-        dp_rebalance_format_table(table, ds);
-        if (dp_rebalance_int(table, "no_room")) {
-            ds_put_format(ds, "    %lld times no room, %lld of %lld probes "
-                          "found some\n", dp_rebalance_int(table, "no_room"),
-                          dp_rebalance_int(table, "probes_ok"),
-                          dp_rebalance_int(table, "probes"));
-        }
-    }
-}
-
-void
-dp_offload_format_places(const struct dp_offload *offload, struct ds *ds)
-{
-    struct json *json = dp_rebalance_json(offload);
-    const struct json *tables = dp_rebalance_member(json, "tables");
-
-    if (dp_rebalance_member(json, "enabled")->type == JSON_TRUE) {
-        for (size_t i = 0; i < json_array(tables)->n; i++) {
-            ds_put_cstr(ds, "  offload places : ");
-            dp_rebalance_format_table(json_array(tables)->elems[i], ds);
-        }
-    }
-    json_destroy(json);
 }

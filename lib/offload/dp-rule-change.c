@@ -7,9 +7,9 @@
 
 #include "coverage.h"
 #include "dpif.h"
+#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-worker.h"
-#include "offload/dp-rebalance.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
@@ -54,11 +54,13 @@ dp_rule_set_level(struct dp_offload_worker *worker,
 
     if (rule->level != DP_OFFLOAD_ABSENT) {
         dp_rule_count(rule->port, rule->level, -1);
-        dp_rebalance_displaced(rule);
+        rule->best = MAX(rule->best, rule->level);
+        dp_places_displaced(rule->port->table, &rule->seat,
+                            rule->n_members > 0);
     }
     if (level != DP_OFFLOAD_ABSENT) {
         dp_rule_count(rule->port, level, 1);
-        dp_rebalance_placed(rule);
+        dp_places_placed(rule->port->table, &rule->seat);
     }
     if (rule->level == DP_OFFLOAD_WHOLE) {
         atomic_add_relaxed(&rule->port->n_whole_left, 1, &orig);

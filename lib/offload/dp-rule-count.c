@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-step.h"
 #include "offload/dp-rule-change.h"

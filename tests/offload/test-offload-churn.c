@@ -24,6 +24,7 @@
 #include "flow.h"
 #include "tests/offload/offload-rig.h"
 #include "offload/dp-mark-drain.h"
+#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "odp-util.h"

@@ -10,6 +10,8 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "offload/dp-places.h"
+#include "offload/dp-rebalance.h"
 #include "tests/dptest.h"
 #include "tests/offload/offload-rig.h"
 #include "util.h"
@@ -68,12 +70,12 @@ expect_off(const char *name, unsigned int n, unsigned int core)
 static void
 test_cores_avoided(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
-    const struct dp_rebalance_config on = {
-        .enabled = true, .interval_ms = 1000,
+    const struct dp_places_config on = {
+        .rebalance = true, .interval_ms = 1000,
     };
-    const struct dp_rebalance_config off = { .enabled = false };
     const struct dp_dummy_config config = { .mark_bits = 24 };
     unsigned int first, second;
+    struct dp_rebalance *rb;
     cpu_set_t cpus;
     struct rig rig;
 
@@ -92,7 +94,8 @@ test_cores_avoided(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_init(&rig, &config, 2);
     dp_offload_avoid_cores(rig.offload, &first, 1);
     ovs_assert(dp_offload_set_enabled(rig.offload, true));
-    dp_offload_set_rebalance(rig.offload, &on);
+    rb = dp_rebalance_create(rig.offload);
+    dp_rebalance_configure(rb, &on);
     expect_off("hw_offload", 2, first);
     expect_off("hw_rebalance", 1, first);
 
@@ -101,7 +104,7 @@ test_cores_avoided(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     expect_off("hw_offload", 2, second);
     expect_off("hw_rebalance", 1, second);
 
-    dp_offload_set_rebalance(rig.offload, &off);
+    dp_rebalance_destroy(rb);
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("offload-cores-avoided", test_cores_avoided);

@@ -19,6 +19,7 @@
 #include "tests/dptest.h"
 #include "flow.h"
 #include "hash.h"
+#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-provider.h"
 #include "offload/dp-offload-rule.h"
 #include "openvswitch/match.h"

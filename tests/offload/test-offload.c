@@ -13,6 +13,7 @@
 #include "flow.h"
 #include "odp-util.h"
 #include "tests/offload/offload-rig.h"
+#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "openvswitch/dynamic-string.h"

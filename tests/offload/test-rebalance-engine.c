@@ -9,7 +9,9 @@
 #include <stdlib.h>
 
 #include "dpif.h"
+#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-rule.h"
+#include "offload/dp-places-show.h"
 #include "offload/dp-rebalance.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
@@ -27,6 +29,7 @@
 
 struct scene {
     struct rig rig;
+    struct dp_rebalance *rebalance;
     struct rig_flow *flows[N_FLOWS];
     uint64_t sent[N_FLOWS];
     uint64_t rates[N_FLOWS];            /* Packets per millisecond. */
@@ -35,13 +38,13 @@ struct scene {
 static void
 scene_configure(struct scene *s, bool enabled, uint32_t min_pps)
 {
-    const struct dp_rebalance_config config = {
-        .enabled = enabled,
+    const struct dp_places_config config = {
+        .rebalance = enabled,
         .interval_ms = INTERVAL_MS,
         .min_pps = min_pps,
     };
 
-    dp_offload_set_rebalance(s->rig.offload, &config);
+    dp_rebalance_configure(s->rebalance, &config);
 }
 
 /* Flow i is in port 1 + i % 'n_ports', and can run whole if 'whole'. */
@@ -52,6 +55,7 @@ scene_create(const struct dp_dummy_config *config, unsigned int n_ports,
     struct scene *s = xzalloc(sizeof *s);
 
     rig_init(&s->rig, config, n_workers);
+    s->rebalance = dp_rebalance_create(s->rig.offload);
     scene_configure(s, true, 0);
     ovs_assert(dp_offload_set_enabled(s->rig.offload, true));
     for (unsigned int i = 0; i < n_ports; i++) {
@@ -84,6 +88,7 @@ scene_destroy(struct scene *s)
         ovs_assert(i < 10000);          /* Removals may fail. */
         xnanosleep(1000 * 1000);
     }
+    dp_rebalance_destroy(s->rebalance);
     rig_uninit(&s->rig);
     free(s);
 }
@@ -184,7 +189,7 @@ scene_check_stats(struct scene *s)
 static uint64_t
 scene_figure(struct scene *s, const char *name)
 {
-    struct json *json = dp_rebalance_json(s->rig.offload);
+    struct json *json = dp_places_json(s->rig.offload);
     const struct json *tables = shash_find_data(json_object(json), "tables");
     const struct json *table = json_array(tables)->elems[0];
     uint64_t value = json_integer(shash_find_data(json_object(table), name));
@@ -478,7 +483,8 @@ test_port_gone(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 
         ovs_mutex_lock(&shard->mutex);
         rule = dp_rule_find(shard, &s->flows[i]->mega_ufid);
-        ovs_assert(!rule || (!rule->mark && !rule->coming && !rule->port));
+        ovs_assert(!rule || (!rule->mark && !rule->seat.coming
+                             && !rule->port));
         ovs_mutex_unlock(&shard->mutex);
     }
     scene_destroy(s);

@@ -297,7 +297,7 @@ test_scan(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     const size_t n = 101000;
     struct dp_rebalance_item *items = xcalloc(n, sizeof *items);
-    struct dp_rebalance_rate *rates = xcalloc(n, sizeof *rates);
+    struct dp_places_rate *rates = xcalloc(n, sizeof *rates);
     struct dp_rebalance_params params;
     struct dp_rebalance_plan plan;
 
@@ -331,7 +331,7 @@ near(double a, double b, double error)
 static void
 test_rates(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
-    struct dp_rebalance_rate r = { .count = 0 }, before;
+    struct dp_places_rate r = { .count = 0 }, before;
     uint64_t now = 5 * SECOND_US, count = 1000000;
 
     /* The first reading tells nothing. */
@@ -384,7 +384,7 @@ test_rates(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(near(r.slow, 500, .1));
 
     /* Somebody else's share comes. */
-    dp_rebalance_rate_rebase(&r);
+    dp_places_rate_rebase(&r);
     now += SECOND_US;
     ovs_assert(!dp_rebalance_rate_update(&r, 1 << 30, now, SECOND_US));
     ovs_assert(near(r.slow, 500, .1));
@@ -403,7 +403,7 @@ DPTEST_REGISTER("rebalance-rates", test_rates);
 struct world {
     double rates[WORLD_FLOWS];          /* True ones. */
     uint64_t counts[WORLD_FLOWS];
-    struct dp_rebalance_rate measured[WORLD_FLOWS];
+    struct dp_places_rate measured[WORLD_FLOWS];
     struct dp_rebalance_item items[WORLD_FLOWS];
     unsigned int since[WORLD_FLOWS];    /* Interval of the last move. */
     unsigned int now;

@@ -17,6 +17,8 @@
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "odp-util.h"
+#include "offload/dp-places.h"
+#include "offload/dp-rebalance.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
@@ -203,9 +205,9 @@ world_put(struct world *w)
 static void
 test_rebalance_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
-    const struct dp_rebalance_config off = { .enabled = false };
-    const struct dp_rebalance_config config = {
-        .enabled = true, .interval_ms = 100,
+    const struct dp_places_config off = { .rebalance = false };
+    const struct dp_places_config config = {
+        .rebalance = true, .interval_ms = 100,
     };
     const struct dp_offload_class *classes[] = { &dp_offload_rte_class, NULL };
     const struct dp_offload_env env = {
@@ -215,6 +217,7 @@ test_rebalance_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         .flow_packets = world_packets,
     };
     struct ds ds = DS_EMPTY_INITIALIZER;
+    struct dp_rebalance *rb;
     struct world *w;
 
     simnic_plugin_init();
@@ -227,7 +230,8 @@ test_rebalance_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 
     w->offload = dp_offload_create(&env, classes, 2);
     w->lane = dp_offload_lane_create(w->offload, 0);
-    dp_offload_set_rebalance(w->offload, &config);
+    rb = dp_rebalance_create(w->offload);
+    dp_rebalance_configure(rb, &config);
     dp_offload_set_enabled(w->offload, true);
     ovs_assert(!dp_offload_port_add(w->offload, PORT, w->netdev));
 
@@ -249,9 +253,10 @@ test_rebalance_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     }
     dp_offload_drain(w->offload);
     ovs_assert(!dp_offload_n_rules(w->offload));
-    dp_offload_set_rebalance(w->offload, &off);
+    dp_rebalance_configure(rb, &off);
     dp_offload_check(w->offload);
     dp_offload_lane_destroy(w->offload, w->lane);
+    dp_rebalance_destroy(rb);
     dp_offload_destroy(w->offload);
     netdev_rxq_close(w->rxq);
     netdev_close(w->netdev);
