@@ -8,6 +8,7 @@ lib_libmarkpath_a_SOURCES =
 include lib/ovs/automake.mk
 include lib/flow/automake.mk
 include lib/offload/automake.mk
+include lib/rebalance/automake.mk
 include lib/rte/automake.mk
 include lib/pipe/automake.mk
 include lib/pmd/automake.mk

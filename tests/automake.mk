@@ -12,6 +12,7 @@ tests_dptest_SOURCES = \
 	tests/test-dptest.c
 include tests/flow/automake.mk
 include tests/offload/automake.mk
+include tests/rebalance/automake.mk
 include tests/rte/automake.mk
 include tests/pipe/automake.mk
 include tests/pmd/automake.mk

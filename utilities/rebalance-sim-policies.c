@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-#include "offload/dp-rebalance-policy.h"
+#include "rebalance/dp-rebalance-policy.h"
 #include "util.h"
 
 #define NONE UINT32_MAX

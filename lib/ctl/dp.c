@@ -18,9 +18,9 @@
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
 #include "offload/dp-places.h"
-#include "offload/dp-rebalance.h"
 #include "pipe/dp-bond.h"
 #include "pipe/dp-meter.h"
+#include "rebalance/dp-rebalance.h"
 
 /* Called before the flows of the lane on 'core_id' are lost. */
 static void

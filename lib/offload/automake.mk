@@ -31,10 +31,6 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-places-show.h \
 	lib/offload/dp-places.c \
 	lib/offload/dp-places.h \
-	lib/offload/dp-rebalance-policy.c \
-	lib/offload/dp-rebalance-policy.h \
-	lib/offload/dp-rebalance.c \
-	lib/offload/dp-rebalance.h \
 	lib/offload/dp-rule-change.c \
 	lib/offload/dp-rule-change.h \
 	lib/offload/dp-rule-count.c \

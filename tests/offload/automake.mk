@@ -19,9 +19,6 @@ tests_dptest_SOURCES += \
 	tests/offload/test-offload-unsure.c \
 	tests/offload/test-offload-watch.c \
 	tests/offload/test-offload.c \
-	tests/offload/test-rebalance-engine.c \
-	tests/offload/test-rebalance-policy.c \
-	tests/offload/test-rebalance-simnic.c \
 	tests/offload/test-rule-state.c \
 	tests/offload/twin-netdev.c \
 	tests/offload/twin-netdev.h \

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "offload/dp-places.h"
-#include "offload/dp-rebalance.h"
+#include "rebalance/dp-rebalance.h"
 #include "tests/dptest.h"
 #include "tests/offload/offload-rig.h"
 #include "util.h"

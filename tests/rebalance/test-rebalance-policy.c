@@ -5,7 +5,7 @@
 
 #include <config.h>
 #undef NDEBUG
-#include "offload/dp-rebalance-policy.h"
+#include "rebalance/dp-rebalance-policy.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * one comparison; then each heap is sorted. */
 
 #include <config.h>
-#include "offload/dp-rebalance-policy.h"
+#include "rebalance/dp-rebalance-policy.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -11,16 +11,16 @@
  * is made; what no longer fits is passed over. */
 
 #include <config.h>
-#include "offload/dp-rebalance.h"
+#include "rebalance/dp-rebalance.h"
 
 #include "offload/dp-offload-clock.h"
 #include "offload/dp-offload.h"
 #include "offload/dp-places.h"
-#include "offload/dp-rebalance-policy.h"
 #include "offload/dp-rule-place.h"
 #include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
+#include "rebalance/dp-rebalance-policy.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(dp_rebalance);
