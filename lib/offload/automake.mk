@@ -12,6 +12,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-offload-dummy.c \
 	lib/offload/dp-offload-dummy.h \
 	lib/offload/dp-offload-engine.h \
+	lib/offload/dp-offload-env.c \
+	lib/offload/dp-offload-env.h \
 	lib/offload/dp-offload-netdev.c \
 	lib/offload/dp-offload-port.c \
 	lib/offload/dp-offload-port.h \
@@ -31,13 +33,18 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-places-show.h \
 	lib/offload/dp-places.c \
 	lib/offload/dp-places.h \
+	lib/offload/dp-port-life.c \
+	lib/offload/dp-port-life.h \
 	lib/offload/dp-rule-change.c \
 	lib/offload/dp-rule-change.h \
 	lib/offload/dp-rule-count.c \
 	lib/offload/dp-rule-count.h \
+	lib/offload/dp-rule-mark.c \
+	lib/offload/dp-rule-mark.h \
 	lib/offload/dp-rule-name.c \
 	lib/offload/dp-rule-name.h \
 	lib/offload/dp-rule-place.c \
 	lib/offload/dp-rule-place.h \
 	lib/offload/dp-rule-state.c \
-	lib/offload/dp-rule-state.h
+	lib/offload/dp-rule-state.h \
+	lib/offload/dp-worker-state.h

@@ -4,6 +4,7 @@
 #include "offload/dp-mark-watch.h"
 
 #include "offload/dp-offload-clock.h"
+#include "offload/dp-offload-engine.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "openvswitch/vlog.h"

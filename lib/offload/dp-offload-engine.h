@@ -5,18 +5,24 @@
 /* dp-offload-engine: what the parts of the engine share
  * =====================================================
  *
- * Private to lib/offload.  The engine itself; what a part owns, its own header
- * declares:
+ * Private to lib/offload.  The engine itself, for those .c files that need
+ * more of it than its name; what a part owns, its own header declares.  The
+ * parts, each of which knows only those above it:
  *
- *     dp-offload.c         the front door: switch, lanes, flows
- *     dp-offload-rule.c    the registry: rules, their flows and marks
+ *     dp-places.c          who has a place in a NIC, and who waits for one
+ *     dp-mark.c            who has which mark
+ *     dp-offload-rule.c    the registry: rules and their flows
+ *     dp-offload-port.c    ports, and who is inside
+ *     dp-rule-mark.c       the mark of a rule
+ *     dp-rule-place.c      rules, for who rebalances
+ *     dp-rule-change.c     what befalls a rule, and the books about it
  *     dp-offload-step.c    what is desired, what is there, what comes next
- *     dp-offload-port.c    ports
+ *     dp-rule-count.c      last counts of the rules of a port
+ *     dp-port-life.c       how ports come, pause and go
  *     dp-offload-worker.c  threads, ready queues, batches
+ *     dp-offload.c         the front door: switch, lanes, flows
  *     dp-offload-stats.c   figures for others
  *     dp-offload-show.c    text and JSON
- *     dp-places.c          who has a place in a NIC, and who waits for one
- *     dp-rule-place.c      rules, for who rebalances
  *
  * Registry.  The rules lie in DP_OFFLOAD_N_SHARDS hash tables, chosen by the
  * hash of the megaflow, each with its mutex.  A shard belongs to one worker,
@@ -34,7 +40,6 @@
 #include "ovs-atomic.h"
 
 #define DP_OFFLOAD_N_SHARDS DP_PLACES_N_LINES
-#define DP_OFFLOAD_BATCH 32
 
 struct dp_offload {
     struct dp_offload_switch sw;        /* Published (atomic). */

@@ -5,12 +5,15 @@
 /* dp-offload-port: ports of the engine
  * ====================================
  *
- * Job.  Finds a provider for a port, and keeps workers out of it while it is
- * paused or gone.  Private to lib/offload; the functions for the control
- * thread are in dp-offload.h. */
+ * Job.  What the engine knows about a port, and who is inside it: keeps
+ * workers out while it is paused or gone (dp-port-life.h).  Private to
+ * lib/offload.
+ *
+ * Thread-safety.  Any thread. */
 
 #include "cmap.h"
-#include "offload/dp-offload-engine.h"
+#include "offload/dp-mark.h"
+#include "offload/dp-offload-provider.h"
 #include "offload/dp-places.h"
 
 enum dp_offload_port_state {
@@ -92,6 +95,8 @@ struct dp_offload_port {
     uint64_t up_epoch;                  /* First one that counts. */
 };
 
+uint32_t dp_offload_port_hash(odp_port_t port_no);
+
 /* Returns the port, valid until the caller quiesces, or for the control thread
  * until it removes the port, or null. */
 struct dp_offload_port *dp_offload_port_find(const struct dp_offload *offload,
@@ -126,11 +131,5 @@ bool dp_offload_port_is_up(struct dp_offload_port *port);
 /* The NIC may have a rule of 'port' that nobody has a handle of; 'urgent' if
  * somebody waits for it to go. */
 void dp_offload_port_doubt(struct dp_offload_port *port, bool urgent);
-
-/* Flushes ports for which that is so.  For worker 0. */
-void dp_offload_ports_clean(struct dp_offload *offload);
-
-/* Lets go all marks of all ports that may be used again. */
-void dp_offload_ports_reap(struct dp_offload *offload);
 
 #endif /* dp-offload-port.h */

@@ -36,11 +36,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "offload/dp-offload.h"
+#include "offload/dp-offload-env.h"
 #include "openvswitch/list.h"
 #include "openvswitch/types.h"
 
 struct dp_offload_op;
+struct ds;
+struct netdev;
 
 /* What is in the NIC for a rule. */
 enum dp_offload_level {

@@ -9,8 +9,8 @@
 #include "hash.h"
 #include "odp-util.h"
 #include "offload/dp-offload-clock.h"
-#include "offload/dp-offload-port.h"
-#include "offload/dp-offload-worker.h"
+#include "offload/dp-offload-engine.h"
+#include "offload/dp-worker-state.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
 #include "ovs-thread.h"
@@ -452,59 +452,4 @@ dp_rule_soft_packets(const struct dp_offload *offload,
         n += env->flow_packets(env->aux, rule->members[i].flow);
     }
     return n;
-}
-
-/* Marks. */
-
-int
-dp_rule_take_mark(struct dp_offload *offload, struct dp_offload_rule *rule,
-                  const struct dp_offload_port *port)
-{
-    int error = dp_mark_assign(offload->marks, port->info.mark_bits, rule,
-                               &rule->mark);
-
-    for (size_t i = 0; !error && i < rule->n_members; i++) {
-        dp_mark_index_set(rule->members[i].index, rule->mark,
-                          rule->members[i].flow);
-    }
-    rule->marked_once = false;
-    return error;
-}
-
-/* Takes the mark of 'rule' from the lanes. */
-static void
-dp_rule_hide_mark(struct dp_offload_rule *rule)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    for (size_t i = 0; i < rule->n_members; i++) {
-        dp_mark_index_clear(rule->members[i].index, rule->mark,
-                            rule->members[i].flow);
-    }
-}
-
-void
-dp_rule_drop_mark(struct dp_offload *offload, struct dp_offload_rule *rule,
-                  struct dp_offload_port *port)
-{
-    if (!rule->mark) {
-        return;
-    }
-    dp_rule_hide_mark(rule);
-    if (rule->marked_once) {
-        dp_mark_release(offload->marks, rule->mark, rule,
-                        port ? &port->limbo : &offload->limbo);
-    } else {
-        dp_mark_cancel(offload->marks, rule->mark, rule);
-    }
-    rule->mark = 0;
-}
-
-void
-dp_rule_lose_mark(struct dp_offload *offload, struct dp_offload_rule *rule)
-{
-    if (rule->mark) {
-        dp_rule_hide_mark(rule);
-        dp_mark_lose(offload->marks, rule->mark, rule);
-        rule->mark = 0;
-    }
 }

@@ -16,7 +16,9 @@
 
 #include "heap.h"
 #include "mpsc-queue.h"
-#include "offload/dp-offload-engine.h"
+#include "offload/dp-mark-index.h"
+#include "offload/dp-offload-provider.h"
+#include "offload/dp-places.h"
 #include "offload/dp-rule-state.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
@@ -209,27 +211,8 @@ uint64_t dp_rule_soft_packets(const struct dp_offload *offload,
                               const struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex);
 
-/* Gives 'rule' a mark that 'port' can carry, and tells it to the lanes.
- * Returns 0 or ENOSPC. */
-int dp_rule_take_mark(struct dp_offload *offload,
-                      struct dp_offload_rule *rule,
-                      const struct dp_offload_port *port)
-    OVS_REQUIRES(rule->shard->mutex);
-
-/* Takes the mark of 'rule', if any, from the lanes and from it.  'port' is the
- * port that packets with the mark may still come from, or null. */
-void dp_rule_drop_mark(struct dp_offload *offload,
-                       struct dp_offload_rule *rule,
-                       struct dp_offload_port *port)
-    OVS_REQUIRES(rule->shard->mutex);
-
 /* Returns a hash of what stands in 'actions' from 'ofs' on. */
 uint64_t dp_rule_hash_actions(const struct ofpbuf *actions, size_t ofs);
-
-/* The mark of 'rule' may be in the NIC for ever: nobody gets it again. */
-void dp_rule_lose_mark(struct dp_offload *offload,
-                       struct dp_offload_rule *rule)
-    OVS_REQUIRES(rule->shard->mutex);
 
 /* Tells the analysis of locks that who holds the mutex of 'shard' holds that
  * of the shard of 'rule'. */

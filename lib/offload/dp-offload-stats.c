@@ -37,16 +37,6 @@ dp_offload_n_installed(const struct dp_offload *offload)
 }
 
 size_t
-dp_offload_n_rules(const struct dp_offload *offload)
-{
-    uint64_t n;
-
-    atomic_read_relaxed(&CONST_CAST(struct dp_offload *, offload)->n_rules,
-                        &n);
-    return n;
-}
-
-size_t
 dp_offload_n_marks(const struct dp_offload *offload)
 {
     return dp_marks_count(offload->marks);

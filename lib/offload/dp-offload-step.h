@@ -12,7 +12,6 @@
  *
  * Thread-safety.  For the rule's worker. */
 
-#include "offload/dp-offload-engine.h"
 #include "offload/dp-offload-rule.h"
 
 /* What a rule needs next. */
@@ -36,12 +35,6 @@ enum dp_rule_step dp_rule_next(struct dp_offload_worker *worker,
  * not possible now. */
 bool dp_rule_start_query(struct dp_offload_rule *rule,
                          struct dp_offload_op *op)
-    OVS_REQUIRES(rule->shard->mutex);
-
-/* Has 'rule' been in the NIC when 'port' lost its rules?  Its handle is void
- * then. */
-bool dp_rule_is_lost(const struct dp_offload_rule *rule,
-                     struct dp_offload_port *port)
     OVS_REQUIRES(rule->shard->mutex);
 
 /* 'op', on op->rule, is done.  Frees the rule if nothing needs it. */

@@ -24,6 +24,7 @@
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
 #include "offload/dp-offload-step.h"
+#include "offload/dp-port-life.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"

@@ -27,32 +27,6 @@
 
 VLOG_DEFINE_THIS_MODULE(dp_offload);
 
-const char *
-dp_offload_why_text(enum dp_offload_why why)
-{
-    switch (why) {
-#define DP_OFFLOAD_WHY(NAME, TEXT) \
-    case DP_OFFLOAD_WHY_##NAME: return TEXT;
-#include "offload/dp-offload-why.def"
-    case DP_OFFLOAD_N_WHYS:
-        break;
-    }
-    OVS_NOT_REACHED();
-}
-
-const char *
-dp_offload_why_name(enum dp_offload_why why)
-{
-    switch (why) {
-#define DP_OFFLOAD_WHY(NAME, TEXT) \
-    case DP_OFFLOAD_WHY_##NAME: return #NAME;
-#include "offload/dp-offload-why.def"
-    case DP_OFFLOAD_N_WHYS:
-        break;
-    }
-    OVS_NOT_REACHED();
-}
-
 /* Life cycle. */
 
 struct dp_offload *
@@ -479,6 +453,16 @@ dp_offload_flow_why(const struct dp_offload *offload,
         why = DP_OFFLOAD_WHY_OFF;
     }
     return why;
+}
+
+size_t
+dp_offload_n_rules(const struct dp_offload *offload)
+{
+    uint64_t n;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_offload *, offload)->n_rules,
+                        &n);
+    return n;
 }
 
 /* Barriers. */

@@ -47,6 +47,7 @@
 #include <stdint.h>
 #include "offload/dp-mark-drain.h"
 #include "offload/dp-mark-index.h"
+#include "offload/dp-offload-env.h"
 #include "openvswitch/types.h"
 
 struct dpif_flow_attrs;
@@ -61,68 +62,6 @@ struct vlog_module;
 
 struct dp_offload;
 struct dp_offload_class;
-
-#define DP_OFFLOAD_MAX_WORKERS 10
-
-/* Why a megaflow is not offloaded, or not wholly. */
-enum dp_offload_why {
-#define DP_OFFLOAD_WHY(NAME, TEXT) DP_OFFLOAD_WHY_##NAME,
-#include "offload/dp-offload-why.def"
-    DP_OFFLOAD_N_WHYS
-};
-
-/* Returns the text, or the name ("M_CT"), of 'why'. */
-const char *dp_offload_why_text(enum dp_offload_why why);
-const char *dp_offload_why_name(enum dp_offload_why why);
-
-/* What the engine asks of the datapath.  The functions are called on worker
- * threads, in a non-quiescent state, with no lock held except where noted. */
-struct dp_offload_env {
-    void *aux;                          /* First argument of all. */
-
-    /* Takes and drops a reference on a flow.  Called with a shard's mutex
-     * held, so they may not call back into the engine.  Dropping the last
-     * one must not free the flow before the next grace period. */
-    void (*flow_ref)(void *aux, void *flow);
-    void (*flow_unref)(void *aux, void *flow);
-
-    /* Stores what 'flow' matches into '*match' (which the callee initialises
-     * whole) and appends its present actions, netlink attributes, to
-     * 'actions'.  Returns false if 'flow' has been removed meanwhile; the
-     * engine then waits for the flow_del that must come.  May be called with a
-     * shard's mutex held, too. */
-    bool (*flow_describe)(void *aux, const void *flow, struct match *match,
-                          struct ofpbuf *actions);
-
-    /* Returns the oldest drain epoch among the rx queues of 'port_no' (see
-     * dp-mark-drain.h): 0 if it can't tell now, UINT64_MAX if the port has
-     * none.  Must wait for nobody.  May be null: marks are then kept in
-     * quarantine for a fixed time. */
-    uint64_t (*port_drained)(void *aux, odp_port_t port_no);
-
-    /* Did a marked packet that 'port_no' received since it was last configured
-     * lead to a flow?  Waits for nobody.  May be null: then nobody watches
-     * whether marks arrive (dp-mark-watch.h). */
-    bool (*port_marks_seen)(void *aux, odp_port_t port_no);
-
-    /* Returns the number of packets that software has counted for 'flow'.
-     * Called with a shard's mutex held; waits for nobody.  May be null: none,
-     * if port_marks_seen is null, too. */
-    uint64_t (*flow_packets)(void *aux, const void *flow);
-
-    /* The NIC has forwarded packets of 'flow' that dp_offload_flow_del() could
-     * not tell of, for nobody had asked the NIC yet: '*stats' is in addition
-     * to what it told.  Called with a shard's mutex held, after flow_del(), at
-     * most a few times for a flow; waits for nobody.  May be null: only their
-     * number is kept ("dp_offload_late_packets" in coverage/show). */
-    void (*flow_late)(void *aux, void *flow,
-                      const struct dpif_flow_stats *stats);
-
-    /* The log module of the datapath, for the lines about single rules that
-     * administrators know ("succeed to add netdev flow"); null for the
-     * engine's own. */
-    struct vlog_module *log;
-};
 
 /* What the caller of flow_put() knows about a flow without computing much. */
 struct dp_offload_info {
@@ -151,7 +90,6 @@ void dp_offload_destroy(struct dp_offload *offload);
  * registered stay so until flow_del(), so that nothing that the NIC has
  * counted is lost. */
 bool dp_offload_set_enabled(struct dp_offload *offload, bool enabled);
-static inline bool dp_offload_is_enabled(const struct dp_offload *offload);
 
 /* Changes the number of worker threads.  Returns 0, or EINVAL if 'n' is not
  * in 1...10 (nothing is changed then).  May wait, quiescent, for one call of a
@@ -228,14 +166,6 @@ enum dp_offload_why dp_offload_flow_why(const struct dp_offload *offload,
                                         const ovs_u128 *mega_ufid);
 
 /* Ports. */
-
-/* What is known about the way of marks from a NIC to us. */
-enum dp_offload_delivery {
-    DP_OFFLOAD_DELIVERY_PLAIN,      /* The driver need not be asked. */
-    DP_OFFLOAD_DELIVERY_GRANTED,    /* It was, and said yes. */
-    DP_OFFLOAD_DELIVERY_REFUSED,    /* It said no. */
-    DP_OFFLOAD_DELIVERY_LATE        /* It was not asked in time. */
-};
 
 /* Asks for the delivery of marks by 'netdev'.  Some drivers want to know
  * before the device is configured for the first time: call it before that. */
@@ -323,26 +253,5 @@ struct json *dp_offload_why_json(const struct dp_offload *offload,
 /* Aborts if an invariant is broken.  No flow may come or go meanwhile, and
  * rebalancing must be off. */
 void dp_offload_check(const struct dp_offload *offload);
-
-/* Implementation of the inline function. */
-
-#include "ovs-atomic.h"
-
-/* The first member of every engine. */
-struct dp_offload_switch {
-    atomic_bool enabled;
-};
-
-static inline bool
-dp_offload_is_enabled(const struct dp_offload *offload)
-{
-    const struct dp_offload_switch *sw
-        = (const struct dp_offload_switch *) offload;
-    bool enabled;
-
-    atomic_read_explicit(&CONST_CAST(struct dp_offload_switch *, sw)->enabled,
-                         &enabled, memory_order_acquire);
-    return enabled;
-}
 
 #endif /* dp-offload.h */

@@ -5,6 +5,7 @@
 
 #include "offload/dp-offload-engine.h"
 #include "offload/dp-offload-port.h"
+#include "offload/dp-offload.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "util.h"

@@ -6,9 +6,11 @@
 #include <errno.h>
 
 #include "offload/dp-offload-clock.h"
+#include "offload/dp-offload-engine.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-step.h"
 #include "offload/dp-rule-change.h"
+#include "offload/dp-worker-state.h"
 #include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
 #include "util.h"

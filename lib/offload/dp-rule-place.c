@@ -6,7 +6,7 @@
 #include "offload/dp-offload-engine.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload-rule.h"
-#include "offload/dp-offload-worker.h"
+#include "offload/dp-worker-state.h"
 #include "ovs-rcu.h"
 #include "util.h"
 

@@ -17,6 +17,7 @@
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "odp-util.h"
+#include "offload/dp-offload.h"
 #include "offload/dp-places.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"

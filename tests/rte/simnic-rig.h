@@ -12,6 +12,7 @@
 #include "dpif.h"
 #include "netdev.h"
 #include "offload/dp-offload-provider.h"
+#include "offload/dp-offload.h"
 #include "openvswitch/match.h"
 #include "ovs-atomic.h"
 
