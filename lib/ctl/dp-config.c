@@ -231,6 +231,8 @@ dp_config_parse(struct dp_config *config, const struct smap *other_config)
     parse_bool_key(config, other_config, "smc-enable", &config->smc_enable);
     parse_bool_key(config, other_config, "pmd-perf-metrics",
                    &config->perf_metrics);
+    parse_bool_key(config, other_config, "offload-verify",
+                   &config->offload_verify);
     parse_bool_key(config, other_config, "offload-rebalance",
                    &config->offload_rebalance);
     for (size_t i = 0; i < ARRAY_SIZE(number_keys); i++) {

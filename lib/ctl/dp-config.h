@@ -76,6 +76,7 @@ struct dp_config {
 
     unsigned int n_offload_threads; /* 1. */
     unsigned int offload_delay; /* ms: 0. */
+    bool offload_verify;        /* false. */
     bool offload_rebalance;     /* false. */
     uint32_t offload_rebalance_interval;    /* ms: 1000. */
     uint32_t offload_min_pps;   /* 0. */

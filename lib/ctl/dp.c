@@ -79,6 +79,7 @@ apply_config(struct dp *dp)
     dp_balance_configure(&dp->balance, config);
     dp_offload_set_n_workers(shared->offload, config->n_offload_threads);
     dp_offload_set_delay(shared->offload, config->offload_delay);
+    dp_offload_set_verify(shared->offload, config->offload_verify);
     dp_rebalance_configure(dp->rebalance, &places);
 }
 

@@ -96,6 +96,7 @@ enum dp_offload_delivery {
 /* The first member of every engine. */
 struct dp_offload_switch {
     atomic_bool enabled;
+    atomic_bool verify;                 /* See dp_offload_set_verify(). */
 };
 
 static inline bool
@@ -108,6 +109,19 @@ dp_offload_is_enabled(const struct dp_offload *offload)
     atomic_read_explicit(&CONST_CAST(struct dp_offload_switch *, sw)->enabled,
                          &enabled, memory_order_acquire);
     return enabled;
+}
+
+/* Must a NIC verify headers before it runs a rule that depends on that? */
+static inline bool
+dp_offload_must_verify(const struct dp_offload *offload)
+{
+    const struct dp_offload_switch *sw
+        = (const struct dp_offload_switch *) offload;
+    bool verify;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_offload_switch *, sw)->verify,
+                        &verify);
+    return verify;
 }
 
 #endif /* dp-offload-env.h */

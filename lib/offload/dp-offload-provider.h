@@ -55,6 +55,7 @@ enum dp_offload_level {
 struct dp_offload_port_info {
     unsigned int mark_bits;     /* Usable width of marks, 1...24. */
     bool whole;                 /* Can some rules run whole? */
+    bool verifies;              /* Does it verify headers then? */
     uint64_t capacity;          /* Rules that fit; 0 if not known. */
     uint64_t table;             /* Ports with the same one share their places;
                                  * 0: this port shares with none. */

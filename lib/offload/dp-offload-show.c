@@ -134,6 +134,10 @@ dp_offload_port_json(const struct dp_offload_port *port_)
                                dp_offload_arrival_name(port));
         json_object_put(json, "capacity",
                         json_integer_create(port->info.capacity));
+        if (port->info.whole) {
+            json_object_put(json, "verifies_headers",
+                            json_boolean_create(port->info.verifies));
+        }
     }
     ovs_mutex_unlock(&port->mutex);
     atomic_read_relaxed(&port->is_full, &is_full);
@@ -187,6 +191,8 @@ dp_offload_format_port(const struct json *json, struct ds *ds)
     const struct json *failures
         = shash_find_data(json_object(json), "failures");
     const struct json *full = shash_find_data(json_object(json), "full");
+    const struct json *verifies
+        = shash_find_data(json_object(json), "verifies_headers");
     const char *provider = dp_offload_str(json, "provider");
     struct shash_node *node;
 
@@ -209,6 +215,11 @@ dp_offload_format_port(const struct json *json, struct ds *ds)
     ds_put_format(ds, "    delivery of marks: %s; %s\n",
                   dp_offload_str(json, "mark_delivery"),
                   dp_offload_str(json, "mark_arrival"));
+    if (verifies) {
+        ds_put_format(ds, "    headers: %s\n",
+                      json_boolean(verifies) ? "verified by the NIC"
+                      : "not verified by the NIC");
+    }
     ds_put_format(ds, "    rules: %lld whole, %lld partial;"
                   " %lld insertions, %lld deletions\n",
                   dp_offload_int(json, "whole"),

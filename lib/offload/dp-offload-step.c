@@ -94,7 +94,7 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     op->peer = NULL;
     op->found = false;
     op->gen = rule->gen;
-    atomic_read_relaxed(&port->gen, &op->port_gen);
+    atomic_read_explicit(&port->gen, &op->port_gen, memory_order_acquire);
     op->step = step;
     if (step == DP_RULE_PUT || step == DP_RULE_PLAN) {
         op->flow = rule->members[rule->n_members - 1].flow;

@@ -42,6 +42,7 @@ dp_offload_create(const struct dp_offload_env *env,
     offload = xzalloc_cacheline(sizeof *offload);
     BUILD_ASSERT_DECL(!offsetof(struct dp_offload, sw));
     atomic_init(&offload->sw.enabled, false);
+    atomic_init(&offload->sw.verify, false);
     offload->env = *env;
     while (classes[n]) {
         n++;

@@ -101,6 +101,12 @@ unsigned int dp_offload_get_n_workers(const struct dp_offload *offload);
  * less never bother a NIC.  0, the default: at once. */
 void dp_offload_set_delay(struct dp_offload *offload, unsigned int ms);
 
+/* True: a rule that malformed packets could match runs whole only in a NIC
+ * that verifies headers, and marks elsewhere.  False, the default: it runs
+ * whole in others, too, and malformed packets go there where sound ones go.
+ * If this is a change all rules are put again. */
+void dp_offload_set_verify(struct dp_offload *offload, bool verify);
+
 /* Keeps the workers, those that run and those to come, and the helper off the
  * 'n' CPUs in 'cores', on which lanes poll.  If nothing else is left of
  * the CPUs that the process may use, they may use all of these. */

@@ -42,8 +42,8 @@ dp_offload_port_find_to_stop(struct dp_offload *offload, odp_port_t port_no)
     return port;
 }
 
-/* Gives 'port', which nobody is inside of, a new generation; its rules are to
- * be put again.  If they are 'lost', their handles are void; if they have
+/* Gives 'port' a new generation; its rules are to be put again.  If they are
+ * 'lost', their handles are void, and nobody may be inside; if they have
  * 'gone' even those whose handles were void before have left the NIC. */
 static void
 dp_offload_port_renew(struct dp_offload *offload,
@@ -61,7 +61,8 @@ dp_offload_port_renew(struct dp_offload *offload,
         /* Who sees the one sees the other. */
         atomic_store_explicit(&port->lost_gen, gen, memory_order_release);
     }
-    atomic_store_relaxed(&port->gen, gen);
+    /* Pairs with the acquire in dp_rule_begin(). */
+    atomic_store_explicit(&port->gen, gen, memory_order_release);
 }
 
 /* Reads a last time what the NIC has counted for 'port', which nobody is
@@ -130,8 +131,10 @@ dp_offload_port_probe(struct dp_offload *offload,
         port->class = class;
         ovs_mutex_unlock(&port->mutex);
 
-        VLOG_INFO("%s: offloads through %s, marks of %u bits", port->name,
-                  class->name, info.mark_bits);
+        VLOG_INFO("%s: offloads through %s, marks of %u bits%s", port->name,
+                  class->name, info.mark_bits,
+                  info.whole && !info.verifies
+                  ? ", headers are not verified" : "");
         return true;
     }
     return false;
@@ -216,6 +219,25 @@ dp_offload_ports_probe(struct dp_offload *offload)
         }
     }
     ovs_mutex_unlock(&offload->mutex);
+}
+
+void
+dp_offload_set_verify(struct dp_offload *offload, bool verify)
+{
+    struct dp_offload_port *port;
+
+    if (verify == dp_offload_must_verify(offload)) {
+        return;
+    }
+    /* A put that does not know this yet does not know the new generation
+     * either. */
+    atomic_store_relaxed(&offload->sw.verify, verify);
+    ovs_mutex_lock(&offload->mutex);
+    CMAP_FOR_EACH (port, node, &offload->ports) {
+        dp_offload_port_renew(offload, port, false, false);
+    }
+    ovs_mutex_unlock(&offload->mutex);
+    dp_rules_ready_all(offload);
 }
 
 static bool
@@ -389,6 +411,7 @@ dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no)
         ovs_mutex_lock(&port->mutex);
         port->info.mark_bits = info.mark_bits;
         port->info.whole = info.whole;
+        port->info.verifies = info.verifies;
         port->info.capacity = info.capacity;
         port->info.domain = info.domain;
         port->state = DP_OFFLOAD_PORT_RUNNING;

@@ -193,7 +193,8 @@ dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
     }
     info->mark_bits = dp_rte_probe_mark(port);
     atomic_store_relaxed(&port->age, dp_rte_probe_age(port));
-    atomic_store_relaxed(&port->integrity, dp_rte_probe_integrity(port));
+    info->verifies = dp_rte_probe_integrity(port);
+    atomic_store_relaxed(&port->integrity, info->verifies);
     info->whole = true;
     info->capacity = 0;
     info->dp_layer = "dpdk";
@@ -378,7 +379,7 @@ dp_rte_create(const struct dp_rte_port *port, const struct dp_rte_rule *rule,
 
 /* Packets of a whole rule are gone before software sees them, so the NIC has
  * to make sure that they are what they seem.  Returns false if it can't, and
- * it matters.  One that only marks is not asked: dp_rx_run() looks. */
+ * must.  A rule that only marks does not need it: dp_rx_run() looks. */
 static bool
 dp_rte_demand_sound(struct dp_rte_port *port, struct dp_rte_pattern *pattern)
 {
@@ -391,7 +392,7 @@ dp_rte_demand_sound(struct dp_rte_port *port, struct dp_rte_pattern *pattern)
     if (integrity) {
         dp_rte_match_add_integrity(pattern);
     }
-    return integrity;
+    return integrity || !dp_offload_must_verify(port->offload);
 }
 
 /* Asks the NIC to run 'rule' whole.  Returns 0 or a positive errno value, and

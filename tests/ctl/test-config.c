@@ -60,7 +60,7 @@ assert_defaults(const struct dp_config *config)
     ovs_assert(config->tx_flush_interval == 0);
     ovs_assert(config->emc_insert_inv_prob == 100);
     ovs_assert(!config->smc_enable && !config->perf_metrics);
-    ovs_assert(!config->offload_rebalance);
+    ovs_assert(!config->offload_rebalance && !config->offload_verify);
     ovs_assert(config->sleep.us == 0 && config->n_offload_threads == 1);
 }
 
@@ -294,6 +294,14 @@ check_log(void)
     change(&smap, &config, "pmd-perf-metrics", "perhaps");
     expect_log(1, "|WARN|smc-enable is 'maybe', but must be true or false; "
                "using false; pmd-perf-metrics is 'perhaps'");
+    change(&smap, &config, "smc-enable", NULL);
+    change(&smap, &config, "pmd-perf-metrics", NULL);
+    change(&smap, &config, "offload-verify", "true");
+    ovs_assert(config.offload_verify);
+    change(&smap, &config, "offload-verify", "strictly");
+    expect_log(1, "|WARN|offload-verify is 'strictly', but must be true or "
+               "false; using false\n");
+    ovs_assert(!config.offload_verify);
     dp_config_uninit(&config);
     smap_destroy(&smap);
 }
@@ -337,7 +345,7 @@ check_fuzz_config(void)
         "pmd-auto-lb-improvement-threshold", "tx-flush-interval",
         "emc-insert-inv-prob", "smc-enable", "pmd-perf-metrics",
         "pmd-sleep-max", "n-offload-threads", "offload-rebalance",
-        "offload-rebalance-interval", "offload-min-pps",
+        "offload-rebalance-interval", "offload-min-pps", "offload-verify",
     };
     static const char *words[] = {
         "true", "false", "group", "cycles", "roundrobin", "0", "1", "-1",

@@ -8,5 +8,6 @@ tests_dptest_SOURCES += \
 	tests/rte/test-rte-flush.c \
 	tests/rte/test-rte-peer.c \
 	tests/rte/test-rte-simnic.c \
+	tests/rte/test-rte-verify.c \
 	tests/rte/test-rte-width.c \
 	tests/rte/test-rte.c
