@@ -28,11 +28,13 @@
 #include "ofproto/ofproto-dpif-xlate-cache.h"
 #include "ofproto/ofproto-dpif-xlate.h"
 #include "ofproto/ofproto-dpif.h"
+#include "ofproto/ofproto-provider.h"
 #include "ofproto/slow-path.h"
 #include "ofproto/udpif.h"
 #include "openvswitch/ofpbuf.h"
 #include "ovs-atomic.h"
 #include "ovs/ovs-learn.h"
+#include "ovs/ovs-offload-delay.h"
 #include "seq.h"
 #include "timeval.h"
 
@@ -334,12 +336,13 @@ worth_revalidating(struct udpif *udpif, const struct udpif_key *ukey,
 {
     uint64_t packets = (n_packets > ukey->stats.n_packets
                         ? n_packets - ukey->stats.n_packets : 0);
+    unsigned int delay = ukey->offloaded ? OVS_OFFLOADED_STATS_DELAY : 0;
     long long int dump_ms;
 
     atomic_read_relaxed(&udpif->dump_duration, &dump_ms);
     return flow_limit_worth_revalidating(packets, ukey->stats.used,
-                                         time_msec(), ukey->offloaded,
-                                         dump_ms, ofproto_max_revalidator,
+                                         time_msec(), delay, dump_ms,
+                                         ofproto_max_revalidator,
                                          ofproto_min_revalidate_pps);
 }
 
