@@ -116,13 +116,13 @@ is_live(struct udpif_key *ukey)
 static struct udpif_key *
 find_ukey(struct udpif *udpif, const ovs_u128 *ufid, unsigned pmd_id)
 {
-    struct udpif_key *ukey = ukey_map_find(&udpif->ukeys, ufid, pmd_id);
+    struct udpif_key *ukey = ukey_map_find(udpif->ukeys, ufid, pmd_id);
 
     if (ukey || pmd_id != PMD_ID_NULL) {
         return ukey;
     }
     for (size_t i = 0; i < UKEY_MAP_N_SLOTS; i++) {
-        CMAP_FOR_EACH (ukey, node, &udpif->ukeys.slots[i].cmap) {
+        CMAP_FOR_EACH (ukey, node, &udpif->ukeys->slots[i].cmap) {
             if (ovs_u128_equals(ukey->ufid, *ufid) && is_live(ukey)) {
                 return ukey;
             }

@@ -47,12 +47,13 @@ flow_limit_expiry(unsigned int limit, unsigned int n_flows,
 bool
 flow_limit_worth_revalidating(unsigned long long int packets,
                               long long int used, long long int now,
-                              bool offloaded, long long int dump_ms,
+                              unsigned int stats_delay_ms,
+                              long long int dump_ms,
                               unsigned int max_revalidator_ms,
                               unsigned int min_pps)
 {
     if (!used || !min_pps || dump_ms < max_revalidator_ms / 2
-        || (offloaded && now - used < FLOW_LIMIT_OFFLOADED_DELAY_MS)) {
+        || now - used < stats_delay_ms) {
         return true;
     }
     return (now - used) / (long long int) MAX(packets, 1) < 1000 / min_pps;

@@ -44,18 +44,18 @@ struct flow_limit_expiry flow_limit_expiry(unsigned int limit,
                                            unsigned int n_flows,
                                            long long int max_idle_ms);
 
-/* Drivers refresh the counters of 'offloaded' flows this late at worst, in ms:
- * until then a flow without packets may be a busy one (29720e378). */
-#define FLOW_LIMIT_OFFLOADED_DELAY_MS 2000
-
 /* Is a flow worth the work of translating it again?  'packets' passed since
  * 'used', the time of the packet known before ('now' in ms, too).  Always
  * true while dumps are quick: 'dump_ms' is how long the last one took, and
  * 'max_revalidator_ms' the longest pause between two.  'min_pps' 0 means that
- * each flow is worth it. */
+ * each flow is worth it.
+ *
+ * A NIC may tell 'stats_delay_ms' late about packets, so for so long a flow of
+ * its own without any may be a busy one (29720e378); 0 for other flows. */
 bool flow_limit_worth_revalidating(unsigned long long int packets,
                                    long long int used, long long int now,
-                                   bool offloaded, long long int dump_ms,
+                                   unsigned int stats_delay_ms,
+                                   long long int dump_ms,
                                    unsigned int max_revalidator_ms,
                                    unsigned int min_pps);
 

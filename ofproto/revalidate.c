@@ -28,11 +28,14 @@
 #include "ofproto/ofproto-dpif-xlate-cache.h"
 #include "ofproto/ofproto-dpif-xlate.h"
 #include "ofproto/ofproto-dpif.h"
+#include "ofproto/ofproto-provider.h"
 #include "ofproto/slow-path.h"
 #include "ofproto/udpif.h"
 #include "openvswitch/ofpbuf.h"
+#include "openvswitch/usdt-probes.h"
 #include "ovs-atomic.h"
 #include "ovs/ovs-learn.h"
+#include "ovs/ovs-offload-delay.h"
 #include "seq.h"
 #include "timeval.h"
 
@@ -163,12 +166,13 @@ mask_is_too_wide(struct udpif_key *ukey, const struct xlated_key *xk)
 /* Brings 'ukey' in line with 'xk' and 'actions', if its mask allows. */
 static enum reval_result
 compare(struct udpif *udpif, struct udpif_key *ukey, struct xlated_key *xk,
-        struct ofpbuf *actions)
+        struct ofpbuf *actions, enum reval_reason *why)
     OVS_REQUIRES(ukey->mutex)
 {
     const struct ukey_actions *installed = ukey_actions(ukey);
 
     if (xk->xout.avoid_caching) {
+        *why = REVAL_WHY_AVOID_CACHING;
         return REVAL_DELETE;
     }
     if (xk->xout.slow) {
@@ -177,6 +181,7 @@ compare(struct udpif *udpif, struct udpif_key *ukey, struct xlated_key *xk,
                           xk->xout.slow, actions);
     }
     if (mask_is_too_wide(ukey, xk)) {
+        *why = REVAL_WHY_TOO_WIDE;
         return REVAL_DELETE;
     }
     if (installed->size == actions->size
@@ -302,26 +307,33 @@ drop_xcache(struct udpif_key *ukey)
  * There has to be a cache: a translation with neither a cache nor side effects
  * is taken for a dry run, and its actions send nothing to controllers. */
 static enum reval_result
-revalidate_due(struct udpif *udpif, struct udpif_key *ukey, uint16_t tcp_flags)
+revalidate_due(struct udpif *udpif, struct udpif_key *ukey, uint16_t tcp_flags,
+               enum reval_reason *why)
     OVS_REQUIRES(ukey->mutex)
 {
     uint64_t actions_stub[1024 / 8];
     enum reval_result result;
     struct xlated_key xk;
     struct ofpbuf actions;
+    int error;
 
     /* The old cache names objects that the tables may no longer have. */
     clear_xcache(ukey);
     ofpbuf_use_stub(&actions, actions_stub, sizeof actions_stub);
-    if (!xlate_key(udpif, ukey->key, ukey->key_len, NULL, tcp_flags, &actions,
-                   ukey->xcache, &xk)) {
+    OVS_USDT_PROBE(revalidate_ukey__, entry, udpif, ukey, tcp_flags, &actions,
+                   &ukey->recircs, ukey->xcache);
+    error = xlate_key(udpif, ukey->key, ukey->key_len, NULL, tcp_flags,
+                      &actions, ukey->xcache, &xk);
+    if (!error) {
         note_neighbors(udpif, ukey);
-        result = compare(udpif, ukey, &xk, &actions);
+        result = compare(udpif, ukey, &xk, &actions, why);
         xlate_out_uninit(&xk.xout);
     } else {
         drop_xcache(ukey);
+        *why = error == EINVAL ? REVAL_WHY_BAD_KEY : REVAL_WHY_NO_BRIDGE;
         result = REVAL_DELETE;
     }
+    OVS_USDT_PROBE(revalidate_ukey__, exit, udpif, ukey, result);
     ofpbuf_uninit(&actions);
     return result;
 }
@@ -334,12 +346,13 @@ worth_revalidating(struct udpif *udpif, const struct udpif_key *ukey,
 {
     uint64_t packets = (n_packets > ukey->stats.n_packets
                         ? n_packets - ukey->stats.n_packets : 0);
+    unsigned int delay = ukey->offloaded ? OVS_OFFLOADED_STATS_DELAY : 0;
     long long int dump_ms;
 
     atomic_read_relaxed(&udpif->dump_duration, &dump_ms);
     return flow_limit_worth_revalidating(packets, ukey->stats.used,
-                                         time_msec(), ukey->offloaded,
-                                         dump_ms, ofproto_max_revalidator,
+                                         time_msec(), delay, dump_ms,
+                                         ofproto_max_revalidator,
                                          ofproto_min_revalidate_pps);
 }
 
@@ -473,7 +486,7 @@ push_stats(struct udpif *udpif, struct udpif_key *ukey,
 enum reval_result
 revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
                 const struct dpif_flow_stats *stats, const char *dp_layer,
-                uint64_t reval_seq)
+                uint64_t reval_seq, enum reval_reason *why)
 {
     enum reval_result result = REVAL_KEEP;
     struct dpif_flow_stats delta;
@@ -481,20 +494,23 @@ revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
     /* It may be ahead: translated since this round began. */
     if (ukey->reval_seq < reval_seq) {
         if (stats && !worth_revalidating(udpif, ukey, stats->n_packets)) {
+            *why = REVAL_WHY_TOO_EXPENSIVE;
             return REVAL_DELETE;
         }
         result = revalidate_due(udpif, ukey, (stats ? stats
-                                              : &ukey->stats)->tcp_flags);
+                                              : &ukey->stats)->tcp_flags,
+                                why);
         /* The cache, if there was a translation, is that of the new tables. */
         ukey->reval_seq = reval_seq;
     } else if (should_ask_again(udpif, ukey, stats)) {
-        result = revalidate_due(udpif, ukey, stats->tcp_flags);
+        result = revalidate_due(udpif, ukey, stats->tcp_flags, why);
     }
     if (!stats || result == REVAL_DELETE) {
         return result;
     }
 
     if (hides_neighbor(udpif, ukey, stats)) {
+        *why = REVAL_WHY_OTHER;
         return REVAL_DELETE;
     }
     ukey_take_stats(ukey, stats, dp_layer, &delta);

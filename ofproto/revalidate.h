@@ -39,17 +39,35 @@ enum reval_result {
     REVAL_MODIFY,               /* Other actions: see ukey_actions(). */
 };
 
+/* Why REVAL_DELETE.  Scripts that trace our probes know the numbers. */
+enum reval_reason {
+    REVAL_WHY_OTHER,            /* None of those below. */
+    REVAL_WHY_AVOID_CACHING,    /* Its translation must not be installed. */
+    REVAL_WHY_BAD_KEY,          /* The key can't be parsed. */
+    REVAL_WHY_IDLE,             /* No packets for too long. */
+    REVAL_WHY_LIMIT,            /* Far too many flows. */
+    REVAL_WHY_TOO_WIDE,         /* Needs a narrower mask. */
+    REVAL_WHY_NO_BRIDGE,        /* Its port is in no bridge. */
+    REVAL_WHY_PURGE,            /* Somebody wants all to go. */
+    REVAL_WHY_TOO_EXPENSIVE,    /* Not worth finding out. */
+    REVAL_WHY_UPDATE_FAILED,    /* The datapath refused an operation. */
+    REVAL_WHY_TRANSLATION,      /* Never: packets of such flows are dropped. */
+    REVAL_WHY_MISSING,          /* The datapath doesn't have it. */
+};
+
 /* Decides about 'ukey', whose counters in the datapath are now '*stats', read
  * in 'dp_layer' (may be NULL); with a null 'stats' nobody knows, and there is
  * nothing to attribute.  Attributes what was not attributed yet, unless
  * it says REVAL_DELETE: then these packets stay for the deletion to count.
- * 'reval_seq' is the version of the tables to be judged by.
+ * 'reval_seq' is the version of the tables to be judged by.  With
+ * REVAL_DELETE, '*why' has the reason.
  *
  * After REVAL_MODIFY 'ukey' has the new actions and the references on their
  * recirculation ids; the caller brings the datapath in line. */
 enum reval_result revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
                                   const struct dpif_flow_stats *stats,
-                                  const char *dp_layer, uint64_t reval_seq)
+                                  const char *dp_layer, uint64_t reval_seq,
+                                  enum reval_reason *why)
     OVS_REQUIRES(ukey->mutex);
 
 /* Makes sure that 'ukey' has a translation cache that is current. */

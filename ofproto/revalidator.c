@@ -21,6 +21,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/poll-loop.h"
+#include "openvswitch/usdt-probes.h"
 #include "seq.h"
 #include "timeval.h"
 #include "util.h"
@@ -146,7 +147,7 @@ static int
 acquire(struct udpif *udpif, const struct dpif_flow *flow,
         struct udpif_key **ukeyp)
 {
-    struct udpif_key *ukey = ukey_map_find(&udpif->ukeys, &flow->ufid,
+    struct udpif_key *ukey = ukey_map_find(udpif->ukeys, &flow->ufid,
                                            flow->pmd_id);
     int error;
 
@@ -157,7 +158,7 @@ acquire(struct udpif *udpif, const struct dpif_flow *flow,
             return error;
         }
         COVERAGE_INC(dumped_new_flow);
-        if (!ukey_install_ok(ukey_map_install(&udpif->ukeys, ukey))) {
+        if (!ukey_install_ok(ukey_map_install(udpif->ukeys, ukey))) {
             /* A handler was faster. */
             ukey_discard(ukey);
             return EBUSY;
@@ -185,6 +186,7 @@ dump_one(struct dump_ctx *ctx, struct udpif_key *ukey,
     OVS_REQUIRES(ukey->mutex)
 {
     struct udpif *udpif = ctx->udpif;
+    enum reval_reason why = REVAL_WHY_OTHER;
     enum reval_result result;
     long long int used;
 
@@ -205,16 +207,20 @@ dump_one(struct dump_ctx *ctx, struct udpif_key *ukey,
     used = ukey_last_used(ukey, &flow->stats, udpif->terse, ctx->now);
     if (ukey->state == UKEY_INCONSISTENT) {
         COVERAGE_INC(dumped_inconsistent_flow);
+        why = REVAL_WHY_UPDATE_FAILED;
         result = REVAL_DELETE;
     } else if (ctx->expiry.delete_all) {
         COVERAGE_INC(upcall_flow_limit_kill);
+        why = REVAL_WHY_LIMIT;
         result = REVAL_DELETE;
     } else if (used && used < ctx->now - ctx->expiry.max_idle_ms) {
+        why = REVAL_WHY_IDLE;
         result = REVAL_DELETE;
     } else {
         result = revalidate_ukey(udpif, ukey, &flow->stats,
-                                 flow->attrs.dp_layer, ctx->reval_seq);
+                                 flow->attrs.dp_layer, ctx->reval_seq, &why);
     }
+    OVS_USDT_PROBE(revalidate, flow_result, udpif, ukey, result, why);
 
     if (result == REVAL_DELETE) {
         dp_ops_delete(ops, udpif, ukey);
@@ -338,6 +344,8 @@ leader_begin(struct udpif *udpif, struct leader *leader)
     if (!udpif->reval_exit && !udpif->pause) {
         udpif->terse = udpif_use_ufid(udpif);
         udpif->dump = dpif_flow_dump_create(udpif->dpif, udpif->terse, NULL);
+        OVS_USDT_PROBE(udpif_revalidator, start_dump, udpif,
+                       (size_t) leader->n_flows);
     }
 }
 
@@ -368,13 +376,15 @@ static void
 leader_finish(struct udpif *udpif, const struct leader *leader)
 {
     long long int duration = MAX(time_msec() - leader->start, 1);
+    unsigned int pause = MIN(ofproto_max_idle, ofproto_max_revalidator);
 
     seq_change(udpif->dump_seq);
     atomic_store_relaxed(&udpif->dump_duration, duration);
     leader_adjust_limit(udpif, leader, duration);
+    OVS_USDT_PROBE(udpif_revalidator, sweep_done, udpif,
+                   (size_t) leader->n_flows, pause);
 
-    poll_timer_wait_until(leader->start
-                          + MIN(ofproto_max_idle, ofproto_max_revalidator));
+    poll_timer_wait_until(leader->start + pause);
     seq_wait(udpif->reval_seq, leader->reval_seq);
     latch_wait(&udpif->exit_latch);
     latch_wait(&udpif->pause_latch);

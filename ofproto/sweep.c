@@ -17,6 +17,7 @@
 #include "ofproto/revalidate.h"
 #include "ofproto/udpif.h"
 #include "ofproto/upcall-log.h"
+#include "openvswitch/usdt-probes.h"
 #include "timeval.h"
 
 COVERAGE_DEFINE(revalidate_missed_dp_flow);
@@ -36,7 +37,7 @@ sweep_flush(struct udpif *udpif, struct dp_ops *ops)
     }
     dp_ops_push(ops, udpif);
     for (size_t i = 0; i < n; i++) {
-        ukey_map_reap(&udpif->ukeys, evicted[i]);
+        ukey_map_reap(udpif->ukeys, evicted[i]);
     }
 }
 
@@ -60,23 +61,29 @@ sweep_one(struct udpif *udpif, struct udpif_key *ukey, uint64_t dump_seq,
           uint64_t reval_seq, bool complete, struct dp_ops *ops)
     OVS_REQUIRES(ukey->mutex)
 {
+    enum reval_reason why = REVAL_WHY_OTHER;
     enum reval_result result = REVAL_KEEP;
 
     if (!ukey_state_is_live(ukey->state)) {
         return;
     }
     if (ukey->state == UKEY_INCONSISTENT) {
+        why = REVAL_WHY_UPDATE_FAILED;
         result = REVAL_DELETE;
     } else if (ukey->dump_seq == dump_seq) {
         ukey->n_missed = 0;
+        return;
     } else if (complete && sweep_missed(ukey)) {
         COVERAGE_INC(revalidate_missing_dp_flow);
+        why = REVAL_WHY_MISSING;
         result = REVAL_DELETE;
     } else if (ukey->state == UKEY_OPERATIONAL
                && ukey->reval_seq < reval_seq) {
         COVERAGE_INC(revalidate_missed_dp_flow);
-        result = revalidate_ukey(udpif, ukey, NULL, NULL, reval_seq);
+        result = revalidate_ukey(udpif, ukey, NULL, NULL, reval_seq, &why);
     }
+    OVS_USDT_PROBE(revalidator_sweep__, flow_sweep_result, udpif, ukey, result,
+                   why);
 
     if (result == REVAL_DELETE) {
         dp_ops_delete(ops, udpif, ukey);
@@ -95,7 +102,7 @@ sweep(struct udpif *udpif, size_t first, size_t step, uint64_t dump_seq,
     for (size_t i = first; i < UKEY_MAP_N_SLOTS; i += step) {
         struct udpif_key *ukey;
 
-        CMAP_FOR_EACH (ukey, node, &udpif->ukeys.slots[i].cmap) {
+        CMAP_FOR_EACH (ukey, node, &udpif->ukeys->slots[i].cmap) {
             enum ukey_state state;
 
             /* In use by a handler or a lane: it is alive, or next time. */
@@ -107,7 +114,7 @@ sweep(struct udpif *udpif, size_t first, size_t step, uint64_t dump_seq,
             ovs_mutex_unlock(&ukey->mutex);
 
             if (state == UKEY_EVICTED) {
-                ukey_map_reap(&udpif->ukeys, ukey);
+                ukey_map_reap(udpif->ukeys, ukey);
             }
             if (dp_ops_is_full(&ops)) {
                 sweep_flush(udpif, &ops);
@@ -132,7 +139,7 @@ sweep_purge__(struct udpif *udpif, bool all, unsigned int pmd_id)
     dp_ops_init(&ops);
     for (size_t i = 0; i < UKEY_MAP_N_SLOTS; i++) {
         size_t n;
-        struct udpif_key **ukeys = ukey_map_snapshot(&udpif->ukeys, i, &n);
+        struct udpif_key **ukeys = ukey_map_snapshot(udpif->ukeys, i, &n);
 
         for (size_t j = 0; j < n; j++) {
             struct udpif_key *ukey = ukeys[j];
@@ -144,12 +151,14 @@ sweep_purge__(struct udpif *udpif, bool all, unsigned int pmd_id)
             ovs_mutex_lock(&ukey->mutex);
             state = ukey->state;
             if (ukey_state_is_live(state)) {
+                OVS_USDT_PROBE(revalidator_sweep__, flow_sweep_result, udpif,
+                               ukey, REVAL_DELETE, REVAL_WHY_PURGE);
                 dp_ops_delete(&ops, udpif, ukey);
             }
             ovs_mutex_unlock(&ukey->mutex);
 
             if (state == UKEY_EVICTED) {
-                ukey_map_reap(&udpif->ukeys, ukey);
+                ukey_map_reap(udpif->ukeys, ukey);
             }
             if (dp_ops_is_full(&ops)) {
                 sweep_flush(udpif, &ops);

@@ -34,6 +34,10 @@
 #include "unixctl.h"
 #include "util.h"
 
+/* Scripts that trace our probes copy it to the stack of a BPF program, which
+ * has 512 bytes in all. */
+BUILD_ASSERT_DECL(sizeof(struct udpif) <= 400);
+
 #define N_FLOWS_CACHE_MS 100    /* Age at which 'n_flows' is read again. */
 
 /* Registry: all udpifs, and the switches that commands set for all of them.
@@ -326,7 +330,8 @@ udpif_create(struct dpif_backer *backer, struct dpif *dpif)
     udpif->backer = backer;
     udpif->counts_offload_apart = !dpif_is_netdev(dpif);
     udpif->has_late_stats = dpif_is_netdev(dpif);
-    ukey_map_init(&udpif->ukeys);
+    udpif->ukeys = xmalloc(sizeof *udpif->ukeys);
+    ukey_map_init(udpif->ukeys);
     latch_init(&udpif->exit_latch);
     latch_init(&udpif->pause_latch);
     udpif->dump_seq = seq_create();
@@ -367,7 +372,8 @@ udpif_destroy(struct udpif *udpif)
     ovs_list_remove(&udpif->list_node);
     answer_waiters(udpif, true);
     free(udpif->waiters);
-    ukey_map_uninit(&udpif->ukeys);
+    ukey_map_uninit(udpif->ukeys);
+    free(udpif->ukeys);
     ovs_mutex_destroy(&udpif->n_flows_mutex);
     seq_destroy(udpif->dump_seq);
     seq_destroy(udpif->reval_seq);
@@ -417,7 +423,7 @@ udpif_revalidate(struct udpif *udpif)
 void
 udpif_get_memory_usage(struct udpif *udpif, struct simap *usage)
 {
-    simap_increase(usage, "udpif keys", ukey_map_count(&udpif->ukeys));
+    simap_increase(usage, "udpif keys", ukey_map_count(udpif->ukeys));
     simap_increase(usage, "revalidators", udpif->n_revalidators);
     simap_increase(usage, "handlers", udpif->n_handlers);
 }

@@ -23,6 +23,11 @@
  * (udpif_pause_revalidators()).  While they are paused, or not running, main
  * is the only thread that evicts ukeys, so none is EVICTING but by main.
  *
+ * Probes.  Scripts that come with Open vSwitch read 'avg_n_flows',
+ * 'max_n_flows', 'flow_limit' and 'dump_duration' of a running daemon by the
+ * debugging information for these names, and 'ufid' of a udpif_key.  One of
+ * them chokes on "atomic_uint64_t".
+ *
  * Thread-safety.  Members are under the heading of who may touch them.
  *
  * See also.  upcall.h, revalidator.h, sweep.h, ukey-map.h, bridge-watch.h. */
@@ -91,7 +96,7 @@ struct udpif {
     atomic_count n_asked_again; /* Translations for a neighbor, this round. */
 
     /* Owners inside. */
-    struct ukey_map ukeys;
+    struct ukey_map *ukeys;
     struct latch exit_latch;    /* Set: all threads leave. */
     struct latch pause_latch;   /* Set: revalidators wait for main. */
     struct seq *reval_seq;      /* Changes: all ukeys are due. */
@@ -102,7 +107,7 @@ struct udpif {
     atomic_llong dump_duration; /* Of the last dump and sweep, in ms. */
     atomic_uint avg_n_flows;    /* Written by the leader. */
     atomic_uint max_n_flows;    /* Likewise. */
-    atomic_uint64_t n_flows;    /* Cached; see udpif_n_flows(). */
+    ATOMIC(uint64_t) n_flows;   /* Cached; see udpif_n_flows(). */
     atomic_llong n_flows_time;  /* When 'n_flows' was read, in ms. */
     atomic_llong lacked_neighbor;   /* When a translation did so, in ms. */
     struct ovs_mutex n_flows_mutex; /* One reader of the datapath at once. */

@@ -48,7 +48,7 @@ format_udpif(struct udpif *udpif, struct ds *ds)
 
         atomic_read_relaxed(&udpif->revalidators[i].id, &id);
         for (size_t j = i; j < UKEY_MAP_N_SLOTS; j += udpif->n_revalidators) {
-            n += cmap_count(&udpif->ukeys.slots[j].cmap);
+            n += cmap_count(&udpif->ukeys->slots[j].cmap);
         }
         ds_put_format(ds, "  %u: (keys %"PRIuSIZE")\n", id, n);
     }

@@ -29,7 +29,7 @@ sampled_actions(struct udpif *udpif, const struct upcall *upcall,
         *size = nl_attr_get_size(upcall->actions);
     } else {
         const struct udpif_key *ukey
-            = ukey_map_find(&udpif->ukeys, upcall->ufid, upcall->pmd_id);
+            = ukey_map_find(udpif->ukeys, upcall->ufid, upcall->pmd_id);
         const struct ukey_actions *acts = ukey ? ukey_actions(ukey) : NULL;
 
         *actions = (acts ? ALIGNED_CAST(const struct nlattr *, acts->data)

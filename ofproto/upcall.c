@@ -294,7 +294,7 @@ upcall_install_ukey(struct udpif *udpif, struct upcall *upcall,
     upcall->recirc = NULL;              /* The ukey has the reference. */
     ukey_adopt_recircs(ukey, &upcall->xout.recircs);
 
-    result = ukey_map_install(&udpif->ukeys, ukey);
+    result = ukey_map_install(udpif->ukeys, ukey);
     if (!ukey_install_ok(result)) {
         ukey_discard(ukey);
         ukey = NULL;

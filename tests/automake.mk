@@ -58,7 +58,7 @@ AT_FILES = \
 	tests/upcall-bugs.at \
 	tests/upcall.at \
 	tests/vswitchd.at
-EXTRA_DIST += $(AT_FILES) tests/atlocal.in
+EXTRA_DIST += $(AT_FILES) tests/atlocal.in tests/check-probes
 CLEANFILES += tests/package.m4 tests/testsuite
 DISTCLEANFILES = tests/atconfig
 AUTOTEST_PATH = vswitchd:$(OVS_BUILD)/utilities:$(OVS_BUILD)/ovsdb:$\

@@ -35,6 +35,7 @@
 #include "memory.h"
 #include "netdev.h"
 #include "openvswitch/poll-loop.h"
+#include "openvswitch/usdt-probes.h"
 #include "openvswitch/version.h"
 #include "openvswitch/vlog.h"
 #include "ovs/ovs-daemon.h"
@@ -291,6 +292,7 @@ run_until_exit(struct unixctl_server *unixctl,
                const struct vswitchd_exit *wish)
 {
     for (;;) {
+        OVS_USDT_PROBE(main, run_start);
         run_memory_monitor();
         bridge_run();
         unixctl_server_run(unixctl);
@@ -303,6 +305,7 @@ run_until_exit(struct unixctl_server *unixctl,
         bridge_wait();
         unixctl_server_wait(unixctl);
         netdev_wait();
+        OVS_USDT_PROBE(main, poll_block);
         poll_block();
     }
 }

@@ -72,33 +72,35 @@ test_expiry(void)
 
 /* Is a flow worth it that had 'packets' in the 'ms' up to now? */
 static bool
-worth(unsigned long long int packets, long long int ms, bool offloaded,
-      long long int dump_ms, unsigned int min_pps)
+worth(unsigned long long int packets, long long int ms,
+      unsigned int stats_delay_ms, long long int dump_ms, unsigned int min_pps)
 {
     long long int now = 99999;
 
-    return flow_limit_worth_revalidating(packets, now - ms, now, offloaded,
-                                         dump_ms, 500, min_pps);
+    return flow_limit_worth_revalidating(packets, now - ms, now,
+                                         stats_delay_ms, dump_ms, 500,
+                                         min_pps);
 }
 
 static void
 test_worth(void)
 {
     /* Dumps are quick: everything is. */
-    ovs_assert(worth(0, 98999, false, 249, 5));
+    ovs_assert(worth(0, 98999, 0, 249, 5));
     /* Never looked at before. */
-    ovs_assert(flow_limit_worth_revalidating(0, 0, 99999, false, 400, 500, 5));
+    ovs_assert(flow_limit_worth_revalidating(0, 0, 99999, 0, 400, 500, 5));
     /* Fewer than 5 packets a second: not. */
-    ovs_assert(!worth(4, 1000, false, 400, 5));
-    ovs_assert(worth(6, 1000, false, 400, 5));
+    ovs_assert(!worth(4, 1000, 0, 400, 5));
+    ovs_assert(worth(6, 1000, 0, 400, 5));
     /* 0: all, however slow (e5b3cb999). */
-    ovs_assert(worth(0, 98999, false, 400, 0));
+    ovs_assert(worth(0, 98999, 0, 400, 0));
     /* A NIC tells late about its packets (29720e378), but not that late. */
-    ovs_assert(!worth(0, 1999, false, 400, 5));
-    ovs_assert(worth(0, 1999, true, 400, 5));
-    ovs_assert(!worth(0, 2000, true, 400, 5));
-    ovs_assert(!worth(4, 2500, true, 400, 5));
-    ovs_assert(worth(2500, 2500, true, 400, 5));
+    ovs_assert(!worth(0, 1999, 0, 400, 5));
+    ovs_assert(worth(0, 1999, 2000, 400, 5));
+    ovs_assert(!worth(0, 2000, 2000, 400, 5));
+    ovs_assert(!worth(4, 2500, 2000, 400, 5));
+    ovs_assert(worth(2500, 2500, 2000, 400, 5));
+    ovs_assert(worth(0, 98999, UINT_MAX, 400, 5));
 }
 
 static void
