@@ -4,9 +4,12 @@ sbin_PROGRAMS += vswitchd/ovs-vswitchd
 vswitchd_ovs_vswitchd_SOURCES = \
 	vswitchd/dpctl-guard.c \
 	vswitchd/dpctl-guard.h \
+	vswitchd/execute-guard.c \
+	vswitchd/execute-guard.h \
 	vswitchd/main.c
 # Calls from the library that come to us first.
 vswitchd_ovs_vswitchd_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=odp_execute_actions \
 	-Wl,--wrap=ovs_get_program_version \
 	-Wl,--wrap=unixctl_command_register
 vswitchd_ovs_vswitchd_LDADD = \

@@ -48,6 +48,19 @@ dp_header_is_later_ipv4(const struct ip_header *ip)
     return ip->ip_frag_off & htons(IP_FRAG_OFF_MASK);
 }
 
+/* Returns the number of bytes of 'packet' that "trunc" lets go out.  It has
+ * noted how many to cut off when the packet had headers that may have been
+ * taken off since: of what is left, as much stays as "trunc" itself would let
+ * stay of a short packet. */
+static inline uint32_t
+dp_header_send_len(const struct dp_packet *packet)
+{
+    uint32_t size = dp_packet_size(packet);
+    uint32_t min = MIN(size, ETH_HEADER_LEN);
+
+    return size - MIN(dp_packet_get_cutlen(packet), size - min);
+}
+
 bool dp_header_is_later_fragment(const struct dp_packet *);
 bool dp_header_allows(struct dp_packet *, const struct nlattr *action);
 

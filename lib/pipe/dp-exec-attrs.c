@@ -141,6 +141,21 @@ do_leaf(struct dp_packet_batch *batch, const struct nlattr *a)
     }
 }
 
+/* Cuts the packets of 'batch' to the length that "trunc" has noted. */
+void
+dp_exec_cut(struct dp_packet_batch *batch)
+{
+    struct dp_packet *packet;
+
+    if (OVS_LIKELY(!batch->trunc)) {
+        return;
+    }
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        dp_packet_set_size(packet, dp_header_send_len(packet));
+    }
+    dp_packet_batch_reset_cutlen(batch);
+}
+
 /* Moves the packets of 'batch' into 'own', or puts copies there. */
 void
 dp_exec_take(struct dp_packet_batch *batch, struct dp_packet_batch *own,
@@ -238,7 +253,7 @@ do_check_pkt_len(void *dp, struct dp_packet_batch *batch, bool steal,
     dp_packet_batch_init(&greater);
     dp_packet_batch_init(&others);
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        uint32_t size = (dp_packet_get_send_len(packet)
+        uint32_t size = (dp_header_send_len(packet)
                          - dp_packet_l2_pad_size(packet));
 
         take(size > limit ? &greater : &others, packet, steal);

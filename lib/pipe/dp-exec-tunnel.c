@@ -27,7 +27,7 @@ dp_exec_tunnel_push(const struct dp_exec *x, struct dp_packet_batch *batch,
     size_t n = dp_packet_batch_size(batch);
     struct dp_packet *packet;
 
-    dp_packet_batch_apply_cutlen(batch);
+    dp_exec_cut(batch);
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
         /* The netdev takes the outer source port from it, and doesn't ask
          * whether it is there: a packet whose flow a mark told has none. */
@@ -180,7 +180,7 @@ dp_exec_tunnel_pop(const struct dp_exec *x, struct dp_packet_batch *batch,
         return;
     }
     dp_exec_take(batch, &own, steal);
-    dp_packet_batch_apply_cutlen(&own);
+    dp_exec_cut(&own);
     pop(port->netdev, &own);
     DP_PACKET_BATCH_FOR_EACH (i, packet, &own) {
         packet->md.in_port.odp_port = step->port;

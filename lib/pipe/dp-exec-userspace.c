@@ -56,7 +56,7 @@ dp_exec_userspace(const struct dp_exec *x, struct dp_packet_batch *batch,
         return;
     }
     dp_exec_take(batch, &own, steal);
-    dp_packet_batch_apply_cutlen(&own);
+    dp_exec_cut(&own);
 
     userdata = nl_attr_find_nested(a, OVS_USERSPACE_ATTR_USERDATA);
     ofpbuf_init(&actions, 0);

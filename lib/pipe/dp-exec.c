@@ -35,7 +35,7 @@ take_packets(struct dp_packet_batch *batch, struct dp_packet_batch *own,
         dp_clone_batch(own, batch);
         dp_packet_batch_reset_cutlen(batch);
     }
-    dp_packet_batch_apply_cutlen(own);
+    dp_exec_cut(own);
 }
 
 static void
