@@ -112,6 +112,23 @@ dp_lane_offer(struct dp_lane *lane, struct dp_flow *flow)
     }
 }
 
+/* Takes out of 'match' what a packet of its kind cannot have.  Upper layers
+ * look at such fields, too: whether this is a neighbor solicitation with a
+ * certain address, they ask of any ICMPv6 packet.  Its type has said no, and
+ * that is matched as far as they have looked at it. */
+static void
+forget_foreign_fields(struct match *match)
+{
+    struct flowmap map;
+
+    flow_wc_map(&match->flow, &map);
+    for (size_t i = 0; i < FLOW_U64S; i++) {
+        if (!flowmap_is_set(&map, i)) {
+            *flow_u64_lvalue(&match->wc.masks, i) = 0;
+        }
+    }
+}
+
 /* Adds a megaflow to 'lane' and returns it; the table owns it.  The caller has
  * made sure that there is none with this UFID and that none overlaps. */
 struct dp_flow *
@@ -134,6 +151,7 @@ dp_lane_install__(struct dp_lane *lane, const struct match *match_,
     if (!match.wc.masks.vlans[0].tci) {
         match.wc.masks.vlans[0].tci = htons(VLAN_VID_MASK | VLAN_CFI);
     }
+    forget_foreign_fields(&match);
 
     mask = dp_flow_table_share_mask(&lane->flows,
                                     match.flow.in_port.odp_port,

@@ -121,9 +121,6 @@ ALLOWED = [
     Allowed("Open vSwitch counts packets that go to a controller and nowhere "
             "else", "drops", "datapath_drop_userspace_action_error",
             same=lambda theirs, ours: ours == 0),
-    Allowed("with smc-enable, ours asks the upper layers about a packet in "
-            "thousands for which Open vSwitch has found a flow", "flows",
-            "all of .*", "masked"),
     Allowed("ours breaks the loop of packets whose hash is 0", "drops",
             "datapath_drop_recirc_error|drop_action_of_pipeline", "dp_hash"),
     Allowed("ERSPAN tells the time of the day", "output", "p1", "erspan",
