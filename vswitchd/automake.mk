@@ -2,6 +2,8 @@
 
 sbin_PROGRAMS += vswitchd/ovs-vswitchd
 vswitchd_ovs_vswitchd_SOURCES = \
+	vswitchd/bpdu-guard.c \
+	vswitchd/bpdu-guard.h \
 	vswitchd/dpctl-guard.c \
 	vswitchd/dpctl-guard.h \
 	vswitchd/execute-guard.c \
@@ -11,6 +13,7 @@ vswitchd_ovs_vswitchd_SOURCES = \
 vswitchd_ovs_vswitchd_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=odp_execute_actions \
 	-Wl,--wrap=ovs_get_program_version \
+	-Wl,--wrap=rstp_port_received_bpdu \
 	-Wl,--wrap=unixctl_command_register
 vswitchd_ovs_vswitchd_LDADD = \
 	$(markpath_libs) \
