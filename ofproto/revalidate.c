@@ -87,7 +87,11 @@ xlate_key(struct udpif *udpif, const struct nlattr *key, size_t key_len,
         xin.allow_side_effects = true;
     }
     xin.xcache = xcache;
-    xlate_actions(&xin, &xk->xout);
+    if (xlate_actions(&xin, &xk->xout) == XLATE_BRIDGE_NOT_FOUND) {
+        /* It was there a moment ago.  'xk->wc' has not been written. */
+        xlate_out_uninit(&xk->xout);
+        return ENODEV;
+    }
     if (fitness == ODP_FIT_TOO_LITTLE) {
         xk->xout.slow |= SLOW_MATCH;
     }

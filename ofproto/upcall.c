@@ -198,7 +198,9 @@ upcall_translate(struct udpif *udpif, struct upcall *upcall,
                           &upcall->slow_actions);
     }
     if (wc) {
-        if (!udpif_megaflows_enabled()) {
+        /* Without a bridge, which may just have been deleted, nobody has
+         * looked at anything, and 'wc' is as it was. */
+        if (!udpif_megaflows_enabled() || xerr == XLATE_BRIDGE_NOT_FOUND) {
             flow_wildcards_init_for_packet(wc, upcall->flow);
         }
         /* A translation that reads or writes the in port may leave the mask of

@@ -2,15 +2,21 @@
 
 sbin_PROGRAMS += vswitchd/ovs-vswitchd
 vswitchd_ovs_vswitchd_SOURCES = \
+	vswitchd/bpdu-guard.c \
+	vswitchd/bpdu-guard.h \
 	vswitchd/dpctl-guard.c \
 	vswitchd/dpctl-guard.h \
+	vswitchd/encap-guard.c \
+	vswitchd/encap-guard.h \
 	vswitchd/execute-guard.c \
 	vswitchd/execute-guard.h \
 	vswitchd/main.c
 # Calls from the library that come to us first.
 vswitchd_ovs_vswitchd_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=commit_odp_actions \
 	-Wl,--wrap=odp_execute_actions \
 	-Wl,--wrap=ovs_get_program_version \
+	-Wl,--wrap=rstp_port_received_bpdu \
 	-Wl,--wrap=unixctl_command_register
 vswitchd_ovs_vswitchd_LDADD = \
 	$(markpath_libs) \
