@@ -12,4 +12,5 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ovs/ovs-offload-delay.h \
 	lib/ovs/ovs-packet-offload.h \
 	lib/ovs/ovs-pmd-sleep.h \
+	lib/ovs/ovs-recirc-depth.h \
 	lib/ovs/ovs-version.h
