@@ -22,6 +22,7 @@
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/usdt-probes.h"
+#include "ovs/ovs-long-dump.h"
 #include "seq.h"
 #include "timeval.h"
 #include "util.h"
@@ -367,7 +368,8 @@ leader_adjust_limit(struct udpif *udpif, const struct leader *leader,
     case FLOW_LIMIT_SCALED: COVERAGE_INC(upcall_flow_limit_scaled); break;
     }
     if (duration > FLOW_LIMIT_LONG_DUMP_MS) {
-        VLOG_INFO("Spent an unreasonably long %lldms dumping flows", duration);
+        VLOG(OVS_LONG_DUMP_LEVEL, "Spent an unreasonably long %lldms dumping "
+             "flows", duration);
     }
 }
 

@@ -235,11 +235,11 @@ ukey_take_stats(struct udpif_key *ukey, const struct dpif_flow_stats *now,
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
 
         COVERAGE_INC(ukey_invalid_stat_reset);
-        VLOG_WARN_RL(&rl, "flow "UUID_FMT": counters went backwards, from "
-                     "%"PRIu64" to %"PRIu64" packets and from %"PRIu64" to "
-                     "%"PRIu64" bytes",
-                     UUID_ARGS((struct uuid *) &ukey->ufid),
+        VLOG_WARN_RL(&rl, "Unexpected jump in packet stats from %"PRIu64" to "
+                     "%"PRIu64" when handling ukey "UUID_FMT" (bytes: from "
+                     "%"PRIu64" to %"PRIu64")",
                      ukey->stats.n_packets, now->n_packets,
+                     UUID_ARGS((struct uuid *) &ukey->ufid),
                      ukey->stats.n_bytes, now->n_bytes);
         delta->n_packets = 0;
         delta->n_bytes = 0;

@@ -141,12 +141,13 @@ resolve_ufid(const ovs_u128 *given, const struct nlattr *key, size_t len,
  *
  *     request   by UFID, given or      else by key: the flow that a
  *               made from the key      packet with this key finds
- *     put       yes                    yes
+ *     put       yes                    yes, but see below
  *     get, del  yes                    no
  *
  * A put means what packets find, so that it changes that and puts no second
- * flow beside it.  'key' is null for the others, whose key is that of the flow
- * itself. */
+ * flow beside it.  But who gives a UFID, and may not create, means that flow
+ * and no other: it may be gone, and a wider one be found in its place
+ * (21410ff80).  'key' is null for those that don't look by key. */
 static struct dp_flow *
 find_flow(const struct dp_lane *lane, const ovs_u128 *ufid,
           const struct flow *key)
@@ -187,12 +188,13 @@ put_on_lane(struct dp_lane *lane, const struct dpif_flow_put *put,
             const struct match *match, const ovs_u128 *ufid,
             struct dpif_flow_stats *stats)
 {
+    bool by_key = !put->ufid || put->flags & DPIF_FP_CREATE;
     struct dp_flow *flow;
     int error = 0;
 
     memset(stats, 0, sizeof *stats);
     ovs_mutex_lock(&lane->flows.mutex);
-    flow = find_flow(lane, ufid, &match->flow);
+    flow = find_flow(lane, ufid, by_key ? &match->flow : NULL);
     if (flow && put->flags & DPIF_FP_MODIFY) {
         modify(lane, flow, put, stats);
     } else if (!flow && put->flags & DPIF_FP_CREATE) {

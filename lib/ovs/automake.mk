@@ -8,8 +8,10 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ovs/ovs-mirror.h \
 	lib/ovs/ovs-ipv6.h \
 	lib/ovs/ovs-learn.h \
+	lib/ovs/ovs-long-dump.h \
 	lib/ovs/ovs-odp-format.h \
 	lib/ovs/ovs-offload-delay.h \
 	lib/ovs/ovs-packet-offload.h \
 	lib/ovs/ovs-pmd-sleep.h \
+	lib/ovs/ovs-recirc-depth.h \
 	lib/ovs/ovs-version.h

@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 #include "odp-execute.h"
+#include "ovs/ovs-recirc-depth.h"
 
 struct dp_lane;
 struct dp_packet_batch;
@@ -25,7 +26,7 @@ struct miniflow;
 struct nlattr;
 
 /* No packet passes more often through the pipe. */
-enum { DP_MAX_RECIRC_DEPTH = 6 };
+enum { DP_MAX_RECIRC_DEPTH = OVS_MAX_RECIRC_DEPTH };
 
 /* What actions need to know besides packets. */
 struct dp_exec {

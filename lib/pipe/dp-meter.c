@@ -5,6 +5,7 @@
 
 #include "coverage.h"
 #include "dp-packet.h"
+#include "ovs-atomic.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "util.h"
@@ -25,6 +26,12 @@
  * bucket are computed when the meter is set; beyond that the bucket is full
  * anyway.
  *
+ * Lanes share meters without waiting for each other.  Whoever moves the
+ * meter's time on has the microseconds in between to give away, so none is
+ * given twice, and gives them to a bucket in the same step in which it takes
+ * its packets' tokens.  Another lane may come in between, to a bucket that has
+ * not got them yet: it sees less than there is to come, never more.
+ *
  * Meters are found by index.  The table is a flat array of pointers: two
  * megabytes of address space, of which pages come into being when meters use
  * them. */
@@ -44,10 +51,10 @@ struct band {
     uint64_t capacity;          /* Tokens. */
     long long int fill_us;      /* From empty to full. */
 
-    /* Guarded by the meter's mutex. */
-    uint64_t level;             /* Tokens. */
-    uint64_t n_packets;         /* Dropped. */
-    uint64_t n_bytes;
+    /* Any lane. */
+    atomic_uint64_t level;      /* Tokens. */
+    atomic_uint64_t n_packets;  /* Dropped. */
+    atomic_uint64_t n_bytes;
 };
 
 struct meter {
@@ -56,11 +63,10 @@ struct meter {
     uint64_t per_byte;
     uint16_t n_bands;
 
-    /* Guarded by 'mutex'. */
-    struct ovs_mutex mutex;
-    long long int updated_us;   /* When the buckets were last filled. */
-    uint64_t n_packets;         /* That came by. */
-    uint64_t n_bytes;
+    /* Any lane. */
+    atomic_llong updated_us;    /* Until when the buckets were filled. */
+    atomic_uint64_t n_packets;  /* That came by. */
+    atomic_uint64_t n_bytes;
     struct band bands[DP_METER_BANDS_MAX];  /* 'n_bands' of them. */
 };
 
@@ -79,24 +85,12 @@ dp_meters_create(void)
     return meters;
 }
 
-static void
-meter_free(struct meter *meter)
-{
-    ovs_mutex_destroy(&meter->mutex);
-    free(meter);
-}
-
 void
 dp_meters_destroy(struct dp_meters *meters)
 {
     if (meters) {
         for (uint32_t id = 0; id < DP_METERS_MAX; id++) {
-            struct meter *meter = ovsrcu_get_protected(struct meter *,
-                                                       &meters->slots[id]);
-
-            if (meter) {
-                meter_free(meter);
-            }
+            free(ovsrcu_get_protected(struct meter *, &meters->slots[id]));
         }
         free(meters->slots);
         ovs_mutex_destroy(&meters->mutex);
@@ -160,10 +154,14 @@ meter_create(const struct ofputil_meter_config *config)
 
         band->rate = in->rate;
         band->capacity = burst * TOKENS_PER_UNIT;
-        band->level = band->capacity;
+        atomic_init(&band->level, band->capacity);
+        atomic_init(&band->n_packets, 0);
+        atomic_init(&band->n_bytes, 0);
         band->fill_us = DIV_ROUND_UP(band->capacity, band->rate);
     }
-    ovs_mutex_init_adaptive(&meter->mutex);
+    atomic_init(&meter->updated_us, 0);
+    atomic_init(&meter->n_packets, 0);
+    atomic_init(&meter->n_bytes, 0);
     return meter;
 }
 
@@ -178,7 +176,7 @@ meter_replace(struct dp_meters *meters, uint32_t id, struct meter *new)
 
     ovsrcu_set(&meters->slots[id], new);
     if (old) {
-        ovsrcu_postpone(meter_free, old);
+        ovsrcu_postpone(free, old);
     }
 }
 
@@ -212,15 +210,18 @@ dp_meter_get(const struct dp_meters *meters, uint32_t id,
         return ENOENT;
     }
     if (stats) {
-        ovs_mutex_lock(&meter->mutex);
-        stats->packet_in_count = meter->n_packets;
-        stats->byte_in_count = meter->n_bytes;
+        /* Bands first: no more have been dropped than came by. */
         stats->n_bands = MIN(n_bands, meter->n_bands);
         for (size_t i = 0; i < stats->n_bands; i++) {
-            stats->bands[i].packet_count = meter->bands[i].n_packets;
-            stats->bands[i].byte_count = meter->bands[i].n_bytes;
+            atomic_read_explicit(&meter->bands[i].n_packets,
+                                 &stats->bands[i].packet_count,
+                                 memory_order_acquire);
+            atomic_read_explicit(&meter->bands[i].n_bytes,
+                                 &stats->bands[i].byte_count,
+                                 memory_order_acquire);
         }
-        ovs_mutex_unlock(&meter->mutex);
+        atomic_read_relaxed(&meter->n_packets, &stats->packet_in_count);
+        atomic_read_relaxed(&meter->n_bytes, &stats->byte_in_count);
     }
     return 0;
 }
@@ -240,75 +241,101 @@ dp_meter_del(struct dp_meters *meters, uint32_t id,
     return error;
 }
 
-/* Adds what has accumulated until 'now_us'. */
-static void
-meter_fill(struct meter *meter, long long int now_us)
-    OVS_REQUIRES(meter->mutex)
+/* Moves the time of 'meter' on to 'now_us'.  Returns the microseconds that the
+ * caller has to give to the bands, all of them; 0 if another lane is doing so,
+ * or has gone further. */
+static long long int
+meter_advance(struct meter *meter, long long int now_us)
 {
-    long long int us = now_us - meter->updated_us;
+    long long int then;
 
-    if (us <= 0) {
-        return;
-    }
+    atomic_read_relaxed(&meter->updated_us, &then);
+    return (now_us > then
+            && atomic_compare_exchange_strong_explicit(
+                &meter->updated_us, &then, now_us,
+                memory_order_relaxed, memory_order_relaxed)
+            ? now_us - then : 0);
+}
+
+/* What a band gets in 'us' microseconds. */
+static uint64_t
+band_gain(const struct band *band, long long int us)
+{
+    return us < band->fill_us ? us * band->rate : band->capacity;
+}
+
+/* Adds 'gain' to the bucket of 'band' and then takes 'cost' from it.  Returns
+ * false, with nothing taken, if it holds less. */
+static bool
+band_take(struct band *band, uint64_t gain, uint64_t cost)
+{
+    uint64_t level, filled;
+    bool enough;
+
+    atomic_read_relaxed(&band->level, &level);
+    do {
+        filled = MIN(band->capacity, level + gain);
+        enough = filled >= cost;
+        if (!enough && filled == level) {
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(
+                 &band->level, &level, enough ? filled - cost : filled,
+                 memory_order_relaxed, memory_order_relaxed));
+    return enough;
+}
+
+/* Gives what accumulates in 'us' to the bands, then takes the cost of 'n'
+ * packets of 'bytes' from them, if none of them drops any; else takes nothing
+ * and returns false. */
+static bool
+meter_charge_all(struct meter *meter, size_t n, uint64_t bytes,
+                 long long int us)
+{
+    uint64_t cost = meter->per_packet * n + meter->per_byte * bytes;
+    size_t n_took = 0;
+    bool all = true;
+
     for (size_t i = 0; i < meter->n_bands; i++) {
         struct band *band = &meter->bands[i];
 
-        if (us >= band->fill_us) {
-            band->level = band->capacity;
-        } else {
-            band->level = MIN(band->capacity, band->level + us * band->rate);
+        all = band_take(band, band_gain(band, us), all ? cost : 0) && all;
+        n_took += all;
+    }
+    if (!all) {
+        for (size_t i = 0; i < n_took; i++) {
+            band_take(&meter->bands[i], cost, 0);
         }
     }
-    meter->updated_us = now_us;
+    return all;
 }
 
 /* Takes the cost of one packet from the bands.  Returns the band that drops
  * it, or NULL. */
 static struct band *
 meter_charge(struct meter *meter, uint64_t cost)
-    OVS_REQUIRES(meter->mutex)
 {
     struct band *worst = NULL;
 
     for (size_t i = 0; i < meter->n_bands; i++) {
         struct band *band = &meter->bands[i];
 
-        if (band->level >= cost) {
-            band->level -= cost;
-        } else if (!worst || band->rate > worst->rate) {
+        if (!band_take(band, 0, cost)
+            && (!worst || band->rate > worst->rate)) {
             worst = band;
         }
     }
     return worst;
 }
 
-/* Takes the cost of 'n' packets of 'bytes' from the bands, if none of them
- * drops any; else does nothing and returns false. */
-static bool
-meter_charge_all(struct meter *meter, size_t n, uint64_t bytes)
-    OVS_REQUIRES(meter->mutex)
-{
-    uint64_t cost = meter->per_packet * n + meter->per_byte * bytes;
-
-    for (size_t i = 0; i < meter->n_bands; i++) {
-        if (meter->bands[i].level < cost) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < meter->n_bands; i++) {
-        meter->bands[i].level -= cost;
-    }
-    return true;
-}
-
 /* Takes the cost of each packet of 'batch' from the bands.  Returns a bitmap
  * of those that are to be dropped. */
 static uint32_t
 meter_charge_each(struct meter *meter, const struct dp_packet_batch *batch)
-    OVS_REQUIRES(meter->mutex)
 {
     struct dp_packet *packet;
     uint32_t drops = 0;
+    uint64_t orig;
 
     BUILD_ASSERT_DECL(NETDEV_MAX_BURST <= 32);
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
@@ -317,8 +344,10 @@ meter_charge_each(struct meter *meter, const struct dp_packet_batch *batch)
         struct band *band = meter_charge(meter, cost);
 
         if (band) {
-            band->n_packets++;
-            band->n_bytes += bytes;
+            atomic_add_explicit(&band->n_packets, 1, &orig,
+                                memory_order_release);
+            atomic_add_explicit(&band->n_bytes, bytes, &orig,
+                                memory_order_release);
             drops |= UINT32_C(1) << i;
         }
     }
@@ -333,7 +362,7 @@ dp_meter_run(struct dp_meters *meters, struct dp_packet_batch *batch,
     uint32_t drops = 0;         /* Bit i: packet i is to be dropped. */
     struct dp_packet *packet;
     struct meter *meter;
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, orig;
     size_t i;
 
     meter = (id < DP_METERS_MAX
@@ -345,14 +374,11 @@ dp_meter_run(struct dp_meters *meters, struct dp_packet_batch *batch,
     DP_PACKET_BATCH_FOR_EACH (j, packet, batch) {
         bytes += dp_packet_size(packet);
     }
-    ovs_mutex_lock(&meter->mutex);
-    meter_fill(meter, now_us);
-    meter->n_packets += n;
-    meter->n_bytes += bytes;
-    if (!meter_charge_all(meter, n, bytes)) {
+    atomic_add_relaxed(&meter->n_packets, n, &orig);
+    atomic_add_relaxed(&meter->n_bytes, bytes, &orig);
+    if (!meter_charge_all(meter, n, bytes, meter_advance(meter, now_us))) {
         drops = meter_charge_each(meter, batch);
     }
-    ovs_mutex_unlock(&meter->mutex);
 
     if (drops) {
         struct dp_packet_batch dropped;

@@ -25,16 +25,19 @@
  * Thread-safety
  * =============
  *              set  del  get  run
- *     set       X    X    m    r
- *     del       X    X    m    r       X: excluded by 'mutex', taken inside.
- *     get       m    m    m    m       m: one at a time per meter.
- *     run       r    r    m    m       r: nothing needed: a replaced or
- *                                         deleted meter is freed after a
- *                                         grace period.
+ *     set       X    X    r    r
+ *     del       X    X    r    r       X: excluded by 'mutex', taken inside.
+ *     get       r    r    -    -       r: a replaced or deleted meter is freed
+ *     run       r    r    -    -          after a grace period.
+ *                                      -: nothing needed.
+ *
+ * 'get' may see a burst that is passing by in some counters only, but never
+ * more packets dropped than came by.
  *
  * Replacing a meter starts its counters and buckets afresh.
  *
- * Cost.  run: an index and one lock per burst; no division, no clock.
+ * Cost.  run: an index, and four atomic operations per burst if there is one
+ * band and nothing is dropped; no lock, no division, no clock.
  *
  * Units.  'now_us' is the lane's clock, of time_usec(). */
 

@@ -375,7 +375,9 @@ check_threads(void)
     struct ofputil_meter_stats stats = { .bands = &band };
     pthread_t threads[N_LANES];
 
-    ovs_assert(!set_simple(meters, 0, OFPMF13_PKTPS, 1000, 0));
+    /* One packet in each microsecond, and each lane sends four. */
+    ovs_assert(!set_simple(meters, 0, OFPMF13_PKTPS | OFPMF13_BURST,
+                           1000 * 1000, 10));
     for (int i = 0; i < N_LANES; i++) {
         threads[i] = ovs_thread_create("lane", lane_main, meters);
     }
@@ -393,6 +395,10 @@ check_threads(void)
     ovs_assert(!dp_meter_get(meters, 0, &stats, 1));
     ovs_assert(stats.packet_in_count == N_LANES * N_BURSTS * 4);
     ovs_assert(stats.byte_in_count == 60 * stats.packet_in_count);
+    ovs_assert(band.byte_count == 60 * band.packet_count);
+    /* What was in the bucket, and each microsecond once. */
+    ovs_assert(stats.packet_in_count - band.packet_count
+               == 10 + N_BURSTS - 1);
     dp_meters_destroy(meters);
 }
 

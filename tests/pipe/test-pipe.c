@@ -43,6 +43,7 @@ enum {
     BOND_ID = 5,
     WIDE = 200,                 /* Ways that some connections go at once. */
     FAN = 5,                    /* Ways in each pass of test_pipe_fan_main() */
+    FAN_DEPTH = 6,              /* Its passes. */
 };
 
 /* A packet as it left. */
@@ -525,7 +526,7 @@ fan_upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
            struct flow_wildcards *wc, struct ofpbuf *put_actions OVS_UNUSED,
            void *aux OVS_UNUSED)
 {
-    if (flow->recirc_id < DP_MAX_RECIRC_DEPTH) {
+    if (flow->recirc_id < FAN_DEPTH) {
         for (int i = 0; i < FAN; i++) {
             nl_msg_put_u32(actions, OVS_ACTION_ATTR_RECIRC,
                            flow->recirc_id + 1);
@@ -566,14 +567,14 @@ test_pipe_fan_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     captures[1]->n = 0;
     send_one_connection(&rig.lane, NETDEV_MAX_BURST);
 
-    for (int i = 0; i < DP_MAX_RECIRC_DEPTH; i++) {
+    for (int i = 0; i < FAN_DEPTH; i++) {
         n *= FAN;
     }
     ovs_assert(captures[1]->n == n);
     for (size_t i = 0; i < n; i++) {
         ovs_assert(captures[1]->sent[i].id == i % NETDEV_MAX_BURST);
     }
-    check_waiting(&rig.lane, DP_WORK_MAX, DP_MAX_RECIRC_DEPTH * DP_WORK_MAX);
+    check_waiting(&rig.lane, DP_WORK_MAX, FAN_DEPTH * DP_WORK_MAX);
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("pipe-fan", test_pipe_fan_main);
