@@ -495,7 +495,8 @@ dp_dummy_poll(void *port_)
 }
 
 static void
-dp_dummy_forget(void *port_, void *handle)
+dp_dummy_forget(void *port_, void *handle,
+                enum dp_offload_level level OVS_UNUSED)
 {
     struct dp_dummy_port *port = port_;
     struct dp_dummy_nic *nic = port->nic;

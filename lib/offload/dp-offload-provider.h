@@ -142,10 +142,14 @@ struct dp_offload_class {
 
     /* Takes all rules of the port out of the NIC.  Returns 0, or a positive
      * errno value if some may have stayed.  Either way all handles are void
-     * then, so that nobody can but try again: some are given to forget(), what
-     * is kept for the others is freed by close().  May be null: rules can only
-     * be taken out one by one. */
+     * then, so that nobody can but try again; they are given to forget() some
+     * time.  May be null: rules can only be taken out one by one. */
     int (*flush)(void *port);
+
+    /* Of rules that pause() or flush() has taken out all has been read that
+     * will be: their counters may go.  Called by who called these.  May be
+     * null. */
+    void (*settle)(void *port);
 
     /* Puts rules into the NIC.  A provider that is not able to run a rule
      * whole marks its packets with op->mark.  If that is 0 (never, unless the
@@ -154,16 +158,18 @@ struct dp_offload_class {
      * rule is. */
     void (*put)(void *port, struct dp_offload_op *ops[], size_t n);
 
-    /* Takes rules out of the NIC, after a last reading of their counters. */
+    /* Takes rules out of the NIC, and reads their counters a last time: after
+     * that if the NIC can, else just before it. */
     void (*del)(void *port, struct dp_offload_op *ops[], size_t n);
 
     /* Reads counters.  May be null.  Called for whole rules only. */
     void (*query)(void *port, struct dp_offload_op *ops[], size_t n);
 
-    /* Frees what the provider keeps for a rule that has left the NIC by
-     * itself, or by flush or a restart.  May be null.  Called with a shard's
-     * mutex held: it must be short, and ask no NIC. */
-    void (*forget)(void *port, void *handle);
+    /* Frees what the provider keeps for a rule, in the NIC as 'level', whose
+     * handle is void: it has left the NIC by itself, or by flush or a restart,
+     * or nobody knows.  May be null.  Called with a shard's mutex held: it
+     * must be short, and ask no NIC. */
+    void (*forget)(void *port, void *handle, enum dp_offload_level level);
 
     /* Without asking the NIC: could the rule of 'op', which has this match and
      * these actions now, run whole?  If not, op->why tells.  May be null:

@@ -359,7 +359,7 @@ dp_worker_run_rooms(struct dp_offload_worker *worker, uint64_t now_us,
     atomic_read_relaxed(&worker->offload->marks->n_returned, &n_freed);
     dp_worker_wake(&worker->markless,
                    dp_places_room_take(&worker->markless, n_freed,
-                                       DP_OFFLOAD_BATCH));
+                                       worker->batch));
     CMAP_FOR_EACH (port, node, &worker->offload->ports) {
         struct dp_places_room *full = &port->full[worker->id];
         struct dp_places_room *busy = &port->busy[worker->id];
@@ -367,9 +367,9 @@ dp_worker_run_rooms(struct dp_offload_worker *worker, uint64_t now_us,
 
         if (port->class) {
             atomic_read_relaxed(&port->table->n_freed, &n_freed);
-            n = dp_places_room_take(full, n_freed, DP_OFFLOAD_BATCH);
+            n = dp_places_room_take(full, n_freed, worker->batch);
             dp_worker_wake(full, MAX(n, probe));
-            n = dp_places_room_try(busy, now_us, DP_OFFLOAD_BATCH);
+            n = dp_places_room_try(busy, now_us, worker->batch);
             dp_worker_wake(busy, n);
         }
     }
@@ -511,7 +511,7 @@ dp_worker_main(void *worker_)
             break;
         }
         if (!exiting) {
-            n = dp_worker_run_retries(worker, now_us, DP_OFFLOAD_BATCH);
+            n = dp_worker_run_retries(worker, now_us, worker->batch);
             n += dp_worker_run_queues(worker);
             if (now_us >= worker->probe_us) {
                 worker->probe_us = now_us + DP_WORKER_PROBE_US;

@@ -78,6 +78,16 @@ dp_offload_port_read(struct dp_offload *offload, struct dp_offload_port *port,
     }
 }
 
+/* The rules of 'port' have been taken out, all at once, and read: lets what is
+ * kept for that go. */
+static void
+dp_offload_port_settle(struct dp_offload_port *port)
+{
+    if (port->class->settle) {
+        port->class->settle(port->aux);
+    }
+}
+
 /* Takes all rules of 'port' out of the NIC, which nobody is inside of, after
  * 'error' when it was tried before, or EAGAIN.  'good' tells that their
  * handles are: then their counters are read.  What the NIC confirms, and what
@@ -95,6 +105,7 @@ dp_offload_port_flush(struct dp_offload *offload,
     if (good) {
         dp_offload_port_read(offload, port, false);
     }
+    dp_offload_port_settle(port);
     if (error) {
         VLOG_WARN("%s: its rules may have stayed in the NIC: flush failed "
                   "(%s)", port->name, ovs_strerror(error));
@@ -369,6 +380,7 @@ dp_offload_port_pause(struct dp_offload *offload, odp_port_t port_no)
             dp_offload_port_read(offload, port, true);
             error = port->class->pause(port->aux);
             dp_offload_port_read(offload, port, false);
+            dp_offload_port_settle(port);
             if (error) {
                 dp_offload_port_flush(offload, port, false, error);
                 dp_rules_ready_port(offload, port_no);

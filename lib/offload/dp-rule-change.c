@@ -159,14 +159,22 @@ dp_rule_absent(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     rule->n_retries = 0;
 }
 
-void
-dp_rule_forget(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+/* The handle of 'rule' is void. */
+static void
+dp_rule_forget_handle(struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex)
 {
     struct dp_offload_port *port = rule->port;
 
-    if (port->class->forget) {
-        port->class->forget(port->aux, rule->handle);
+    if (rule->handle && port->class->forget) {
+        port->class->forget(port->aux, rule->handle, rule->level);
     }
+}
+
+void
+dp_rule_forget(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
+{
+    dp_rule_forget_handle(rule);
     dp_rule_absent(worker, rule);
 }
 
@@ -206,6 +214,7 @@ dp_rule_doubt(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     uint64_t orig;
 
     dp_rule_go(rule, DP_RULE_UNSURE);
+    dp_rule_forget_handle(rule);
     dp_rule_out(worker, rule);
     rule->why = DP_OFFLOAD_WHY_UNSURE;
     atomic_add_relaxed(&rule->port->n_unsure, 1, &orig);

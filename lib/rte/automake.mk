@@ -7,6 +7,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/rte/dp-rte-actions.h \
 	lib/rte/dp-rte-format.c \
 	lib/rte/dp-rte-format.h \
+	lib/rte/dp-rte-handle.c \
+	lib/rte/dp-rte-handle.h \
 	lib/rte/dp-rte-match.c \
 	lib/rte/dp-rte-match.h \
 	lib/rte/dp-rte-telemetry.c \

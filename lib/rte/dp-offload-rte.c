@@ -29,6 +29,7 @@
 #include "netdev.h"
 #include "rte/dp-rte-actions.h"
 #include "rte/dp-rte-format.h"
+#include "rte/dp-rte-handle.h"
 #include "rte/dp-rte-match.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"
@@ -58,8 +59,11 @@ struct dp_rte_port {
     uint64_t rss_types;
     uint32_t domain;                    /* Of the embedded switch. */
 
+    struct dp_rte_handles handles;      /* Of rules that run whole. */
+
     /* Published (atomic). */
-    atomic_bool age;                    /* Whole rules get AGE. */
+    atomic_bool age;                    /* Whole rules get AGE... */
+    atomic_bool counter;                /* ...and a counter that stays. */
     atomic_bool integrity;              /* The NIC knows sound headers. */
 };
 
@@ -141,6 +145,19 @@ dp_rte_probe_age(const struct dp_rte_port *port)
     return ok;
 }
 
+/* Finds out whether the NIC has counters that outlive their rules. */
+static bool
+dp_rte_probe_counter(struct dp_rte_port *port)
+{
+    struct dp_rte_handle *h = dp_rte_handle_create(&port->handles,
+                                                   port->device, false, true);
+
+    if (h) {
+        dp_rte_handle_destroy(&port->handles, h, port->device);
+    }
+    return h != NULL;
+}
+
 /* Finds out whether the NIC can tell sound headers from others. */
 static bool
 dp_rte_probe_integrity(const struct dp_rte_port *port)
@@ -193,6 +210,8 @@ dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
     }
     info->mark_bits = dp_rte_probe_mark(port);
     atomic_store_relaxed(&port->age, dp_rte_probe_age(port));
+    info->counts_stay = dp_rte_probe_counter(port);
+    atomic_store_relaxed(&port->counter, info->counts_stay);
     info->verifies = dp_rte_probe_integrity(port);
     atomic_store_relaxed(&port->integrity, info->verifies);
     info->whole = true;
@@ -272,7 +291,9 @@ dp_rte_open(const struct dp_offload_class *class,
     port->netdev = netdev_ref(netdev);
     port->port_no = port_no;
     port->device = device;
+    dp_rte_handles_init(&port->handles);
     atomic_init(&port->age, false);
+    atomic_init(&port->counter, false);
     atomic_init(&port->integrity, false);
 
     dp_rte_refresh(port, info);
@@ -286,9 +307,31 @@ dp_rte_flush(void *port_)
     struct dp_rte_port *port = port_;
     struct rte_flow_error error;
 
+    int e;
+
     memset(&error, 0, sizeof error);
     rte_errno = 0;
-    return rte_flow_flush(port->device, &error) ? dp_rte_errno(&error) : 0;
+    e = rte_flow_flush(port->device, &error) ? dp_rte_errno(&error) : 0;
+    dp_rte_handles_void(&port->handles, !e);
+    return e;
+}
+
+static void
+dp_rte_settle(void *port_)
+{
+    struct dp_rte_port *port = port_;
+
+    dp_rte_handles_settle(&port->handles, port->device);
+}
+
+static void
+dp_rte_forget(void *port_, void *handle, enum dp_offload_level level)
+{
+    struct dp_rte_port *port = port_;
+
+    if (level == DP_OFFLOAD_WHOLE) {
+        dp_rte_handle_forget(&port->handles, handle);
+    }
 }
 
 static int
@@ -297,6 +340,7 @@ dp_rte_close(void *port_)
     struct dp_rte_port *port = port_;
     int error = dp_rte_flush(port);
 
+    dp_rte_handles_uninit(&port->handles, port->device);
     netdev_close(port->netdev);
     free(port);
     return error;
@@ -395,6 +439,40 @@ dp_rte_demand_sound(struct dp_rte_port *port, struct dp_rte_pattern *pattern)
     return integrity || !dp_offload_must_verify(port->offload);
 }
 
+/* Asks the NIC to run 'rule' whole, with a counter that outlives it if
+ * 'counter'.  Returns 0 or a positive errno value. */
+static int
+dp_rte_create_counted(struct dp_rte_port *port, struct dp_rte_rule *rule,
+                      bool counter, void **handlep)
+{
+    struct dp_rte_handle *h;
+    void *flow;
+    int error;
+
+    h = dp_rte_handle_create(&port->handles, port->device,
+                             rule->program.transfer, counter);
+    if (!h) {
+        return rte_errno ? abs(rte_errno) : ENOTSUP;
+    }
+    if (h->counter) {
+        dp_rte_actions_set_counter(&rule->program, h->counter);
+    }
+    error = dp_rte_create(port, rule, &flow);
+    if (error) {
+        if (dp_offload_is_unsure(error)) {
+            /* The rule may be there, and need the counter. */
+            h->unsure = true;
+            dp_rte_handle_forget(&port->handles, h);
+        } else {
+            dp_rte_handle_destroy(&port->handles, h, port->device);
+        }
+        return error;
+    }
+    h->flow = flow;
+    *handlep = h;
+    return 0;
+}
+
 /* Asks the NIC to run 'rule' whole.  Returns 0 or a positive errno value, and
  * in '*why' why it can't. */
 static int
@@ -402,33 +480,38 @@ dp_rte_create_whole(struct dp_rte_port *port, struct dp_rte_rule *rule,
                     struct dp_offload_op *op, enum dp_offload_why *why)
 {
     struct dp_rte_asker asker = { .port = port, .op = op };
-    bool age;
+    bool age, counter, full = false;
     int error;
 
-    atomic_read_relaxed(&port->age, &age);
-    *why = dp_rte_actions_whole(&rule->actions, dp_rte_find_peer, &asker, age,
-                                &rule->program);
-    if (*why) {
-        return EOPNOTSUPP;
-    } else if (!dp_rte_demand_sound(port, &rule->pattern)) {
+    if (!dp_rte_demand_sound(port, &rule->pattern)) {
         *why = DP_OFFLOAD_WHY_A_INTEGRITY;
         return EOPNOTSUPP;
     }
-    error = dp_rte_create(port, rule, &op->handle);
-    if (error && age && !dp_offload_is_busy(error)
-        && !dp_offload_is_unsure(error)) {
-        bool full = dp_offload_is_full(error);
-
-        /* Some NICs know AGE only in some kinds of rules, or in few. */
-        if (dp_rte_actions_whole(&rule->actions, dp_rte_find_peer, &asker,
-                                 false, &rule->program)) {
-            *why = DP_OFFLOAD_WHY_A_OUTPUT;
+    atomic_read_relaxed(&port->age, &age);
+    atomic_read_relaxed(&port->counter, &counter);
+    for (;;) {
+        *why = dp_rte_actions_whole(&rule->actions, dp_rte_find_peer, &asker,
+                                    age, &rule->program);
+        if (*why) {
             return EOPNOTSUPP;
         }
-        error = dp_rte_create(port, rule, &op->handle);
-        if (!error && !full) {
-            atomic_store_relaxed(&port->age, false);
+        error = dp_rte_create_counted(port, rule, counter, &op->handle);
+        if (!error || dp_offload_is_busy(error)
+            || dp_offload_is_unsure(error) || (!age && !counter)) {
+            break;
         }
+
+        /* Some NICs know these only in some kinds of rules, or in few: first
+         * without AGE, then without the other, too. */
+        full |= dp_offload_is_full(error);
+        counter &= age;
+        age = false;
+    }
+    if (!error && !full && !age) {
+        atomic_store_relaxed(&port->age, false);
+    }
+    if (!error && !full && !counter) {
+        atomic_store_relaxed(&port->counter, false);
     }
     *why = (!error ? DP_OFFLOAD_WHY_NONE
             : dp_offload_is_full(error) ? DP_OFFLOAD_WHY_A_FULL
@@ -495,7 +578,7 @@ dp_rte_put(void *port, struct dp_offload_op *ops[], size_t n)
 /* Returns the ms since the last packet of a rule that has AGE; 0 if the NIC
  * does not know. */
 static unsigned int
-dp_rte_query_idle(const struct dp_rte_port *port, struct rte_flow *handle)
+dp_rte_query_age(const struct dp_rte_port *port, struct rte_flow *handle)
 {
     static const struct rte_flow_action actions[] = {
         { .type = RTE_FLOW_ACTION_TYPE_AGE },
@@ -512,22 +595,24 @@ dp_rte_query_idle(const struct dp_rte_port *port, struct rte_flow *handle)
     return query.sec_since_last_hit * 1000;
 }
 
+/* Reads the counter of the rule of 'op'. */
 static int
-dp_rte_query_one(struct dp_rte_port *port, struct dp_offload_op *op)
+dp_rte_query_count(const struct dp_rte_port *port, struct dp_offload_op *op)
 {
+    const struct dp_rte_handle *h = op->handle;
     struct rte_flow_query_count query;
     struct rte_flow_error error;
-    bool age;
 
-    /* Before the count: what comes between that and a removal is lost. */
-    atomic_read_relaxed(&port->age, &age);
-    op->idle_ms = age ? dp_rte_query_idle(port, op->handle) : 0;
-
+    if (!h->counter && !h->flow) {
+        return ENOENT;
+    }
     memset(&query, 0, sizeof query);
     memset(&error, 0, sizeof error);
     rte_errno = 0;
-    if (netdev_dpdk_rte_flow_query_count(port->netdev, op->handle, &query,
-                                         &error)) {
+    if (h->counter
+        ? dp_rte_handle_query(h, port->device, &query, &error)
+        : netdev_dpdk_rte_flow_query_count(port->netdev, h->flow, &query,
+                                           &error)) {
         return dp_rte_errno(&error);
     }
     op->counted = query.hits_set;
@@ -536,35 +621,72 @@ dp_rte_query_one(struct dp_rte_port *port, struct dp_offload_op *op)
     return 0;
 }
 
+/* Reads when the last packet of the rule of 'op' was, if that is known. */
+static void
+dp_rte_query_idle(struct dp_rte_port *port, struct dp_offload_op *op)
+{
+    const struct dp_rte_handle *h = op->handle;
+    bool age;
+
+    atomic_read_relaxed(&port->age, &age);
+    op->idle_ms = age && h->flow ? dp_rte_query_age(port, h->flow) : 0;
+}
+
 static void
 dp_rte_query(void *port, struct dp_offload_op *ops[], size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        ops[i]->error = dp_rte_query_one(port, ops[i]);
+        dp_rte_query_idle(port, ops[i]);
+        ops[i]->error = dp_rte_query_count(port, ops[i]);
+    }
+}
+
+/* Takes a rule out of the NIC.  Returns 0 or a positive errno value. */
+static int
+dp_rte_destroy(struct dp_rte_port *port, struct rte_flow *flow)
+{
+    struct rte_flow_error error;
+    int e;
+
+    memset(&error, 0, sizeof error);
+    rte_errno = 0;
+    e = (netdev_dpdk_rte_flow_destroy(port->netdev, flow, &error)
+         ? dp_rte_errno(&error) : 0);
+
+    /* A driver that does not know the handle has not confirmed that there is
+     * no rule. */
+    return e == ENOENT ? EIO : e;
+}
+
+static void
+dp_rte_del_whole(struct dp_rte_port *port, struct dp_offload_op *op)
+{
+    struct dp_rte_handle *h = op->handle;
+
+    dp_rte_query_idle(port, op);
+    if (!h->counter) {
+        /* What comes between this and the removal is lost. */
+        dp_rte_query_count(port, op);
+    }
+    op->error = dp_rte_destroy(port, h->flow);
+    if (h->counter) {
+        dp_rte_query_count(port, op);
+    }
+    if (!op->error) {
+        dp_rte_handle_destroy(&port->handles, h, port->device);
     }
 }
 
 static void
-dp_rte_del(void *port_, struct dp_offload_op *ops[], size_t n)
+dp_rte_del(void *port, struct dp_offload_op *ops[], size_t n)
 {
-    struct dp_rte_port *port = port_;
-
     for (size_t i = 0; i < n; i++) {
         struct dp_offload_op *op = ops[i];
-        struct rte_flow_error error;
 
         if (op->level == DP_OFFLOAD_WHOLE) {
-            dp_rte_query_one(port, op);
-        }
-        memset(&error, 0, sizeof error);
-        rte_errno = 0;
-        op->error = (netdev_dpdk_rte_flow_destroy(port->netdev, op->handle,
-                                                  &error)
-                     ? dp_rte_errno(&error) : 0);
-        if (op->error == ENOENT) {
-            /* A driver that does not know the handle has not confirmed that
-             * there is no rule. */
-            op->error = EIO;
+            dp_rte_del_whole(port, op);
+        } else {
+            op->error = dp_rte_destroy(port, op->handle);
         }
     }
 }
@@ -627,6 +749,8 @@ const struct dp_offload_class dp_offload_rte_class = {
     .query = dp_rte_query,
     .plan = dp_rte_plan,
     .flush = dp_rte_flush,
+    .settle = dp_rte_settle,
+    .forget = dp_rte_forget,
     .pause = dp_rte_flush,
     .restart = dp_rte_restart,
     .format = dp_rte_format,

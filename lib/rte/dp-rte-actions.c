@@ -494,6 +494,17 @@ dp_rte_actions_whole(const struct ofpbuf *actions, dp_rte_find_port *find,
 }
 
 void
+dp_rte_actions_set_counter(struct dp_rte_actions *actions,
+                           struct rte_flow_action_handle *counter)
+{
+    struct rte_flow_action *first = &actions->actions[0];
+
+    ovs_assert(first->type == RTE_FLOW_ACTION_TYPE_COUNT);
+    first->type = RTE_FLOW_ACTION_TYPE_INDIRECT;
+    first->conf = counter;
+}
+
+void
 dp_rte_actions_mark(uint32_t mark, unsigned int n_rxq, uint64_t rss_types,
                     struct dp_rte_actions *dst)
 {

@@ -46,6 +46,11 @@ enum dp_offload_why dp_rte_actions_whole(const struct ofpbuf *actions,
                                          bool age,
                                          struct dp_rte_actions *dst);
 
+/* Has 'actions', made by dp_rte_actions_whole(), count with 'counter' instead
+ * of a counter of the rule's own. */
+void dp_rte_actions_set_counter(struct dp_rte_actions *actions,
+                                struct rte_flow_action_handle *counter);
+
 /* MARK 'mark' and RSS over queues 0...'n_rxq' - 1 by the types 'rss_types' (of
  * RTE_ETH_RSS_*). */
 void dp_rte_actions_mark(uint32_t mark, unsigned int n_rxq,

@@ -327,7 +327,9 @@ dp_rte_format_action(const struct rte_flow_action *action, struct ds *ds)
         ds_put_format(ds, "mark id %"PRIu32" ", mark->id);
     } else if (action->type == RTE_FLOW_ACTION_TYPE_RSS) {
         dp_rte_format_rss(action->conf, ds);
-    } else if (action->type == RTE_FLOW_ACTION_TYPE_COUNT) {
+    } else if (action->type == RTE_FLOW_ACTION_TYPE_COUNT
+               || action->type == RTE_FLOW_ACTION_TYPE_INDIRECT) {
+        /* What is indirect is a counter, without a name of use to anybody. */
         ds_put_cstr(ds, "count ");
     } else if (action->type == RTE_FLOW_ACTION_TYPE_AGE) {
         const struct rte_flow_action_age *age = action->conf;

@@ -512,7 +512,16 @@ test_indirect(void)
     CHECK(!rte_flow_action_handle_query(port, handle, &query, &error));
     CHECK(query.hits == 0);
     CHECK(rte_flow_action_handle_destroy(port, handle, &error) == -EBUSY);
+
+    /* It outlives its rules. */
+    n = receive(port, 0, pkts, 100);
+    rte_pktmbuf_free_bulk(pkts, n);
     CHECK(!rte_flow_flush(port, &error));
+    n = receive(port, 0, pkts, 100);
+    rte_pktmbuf_free_bulk(pkts, n);
+    query.reset = 0;
+    CHECK(!rte_flow_action_handle_query(port, handle, &query, &error));
+    CHECK(query.hits == 50 && query.bytes == 50 * 60);
     CHECK(!rte_flow_action_handle_destroy(port, handle, &error));
     CHECK(rte_flow_action_handle_destroy(port, handle, &error) == -ENOENT);
     close_port(port);

@@ -9,18 +9,20 @@
  * removes the flow.  Main pauses and restarts A, removes B and adds it again,
  * hands rules over from one worker to the other, and in the end, perhaps,
  * removes A.  A cleaner flushes A if the NIC may have what nobody has a handle
- * of.
+ * of.  A rule that runs whole has no mark, and is put without one if there is
+ * none: if it can't run whole then, it waits for a mark.
  *
  * Correspondence.  States and LEGAL: dp-rule-state.c.  next, done:
  * dp-offload-step.c, dp-rule-change.c.  close_door, flush, Main, Cleaner:
- * dp-offload-port.c.  hand over: dp-offload-worker.c.  What happens under a
+ * dp-port-life.c.  hand over: dp-offload-worker.c.  What happens under a
  * shard's mutex is one step; calls of the provider are steps of their own.
  *
  * Disturbances (puts that are busy, or end nobody knows how; removals and
- * flushes that fail) come from a budget, so that they end.
+ * flushes that fail; marks that are not to be had) come from a budget, so that
+ * they end.
  *
  * Checked.  Assertions: only legal edges.  The mark is given back only when the
- * NIC has no rule with it.  The NIC never has two.  When B's device goes
+ * NIC has no rule with it; a rule that marks has one.  The NIC never has two.  When B's device goes
  * nothing outputs to it, unless a flush has failed that was to see to it.  In
  * the end the NIC has what is desired and nothing else, unless A has gone and
  * the mark is lost.  No deadlock: main gets through.
@@ -96,6 +98,7 @@ bool peer;                      /* Holds B. */
 bool pressed;                   /* UNSURE, and B has to go. */
 bool depends;                   /* Is to be told about B. */
 bool mark;
+bool needs_mark;                /* The last put missed it. */
 
 /* Its place in a queue. */
 bool ready;
@@ -105,6 +108,7 @@ byte owner;
 /* The NIC. */
 byte nic;                       /* Rules that it has. */
 bool nic_out;                   /* The rule outputs to B. */
+bool nic_marks;                 /* It marks. */
 
 /* Ports. */
 byte a = RUNNING;
@@ -146,7 +150,7 @@ inline look_again()
 
 inline drop_mark()
 {
-    assert(!mark || nic == 0);
+    assert(!mark || nic == 0 || !nic_marks);
     mark = false
 }
 
@@ -225,6 +229,18 @@ inline next_installed(step)
     fi
 }
 
+/* A mark is to be had, or has to be waited for. */
+inline take_mark()
+{
+    if
+    :: mark
+    :: !mark -> mark = true
+    :: !mark && budget > 0 -> budget--
+    fi
+}
+
+#define NEEDS_MARK (!mark && needs_mark && put_gen == gen && pgen == a_gen)
+
 #define STAYS_REFUSED (st == REFUSED && put_gen == gen && pgen == a_gen)
 
 inline next_absent(step)
@@ -236,9 +252,13 @@ inline next_absent(step)
     :: want && a == RUNNING && STAYS_REFUSED -> drop_mark()
     :: else ->
        look_again();
-       mark = true;
-       begin(PUT, step);
-       go(PUTTING)
+       take_mark();
+       if
+       :: NEEDS_MARK -> go(WAITING)
+       :: else ->
+          begin(PUT, step);
+          go(PUTTING)
+       fi
     fi
 }
 
@@ -312,16 +332,34 @@ inline release(o_peer)
     fi
 }
 
-/* The NIC does 'step'.  res: 0 done, 1 failed, 2 nobody knows. */
-inline ask_nic(step, o_peer, res)
+/* The NIC does 'step'.  res: 0 done, 1 failed, 2 nobody knows, 3 needs a
+ * mark. */
+#ifdef BUG_MARKLESS
+#define MAY_PUT true
+#else
+#define MAY_PUT (o_peer || o_mark)
+#endif
+
+inline put_into_nic(o_peer)
+{
+    nic++;
+    nic_out = o_peer;
+    nic_marks = !o_peer;
+    assert(!nic_marks || mark)
+}
+
+inline ask_nic(step, o_peer, o_mark, res)
 {
     res = 0;
     if
-    :: step == PUT && budget > 0 -> budget--; res = 1
-    :: step == PUT && budget > 0 -> budget--; res = 2
-    :: step == PUT && budget > 0 ->
-       budget--; res = 2; nic++; nic_out = o_peer
-    :: step == PUT -> nic++; nic_out = o_peer
+#ifndef BUG_MARKLESS
+    :: step == PUT && !o_peer && !o_mark -> res = 3
+#endif
+    :: step == PUT && MAY_PUT && budget > 0 -> budget--; res = 1
+    :: step == PUT && MAY_PUT && budget > 0 -> budget--; res = 2
+    :: step == PUT && MAY_PUT && budget > 0 ->
+       budget--; res = 2; put_into_nic(o_peer)
+    :: step == PUT && MAY_PUT -> put_into_nic(o_peer)
     :: step == DEL && budget > 0 -> budget--; res = 1
     :: step == DEL ->
        if
@@ -337,9 +375,19 @@ inline put_done(o_gen, o_pgen, o_out, o_peer, res)
 {
     put_gen = o_gen; pgen = o_pgen; put_out = o_out;
     if
+    :: res != 0 -> needs_mark = (res == 3)
+    :: else
+    fi;
+    if
     :: res == 0 ->
        go(INSTALLED);
        whole = o_peer;
+#ifndef BUG_WHOLE_KEEPS
+       if
+       :: whole -> drop_mark()
+       :: else
+       fi;
+#endif
        depend(o_out, o_peer);
        if
        :: o_peer ->
@@ -351,7 +399,7 @@ inline put_done(o_gen, o_pgen, o_out, o_peer, res)
 #endif
        :: else
        fi
-    :: res == 1 -> go(WAITING); drop_mark()
+    :: res == 1 || res == 3 -> go(WAITING); drop_mark()
     :: res == 2 ->
 #ifdef BUG_UNSURE_FREES
        go(WAITING); drop_mark()
@@ -418,7 +466,7 @@ inline plan_done(o_gen, o_out, o_peer, o_replan)
 proctype Worker(byte id)
 {
     byte step, o_gen, o_pgen, res;
-    bool o_out, o_peer, o_replan;
+    bool o_out, o_peer, o_replan, o_mark;
 
     do
     :: atomic {
@@ -427,7 +475,7 @@ proctype Worker(byte id)
            inside[id] = true;
            assert(!inside[1 - id]);
            next(step);
-           o_gen = gen; o_pgen = a_gen
+           o_gen = gen; o_pgen = a_gen; o_mark = mark
        };
        if
        :: step == NOTHING
@@ -438,7 +486,7 @@ proctype Worker(byte id)
        if
        :: step == NOTHING
        :: else ->
-          atomic { ask_nic(step, o_peer, res) };
+          atomic { ask_nic(step, o_peer, o_mark, res) };
           atomic {
               if
               :: step == PUT -> put_done(o_gen, o_pgen, o_out, o_peer, res)
@@ -451,7 +499,7 @@ proctype Worker(byte id)
        fi;
        atomic {
            inside[id] = false; step = 0; o_gen = 0; o_pgen = 0; res = 0;
-           o_out = false; o_replan = false
+           o_out = false; o_replan = false; o_mark = false
        }
 
     /* The waiting room. */
@@ -631,7 +679,7 @@ init
     :: else ->
        assert(nic == want);
        assert(!want || (whole == out && nic_out == out));
-       assert(mark == want);
+       assert(mark == (want && !whole));
        assert(want || st == DEAD)
     fi;
     assert(peers == (peer -> 1 : 0))

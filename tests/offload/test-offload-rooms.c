@@ -8,6 +8,7 @@
 #include "offload/dp-offload.h"
 
 #include "odp-util.h"
+#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-worker.h"
 #include "offload/dp-places.h"
 #include "openvswitch/vlog.h"
@@ -124,6 +125,48 @@ test_offload_room_busy(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("offload-room-busy", test_offload_room_busy);
+
+/* Rules whose time comes all at once are looked at a batch at a time. */
+static void
+test_offload_retries(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    const struct dp_dummy_config config = {
+        .mark_bits = 24, .delay_us = 1000,
+    };
+    struct rig_flow *flows[N], *last;
+    uint64_t due_us, max = 0;
+    struct rig rig;
+
+    rig_init(&rig, &config, 1);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+    dp_offload_set_delay(rig.offload, 2000);
+    put_all(&rig, PORT1, flows);
+    due_us = dp_offload_now_us() + 2000000;
+    ovs_assert(!dp_offload_n_installed(rig.offload));
+
+    /* The worker is in the NIC when they become due. */
+    dp_offload_set_delay(rig.offload, 0);
+    dp_dummy_nic_hold(rig.nic, true);
+    last = rig_flow_create(PORT1, N, 3);
+    rig_put(&rig, 0, last);
+    while (dp_offload_now_us() < due_us) {
+        xnanosleep(10 * 1000 * 1000);
+    }
+    dp_dummy_nic_hold(rig.nic, false);
+    while (dp_offload_n_installed(rig.offload) <= N) {
+        max = MAX(max, dp_offload_workers_pending(rig.offload));
+        xnanosleep(100 * 1000);
+    }
+    ovs_assert(max <= 3 * DP_OFFLOAD_BATCH);
+
+    del_all(&rig, flows);
+    rig_del(&rig, 0, last);
+    rig_flow_destroy(last);
+    dp_offload_drain(rig.offload);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-retries", test_offload_retries);
 
 /* Rules without a mark do nothing until one becomes free. */
 static void

@@ -5,6 +5,7 @@ tests_dptest_SOURCES += \
 	tests/rte/simnic-plugin.h \
 	tests/rte/simnic-rig.c \
 	tests/rte/simnic-rig.h \
+	tests/rte/test-rte-count.c \
 	tests/rte/test-rte-flush.c \
 	tests/rte/test-rte-peer.c \
 	tests/rte/test-rte-simnic.c \

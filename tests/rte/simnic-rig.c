@@ -56,16 +56,29 @@ sim_describe(void *aux OVS_UNUSED, const void *flow_, struct match *match,
     return true;
 }
 
+static void
+sim_late(void *sim_, void *flow OVS_UNUSED,
+         const struct dpif_flow_stats *stats)
+{
+    struct sim *sim = sim_;
+    uint64_t orig;
+
+    atomic_add_relaxed(&sim->n_late, stats->n_packets, &orig);
+}
+
 void
 sim_init(struct sim *sim, unsigned int n_workers)
 {
     const struct dp_offload_class *classes[] = { &dp_offload_rte_class, NULL };
     const struct dp_offload_env env = {
+        .aux = sim,
         .flow_ref = sim_ref,
         .flow_unref = sim_unref,
         .flow_describe = sim_describe,
+        .flow_late = sim_late,
     };
 
+    atomic_init(&sim->n_late, 0);
     sim->offload = dp_offload_create(&env, classes, n_workers);
     sim->lane = dp_offload_lane_create(sim->offload, 0);
     dp_offload_set_enabled(sim->offload, true);

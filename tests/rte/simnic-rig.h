@@ -38,6 +38,7 @@ struct sim {
     struct dp_mark_index *lane;
     struct sim_flow *flows[N_MEGAFLOWS];
     unsigned int n_flows;
+    atomic_uint64_t n_late;             /* Packets told by flow_late. */
     unsigned int n_marked;              /* Packets of the last sim_count(). */
     unsigned int n_unmarked;
 };

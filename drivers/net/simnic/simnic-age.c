@@ -43,9 +43,9 @@ housekeep(void *port_)
         || now - port->synced_at > SYNC_S * rte_get_tsc_hz()) {
         simnic_classify_sync(port, NULL);
     }
-    for (uint32_t i = 0; port->rules.n_aging && i < port->rules.n_slots;
+    for (uint32_t i = 0; port->rules.n_aging && i < port->rules.slots.n;
          i++) {
-        struct simnic_rule *rule = port->rules.slot[i].rule;
+        struct simnic_rule *rule = port->rules.slots.slot[i].object;
 
         if (rule && rule->has & SIMNIC_ACT_AGE) {
             struct simnic_age *age = simnic_rule_age(rule);

@@ -21,6 +21,8 @@
 #include <rte_cycles.h>
 #include <rte_ether.h>
 
+#include "simnic-queue.h"
+
 #define MAX_FRAME 9728
 #define SCRATCH_HEADROOM 512
 
@@ -221,6 +223,7 @@ find_path(struct simnic_classes *c, const struct simnic_verdict *v)
         memcpy(path->rule, v->rule, v->n_rules * sizeof *v->rule);
         for (unsigned int i = 0; i < v->n_rules; i++) {
             path->counted |= v->rule[i]->path.counted;
+            path->exact |= v->rule[i]->path.exact;
         }
         path->shared = true;
         path->drop = v->drop;
@@ -408,11 +411,16 @@ classify(struct simnic_port *port, uint32_t i, struct simnic_subject *subject)
         path = &c->filtered;
     }
     if (path != old) {
-        if (old) {
-            sync_stream(port, i);
-        }
         path->n_streams++;
-        c->path[i] = path;
+        if (old && old->exact && !path->counted) {
+            c->move[c->n_moves++] = (struct simnic_move) { i, path };
+            old = NULL;
+        } else {
+            if (old) {
+                sync_stream(port, i);
+            }
+            c->path[i] = path;
+        }
     }
 
     queue = simnic_classify_queue(port, &v, &subject->key, &hash);
@@ -430,6 +438,26 @@ classify(struct simnic_port *port, uint32_t i, struct simnic_subject *subject)
     c->n_classified++;
 }
 
+/* Moves streams to paths on which nobody counts, when the last core has looked
+ * at their old words. */
+static void
+finish_moves(struct simnic_port *port)
+{
+    struct simnic_classes *c = &port->classes;
+
+    if (c->n_moves) {
+        simnic_queues_pass(port);
+    }
+    while (c->n_moves) {
+        const struct simnic_move *move = &c->move[--c->n_moves];
+        struct simnic_path *old = c->path[move->stream];
+
+        sync_stream(port, move->stream);
+        c->path[move->stream] = move->path;
+        leave_path(port, old);
+    }
+}
+
 void
 simnic_classify_all(struct simnic_port *port)
 {
@@ -442,6 +470,7 @@ simnic_classify_all(struct simnic_port *port)
         simnic_streams_key(&port->streams, i, &subject.key);
         classify(port, i, &subject);
     }
+    finish_moves(port);
     simnic_reclaim_run(port, !port->started);
 }
 
@@ -577,6 +606,7 @@ simnic_classify_changed(struct simnic_port *port,
             classify(port, i, &subject);
         }
     }
+    finish_moves(port);
 }
 
 void
@@ -615,7 +645,8 @@ simnic_classify_init(struct simnic_port *port)
     if (port->streams.n) {
         c->path = calloc(port->streams.n, sizeof *c->path);
         c->seen = calloc(port->streams.n, sizeof *c->seen);
-        if (!c->path || !c->seen) {
+        c->move = calloc(port->streams.n, sizeof *c->move);
+        if (!c->path || !c->seen || !c->move) {
             return ENOMEM;
         }
     }
@@ -641,6 +672,7 @@ simnic_classify_uninit(struct simnic_port *port)
     }
     free(c->path);
     free(c->seen);
+    free(c->move);
     free(c->free_id);
     memset(c, 0, sizeof *c);
 }

@@ -334,10 +334,10 @@ simnic_flow_flush_all(struct simnic_port *port)
         return 0;
     }
     rte_rwlock_write_lock(&port->rules_lock);
-    for (uint32_t i = 0; i < rs->n_slots; i++) {
-        if (rs->slot[i].rule) {
-            gone[n++] = rs->slot[i].rule;
-            simnic_rules_remove(rs, rs->slot[i].rule);
+    for (uint32_t i = 0; i < rs->slots.n; i++) {
+        if (rs->slots.slot[i].object) {
+            gone[n++] = rs->slots.slot[i].object;
+            simnic_rules_remove(rs, rs->slots.slot[i].object);
         }
     }
     rte_rwlock_write_unlock(&port->rules_lock);
@@ -535,9 +535,9 @@ flow_dump(struct rte_eth_dev *dev, struct rte_flow *handle, FILE *file,
             retval = -ENOENT;
         }
     } else {
-        for (uint32_t i = 0; i < port->rules.n_slots; i++) {
-            if (port->rules.slot[i].rule) {
-                dump_rule(port->rules.slot[i].rule, file);
+        for (uint32_t i = 0; i < port->rules.slots.n; i++) {
+            if (port->rules.slots.slot[i].object) {
+                dump_rule(port->rules.slots.slot[i].object, file);
             }
         }
     }
@@ -561,8 +561,8 @@ flow_get_aged(struct rte_eth_dev *dev, void **contexts, uint32_t size,
     if (port->rules.n_aging) {
         simnic_classify_sync(port, NULL);
     }
-    for (uint32_t i = 0; i < port->rules.n_slots; i++) {
-        struct simnic_rule *rule = port->rules.slot[i].rule;
+    for (uint32_t i = 0; i < port->rules.slots.n; i++) {
+        struct simnic_rule *rule = port->rules.slots.slot[i].object;
         struct simnic_age *age;
 
         if (!rule || !(rule->has & SIMNIC_ACT_AGE)) {

@@ -14,8 +14,8 @@
 
 #include <rte_cycles.h>
 
-static void
-fence_all_threads(void)
+void
+simnic_gate_fence(void)
 {
     if (syscall(__NR_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)
         && (syscall(__NR_membarrier,
@@ -30,10 +30,9 @@ void
 simnic_gate_close(struct simnic_gate *gate)
 {
     __atomic_store_n(&gate->closed, true, __ATOMIC_SEQ_CST);
-    fence_all_threads();
+    simnic_gate_fence();
 
-    /* Pairs with the release in simnic_gate_leave(). */
-    while (__atomic_load_n(&gate->busy, __ATOMIC_ACQUIRE)) {
+    while (simnic_gate_is_busy(gate)) {
         sched_yield();
     }
 }

@@ -58,6 +58,17 @@ simnic_gate_leave(struct simnic_gate *gate)
 /* Waits until nobody is inside. */
 void simnic_gate_close(struct simnic_gate *);
 
+/* After this call whoever is inside without having been seen there has come
+ * after it. */
+void simnic_gate_fence(void);
+
+static inline bool
+simnic_gate_is_busy(const struct simnic_gate *gate)
+{
+    /* Pairs with the release in simnic_gate_leave(). */
+    return __atomic_load_n(&gate->busy, __ATOMIC_ACQUIRE);
+}
+
 void simnic_gate_open(struct simnic_gate *);
 
 #endif /* simnic-gate.h */

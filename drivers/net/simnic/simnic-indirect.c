@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Indirect actions: a counter, an age or an RSS that several rules share.
- * Their handles are pointers, found in the port's list before they are used:
- * there are few of them. */
+/* Indirect actions: a counter, an age or an RSS that several rules share, or
+ * that outlives its rule.
+ *
+ * The count of a rule that has gone is final: who removed it has waited for
+ * the cores that were polling.  For a rule with a counter of its own that
+ * would be in vain, since that one goes with it. */
 
 #include "simnic-indirect.h"
 
@@ -20,14 +23,13 @@ simnic_indirect_find(void *port_, const void *handle,
                      enum rte_flow_action_type *typep)
 {
     struct simnic_port *port = port_;
+    struct simnic_shared *s = simnic_slots_find(&port->rules.shared,
+                                                (uintptr_t) handle);
 
-    for (struct simnic_shared *s = port->rules.shared; s; s = s->next) {
-        if (s == handle) {
-            *typep = s->type;
-            return s;
-        }
+    if (s) {
+        *typep = s->type;
     }
-    return NULL;
+    return s;
 }
 
 static struct simnic_shared *
@@ -53,6 +55,7 @@ simnic_indirect_create(struct rte_eth_dev *dev,
     struct simnic_port *port = simnic_port_of(dev);
     struct simnic_shared *s = calloc(1, sizeof *s);
     struct simnic_action_env env;
+    uint64_t handle = 0;
     int code = 0;
 
     if (!s) {
@@ -86,15 +89,19 @@ simnic_indirect_create(struct rte_eth_dev *dev,
                                   action, "only COUNT, AGE and RSS can be "
                                   "indirect");
     }
+    if (!code && !simnic_slots_reserve(&port->rules.shared)) {
+        code = rte_flow_error_set(error, ENOMEM,
+                                  RTE_FLOW_ERROR_TYPE_UNSPECIFIED, NULL,
+                                  "out of memory");
+    }
     if (code) {
         free(s);
-        s = NULL;
     } else {
-        s->next = port->rules.shared;
-        port->rules.shared = s;
+        s->n_refs = 1;
+        s->handle = handle = simnic_slots_put(&port->rules.shared, s);
     }
     pthread_mutex_unlock(&port->mutex);
-    return (struct rte_flow_action_handle *) s;
+    return (struct rte_flow_action_handle *) handle;
 }
 
 int
@@ -103,7 +110,7 @@ simnic_indirect_destroy(struct rte_eth_dev *dev,
                         struct rte_flow_error *error)
 {
     struct simnic_port *port = simnic_port_of(dev);
-    struct simnic_shared *s, **sp;
+    struct simnic_shared *s;
     int retval = -ENOENT;
 
     pthread_mutex_lock(&port->mutex);
@@ -112,11 +119,8 @@ simnic_indirect_destroy(struct rte_eth_dev *dev,
         retval = rte_flow_error_set(error, EBUSY, RTE_FLOW_ERROR_TYPE_HANDLE,
                                     handle, "rules use this action");
     } else if (s) {
-        for (sp = &port->rules.shared; *sp != s; sp = &(*sp)->next) {
-            continue;
-        }
-        *sp = s->next;
-        free(s);
+        simnic_slots_remove(&port->rules.shared, s->handle);
+        simnic_shared_unref(s);
         retval = 0;
     }
     pthread_mutex_unlock(&port->mutex);
@@ -169,8 +173,8 @@ simnic_indirect_query(struct rte_eth_dev *dev,
 
     pthread_mutex_lock(&port->mutex);
     s = find(port, handle, error);
-    if (s) {
-        simnic_classify_sync(port, NULL);
+    if (s && s->n_users) {
+        simnic_classify_sync(port, s->user);
     }
     if (s && s->type == RTE_FLOW_ACTION_TYPE_COUNT) {
         simnic_flow_read_counter(port, &s->counter, data);

@@ -149,6 +149,12 @@ struct simnic_classes {
     struct simnic_path filtered;        /* No rule; dropped. */
     struct simnic_path **path;          /* Of each stream. */
     uint32_t *seen;                     /* Hits that are accounted. */
+    struct simnic_move {
+        uint32_t stream;
+        struct simnic_path *path;       /* Its new one. */
+    } *move;                            /* Streams of which a core may count
+                                         * hits for the old path still. */
+    uint32_t n_moves;
     struct simnic_path *shared[1024];   /* Ways of more than one rule. */
     uint32_t n_paths;                   /* Ids given out; 0 is none. */
     uint32_t *free_id;                  /* Ids that were given back. */

@@ -7,6 +7,7 @@
 #include "simnic-queue.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -243,6 +244,21 @@ simnic_queues_close(struct simnic_port *port)
         }
         if (port->txq[i]) {
             simnic_gate_close(&port->txq[i]->gate);
+        }
+    }
+}
+
+void
+simnic_queues_pass(struct simnic_port *port)
+{
+    simnic_gate_fence();
+    for (uint16_t i = 0; i < SIMNIC_MAX_QUEUES; i++) {
+        const struct simnic_rxq *q = port->rxq[i];
+        uint64_t n = q ? __atomic_load_n(&q->bursts, __ATOMIC_ACQUIRE) : 0;
+
+        while (q && simnic_gate_is_busy(&q->gate)
+               && __atomic_load_n(&q->bursts, __ATOMIC_ACQUIRE) == n) {
+            sched_yield();
         }
     }
 }

@@ -36,6 +36,10 @@ void simnic_txq_stop(struct simnic_txq *);
 void simnic_queues_close(struct simnic_port *);
 void simnic_queues_open(struct simnic_port *);
 
+/* Waits until each core that is polling the port now has done so.  Not to be
+ * called from within a burst. */
+void simnic_queues_pass(struct simnic_port *);
+
 /* Changes how many packets wait with an old verdict; the port is started.
  * Returns 0 or ENOMEM, and then none do. */
 int simnic_queues_set_inflight(struct simnic_port *, uint32_t n);

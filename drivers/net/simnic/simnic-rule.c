@@ -19,51 +19,64 @@ simnic_rules_init(struct simnic_rules *rs)
     memset(rs, 0, sizeof *rs);
     simnic_table_init(&rs->ingress);
     simnic_table_init(&rs->transfer);
-    rs->free_slot = UINT32_MAX;
+    simnic_slots_init(&rs->slots);
+    simnic_slots_init(&rs->shared);
 }
 
 void
 simnic_rules_uninit(struct simnic_rules *rs)
 {
-    struct simnic_shared *shared;
-
-    for (uint32_t i = 0; i < rs->n_slots; i++) {
-        struct simnic_rule *rule = rs->slot[i].rule;
+    for (uint32_t i = 0; i < rs->slots.n; i++) {
+        struct simnic_rule *rule = rs->slots.slot[i].object;
 
         if (rule) {
             simnic_rules_remove(rs, rule);
             simnic_rule_free(rule);
         }
     }
-    while ((shared = rs->shared) != NULL) {
-        rs->shared = shared->next;
-        free(shared);
+    for (uint32_t i = 0; i < rs->shared.n; i++) {
+        if (rs->shared.slot[i].object) {
+            simnic_shared_unref(rs->shared.slot[i].object);
+        }
     }
-    free(rs->slot);
+    simnic_slots_uninit(&rs->shared);
+    simnic_slots_uninit(&rs->slots);
     simnic_table_uninit(&rs->ingress);
     simnic_table_uninit(&rs->transfer);
     memset(rs, 0, sizeof *rs);
 }
 
-static bool
-grow_slots(struct simnic_rules *rs)
-{
-    uint32_t n = rs->n_slots ? rs->n_slots * 2 : 64;
-    struct simnic_slot *slot = realloc(rs->slot, n * sizeof *slot);
+/* Indirect actions. */
 
-    if (!slot) {
-        return false;
+void
+simnic_shared_unref(struct simnic_shared *shared)
+{
+    if (!--shared->n_refs) {
+        free(shared);
     }
-    for (uint32_t i = n; i-- > rs->n_slots; ) {
-        slot[i].rule = NULL;
-        slot[i].generation = 1;
-        slot[i].next_free = rs->free_slot;
-        rs->free_slot = i;
-    }
-    rs->slot = slot;
-    rs->n_slots = n;
-    return true;
 }
+
+/* 'rule' uses 'shared', which may be NULL, from now on. */
+static void
+begin_use(struct simnic_shared *shared, struct simnic_rule *rule)
+{
+    if (shared) {
+        shared->user = shared->n_users++ ? NULL : rule;
+        shared->n_refs++;
+    }
+}
+
+/* A rule that uses 'shared', which may be NULL, leaves its table. */
+static void
+end_use(struct simnic_shared *shared)
+{
+    if (shared) {
+        shared->n_users--;
+        shared->user = NULL;
+    }
+}
+
+/* Rules. */
 
 /* True if other rules may see what 'rule' has made of a packet. */
 static bool
@@ -83,6 +96,7 @@ init_path(struct simnic_rule *rule)
     path->n_rules = 1;
     path->rule[0] = rule;
     path->counted = rule->has & (SIMNIC_ACT_COUNT | SIMNIC_ACT_AGE);
+    path->exact = rule->shared_count != NULL;
     path->has_mark = rule->has & SIMNIC_ACT_MARK;
     path->flag = rule->has & SIMNIC_ACT_FLAG;
     path->mark = rule->mark;
@@ -98,7 +112,7 @@ simnic_rules_add(struct simnic_rules *rs, const struct rte_flow_attr *attr,
 {
     struct simnic_rule *rule = calloc(1, sizeof *rule);
 
-    if (!rule || (rs->free_slot == UINT32_MAX && !grow_slots(rs))) {
+    if (!rule || !simnic_slots_reserve(&rs->slots)) {
         free(rule);
         return NULL;
     }
@@ -138,23 +152,14 @@ simnic_rules_add(struct simnic_rules *rs, const struct rte_flow_attr *attr,
     }
 
     a->edits.n = 0;
-    rule->slot = rs->free_slot;
-    rule->generation = rs->slot[rule->slot].generation;
-    rs->free_slot = rs->slot[rule->slot].next_free;
-    rs->slot[rule->slot].rule = rule;
+    rule->handle = simnic_slots_put(&rs->slots, rule);
     rs->n++;
     rs->n_aging += !!(rule->has & SIMNIC_ACT_AGE);
     rs->n_counted += !!(rule->has & SIMNIC_ACT_COUNT);
     rs->n_edit_jump += edits_then_jumps(rule);
-    if (rule->shared_count) {
-        rule->shared_count->n_users++;
-    }
-    if (rule->shared_age) {
-        rule->shared_age->n_users++;
-    }
-    if (rule->shared_rss) {
-        rule->shared_rss->n_users++;
-    }
+    begin_use(rule->shared_count, rule);
+    begin_use(rule->shared_age, rule);
+    begin_use(rule->shared_rss, rule);
     init_path(rule);
     return rule;
 
@@ -170,34 +175,32 @@ error:
 void
 simnic_rules_remove(struct simnic_rules *rs, struct simnic_rule *rule)
 {
-    struct simnic_slot *slot = &rs->slot[rule->slot];
-
     simnic_table_remove(rule->transfer ? &rs->transfer : &rs->ingress,
                         &rule->entry);
-    slot->rule = NULL;
-    slot->generation++;
-    slot->next_free = rs->free_slot;
-    rs->free_slot = rule->slot;
+    simnic_slots_remove(&rs->slots, rule->handle);
     rs->n--;
     rs->n_aging -= !!(rule->has & SIMNIC_ACT_AGE);
     rs->n_counted -= !!(rule->has & SIMNIC_ACT_COUNT);
     rs->n_edit_jump -= edits_then_jumps(rule);
-    if (rule->shared_count) {
-        rule->shared_count->n_users--;
-    }
-    if (rule->shared_age) {
-        rule->shared_age->n_users--;
-    }
-    if (rule->shared_rss) {
-        rule->shared_rss->n_users--;
-    }
+    end_use(rule->shared_count);
+    end_use(rule->shared_age);
+    end_use(rule->shared_rss);
 }
 
 void
 simnic_rule_free(struct simnic_rule *rule)
 {
+    struct simnic_shared *shared[] = {
+        rule->shared_count, rule->shared_age, rule->shared_rss,
+    };
+
     if (!rule->shared_rss) {
         free(rule->rss);
+    }
+    for (unsigned int i = 0; i < RTE_DIM(shared); i++) {
+        if (shared[i]) {
+            simnic_shared_unref(shared[i]);
+        }
     }
     if (rule->edits) {
         simnic_edits_uninit(rule->edits);
@@ -209,19 +212,14 @@ simnic_rule_free(struct simnic_rule *rule)
 struct rte_flow *
 simnic_rule_handle(const struct simnic_rule *rule)
 {
-    return (struct rte_flow *) ((uint64_t) rule->generation << 32
-                                | (rule->slot + 1));
+    return (struct rte_flow *) rule->handle;
 }
 
 struct simnic_rule *
 simnic_rules_from_handle(const struct simnic_rules *rs,
                          const struct rte_flow *handle)
 {
-    uint32_t slot = (uint32_t) (uintptr_t) handle - 1;
-    uint32_t generation = (uintptr_t) handle >> 32;
-
-    return (slot < rs->n_slots && rs->slot[slot].generation == generation
-            ? rs->slot[slot].rule : NULL);
+    return simnic_slots_find(&rs->slots, (uintptr_t) handle);
 }
 
 void

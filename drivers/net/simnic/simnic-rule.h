@@ -10,7 +10,7 @@
  * PASSTHRU.  Knows no stream, queue or device.
  *
  * Owns.  Rules and shared actions.  A handle that is given to applications
- * is a slot and a generation, not a pointer, so a stale one is told apart.
+ * is no pointer (simnic-slots.h).
  *
  * Invariants.  A rule is in one table exactly as long as it is in its slot.
  *
@@ -24,6 +24,7 @@
 
 #include "simnic-action.h"
 #include "simnic-devargs.h"
+#include "simnic-slots.h"
 #include "simnic-table.h"
 
 #define SIMNIC_MAX_PATH 8
@@ -49,6 +50,7 @@ struct simnic_path {
     bool shared;                        /* Allocated, by simnic-classify. */
     bool slow;                          /* The polling core executes it. */
     bool counted;
+    bool exact;                         /* By a counter that outlives rules. */
     bool has_mark;
     bool flag;
     bool drop;
@@ -70,9 +72,12 @@ struct simnic_age {
 
 /* An indirect action. */
 struct simnic_shared {
-    struct simnic_shared *next;
+    uint64_t handle;
     enum rte_flow_action_type type;
-    uint32_t n_users;
+    uint32_t n_users;                   /* Rules in a table. */
+    uint32_t n_refs;                    /* Its handle, and rules that have not
+                                         * been freed. */
+    struct simnic_rule *user;           /* The only one, or NULL. */
     struct simnic_counter counter;
     struct simnic_age age;
     struct simnic_rss rss;
@@ -81,8 +86,7 @@ struct simnic_shared {
 struct simnic_rule {
     struct simnic_entry entry;          /* First. */
     bool transfer;
-    uint32_t slot;
-    uint32_t generation;
+    uint64_t handle;
     uint32_t has;                       /* SIMNIC_ACT_*. */
     uint32_t mark;
     uint32_t jump_group;
@@ -99,24 +103,16 @@ struct simnic_rule {
     struct simnic_path path;            /* Of this rule alone. */
 };
 
-struct simnic_slot {
-    struct simnic_rule *rule;           /* NULL: free. */
-    uint32_t generation;
-    uint32_t next_free;
-};
-
 struct simnic_rules {
     struct simnic_table ingress;
     struct simnic_table transfer;
-    struct simnic_slot *slot;
-    uint32_t n_slots;
-    uint32_t free_slot;                 /* UINT32_MAX: none. */
+    struct simnic_slots slots;          /* 'struct simnic_rule's. */
     uint32_t n;
     uint32_t n_aging;
     uint32_t n_counted;
     uint32_t n_edit_jump;               /* Edit, and others see it. */
     bool isolated;
-    struct simnic_shared *shared;
+    struct simnic_slots shared;         /* 'struct simnic_shared's. */
 };
 
 /* What is to happen to a packet. */
@@ -159,6 +155,9 @@ struct simnic_rule *simnic_rules_add(struct simnic_rules *,
 /* Takes 'rule' out of its table and slot; simnic_rule_free() frees it. */
 void simnic_rules_remove(struct simnic_rules *, struct simnic_rule *);
 void simnic_rule_free(struct simnic_rule *);
+
+/* Drops a reference. */
+void simnic_shared_unref(struct simnic_shared *);
 
 struct rte_flow *simnic_rule_handle(const struct simnic_rule *);
 struct simnic_rule *simnic_rules_from_handle(const struct simnic_rules *,
