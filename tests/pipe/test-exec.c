@@ -97,6 +97,8 @@ static const struct kind {
       { "pop_eth", SET_ETH, "set_nsh" } },
     { PT_NSH, NSH ETH "1234",
       { "set_nsh", "pop_nsh()" } },
+    { PT_NSH, "0fc61103" "00000102" "00000001" "00000002" "00000003" "00000004"
+      ETH "1234", { "set_nsh" } },      /* Type 1 with a reserved bit. */
     { PT_IPV4, IP4("001c", "0000", "01") ICMP,
       { SET_IP4, "push_eth",
         "push_nsh(flags=0,ttl=63,mdtype=1,np=1,spi=0x1,si=1,c1=0x1,c2=0x2,"
