@@ -116,7 +116,8 @@ EXTRA_DIST += \
 	tests/twin/twin_pair.py \
 	tests/twin/twin_tables.py \
 	tests/twin/twin_tables_state.py \
-	tests/twin/twin_tables_tunnel.py
+	tests/twin/twin_tables_tunnel.py \
+	tests/twin/twin_whole.py
 TWINFLAGS =
 check-twin: vswitchd/ovs-vswitchd$(EXEEXT)
 	@theirs=$(OVS_BUILD); \

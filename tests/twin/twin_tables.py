@@ -6,6 +6,8 @@ decides about the rules as it does about the frames."""
 
 import collections
 
+from twin_whole import nsh_has_length
+
 Port = collections.namedtuple("Port", "bridge name type number port interface")
 
 # How flows are found must make no difference.
@@ -32,7 +34,7 @@ class Table:
         self.settle = False     # Packets change what becomes of the next.
         self.unordered = False  # A flood may reach the ports in any order.
         self.spread = False     # A matter of luck by which port.
-        self.usable = None      # A function that tells which frames are.
+        self.usable = []        # Functions that tell which frames are.
         for name, value in rest.items():
             if not hasattr(self, name):
                 raise TypeError("a table has no " + name)
@@ -218,7 +220,8 @@ def nsh(rng):
         "table=1,priority=3,packet_type=(1,0x894f),actions=encap(ethernet),3",
         "table=1,priority=2,packet_type=(0,0),ip,actions=dec_ttl,3",
         "table=1,priority=1,packet_type=(0,0),actions=push_vlan:0x8100,2"]
-    return Table(flows, frames=["nsh", "nsh", "nsh", None])
+    return Table(flows, frames=["nsh", "nsh", "nsh", None],
+                 usable=[nsh_has_length])
 
 
 SETS = {
