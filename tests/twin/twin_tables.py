@@ -34,6 +34,7 @@ class Table:
         self.settle = False     # Packets change what becomes of the next.
         self.unordered = False  # A flood may reach the ports in any order.
         self.spread = False     # A matter of luck by which port.
+        self.polled = False     # By a PMD thread.
         self.usable = []        # Functions that tell which frames are.
         for name, value in rest.items():
             if not hasattr(self, name):
@@ -297,5 +298,13 @@ def ip6_extensions(rng):
     return Table(flows, frames=["ipv6", "ipv6", "ipv6", None])
 
 
-PLAIN_TABLES = [exact, masked, vlan, mpls, nsh, set_field,
-                ip6_extensions]
+PLAIN_TABLES = [exact, masked, vlan, mpls, nsh, set_field, ip6_extensions]
+
+
+def polled(rng):
+    """One of the tables so far, on ports that a PMD thread polls."""
+    table = rng.choice(PLAIN_TABLES)(rng)
+    table.polled = True
+    table.config = table.config + ["pmd-cpu-mask=1"]
+    table.ports = [port._replace(type="dummy-pmd") for port in table.ports]
+    return table
