@@ -339,15 +339,30 @@ class Pair:
     def feed(self, port, frames):
         """Feeds both.  Returns what has left each, or None."""
         def step(side):
-            if side.table.settle:
-                for frame in frames:
-                    side.feed(port, [frame])
-                    # A flow may be out of date until it is looked at again.
-                    side.call("revalidator/purge")
-            else:
+            if not side.table.settle:
                 side.feed(port, frames)
-            return side.read()
+                return side.read()
+            left = {}
+            for frame in frames:
+                side.feed(port, [frame])
+                # A flow may be out of date until it is looked at again.
+                side.call("revalidator/purge")
+                for name, some in side.read().items():
+                    # A port may get a frame and what is mirrored of it.
+                    left.setdefault(name, []).extend(
+                        sorted(some) if side.table.unordered else some)
+            return left
         return self.both(step)
+
+    def feed_ours(self, inputs):
+        """Feeds ours only.  Returns the number of frames."""
+        ours = self.sides[SIDES.index("ours")]
+        try:
+            for port, frames in inputs:
+                ours.feed(port, frames)
+        except Gone as error:
+            self.dead[ours.name] = str(error)
+        return sum(len(frames) for _, frames in inputs)
 
     def warp(self, ms):
         """Moves both clocks.  Returns false if a daemon has died."""

@@ -12,7 +12,8 @@ IP4, IP6 = b"\x08\0", b"\x86\xdd"
 MPLS = (b"\x88\x47", b"\x88\x48")
 NSH = b"\x89\x4f"
 SNAP = b"\xaa\xaa\3\0\0\0"
-ICMP6 = 58
+FRAGMENT, AH, ICMP6 = 44, 51, 58
+EXTENSIONS = (0, 43, FRAGMENT, AH, 60)
 NEIGHBOR = (135, 136)
 
 
@@ -43,6 +44,24 @@ def has_whole_options(options):
     return has_address or not first_is_long
 
 
+def behind_extensions(packet):
+    """Returns the type of what follows the extension headers of the IPv6
+    'packet', where that begins, and whether it is a later fragment's.  The
+    type is None if there is nothing."""
+    proto, at = packet[6] if len(packet) >= 40 else None, 40
+    is_later = False
+    while proto in EXTENSIONS and at + 8 <= len(packet):
+        if proto == FRAGMENT:
+            is_later = packet[at + 2] or packet[at + 3] & 0xf8
+            size = 8
+        elif proto == AH:
+            size = 4 * packet[at + 1] + 8
+        else:
+            size = 8 * packet[at + 1] + 8
+        proto, at = packet[at], at + size
+    return proto if at < len(packet) else None, at, is_later
+
+
 def left_alone(frame):
     """Which header of 'frame' do flows of ours leave as it came in, because it
     is not whole, or not a header?
@@ -65,12 +84,14 @@ def left_alone(frame):
         at += 4 * (rest[0] & 15)
         is_later = rest[6] & 0x1f or rest[7]
         return (at, at) if is_later else None
-    if kind == IP6 and len(rest) > 40:
-        total = 40 + int.from_bytes(rest[4:6], "big")
-        at += 40
-        if (rest[6] == ICMP6 and rest[40] in NEIGHBOR
-                and not has_whole_options(rest[64:total])):
-            return at + 2, at + 4
+    if kind == IP6:
+        proto, l4, is_later = behind_extensions(rest)
+        end = 40 + int.from_bytes(rest[4:6], "big")
+        if is_later:
+            return at + l4, at + l4
+        if (proto == ICMP6 and rest[l4] in NEIGHBOR
+                and not has_whole_options(rest[l4 + 24:end])):
+            return at + l4 + 2, at + l4 + 4
     return None
 
 
