@@ -117,6 +117,17 @@ has_nsh_fields(const struct dp_packet *packet)
             && (nsh_md_type(nsh) != NSH_M_TYPE1 || size >= NSH_M_TYPE1_LEN));
 }
 
+/* May the fields in 'key' be set in the NSH header of 'packet'?  If its type
+ * has contexts, the library sets them, too, and if 'key' has none, to what its
+ * stack holds. */
+static bool
+allows_set_nsh(const struct dp_packet *packet, const struct nlattr *key)
+{
+    return (has_nsh_fields(packet)
+            && (nsh_md_type(dp_packet_l3(packet)) != NSH_M_TYPE1
+                || nl_attr_find_nested(key, OVS_NSH_KEY_ATTR_MD1)));
+}
+
 /* Is there a whole NSH header, as long as it says? */
 static bool
 has_nsh(const struct dp_packet *packet)
@@ -191,7 +202,7 @@ allows_set(struct dp_packet *packet, const struct nlattr *key)
                  || l3_type(packet) == htons(ETH_TYPE_RARP))
                 && l3_bytes(packet) >= ARP_ETH_HEADER_LEN);
     case OVS_KEY_ATTR_NSH:
-        return has_nsh_fields(packet);
+        return allows_set_nsh(packet, key);
     case OVS_KEY_ATTR_MPLS:
         return has_mpls(packet);
     case OVS_KEY_ATTR_TCP:

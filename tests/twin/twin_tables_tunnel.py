@@ -7,7 +7,8 @@ may be broken, and at i1 as they are.  See Maker.encapsulate()."""
 
 from twin_frames import LOCAL, REMOTE
 from twin_tables import SETS, Port, Table, dummy, some
-from twin_whole import gtpu_is_ip, has_payload, nsh_has_length
+from twin_whole import (gtpu_is_ip, has_payload, nsh_has_length,
+                        outer_is_whole)
 
 IPV6_SIDE = ("2001:cafe::88", "2001:cafe::92")
 
@@ -40,7 +41,7 @@ def overlay(rng, kind, ports, inner, outer, **rest):
                   ("int", "add-flows", inner)],
         in_ports=["p1", "p1", "p1", "i1"], wrap={"p1": [kind, *rest.get(
             "also", [])]},
-        usable=rest.get("usable", []),
+        usable=[outer_is_whole, *rest.get("usable", [])],
         config=["vlan-limit=%d" % rng.choice([0, 1])])
 
 

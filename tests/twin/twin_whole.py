@@ -76,8 +76,10 @@ def left_alone(frame):
     if kind in MPLS:
         return (at, at) if len(rest) < 4 else None
     if kind == NSH:
-        size = 24 if len(rest) > 2 and rest[2] & 15 == 1 else 8
-        return (at, at) if len(rest) < size else None
+        # Its type is half a byte, or theirs a whole one: it then sets contexts
+        # to what its stack holds.
+        is_odd = len(rest) < 8 or rest[2] & 15 == 1 != rest[2]
+        return (at, at) if is_odd else None
     if kind == IP4:
         if len(rest) < 20:
             return at, at
@@ -93,6 +95,17 @@ def left_alone(frame):
                 and not has_whole_options(rest[l4 + 24:end])):
             return at + l4 + 2, at + l4 + 4
     return None
+
+
+def outer_is_whole(frame):
+    """False if 'frame' is too short for the version that its IP header says,
+    against its Ethernet type.  Theirs goes by that when it takes the frame out
+    of a tunnel, and reads on behind the end."""
+    kind, at = type_of(frame)
+    if kind not in (IP4, IP6) or at >= len(frame):
+        return True
+    least = {4: 4 * (frame[at] & 15), 6: 40}.get(frame[at] >> 4, 0)
+    return len(frame) >= at + least
 
 
 def inner_frame(frame):
