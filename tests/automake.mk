@@ -105,9 +105,10 @@ stress: vswitchd/ovs-vswitchd$(EXEEXT)
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) $(STRESSFLAGS)
 .PHONY: stress
 
-# Twins: Open vSwitch's daemon and ours get the same packets, for TIME seconds,
-# made from SEED.  TWINFLAGS may hold options for tests/twin/run-twin.  In a
-# build with sanitizers, theirs is the daemon of a build without.
+# Twins: Open vSwitch's daemon and ours get the same packets, for TIME seconds
+# (at least a round of all tables), made from SEED.  TWINFLAGS may hold options
+# for tests/twin/run-twin.  In a build with sanitizers, theirs is the daemon of
+# a build without.
 EXTRA_DIST += \
 	tests/twin/run-twin \
 	tests/twin/twin_captures.py \
@@ -116,17 +117,24 @@ EXTRA_DIST += \
 	tests/twin/twin_pair.py \
 	tests/twin/twin_tables.py \
 	tests/twin/twin_tables_state.py \
-	tests/twin/twin_tables_tunnel.py
+	tests/twin/twin_tables_tunnel.py \
+	tests/twin/twin_whole.py
 TWINFLAGS =
 check-twin: vswitchd/ovs-vswitchd$(EXEEXT)
+if OVS_SINCE_3_2
+	@echo "SKIPPED: tests/twin/twin_compare.py is for Open vSwitch 3.1"
+	@echo "0 passed, 0 failed, 1 skipped"
+else
 	@theirs=$(OVS_BUILD); \
 	if test -n "$(SANITIZER_CFLAGS)"; then \
 	    theirs=`$(SHELL) $(srcdir)/build-aux/ovs-dependency`/build; \
 	fi; \
-	$(with_ovs_tools) $(PYTHON3) $(srcdir)/tests/twin/run-twin \
+	$(with_ovs_tools) PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
+		$(srcdir)/tests/twin/run-twin \
 		--theirs=$$theirs/vswitchd/ovs-vswitchd \
-		--ours=vswitchd/ovs-vswitchd$(EXEEXT) --time=$(or $(TIME),300) \
+		--ours=vswitchd/ovs-vswitchd$(EXEEXT) --time=$(or $(TIME),180) \
 		--seed=$(or $(SEED),1) $(TWINFLAGS)
+endif
 .PHONY: check-twin
 
 # Conformance: Open vSwitch's own suites, with our daemon.  CONFORMANCEFLAGS
@@ -193,7 +201,7 @@ check-traffic: vswitchd/ovs-vswitchd$(EXEEXT)
 # All of them, cheapest first.  Each is run, even if one fails.  For a
 # quick "make distcheck", set CHECK_SUITES=check-unit.
 CHECK_SUITES = check-unit check-traffic check-drivers check-own \
-	check-commands check-ovs
+	check-commands check-twin check-ovs
 check-local:
 	@status=0; \
 	for suite in $(CHECK_SUITES); do \

@@ -105,19 +105,39 @@ has_mpls(const struct dp_packet *packet)
     return dp_header_bytes_from(packet, packet->l2_5_ofs) >= MPLS_HLEN;
 }
 
-/* Is there a whole NSH header, as long as it says? */
+/* Is there an NSH header with all fields that can be set? */
 static bool
-has_nsh(const struct dp_packet *packet)
+has_nsh_fields(const struct dp_packet *packet)
 {
     const struct nsh_hdr *nsh = dp_packet_l3(packet);
     size_t size = l3_bytes(packet);
 
     return (l3_type(packet) == htons(ETH_TYPE_NSH)
             && size >= NSH_BASE_HDR_LEN
-            && nsh_hdr_len(nsh) >= NSH_BASE_HDR_LEN
-            && nsh_hdr_len(nsh) <= size
-            && (nsh->md_type != NSH_M_TYPE1
-                || nsh_hdr_len(nsh) >= NSH_M_TYPE1_LEN));
+            && (nsh_md_type(nsh) != NSH_M_TYPE1 || size >= NSH_M_TYPE1_LEN));
+}
+
+/* May the fields in 'key' be set in the NSH header of 'packet'?  If its type
+ * has contexts, the library sets them, too, and if 'key' has none, to what its
+ * stack holds. */
+static bool
+allows_set_nsh(const struct dp_packet *packet, const struct nlattr *key)
+{
+    return (has_nsh_fields(packet)
+            && (nsh_md_type(dp_packet_l3(packet)) != NSH_M_TYPE1
+                || nl_attr_find_nested(key, OVS_NSH_KEY_ATTR_MD1)));
+}
+
+/* Is there a whole NSH header, as long as it says? */
+static bool
+has_nsh(const struct dp_packet *packet)
+{
+    const struct nsh_hdr *nsh = dp_packet_l3(packet);
+
+    return (has_nsh_fields(packet)
+            && nsh_hdr_len(nsh) >= (nsh_md_type(nsh) == NSH_M_TYPE1
+                                    ? NSH_M_TYPE1_LEN : NSH_BASE_HDR_LEN)
+            && nsh_hdr_len(nsh) <= l3_bytes(packet));
 }
 
 /* Returns true if 'n' bytes behind 'packet' may be touched. */
@@ -182,7 +202,7 @@ allows_set(struct dp_packet *packet, const struct nlattr *key)
                  || l3_type(packet) == htons(ETH_TYPE_RARP))
                 && l3_bytes(packet) >= ARP_ETH_HEADER_LEN);
     case OVS_KEY_ATTR_NSH:
-        return has_nsh(packet);
+        return allows_set_nsh(packet, key);
     case OVS_KEY_ATTR_MPLS:
         return has_mpls(packet);
     case OVS_KEY_ATTR_TCP:
@@ -245,4 +265,21 @@ dp_header_allows(struct dp_packet *packet, const struct nlattr *action)
     default:
         return true;
     }
+}
+
+/* Has 'packet', which dp_header_allows() says has not what 'action' needs,
+ * enough of it to do it to a packet without a layer 4 header?  So it is with
+ * the fields of an IPv6 header if what follows is broken or unknown. */
+bool
+dp_header_allows_without_l4(const struct dp_packet *packet,
+                            const struct nlattr *action)
+{
+    const struct nlattr *key;
+
+    if (nl_attr_type(action) != OVS_ACTION_ATTR_SET
+        && nl_attr_type(action) != OVS_ACTION_ATTR_SET_MASKED) {
+        return false;
+    }
+    key = nl_attr_get(action);
+    return nl_attr_type(key) == OVS_KEY_ATTR_IPV6 && is_ipv6(packet);
 }

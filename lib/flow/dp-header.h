@@ -63,5 +63,7 @@ dp_header_send_len(const struct dp_packet *packet)
 
 bool dp_header_is_later_fragment(const struct dp_packet *);
 bool dp_header_allows(struct dp_packet *, const struct nlattr *action);
+bool dp_header_allows_without_l4(const struct dp_packet *,
+                                 const struct nlattr *action);
 
 #endif /* dp-header.h */

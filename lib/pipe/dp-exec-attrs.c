@@ -7,6 +7,7 @@
 #include "netlink.h"
 #include "odp-execute.h"
 #include "odp-netlink.h"
+#include "openvswitch/nsh.h"
 #include "random.h"
 #include "util.h"
 #include "flow/dp-actions.h"
@@ -18,7 +19,8 @@
  * is given one action at a time, and only packets that have what the action
  * believes they have (dp-header.h).  The others stay as they are and go on
  * with the next action: so does the library with most headers that it does
- * not find. */
+ * not find.  What has a broken NSH header to be taken off is dropped: it must
+ * not pass for what the header carries. */
 
 /* A "hash" of 0 means to the upper layers that there is none: they would ask
  * for it again, and again.  Packets that nobody can parse hash to 0. */
@@ -97,17 +99,53 @@ do_edit(struct dp_packet_batch *batch, const struct nlattr *a)
     return false;
 }
 
-/* Does 'a', which nests nothing, to the packets of 'batch' that have what it
- * needs. */
+/* Lets the library do 'a', which nests nothing. */
+static void
+do_in_library(struct dp_packet_batch *batch, const struct nlattr *a)
+{
+    odp_execute_actions(NULL, batch, false, a, NLA_ALIGN(a->nla_len), NULL);
+}
+
+/* Makes 'packet' one whose NSH header carries nothing that the library knows.
+ * It drops such a packet when the header is taken off, and counts. */
+static void
+spoil_nsh(struct dp_packet *packet)
+{
+    dp_packet_clear(packet);
+    dp_packet_reset_offsets(packet);
+    dp_packet_set_l3(packet, dp_packet_put_zeros(packet, NSH_BASE_HDR_LEN));
+}
+
+/* Does 'a', which nests nothing, to the packet of 'one' as far as it bears
+ * that. */
+static void
+do_to_one(struct dp_packet_batch *one, const struct nlattr *a)
+{
+    struct dp_packet *packet = one->packets[0];
+
+    if (dp_header_allows(packet, a)) {
+        do_in_library(one, a);
+    } else if (dp_header_allows_without_l4(packet, a)) {
+        const uint16_t l4_ofs = packet->l4_ofs;
+
+        /* The library walks the headers between the two. */
+        packet->l4_ofs = packet->l3_ofs;
+        do_in_library(one, a);
+        packet->l4_ofs = l4_ofs;
+    } else if (nl_attr_type(a) == OVS_ACTION_ATTR_POP_NSH) {
+        spoil_nsh(packet);
+        do_in_library(one, a);
+    }
+}
+
+/* Does 'a', which nests nothing, to the packets of 'batch'. */
 static void
 do_leaf(struct dp_packet_batch *batch, const struct nlattr *a)
 {
-    size_t a_len = NLA_ALIGN(a->nla_len);
-
     if (do_edit(batch, a)) {
         return;
     } else if (OVS_LIKELY(all_allow(batch, a))) {
-        odp_execute_actions(NULL, batch, false, a, a_len, NULL);
+        do_in_library(batch, a);
     } else {
         const size_t n = dp_packet_batch_size(batch);
         struct dp_packet_batch one;
@@ -116,9 +154,7 @@ do_leaf(struct dp_packet_batch *batch, const struct nlattr *a)
 
         DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
             dp_packet_batch_init_packet(&one, packet);
-            if (dp_header_allows(packet, a)) {
-                odp_execute_actions(NULL, &one, false, a, a_len, NULL);
-            }
+            do_to_one(&one, a);
             if (!dp_packet_batch_is_empty(&one)) {
                 dp_packet_batch_refill(batch, packet, i);
             }

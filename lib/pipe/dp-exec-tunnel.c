@@ -80,6 +80,19 @@ gtpu_len(const void *l4, size_t size)
             + (gtpu->md.flags & GTPU_S_MASK ? sizeof(struct gtpuhdr_opt) : 0));
 }
 
+/* Is there as much of the outer IP header of 'packet' as Open vSwitch reads?
+ * It goes by the version in the header, not by the Ethernet type. */
+static bool
+has_outer_ip(const struct dp_packet *packet)
+{
+    const uint8_t *ip = dp_packet_l3(packet);
+    size_t size = dp_header_bytes_from(packet, packet->l3_ofs);
+
+    return (size >= IP_HEADER_LEN
+            && (*ip >> 4 != 4 || size >= (*ip & 15) * 4)
+            && (*ip >> 4 != 6 || size >= IPV6_HEADER_LEN));
+}
+
 /* Can 'netdev' take the tunnel's headers from 'packet' without reading what is
  * not there?  It believes that Ethernet and IP stand in front of them, without
  * a VLAN tag, and that they are whole. */
@@ -97,7 +110,7 @@ can_pop(const struct netdev *netdev, const struct dp_packet *packet)
     size_t size = dp_header_bytes_from(packet, packet->l4_ofs);
 
     if (!dp_packet_is_eth(packet) || packet->l3_ofs != ETH_HEADER_LEN || !size
-        || dp_header_is_later_fragment(packet)) {
+        || !has_outer_ip(packet) || dp_header_is_later_fragment(packet)) {
         return false;
     }
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {

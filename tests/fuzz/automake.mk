@@ -11,7 +11,8 @@ fuzz_targets = \
 	tests/fuzz/fuzz-rte.c \
 	tests/fuzz/fuzz-simnic.c \
 	tests/fuzz/fuzz.c \
-	tests/fuzz/fuzz.h
+	tests/fuzz/fuzz.h \
+	tests/pipe/pipe-rig.c
 fuzz_simnic = \
 	drivers/net/simnic/simnic-key.c \
 	drivers/net/simnic/simnic-match.c

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 tests_dptest_SOURCES += \
+	tests/pipe/pipe-rig.h \
 	tests/pipe/test-bond.c \
 	tests/pipe/test-clone.c \
 	tests/pipe/test-drop.c \

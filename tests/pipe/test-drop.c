@@ -8,7 +8,6 @@
 #include "coverage.h"
 #include "dp-packet.h"
 #include "flow.h"
-#include "netdev-provider.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "openvswitch/ofpbuf.h"
@@ -16,11 +15,8 @@
 #include "packets.h"
 #include "random.h"
 #include "util.h"
-#include "pipe/dp-bond.h"
-#include "pipe/dp-lane.h"
-#include "pipe/dp-meter.h"
-#include "pipe/dp-pipe.h"
 #include "tests/dptest.h"
+#include "tests/pipe/pipe-rig.h"
 
 /* Packets with random lists of actions.  A model says of each packet, and of
  * each copy, how it ends: it is sent, a counter tells why it was not, or the
@@ -54,50 +50,13 @@ struct tally {
 
 enum { PORT = 1, NO_PORT = 9, AGAIN = 7 };
 
-/* A netdev that counts what it is sent. */
-
 static unsigned int n_sent;
 
-static struct netdev *
-sink_alloc(void)
-{
-    return xzalloc(sizeof(struct netdev));
-}
-
-static int
-sink_construct(struct netdev *netdev OVS_UNUSED)
-{
-    return 0;
-}
-
 static void
-sink_destruct(struct netdev *netdev OVS_UNUSED)
+count_sent(const struct dp_packet *packet OVS_UNUSED)
 {
+    n_sent++;
 }
-
-static void
-sink_dealloc(struct netdev *netdev)
-{
-    free(netdev);
-}
-
-static int
-sink_send(struct netdev *netdev OVS_UNUSED, int qid OVS_UNUSED,
-          struct dp_packet_batch *batch, bool concurrent OVS_UNUSED)
-{
-    n_sent += dp_packet_batch_size(batch);
-    dp_packet_delete_batch(batch, true);
-    return 0;
-}
-
-static const struct netdev_class sink_class = {
-    .type = "sink",
-    .alloc = sink_alloc,
-    .construct = sink_construct,
-    .destruct = sink_destruct,
-    .dealloc = sink_dealloc,
-    .send = sink_send,
-};
 
 /* The lists. */
 
@@ -219,7 +178,7 @@ upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
 
 /* Sends a few packets, some of which are too short, through the pipe. */
 static void
-check_list(struct dp_lane *lane)
+check_list(struct pipe_rig *rig)
 {
     struct tally expected, seen;
     struct dp_packet_batch batch;
@@ -241,10 +200,8 @@ check_list(struct dp_lane *lane)
             model(list.data, list.size, &expected);
         }
     }
-    dp_packet_batch_init_packet_fields(&batch);
     n_sent = 0;
-    dp_pipe_receive(lane, &batch, u32_to_odp(2));
-    dp_tx_flush(lane, true);
+    pipe_rig_receive(rig, &batch, 2);
 
     seen.n_sent = n_sent;
 #define REASON(NAME) \
@@ -257,38 +214,18 @@ check_list(struct dp_lane *lane)
 static void
 test_drop_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
-    struct dp_shared shared = {
-        .name = "test",
-        .meters = dp_meters_create(),
-        .bonds = dp_bonds_create(),
-        .upcalls_enabled = true,
-        .upcall_cb = upcall,
-    };
-    struct netdev *netdev;
-    struct dp_txqs txqs;
-    struct dp_lane lane;
+    struct pipe_rig rig;
 
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
-    ovs_assert(!netdev_register_provider(&sink_class));
-    ovs_assert(!netdev_open("sink", "sink", &netdev));
-    fat_rwlock_init(&shared.upcall_rwlock);
-    dp_lane_init(&lane, &shared, NON_PMD_CORE_ID, 0);
-    dp_txqs_init(&txqs);
-    dp_txqs_configure(&txqs, DP_TXQ_STATIC, 1);
-    dp_tx_add_port(&lane.tx, u32_to_odp(PORT), netdev, &txqs);
+    pipe_rig_init(&rig, upcall, count_sent);
+    pipe_rig_add_port(&rig, PORT, "sink");
     ofpbuf_init(&list, 0);
 
     for (int i = 0; i < 30000; i++) {
-        check_list(&lane);
+        check_list(&rig);
     }
 
     ofpbuf_uninit(&list);
-    dp_tx_del_port(&lane, u32_to_odp(PORT));
-    dp_txqs_uninit(&txqs);
-    dp_lane_uninit(&lane);
-    netdev_close(netdev);
-    fat_rwlock_destroy(&shared.upcall_rwlock);
-    dp_bonds_destroy(shared.bonds);
-    dp_meters_destroy(shared.meters);
+    pipe_rig_uninit(&rig);
 }
 DPTEST_REGISTER("drop", test_drop_main);

@@ -97,6 +97,8 @@ static const struct kind {
       { "pop_eth", SET_ETH, "set_nsh" } },
     { PT_NSH, NSH ETH "1234",
       { "set_nsh", "pop_nsh()" } },
+    { PT_NSH, "0fc61103" "00000102" "00000001" "00000002" "00000003" "00000004"
+      ETH "1234", { "set_nsh" } },      /* Type 1 with a reserved bit. */
     { PT_IPV4, IP4("001c", "0000", "01") ICMP,
       { SET_IP4, "push_eth",
         "push_nsh(flags=0,ttl=63,mdtype=1,np=1,spi=0x1,si=1,c1=0x1,c2=0x2,"
@@ -115,7 +117,7 @@ static const char *const others[] = {
 };
 
 static void
-put_set_nsh(struct ofpbuf *list)
+put_set_nsh(struct ofpbuf *list, bool with_contexts)
 {
     const struct ovs_nsh_key_base base = { .flags = 2, .ttl = 9,
                                            .mdtype = NSH_M_TYPE1 };
@@ -124,7 +126,9 @@ put_set_nsh(struct ofpbuf *list)
     size_t nsh = nl_msg_start_nested(list, OVS_KEY_ATTR_NSH);
 
     nl_msg_put_unspec(list, OVS_NSH_KEY_ATTR_BASE, &base, sizeof base);
-    nl_msg_put_unspec(list, OVS_NSH_KEY_ATTR_MD1, &md1, sizeof md1);
+    if (with_contexts) {
+        nl_msg_put_unspec(list, OVS_NSH_KEY_ATTR_MD1, &md1, sizeof md1);
+    }
     nl_msg_end_nested(list, nsh);
     nl_msg_end_nested(list, set);
 }
@@ -153,8 +157,8 @@ put_action(struct ofpbuf *list, const char *action)
                         htons(action[8] ? ETH_TYPE_TEB : ETH_TYPE_IP));
     } else if (!strcmp(action, "push_eth")) {
         nl_msg_put_unspec(list, OVS_ACTION_ATTR_PUSH_ETH, &eth, sizeof eth);
-    } else if (!strcmp(action, "set_nsh")) {
-        put_set_nsh(list);
+    } else if (!strncmp(action, "set_nsh", 7)) {
+        put_set_nsh(list, !action[7]);
     } else if (!strcmp(action, "pop_eth")) {
         nl_msg_put_flag(list, OVS_ACTION_ATTR_POP_ETH);
     } else if (!strncmp(action, "hash", 4)) {
@@ -318,6 +322,21 @@ do_actions(const struct kind *kind, const char *const actions[], size_t n)
     return packet;
 }
 
+/* Contexts are not set to what nobody has said. */
+static void
+check_nsh_without_contexts(void)
+{
+    static const struct kind nsh = {
+        PT_NSH, NSH ETH "1234", { "set_nsh_base" }
+    };
+    struct dp_packet *before = packet_of_kind(&nsh, SIZE_MAX);
+    struct dp_packet *after = do_actions(&nsh, nsh.actions, 1);
+
+    ovs_assert(same(before, after));
+    dp_packet_delete(before);
+    dp_packet_delete(after);
+}
+
 /* What looks like a layer 4 header in a fragment that is not the first is
  * payload. */
 static void
@@ -422,6 +441,7 @@ test_exec_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
             check_made_for(&kinds[i], kinds[i].actions[j]);
         }
     }
+    check_nsh_without_contexts();
     check_later_fragments();
     check_hash_of_unknown();
     for (int i = 0; i < 100000; i++) {
@@ -438,7 +458,7 @@ outer_packet(uint8_t proto, size_t len)
 {
     enum { L4 = ETH_HEADER_LEN + IP_HEADER_LEN };
     struct ip_header ip = {
-        .ip_ihl_ver = IP_IHL_VER(5, 4),
+        .ip_ihl_ver = IP_IHL_VER(5, random_range(10) ? 4 : 6),
         .ip_tot_len = htons(IP_HEADER_LEN + len),
         .ip_proto = proto,
         .ip_frag_off = random_range(50) ? 0 : htons(1),

@@ -14,6 +14,8 @@ wrong      a sanitizer's report, or a bad exit status; 'name' is the side"""
 import collections
 import re
 
+from twin_whole import left_alone
+
 Difference = collections.namedtuple("Difference", "kind name theirs ours")
 
 
@@ -22,7 +24,8 @@ class Allowed:
 
     'kind' is that of the difference; 'name' and 'table' are regular
     expressions.  'same', if given, decides about what the daemons have shown:
-    a frame each for "output", a text or None for the others."""
+    a frame each for "output", a text or a number for the others.  Its third
+    argument are all frames that came in."""
 
     def __init__(self, reason, kind, name=".*", table=".*", same=None):
         self.reason = reason
@@ -32,10 +35,10 @@ class Allowed:
         self.same = same
         self.n_used = 0
 
-    def covers(self, table, kind, name, theirs, ours):
+    def covers(self, table, kind, name, theirs, ours, fed):
         if (kind != self.kind or not self.table.fullmatch(table)
                 or not self.name.fullmatch(name)
-                or self.same and not self.same(theirs, ours)):
+                or self.same and not self.same(theirs, ours, fed)):
             return False
         self.n_used += 1
         return True
@@ -56,63 +59,23 @@ def without(frame, *ranges):
     return changed
 
 
-def same_but_source_port(theirs, ours):
+def same_but_source_port(theirs, ours, _):
     """True if only the outer UDP source port differs, and what it changes."""
     return (without(theirs, (0, 2), (6, 8)) == without(ours, (0, 2), (6, 8)))
 
 
-def same_but_time(theirs, ours):
+def same_but_time(theirs, ours, _):
     """True if only the timestamp of an ERSPAN header of version 2 differs."""
     return without(theirs, (12, 16)) == without(ours, (12, 16))
 
 
-LEAST = {1: 8, 6: 20, 17: 8, 58: 8, 132: 12}    # Bytes of layer 4.
-
-
-def has_whole_options(options):
-    """False if the options of neighbor discovery end before they should, or
-    Open vSwitch looks behind them: it does if the first is long and none is
-    an Ethernet address."""
-    first_is_long = len(options) >= 8 and options[1] > 1
-    has_address = False
-    while options:
-        size = 8 * options[1] if len(options) > 1 else 0
-        if not size or size > len(options):
-            return False
-        has_address |= size == 8 and options[0] in (1, 2)
-        options = options[size:]
-    return has_address or not first_is_long
-
-
-def is_whole(frame):
-    """False if 'frame' has not all of an ARP, IP or layer 4 header, or says so
-    itself.  Looks through VLAN tags only."""
-    at = 12
-    while frame[at:at + 2] in (b"\x81\0", b"\x88\xa8"):
-        at += 4
-    kind, rest = frame[at:at + 2], frame[at + 2:]
-    if kind < b"\x06" and rest[:6] == b"\xaa\xaa\3\0\0\0":      # SNAP.
-        kind, rest = rest[6:8], rest[8:]
-    if kind in (b"\x08\x06", b"\x80\x35"):
-        return len(rest) >= 28
-    if kind == b"\x08\0":
-        size = 4 * (rest[0] & 15) if rest else 0
-        total = int.from_bytes(rest[2:4], "big")
-        return (len(rest) >= 20 and 20 <= size <= total <= len(rest)
-                and not (rest[6] & 0x1f or rest[7])
-                and total >= size + LEAST.get(rest[9], 0))
-    if kind == b"\x86\xdd":
-        total = 40 + int.from_bytes(rest[4:6], "big")
-        return (len(rest) >= 40 and total <= len(rest) and rest[6] in LEAST
-                and total >= 40 + LEAST[rest[6]]
-                and (rest[40] not in (135, 136) or rest[6] != 58
-                     or has_whole_options(rest[64:total])))
-    return kind not in (b"\x88\x47", b"\x88\x48", b"\x89\x4f")
-
-
-def same_but_broken(theirs, ours):
-    """True if the frame has lost or never had a header that a flow sets."""
-    return len(theirs) == len(ours) and not is_whole(ours)
+def same_but_broken(theirs, ours, fed):
+    """True if theirs has set fields of a header that is not whole, and ours
+    has sent that part as it came in."""
+    ends = left_alone(ours)
+    return (ends is not None and len(theirs) == len(ours)
+            and theirs[:ends[0]] == ours[:ends[0]]
+            and any(frame.endswith(ours[ends[1]:]) for frame in fed))
 
 
 ALLOWED = [
@@ -120,7 +83,11 @@ ALLOWED = [
             "layer 4 in later fragments", "output", same=same_but_broken),
     Allowed("Open vSwitch counts packets that go to a controller and nowhere "
             "else", "drops", "datapath_drop_userspace_action_error",
-            same=lambda theirs, ours: ours == 0),
+            same=lambda _theirs, ours, _: ours == 0),
+    Allowed("Open vSwitch damages the payload of later fragments when it sets "
+            "addresses, and then finds the checksum of the datagram wrong",
+            "drops", "conntrack_l4csum_err", "patches",
+            same=lambda theirs, ours, _: ours < theirs),
     Allowed("ours breaks the loop of packets whose hash is 0", "drops",
             "datapath_drop_recirc_error|drop_action_of_pipeline", "dp_hash"),
     Allowed("ERSPAN tells the time of the day", "output", "p1", "erspan",
@@ -134,21 +101,21 @@ ALLOWED = [
 ]
 
 
-def allowed(table, kind, name, theirs, ours):
+def allowed(table, kind, name, theirs, ours, fed=()):
     """True if the table of allowed differences has this one."""
-    return any(entry.covers(table, kind, name, theirs, ours)
+    return any(entry.covers(table, kind, name, theirs, ours, fed)
                for entry in ALLOWED)
 
 
-def outputs(table, theirs, ours):
+def outputs(table, theirs, ours, fed):
     """Yields how the frames that left differ; both are dictionaries from port
-    to frames."""
+    to frames.  'fed' are those that came in so far."""
     for port in sorted(set(theirs) | set(ours)):
         a, b = theirs.get(port, []), ours.get(port, [])
         if a == b:
             continue
         if len(a) == len(b) and all(
-                x == y or allowed(table, "output", port, x, y)
+                x == y or allowed(table, "output", port, x, y, fed)
                 for x, y in zip(a, b)):
             continue
         yield Difference("output", port, a, b)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two daemons that get the same table and the same frames.
 
-Their clocks stand still.  All ports are dummies that the main thread polls, so
-that a daemon takes one frame at a time, in the order in which they were fed;
-what leaves is read from the file that each port writes."""
+Their clocks stand still.  All ports are dummies, which the main thread polls,
+or one PMD thread, so that a daemon takes one frame at a time, in the order in
+which they were fed: a dummy never gives more than one.  What leaves is read
+from the file that each port writes."""
 
 import concurrent.futures
 import os
@@ -142,7 +143,7 @@ class Side:
                      "--", "set", "interface", port.name, "type=" + port.type,
                      "ofport_request=%d" % port.number, *port.interface]
         captured = table.bridges + [port.name for port in table.ports
-                                    if port.type == "dummy"]
+                                    if port.type.startswith("dummy")]
         for name in captured:
             path = "%s/%s.pcap" % (folder, name)
             self.outputs[name] = Output(path)
@@ -174,7 +175,24 @@ class Side:
             part = [frame.hex() for frame in frames[at:at + BATCH]]
             self.call("netdev-dummy/receive", port, *part)
             self.fed += len(part)
+            if self.table.polled:
+                self.wait_for_pmd()
             self.wait()
+
+    def wait_for_pmd(self):
+        """Waits until a PMD thread has taken all that was fed.  It adds what
+        it has counted to the sums between two of its iterations, when a second
+        has gone by: so what is in the sums then has been forwarded."""
+        deadline = time.monotonic() + 60
+        while True:
+            shown = self.call("dpif-netdev/pmd-stats-show")
+            if sum(map(int, re.findall(r"packets received: (\d+)", shown))) \
+                    >= self.fed:
+                break
+            if time.monotonic() > deadline:
+                raise Gone("hangs: a PMD thread has not taken all frames")
+            time.sleep(0.001)
+        self.call("time/warp", "1000", "1000")
 
     def wait(self):
         """Waits until all that was fed has been taken, and nothing comes any
@@ -202,8 +220,9 @@ class Side:
         """Everything that the daemon has counted and learnt, as a dictionary
         from kind to a dictionary from name to value."""
         found = {"flows": {}, "openflow": {}}
-        for line in self.call("dpctl/dump-flows", "--names").splitlines()[1:]:
-            add_flow(found, line, self.table.unordered)
+        for line in self.call("dpctl/dump-flows", "--names").splitlines():
+            if not line.startswith("flow-dump from"):
+                add_flow(found, line, self.table.unordered)
         found["conntrack"] = dict.fromkeys(
             self.call("dpctl/dump-conntrack").split("\n"), "")
         self.resume()
@@ -320,15 +339,30 @@ class Pair:
     def feed(self, port, frames):
         """Feeds both.  Returns what has left each, or None."""
         def step(side):
-            if side.table.settle:
-                for frame in frames:
-                    side.feed(port, [frame])
-                    # A flow may be out of date until it is looked at again.
-                    side.call("revalidator/purge")
-            else:
+            if not side.table.settle:
                 side.feed(port, frames)
-            return side.read()
+                return side.read()
+            left = {}
+            for frame in frames:
+                side.feed(port, [frame])
+                # A flow may be out of date until it is looked at again.
+                side.call("revalidator/purge")
+                for name, some in side.read().items():
+                    # A port may get a frame and what is mirrored of it.
+                    left.setdefault(name, []).extend(
+                        sorted(some) if side.table.unordered else some)
+            return left
         return self.both(step)
+
+    def feed_ours(self, inputs):
+        """Feeds ours only.  Returns the number of frames."""
+        ours = self.sides[SIDES.index("ours")]
+        try:
+            for port, frames in inputs:
+                ours.feed(port, frames)
+        except Gone as error:
+            self.dead[ours.name] = str(error)
+        return sum(len(frames) for _, frames in inputs)
 
     def warp(self, ms):
         """Moves both clocks.  Returns false if a daemon has died."""

@@ -6,6 +6,8 @@ decides about the rules as it does about the frames."""
 
 import collections
 
+from twin_whole import nsh_has_length
+
 Port = collections.namedtuple("Port", "bridge name type number port interface")
 
 # How flows are found must make no difference.
@@ -32,7 +34,8 @@ class Table:
         self.settle = False     # Packets change what becomes of the next.
         self.unordered = False  # A flood may reach the ports in any order.
         self.spread = False     # A matter of luck by which port.
-        self.usable = None      # A function that tells which frames are.
+        self.polled = False     # By a PMD thread.
+        self.usable = []        # Functions that tell which frames are.
         for name, value in rest.items():
             if not hasattr(self, name):
                 raise TypeError("a table has no " + name)
@@ -122,7 +125,13 @@ def masked(rng):
 
 
 def vlan(rng):
-    """Tags: none to three, pushed, popped and changed."""
+    """Tags: none to three, pushed, popped and changed.
+
+    Upper layers know two tags.  A third that is pushed makes them forget the
+    last, but not if the flow was made by a packet with one: which of two such
+    flows a packet meets is a matter of luck.  So with a limit of two, a rule
+    pushes a tag only if it has popped one."""
+    limit = rng.choice([0, 1, 2])
     pushes = [
         "push_vlan:0x8100,set_field:4106->vlan_vid,2,pop_vlan",
         "push_vlan:0x88a8,set_field:4116->vlan_vid,set_field:3->vlan_pcp,2",
@@ -139,12 +148,15 @@ def vlan(rng):
         # OpenFlow 1.5 wants to know of a tag before it is popped or changed,
         # and there may be two.
         tagged = "dl_vlan" in match or "=0x" in match
+        edit = rng.choice(edits) if tagged else ""
+        push = rng.choice(pushes[:2] if tagged else pushes)
+        if tagged and limit == 2 and "pop_vlan" not in edit:
+            push = "2"
         flows.append("priority=%d%s,actions=%s%s%s,4" % (
             priority, "," * bool(match) + match,
             rng.choice(["", "dec_ttl,"]) if "ip" in match else "",
-            rng.choice(edits) if tagged else "",
-            rng.choice(pushes[:2] if tagged else pushes)))
-    return Table(flows, config=["vlan-limit=%d" % rng.choice([0, 1, 2])])
+            edit, push))
+    return Table(flows, config=["vlan-limit=%d" % limit])
 
 
 def mpls(rng):
@@ -218,7 +230,8 @@ def nsh(rng):
         "table=1,priority=3,packet_type=(1,0x894f),actions=encap(ethernet),3",
         "table=1,priority=2,packet_type=(0,0),ip,actions=dec_ttl,3",
         "table=1,priority=1,packet_type=(0,0),actions=push_vlan:0x8100,2"]
-    return Table(flows, frames=["nsh", "nsh", "nsh", None])
+    return Table(flows, frames=["nsh", "nsh", "nsh", None],
+                 usable=[nsh_has_length])
 
 
 SETS = {
@@ -294,5 +307,13 @@ def ip6_extensions(rng):
     return Table(flows, frames=["ipv6", "ipv6", "ipv6", None])
 
 
-PLAIN_TABLES = [exact, masked, vlan, mpls, nsh, set_field,
-                ip6_extensions]
+PLAIN_TABLES = [exact, masked, vlan, mpls, nsh, set_field, ip6_extensions]
+
+
+def polled(rng):
+    """One of the tables so far, on ports that a PMD thread polls."""
+    table = rng.choice(PLAIN_TABLES)(rng)
+    table.polled = True
+    table.config = table.config + ["pmd-cpu-mask=1"]
+    table.ports = [port._replace(type="dummy-pmd") for port in table.ports]
+    return table

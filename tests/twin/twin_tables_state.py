@@ -2,6 +2,7 @@
 """Tables whose answer depends on earlier packets, or on groups and bridges."""
 
 from twin_tables import ALL, SETS, Port, Table, dummy, some
+from twin_whole import dei_is_clear
 
 
 def conntrack(rng):
@@ -153,9 +154,7 @@ def normal(rng):
              "priority=1,dl_type=0x88cc,actions=all"]
     return Table(flows, ports=ports, in_ports=["p1", "p2", "p3", "p4"],
                  settle=True, unordered=True,
-                 usable=lambda frame: (frame[12] not in (0x81, 0x88)
-                                       or not frame[14:15]
-                                       or not frame[14] & 0x10),
+                 usable=[dei_is_clear],
                  vsctl=rng.choice([[], mirror]),
                  config=["vlan-limit=%d" % rng.choice([1, 2])])
 

@@ -7,23 +7,10 @@ may be broken, and at i1 as they are.  See Maker.encapsulate()."""
 
 from twin_frames import LOCAL, REMOTE
 from twin_tables import SETS, Port, Table, dummy, some
+from twin_whole import (gtpu_is_ip, has_payload, nsh_has_length,
+                        outer_is_whole)
 
 IPV6_SIDE = ("2001:cafe::88", "2001:cafe::92")
-
-
-def gtpu_is_ip(frame):
-    """False if 'frame' may be GTP-U whose content Open vSwitch 3.1 takes for
-    what it isn't: it looks for the version of IP eight bytes too far on."""
-    at = frame.find(b"\x08\x68")          # UDP port 2152.
-    while at >= 0:
-        flags = frame[at + 6:at + 7] or b"\0"
-        inner = at + 14 + (4 if flags[0] & 7 else 0)
-        if (len(frame) < inner + 20
-                or frame[inner] >> 4 not in (4, 6) or flags[0] & 5
-                or frame[inner] >> 4 != frame[inner + 8] >> 4):
-            return False
-        at = frame.find(b"\x08\x68", at + 1)
-    return True
 
 
 def tunnel(name, number, kind, *options):
@@ -54,8 +41,8 @@ def overlay(rng, kind, ports, inner, outer, **rest):
                   ("int", "add-flows", inner)],
         in_ports=["p1", "p1", "p1", "i1"], wrap={"p1": [kind, *rest.get(
             "also", [])]},
-        usable=rest.get("usable"),
-        config=["vlan-limit=%d" % rng.choice([0, 2])])
+        usable=[outer_is_whole, *rest.get("usable", [])],
+        config=["vlan-limit=%d" % rng.choice([0, 1])])
 
 
 def inner_flows(rng, numbers, l3=()):
@@ -161,7 +148,8 @@ def gre(rng):
               "priority=30,in_port=10,actions=2",
               "priority=29,in_port=1,icmp,actions=9",
               "priority=29,in_port=1,sctp,actions=10"]
-    return overlay(rng, "gre", ports, flow_based(flows, [6], TO_REMOTE), [])
+    return overlay(rng, "gre", ports, flow_based(flows, [6], TO_REMOTE), [],
+                   usable=[has_payload])
 
 
 def erspan(rng):
@@ -181,7 +169,7 @@ def gtpu(rng):
              tunnel("u6", 6, "gtpu", "remote_ip=flow", "key=flow")]
     flows = inner_flows(rng, [5, 6], l3=[5, 6])
     return overlay(rng, "gtpu", ports, flow_based(flows, [6], TO_REMOTE), [],
-                   usable=gtpu_is_ip)
+                   usable=[gtpu_is_ip, has_payload])
 
 
 def l3_packets(rng):
@@ -215,7 +203,8 @@ def l3_packets(rng):
               "priority=3,in_port=1,arp,actions=output:6",
               "table=1,actions=encap(ethernet),3"]
     return overlay(rng, "gre_l3", ports, flows, [],
-                   also=["gtpu", "vxlan"], usable=gtpu_is_ip)
+                   also=["gtpu", "vxlan"],
+                   usable=[gtpu_is_ip, has_payload, nsh_has_length])
 
 
 TUNNEL_TABLES = [vxlan, geneve, gre, erspan, gtpu, l3_packets]

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of a frame is there.
+
+Open vSwitch 3.1 believes many headers to be there that are not.  Ours does
+not, on purpose.  left_alone() tells where a frame that has left bears witness
+of that; the others tell which frames cannot be compared at all, because theirs
+takes them for something else: Table.usable."""
+
+TAGS = (b"\x81\0", b"\x88\xa8")
+ARP = (b"\x08\x06", b"\x80\x35")
+IP4, IP6 = b"\x08\0", b"\x86\xdd"
+MPLS = (b"\x88\x47", b"\x88\x48")
+NSH = b"\x89\x4f"
+SNAP = b"\xaa\xaa\3\0\0\0"
+FRAGMENT, AH, ICMP6 = 44, 51, 58
+EXTENSIONS = (0, 43, FRAGMENT, AH, 60)
+NEIGHBOR = (135, 136)
+
+
+def type_of(frame):
+    """Returns the type of what follows the Ethernet header of 'frame' and its
+    tags, and where that begins."""
+    at = 12
+    while frame[at:at + 2] in TAGS:
+        at += 4
+    kind, at = frame[at:at + 2], at + 2
+    if kind < b"\x06" and frame[at:at + 6] == SNAP:
+        kind, at = frame[at + 6:at + 8], at + 8
+    return kind, at
+
+
+def has_whole_options(options):
+    """False if the options of neighbor discovery end before they should, or
+    Open vSwitch looks behind them: it does if the first is long and none is
+    an Ethernet address."""
+    first_is_long = len(options) >= 8 and options[1] > 1
+    has_address = False
+    while options:
+        size = 8 * options[1] if len(options) > 1 else 0
+        if not size or size > len(options):
+            return False
+        has_address |= size == 8 and options[0] in (1, 2)
+        options = options[size:]
+    return has_address or not first_is_long
+
+
+def behind_extensions(packet):
+    """Returns the type of what follows the extension headers of the IPv6
+    'packet', where that begins, and whether it is a later fragment's.  The
+    type is None if there is nothing."""
+    proto, at = packet[6] if len(packet) >= 40 else None, 40
+    is_later = False
+    while proto in EXTENSIONS and at + 8 <= len(packet):
+        if proto == FRAGMENT:
+            is_later = packet[at + 2] or packet[at + 3] & 0xf8
+            size = 8
+        elif proto == AH:
+            size = 4 * packet[at + 1] + 8
+        else:
+            size = 8 * packet[at + 1] + 8
+        proto, at = packet[at], at + size
+    return proto if at < len(packet) else None, at, is_later
+
+
+def left_alone(frame):
+    """Which header of 'frame' do flows of ours leave as it came in, because it
+    is not whole, or not a header?
+
+    Returns two offsets: up to the first theirs must have made the same of the
+    frame, and from the second on it is as it came in.  (Between them is a
+    checksum that also covers addresses.)  None if there is no such header."""
+    kind, at = type_of(frame)
+    rest = frame[at:]
+    if kind in ARP:
+        return (at, at) if len(rest) < 28 else None
+    if kind in MPLS:
+        return (at, at) if len(rest) < 4 else None
+    if kind == NSH:
+        # Its type is half a byte, or theirs a whole one: it then sets contexts
+        # to what its stack holds.
+        is_odd = len(rest) < 8 or rest[2] & 15 == 1 != rest[2]
+        return (at, at) if is_odd else None
+    if kind == IP4:
+        if len(rest) < 20:
+            return at, at
+        at += 4 * (rest[0] & 15)
+        is_later = rest[6] & 0x1f or rest[7]
+        return (at, at) if is_later else None
+    if kind == IP6:
+        proto, l4, is_later = behind_extensions(rest)
+        end = 40 + int.from_bytes(rest[4:6], "big")
+        if is_later:
+            return at + l4, at + l4
+        if (proto == ICMP6 and rest[l4] in NEIGHBOR
+                and not has_whole_options(rest[l4 + 24:end])):
+            return at + l4 + 2, at + l4 + 4
+    return None
+
+
+def outer_is_whole(frame):
+    """False if 'frame' is too short for the version that its IP header says,
+    against its Ethernet type.  Theirs goes by that when it takes the frame out
+    of a tunnel, and reads on behind the end."""
+    kind, at = type_of(frame)
+    if kind not in (IP4, IP6) or at >= len(frame):
+        return True
+    least = {4: 4 * (frame[at] & 15), 6: 40}.get(frame[at] >> 4, 0)
+    return len(frame) >= at + least
+
+
+def inner_frame(frame):
+    """Returns the Ethernet frame in the tunnel packet 'frame', or None if it
+    has none in GRE, VXLAN or Geneve."""
+    kind, at = type_of(frame)
+    if kind == IP4 and len(frame) > at + 20:
+        proto, at = frame[at + 9], at + 4 * (frame[at] & 15)
+    elif kind == IP6 and len(frame) > at + 40:
+        proto, at = frame[at + 6], at + 40
+    else:
+        return None
+    if proto == 47 and frame[at + 2:at + 4] == b"\x65\x58":
+        return frame[at + 4 + 4 * (frame[at] & 0xb0).bit_count():]
+    return frame[at + 16:] if proto == 17 else None
+
+
+def has_payload(frame):
+    """False if nothing follows an Ethernet header and its tags.  What a tunnel
+    without Ethernet takes off them leaves nothing: theirs sends it, ours has
+    dropped it."""
+    while frame is not None:
+        _, at = type_of(frame)
+        if at >= len(frame):
+            return False
+        frame = inner_frame(frame)
+    return True
+
+
+def all_after(frame, pattern):
+    """Yields where in 'frame' something follows 'pattern'."""
+    at = frame.find(pattern)
+    while at >= 0:
+        yield at + len(pattern)
+        at = frame.find(pattern, at + 1)
+
+
+def nsh_has_length(frame):
+    """False if 'frame' may have an NSH header that says it is shorter than any
+    is.  Theirs takes such a header itself for what it carries, when it is
+    taken off; ours drops the packet."""
+    starts = list(all_after(frame, NSH))
+    # VXLAN-GPE has types of its own.
+    starts += [at + 12 for at in all_after(frame, b"\x12\xb6")
+               if frame[at + 7:at + 8] == b"\4"]
+    return not any(frame[at + 1] & 0x3f < 2 and frame[at + 2] not in (1, 2)
+                   for at in starts if at + 2 < len(frame))
+
+
+def gtpu_is_ip(frame):
+    """False if 'frame' may be GTP-U whose content Open vSwitch 3.1 takes for
+    what it isn't: it looks for the version of IP eight bytes too far on."""
+    for at in all_after(frame, b"\x08\x68"):        # UDP port 2152.
+        flags = frame[at + 4:at + 5] or b"\0"
+        inner = at + 12 + (4 if flags[0] & 7 else 0)
+        if (len(frame) < inner + 20
+                or frame[inner] >> 4 not in (4, 6) or flags[0] & 5
+                or frame[inner] >> 4 != frame[inner + 8] >> 4):
+            return False
+    return True
+
+
+def dei_is_clear(frame):
+    """False if the first tag of 'frame' has its DEI bit set."""
+    return (frame[12] not in (0x81, 0x88) or not frame[14:15]
+            or not frame[14] & 0x10)
