@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	Documentation/intro/dependencies.rst \
 	Documentation/principles.rst \
 	Documentation/topics/performance-table.rst \
+	Documentation/topics/performance-table-3.5.rst \
 	Documentation/topics/performance.rst \
 	Documentation/topics/performance.svg \
 	Documentation/topics/rebalancing.rst \

@@ -16,59 +16,51 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-port.h"
+#include "ovs/ovs-group-format.h"
+#include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
 
 static void
-format_actions(const struct ofpact *ofpacts, size_t len,
-               const struct ofputil_port_map *names, struct ds *ds)
-{
-    struct ofpact_format_params fp = { .port_map = names, .s = ds };
-
-    ds_put_cstr(ds, "actions=");
-    ofpacts_format(ofpacts, len, &fp);
-    ds_put_char(ds, '\n');
-}
-
-static void
-format_rule(struct rule_dpif *rule_, const struct ofputil_port_map *names,
+format_rule(struct rule *rule, const struct ofputil_port_map *names,
             struct ds *ds)
 {
-    struct rule *rule = &rule_->up;
+    struct ofpact_format_params fp = { .port_map = names, .s = ds };
     const struct rule_actions *acts;
+    long long int created, used;
+    struct pkt_stats stats;
     ovs_be64 cookie;
-    size_t size;
 
+    rule->ofproto->ofproto_class->rule_get_stats(rule, &stats, &used);
     ovs_mutex_lock(&rule->mutex);
     cookie = rule->flow_cookie;
+    created = rule->created;
+    acts = rule_get_actions(rule);
     ovs_mutex_unlock(&rule->mutex);
 
-    ds_put_format(ds, "cookie=%#"PRIx64", table=%"PRIu8" ",
-                  ntohll(cookie), rule->table_id);
-    size = ds->length;
-    cls_rule_format(&rule->cr, ofproto_get_tun_tab(rule->ofproto), names, ds);
-    if (ds->length > size) {
-        ds_put_char(ds, ',');
+    if (cookie) {
+        ds_put_format(ds, "cookie=%#"PRIx64", ", ntohll(cookie));
     }
-    acts = rule_get_actions(rule);
-    format_actions(acts->ofpacts, acts->ofpacts_len, names, ds);
+    if (rule->table_id) {
+        ds_put_format(ds, "table_id=%"PRIu8", ", rule->table_id);
+    }
+    ds_put_format(ds, "duration=%llds, n_packets=%"PRIu64", n_bytes=%"PRIu64
+                  ", ", (time_msec() - created) / 1000, stats.n_packets,
+                  stats.n_bytes);
+    cls_rule_format(&rule->cr, ofproto_get_tun_tab(rule->ofproto), names, ds);
+    ds_put_cstr(ds, ",actions=");
+    ofpacts_format(acts->ofpacts, acts->ofpacts_len, &fp);
+    ds_put_char(ds, '\n');
 }
 
 /* 'bucket' null stands for all buckets of 'group'. */
 static void
-format_bucket(const struct group_dpif *group,
-              const struct ofputil_bucket *bucket,
-              const struct ofputil_port_map *names, struct ds *ds)
+format_group(const struct ofgroup *group, const struct ofputil_bucket *bucket,
+             const struct ofputil_port_map *names, struct ds *ds)
 {
-    if (!bucket) {
-        LIST_FOR_EACH (bucket, list_node, &group->up.buckets) {
-            format_bucket(group, bucket, names, ds);
-        }
-        return;
-    }
-    ds_put_format(ds, "group_id=%"PRIu32",bucket=bucket_id:%"PRIu32",",
-                  group->up.group_id, bucket->bucket_id);
-    format_actions(bucket->ofpacts, bucket->ofpacts_len, names, ds);
+    ovs_group_format(group->group_id, group->type, &group->props, bucket,
+                     &group->buckets, names, ds);
+    ds_put_char(ds, '\n');
 }
 
 static void
@@ -87,14 +79,14 @@ format_xcache(const struct xlate_cache *xcache, bool with_names,
                 ofproto_append_ports_to_map(&names,
                                             entry->rule->up.ofproto->ports);
             }
-            format_rule(entry->rule, with_names ? &names : NULL, ds);
+            format_rule(&entry->rule->up, with_names ? &names : NULL, ds);
         } else if (entry->type == XC_GROUP) {
             if (with_names) {
                 ofproto_append_ports_to_map(
                     &names, entry->group.group->up.ofproto->ports);
             }
-            format_bucket(entry->group.group, entry->group.bucket,
-                          with_names ? &names : NULL, ds);
+            format_group(&entry->group.group->up, entry->group.bucket,
+                         with_names ? &names : NULL, ds);
         }
         ofputil_port_map_destroy(&names);
     }
@@ -136,6 +128,7 @@ detrace_command(struct unixctl_conn *conn, int argc, const char *argv[],
                 void *aux OVS_UNUSED)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
+    struct ds lacking = DS_EMPTY_INITIALIZER;
     unsigned int pmd_id = PMD_ID_NULL;
     const char *ufid_string = NULL;
     bool with_names = false;
@@ -148,7 +141,9 @@ detrace_command(struct unixctl_conn *conn, int argc, const char *argv[],
             with_names = true;
         } else if (!strncmp(argv[i], "pmd=", 4)) {
             if (!str_to_uint(argv[i] + 4, 10, &pmd_id)) {
-                unixctl_command_reply_error(conn, "invalid pmd argument");
+                unixctl_command_reply_error(
+                    conn, "Invalid pmd argument format. "
+                    "Expecting 'pmd=PMD-ID'");
                 return;
             }
         } else {
@@ -163,16 +158,17 @@ detrace_command(struct unixctl_conn *conn, int argc, const char *argv[],
     }
 
     LIST_FOR_EACH (udpif, list_node, udpif_all()) {
-        struct udpif_key *ukey;
+        struct udpif_key *ukey = NULL;
 
         /* The same OpenFlow rules have made all flows of an offload rule: any
          * will do. */
-        if (is_rule && !dp_find_flow_of_rule(dpif_base_name(udpif->dpif),
+        if (!is_rule || dp_find_flow_of_rule(dpif_base_name(udpif->dpif),
                                              &mega_ufid, &ufid)) {
-            continue;
+            ukey = find_ukey(udpif, &ufid, pmd_id);
         }
-        ukey = find_ukey(udpif, &ufid, pmd_id);
         if (!ukey) {
+            ds_put_format(&lacking, "UFID was not found for %s\n",
+                          dpif_name(udpif->dpif));
             continue;
         }
         ovs_mutex_lock(&ukey->mutex);
@@ -182,6 +178,7 @@ detrace_command(struct unixctl_conn *conn, int argc, const char *argv[],
         }
         ovs_mutex_unlock(&ukey->mutex);
     }
-    unixctl_command_reply(conn, ds_cstr(&ds));
+    unixctl_command_reply(conn, ds_cstr(ds.length ? &ds : &lacking));
+    ds_destroy(&lacking);
     ds_destroy(&ds);
 }

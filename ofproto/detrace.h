@@ -7,7 +7,8 @@
  *
  * Job.  The command "ofproto/detrace [--names] UFID [pmd=PMD-ID]": for a
  * datapath flow, as "dpctl/dump-flows -m" shows it, lists the OpenFlow rules
- * and group buckets that its translation passed through, in this order.
+ * and group buckets that its translation passed through, in this order, as
+ * Open vSwitch 3.4 and later print them.
  *
  * Without "pmd=", any lane that has the flow will do.  Only flows that are in
  * use (VISIBLE or OPERATIONAL) are answered for.

@@ -5,10 +5,11 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ovs/ovs-daemon.h \
 	lib/ovs/ovs-dpctl.h \
 	lib/ovs/ovs-flow-compose.h \
-	lib/ovs/ovs-mirror.h \
+	lib/ovs/ovs-group-format.h \
 	lib/ovs/ovs-ipv6.h \
 	lib/ovs/ovs-learn.h \
 	lib/ovs/ovs-long-dump.h \
+	lib/ovs/ovs-mirror.h \
 	lib/ovs/ovs-odp-format.h \
 	lib/ovs/ovs-offload-delay.h \
 	lib/ovs/ovs-packet-offload.h \

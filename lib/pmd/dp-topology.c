@@ -451,7 +451,9 @@ revive_port(struct dp_topology *t, struct dp_port *port)
     int error = dp_port_death(port);
 
     if (error) {
-        VLOG_WARN("%s: removed from the datapath, for its device has gone "
+        /* No warning: who deletes a device knows that.  The bridge warns if
+         * it can't open the device again. */
+        VLOG_INFO("%s: removed from the datapath, for its device has gone "
                   "(%s)", netdev_get_name(port->netdev), ovs_strerror(error));
         return false;
     }

@@ -86,8 +86,8 @@ build_l3(const struct desc *d, uint8_t *p, uint8_t proto, size_t l4_size)
         ip->payload_len = rte_cpu_to_be_16(l4_size);
         ip->proto = proto;
         ip->hop_limits = ttl;
-        build_address(ip->src_addr, true, d->src);
-        build_address(ip->dst_addr, true, d->dst);
+        build_address((uint8_t *) &ip->src_addr, true, d->src);
+        build_address((uint8_t *) &ip->dst_addr, true, d->dst);
     } else {
         struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *) p;
 
@@ -337,9 +337,9 @@ prepare(void)
     build(&tunnel, bytes);
     memcpy(&t_eth, bytes, 12);
     memcpy(&t_ipv4.hdr.src_addr, bytes + 26, 8);
-    build_address(t_ipv6.hdr.src_addr, true, 0x53);
-    build_address(t_ipv6.hdr.dst_addr, true, 0x54);
-    build_address(set_v6.ipv6_addr, true, 200);
+    build_address((uint8_t *) &t_ipv6.hdr.src_addr, true, 0x53);
+    build_address((uint8_t *) &t_ipv6.hdr.dst_addr, true, 0x54);
+    build_address((uint8_t *) &set_v6.ipv6_addr, true, 200);
 }
 
 static void

@@ -88,6 +88,10 @@ test_abi(void)
 
     CHECK(!simnic_abi_check_version(rte_version(), why, sizeof why));
 #ifndef HAVE_DPDK_DRIVER_SDK
+    char release[8];
+
+    snprintf(release, sizeof release, "%02d.%02d", RTE_VER_YEAR,
+             RTE_VER_MONTH);
     static const char *const others[] = {
         "DPDK 21.11.2", "DPDK 22.07.0", "DPDK 22.12.0", "DPDK 23.11.0-rc1",
         "22.11.0", "",
@@ -95,7 +99,7 @@ test_abi(void)
     for (size_t i = 0; i < RTE_DIM(others); i++) {
         CHECK(simnic_abi_check_version(others[i], why, sizeof why)
               == EPROTO);
-        CHECK(strstr(why, others[i]) && strstr(why, "22.11"));
+        CHECK(strstr(why, others[i]) && strstr(why, release));
     }
 #endif
 
