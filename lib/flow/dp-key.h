@@ -70,6 +70,7 @@ void dp_key_extract(struct dp_key *, struct dp_packet *);
 void dp_key_extract_fresh(struct dp_key *, struct dp_packet *);
 uint16_t dp_key_tcp_flags(struct dp_packet *, ovs_be16 *dl_type,
                           uint8_t *nw_frag, ovs_be16 *vlan_tci);
+uint16_t dp_key_peek_tcp_flags(struct dp_packet *);
 uint16_t dp_key_peek(struct dp_packet *, ovs_be16 *dl_type, uint8_t *nw_frag,
                      ovs_be16 *vlan_tci);
 

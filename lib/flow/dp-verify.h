@@ -21,7 +21,9 @@
  * Thread-safety.  Constant after creation.
  *
  * Cost.  Nothing for megaflows of Ethernet fields; else one cache line of the
- * packet, which should be prefetched, and some compares. */
+ * packet, which should be prefetched.  Most packets pass by a short test, of
+ * which all that depends on the megaflow is computed beforehand: a byte and a
+ * length. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -45,72 +47,47 @@ struct dp_verify {
     uint8_t l3_ofs;             /* In the packet. */
     uint8_t l4_len;             /* Of layer 4 that must be there; or 0. */
     bool tcp;                   /* With the options, which must be TCP's. */
+
+    /* The short test, for packets whose layer 3 header has no more than it
+     * must have.  'byte' stands at 'byte_ofs' of it, and a length of at least
+     * 'min_length' at 'length_ofs'.  The latter leaves off as much at the front
+     * as 'min_size' has more. */
+    uint8_t byte;
+    uint8_t byte_ofs;
+    uint8_t length_ofs;
+    uint8_t min_length;
+    uint8_t min_size;           /* Of the packet; 0: there is no short test. */
+    uint8_t l4_ofs;             /* In such packets. */
 };
 
 /* Finds out what is to be verified for the megaflow 'flow' under 'wc'. */
 void dp_verify_init(struct dp_verify *, const struct flow *,
                     const struct flow_wildcards *wc);
 
-/* Returns the length of the IPv4 header at 'ip', of which 'size' bytes are
- * there, and stores that of the whole; or returns 0 if they are wrong. */
-static inline size_t
-dp_verify_ipv4(const uint8_t *ip, size_t size, size_t *total)
-{
-    size_t ip_len = (ip[0] & 15) * 4;
+bool dp_verify_headers(const struct dp_verify *, const struct dp_packet *);
 
-    *total = ntohs((OVS_FORCE ovs_be16) dp_load16(ip + 2));
-    return ip_len >= IP_HEADER_LEN && ip_len <= *total && *total <= size
-           ? ip_len : 0;
-}
-
-/* The same for IPv6, whose header may only be followed by layer 4 if it has to
- * be 'plain'. */
-static inline size_t
-dp_verify_ipv6(const uint8_t *ip, size_t size, size_t *total, bool plain)
-{
-    /* Of IPPROTO_*, all of which are below 64. */
-    const uint64_t extensions = (UINT64_C(1) << IPPROTO_HOPOPTS
-                                 | UINT64_C(1) << IPPROTO_ROUTING
-                                 | UINT64_C(1) << IPPROTO_FRAGMENT
-                                 | UINT64_C(1) << IPPROTO_AH
-                                 | UINT64_C(1) << IPPROTO_DSTOPTS);
-
-    *total = (IPV6_HEADER_LEN
-              + ntohs((OVS_FORCE ovs_be16) dp_load16(ip + 4)));
-    if (*total > size || (plain && ip[6] < 64 && extensions >> ip[6] & 1)) {
-        return 0;
-    }
-    return IPV6_HEADER_LEN;
-}
-
-/* The rest of dp_verify_packet(). */
+/* Does 'packet' pass the short test? */
 static inline bool
-dp_verify_headers(const struct dp_verify *v, const struct dp_packet *packet)
+dp_verify_is_plain(const struct dp_verify *v, const struct dp_packet *packet)
 {
-    const uint8_t *l3 = (const uint8_t *) dp_packet_data(packet) + v->l3_ofs;
-    size_t size = dp_packet_size(packet);
-    size_t l3_len, total;
+    const uint8_t *data = dp_packet_data(packet);
+    const uint8_t *l3 = data + v->l3_ofs;
+    uint32_t size = dp_packet_size(packet);
+    uint32_t beyond;            /* Bytes beyond what must be there. */
 
-    if (OVS_UNLIKELY(size < v->l3_ofs + IP_HEADER_LEN)) {
+    if (OVS_UNLIKELY(!v->min_size || size < v->min_size
+                     || l3[v->byte_ofs] != v->byte)) {
         return false;
     }
-    size -= v->l3_ofs;
-    if (OVS_LIKELY(v->what == DP_VERIFY_IPV4)) {
-        l3_len = dp_verify_ipv4(l3, size, &total);
-    } else if (v->what == DP_VERIFY_ARP) {
-        return size >= ARP_ETH_HEADER_LEN;
-    } else {
-        l3_len = (size >= IPV6_HEADER_LEN
-                  ? dp_verify_ipv6(l3, size, &total,
-                                   v->what == DP_VERIFY_IPV6_PLAIN) : 0);
-    }
-    if (OVS_UNLIKELY(!l3_len || total - l3_len < v->l4_len)) {
+    beyond = ntohs((OVS_FORCE ovs_be16) dp_load16(l3 + v->length_ofs))
+             - (uint32_t) v->min_length;        /* Or very many. */
+    if (OVS_UNLIKELY(beyond > size - v->min_size)) {
         return false;
     }
     if (v->tcp) {
-        size_t tcp_len = (l3[l3_len + 12] >> 4) * 4;
+        uint32_t tcp_len = (data[v->l4_ofs + 12] >> 4) * 4;
 
-        return tcp_len >= TCP_HEADER_LEN && tcp_len <= total - l3_len;
+        return tcp_len - TCP_HEADER_LEN <= beyond;
     }
     return true;
 }
@@ -120,7 +97,9 @@ dp_verify_headers(const struct dp_verify *v, const struct dp_packet *packet)
 static inline bool
 dp_verify_packet(const struct dp_verify *v, const struct dp_packet *packet)
 {
-    return v->what == DP_VERIFY_NOTHING || dp_verify_headers(v, packet);
+    return (v->what == DP_VERIFY_NOTHING
+            || OVS_LIKELY(dp_verify_is_plain(v, packet))
+            || dp_verify_headers(v, packet));
 }
 
 #endif /* dp-verify.h */

@@ -86,6 +86,14 @@ dp_burst_init(struct dp_burst *burst, const struct dp_packet_batch *batch,
     burst->n_groups = 0;
 }
 
+/* The undecided 'packets' go to their 'flows'; 'tcp_flags' are set, too. */
+static inline void
+dp_burst_decide_all(struct dp_burst *burst, uint32_t packets)
+{
+    burst->undecided &= ~packets;
+    burst->decided |= packets;
+}
+
 /* Packet 'i' goes to 'flow'. */
 static inline void
 dp_burst_decide(struct dp_burst *burst, int i, struct dp_flow *flow,
@@ -93,8 +101,7 @@ dp_burst_decide(struct dp_burst *burst, int i, struct dp_flow *flow,
 {
     burst->flows[i] = flow;
     burst->tcp_flags[i] = tcp_flags;
-    burst->undecided &= ~(UINT32_C(1) << i);
-    burst->decided |= UINT32_C(1) << i;
+    dp_burst_decide_all(burst, UINT32_C(1) << i);
 }
 
 /* Packet 'i' ends here. */

@@ -19,21 +19,10 @@
  *
  * Packets leave this stage without metadata ('bare'): many never need them. */
 
-/* Decides packet 'i' for 'flow', which its mark means.  Its metadata are not
- * touched: whoever needs them or the offsets sets them. */
-static void
-decide_by_mark(struct dp_burst *burst, int i, struct dp_flow *flow)
-{
-    uint16_t tcp_flags = 0;
-
-    if (flow->can_be_tcp) {
-        tcp_flags = dp_key_tcp_flags(burst->packets[i], NULL, NULL, NULL);
-    }
-    burst->unparsed |= UINT32_C(1) << i;
-    dp_burst_decide(burst, i, flow, tcp_flags);
-}
-
-/* In three passes, so that neither slots nor flows are waited for one by
+/* Decides the 'marked' packets whose mark means a flow.  Their metadata are
+ * not touched: whoever needs them or the offsets sets them.
+ *
+ * In three passes, so that neither slots nor flows are waited for one by
  * one. */
 static void
 lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
@@ -41,7 +30,7 @@ lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
 {
     const struct dp_mark_slot *slots[NETDEV_MAX_BURST];
     struct dp_flow *flows[NETDEV_MAX_BURST];
-    unsigned int n_hits = 0;
+    uint32_t hits = 0;
     int i;
 
     ULLONG_FOR_EACH_1 (i, marked) {
@@ -53,14 +42,20 @@ lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
         OVS_PREFETCH_WRITE(flows[i]);
     }
     ULLONG_FOR_EACH_1 (i, marked) {
-        if (flows[i] && flows[i]->in_port == burst->in_port
-            && !dp_flow_is_dead(flows[i])
-            && dp_verify_packet(&flows[i]->verify, burst->packets[i])) {
-            decide_by_mark(burst, i, flows[i]);
-            n_hits++;
+        struct dp_packet *packet = burst->packets[i];
+        struct dp_flow *flow = flows[i];
+
+        if (flow && flow->in_port == burst->in_port && !dp_flow_is_dead(flow)
+            && dp_verify_packet(&flow->verify, packet)) {
+            burst->flows[i] = flow;
+            burst->tcp_flags[i] = (flow->can_be_tcp
+                                   ? dp_key_peek_tcp_flags(packet) : 0);
+            hits |= UINT32_C(1) << i;
         }
     }
-    dp_lane_count(lane, PMD_STAT_PHWOL_HIT, n_hits);
+    burst->unparsed |= hits;
+    dp_burst_decide_all(burst, hits);
+    dp_lane_count(lane, PMD_STAT_PHWOL_HIT, count_1bits(hits));
 }
 
 void

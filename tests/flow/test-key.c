@@ -87,6 +87,8 @@ check_peek(const struct dp_packet *packet)
     tcp_flags[0] = flow.nw_proto == IPPROTO_TCP ? ntohs(flow.tcp_flags) : 0;
     tcp_flags[1] = dp_key_peek(copy[1], &type[1], &frag[1], &tci[1]);
     ovs_assert(tcp_flags[0] == tcp_flags[1]);
+    tcp_flags[1] = dp_key_peek_tcp_flags(copy[1]);
+    ovs_assert(tcp_flags[0] == tcp_flags[1]);
     ovs_assert(type[0] == type[1] && frag[0] == frag[1] && tci[0] == tci[1]);
     end_copies(copy);
 }
