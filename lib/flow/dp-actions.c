@@ -9,6 +9,15 @@
 #include "ovs-rcu.h"
 #include "util.h"
 
+static bool
+nests_actions(const struct nlattr *a)
+{
+    int type = nl_attr_type(a);
+
+    return (type == OVS_ACTION_ATTR_CLONE || type == OVS_ACTION_ATTR_SAMPLE
+            || type == OVS_ACTION_ATTR_CHECK_PKT_LEN);
+}
+
 /* Fills 'step' for one top-level or nested attribute 'a' and returns true, or
  * returns false if odp_execute_actions() does without the datapath's help what
  * 'a' asks. */
@@ -58,7 +67,7 @@ dp_actions_step_from_attr(const struct nlattr *a, struct dp_step *step)
         return true;
 
     default:
-        step->type = DP_STEP_EXECUTE;
+        step->type = nests_actions(a) ? DP_STEP_NESTED : DP_STEP_LEAF;
         return false;
     }
 }
@@ -113,16 +122,9 @@ dp_actions_create(const struct nlattr *nla, size_t len)
         if (step.edit != DP_EDIT_NONE) {
             step.type = DP_STEP_EDIT;
             step.last = false;
-        } else if (!dp_actions_step_from_attr(a, &step)) {
-            size_t a_len = NLA_ALIGN(a->nla_len);
-
-            if (nl_attr_type(a) == OVS_ACTION_ATTR_DROP) {
-                step.type = DP_STEP_DROP;
-            } else if (prev && prev->type == DP_STEP_EXECUTE) {
-                prev->len += a_len;
-                continue;
-            }
-            step.len = a_len;
+        } else if (!dp_actions_step_from_attr(a, &step)
+                   && nl_attr_type(a) == OVS_ACTION_ATTR_DROP) {
+            step.type = DP_STEP_DROP;
         }
         prev = &actions->steps[actions->n_steps++];
         *prev = step;

@@ -8,8 +8,8 @@
  * Job.  Turn a list of OVS_ACTION_ATTR_* attributes into a few typed steps,
  * once, when a flow is installed, so that a packet does not walk attributes.
  * What only a datapath can do (output, recirculate, connection tracking,
- * tunnels, meters, upcalls) has a step type of its own.  A run of neighbours
- * that Open vSwitch's odp_execute_actions() does alone becomes one step.
+ * tunnels, meters, upcalls) has a step type of its own; so have the changes of
+ * headers that most flows make.
  *
  * Owns.  A private copy of the attributes, which the steps point into.
  *
@@ -37,15 +37,14 @@ enum dp_step_type {
     DP_STEP_USERSPACE,          /* Upcall, by 'attr'. */
     DP_STEP_EDIT,               /* Change headers: 'edit' with 'edit_arg'. */
     DP_STEP_DROP,               /* Count by 'attr' and drop. */
-    DP_STEP_EXECUTE,            /* Attributes that need no datapath, or that
-                                 * nest some which do. */
+    DP_STEP_LEAF,               /* 'attr', which needs no datapath. */
+    DP_STEP_NESTED,             /* 'attr', which nests other actions. */
 };
 
+/* Small, as with many flows each packet has to fetch steps of its own. */
 struct dp_step {
-    enum dp_step_type type;
+    uint8_t type;               /* enum dp_step_type. */
     bool last;                  /* The packets end here. */
-    uint32_t len;               /* EXECUTE, DROP: bytes of attributes at
-                                 * 'attr'. */
     union {
         odp_port_t port;
         uint32_t arg;
@@ -59,7 +58,7 @@ struct dp_step {
 
 struct dp_actions {
     const struct nlattr *nla;   /* The attributes that were compiled. */
-    size_t nla_len;             /* Bytes. */
+    uint32_t nla_len;           /* Bytes. */
     uint32_t n_steps;           /* 0: drop. */
     odp_port_t output;          /* Of the only step, or ODPP_NONE. */
     bool parse;                 /* Some step needs the packet's offsets... */

@@ -117,17 +117,6 @@ has_nsh_fields(const struct dp_packet *packet)
             && (nsh_md_type(nsh) != NSH_M_TYPE1 || size >= NSH_M_TYPE1_LEN));
 }
 
-/* May the fields in 'key' be set in the NSH header of 'packet'?  If its type
- * has contexts, the library sets them, too, and if 'key' has none, to what its
- * stack holds. */
-static bool
-allows_set_nsh(const struct dp_packet *packet, const struct nlattr *key)
-{
-    return (has_nsh_fields(packet)
-            && (nsh_md_type(dp_packet_l3(packet)) != NSH_M_TYPE1
-                || nl_attr_find_nested(key, OVS_NSH_KEY_ATTR_MD1)));
-}
-
 /* Is there a whole NSH header, as long as it says? */
 static bool
 has_nsh(const struct dp_packet *packet)
@@ -186,88 +175,169 @@ has_nd(struct dp_packet *packet)
     return first == 1;
 }
 
-/* May the field of 'key' be set in 'packet'? */
-static bool
-allows_set(struct dp_packet *packet, const struct nlattr *key)
+/* Returns what a field that the library sets for 'key' needs. */
+static struct dp_header_need
+need_of_set(const struct nlattr *key)
 {
+    struct dp_header_need need = { DP_NEED_NOTHING, 0 };
+
     switch ((int) nl_attr_type(key)) {
     case OVS_KEY_ATTR_IPV4:
-        return is_ipv4(packet);
+        need.what = DP_NEED_IPV4;
+        break;
     case OVS_KEY_ATTR_IPV6:
-        /* The library looks at all between the two offsets. */
-        return (is_ipv6(packet) && reaches(packet, packet->l4_ofs)
-                && packet->l4_ofs >= packet->l3_ofs + IPV6_HEADER_LEN);
+        need.what = DP_NEED_IPV6;
+        break;
     case OVS_KEY_ATTR_ARP:
-        return ((l3_type(packet) == htons(ETH_TYPE_ARP)
-                 || l3_type(packet) == htons(ETH_TYPE_RARP))
-                && l3_bytes(packet) >= ARP_ETH_HEADER_LEN);
+        need.what = DP_NEED_ARP;
+        break;
     case OVS_KEY_ATTR_NSH:
-        return allows_set_nsh(packet, key);
+        need.what = (nl_attr_find_nested(key, OVS_NSH_KEY_ATTR_MD1)
+                     ? DP_NEED_NSH : DP_NEED_NSH_WITHOUT_CONTEXTS);
+        break;
     case OVS_KEY_ATTR_MPLS:
-        return has_mpls(packet);
+        need.what = DP_NEED_MPLS;
+        break;
     case OVS_KEY_ATTR_TCP:
-        return has_l4(packet, TCP_HEADER_LEN);
+        need.what = DP_NEED_L4;
+        need.l4_len = TCP_HEADER_LEN;
+        break;
     case OVS_KEY_ATTR_UDP:
-        return has_l4(packet, UDP_HEADER_LEN);
+        need.what = DP_NEED_L4;
+        need.l4_len = UDP_HEADER_LEN;
+        break;
     case OVS_KEY_ATTR_SCTP:
-        return has_l4(packet, SCTP_HEADER_LEN);
+        need.what = DP_NEED_L4;
+        need.l4_len = SCTP_HEADER_LEN;
+        break;
     case OVS_KEY_ATTR_ICMP:
     case OVS_KEY_ATTR_ICMPV6:
-        return has_l4(packet, ICMP_HEADER_LEN);
+        need.what = DP_NEED_L4;
+        need.l4_len = ICMP_HEADER_LEN;
+        break;
     case OVS_KEY_ATTR_ND:
     case OVS_KEY_ATTR_ND_EXTENSIONS:
-        return has_nd(packet);
+        need.what = DP_NEED_ND;
+        break;
     default:
-        return true;            /* Metadata, or Ethernet, which is looked
+        break;                  /* Metadata, or Ethernet, which is looked
                                  * for. */
     }
+    return need;
 }
 
-/* Has 'packet' what odp_execute_actions() believes that it has when it does
- * 'action', which nests no other actions? */
-bool
-dp_header_allows(struct dp_packet *packet, const struct nlattr *action)
+/* Returns what odp_execute_actions() believes that a packet has when it does
+ * 'action', which nests no other actions. */
+struct dp_header_need
+dp_header_need_of(const struct nlattr *action)
 {
+    struct dp_header_need need = { DP_NEED_NOTHING, 0 };
+
     switch ((int) nl_attr_type(action)) {
     case OVS_ACTION_ATTR_SET:
     case OVS_ACTION_ATTR_SET_MASKED:
-        return allows_set(packet, nl_attr_get(action));
+        return need_of_set(nl_attr_get(action));
 
     case OVS_ACTION_ATTR_PUSH_VLAN:
-        return dp_packet_eth(packet) && !dp_header_is_short(packet);
-
+        need.what = DP_NEED_ETH;
+        break;
     case OVS_ACTION_ATTR_PUSH_MPLS:
     case OVS_ACTION_ATTR_ADD_MPLS:
+        need.what = DP_NEED_PLACE_FOR_MPLS;
+        break;
+    case OVS_ACTION_ATTR_POP_MPLS:
+        need.what = DP_NEED_POP_MPLS;
+        break;
+    case OVS_ACTION_ATTR_PUSH_ETH:
+        need.what = DP_NEED_NO_ETH;
+        break;
+    case OVS_ACTION_ATTR_POP_ETH:
+        need.what = DP_NEED_POP_ETH;
+        break;
+    case OVS_ACTION_ATTR_PUSH_NSH:
+        need.what = DP_NEED_PUSH_NSH;
+        break;
+    case OVS_ACTION_ATTR_POP_NSH:
+        need.what = DP_NEED_POP_NSH;
+        break;
+    default:
+        break;
+    }
+    return need;
+}
+
+/* Has 'packet' what 'need' tells of? */
+bool
+dp_header_meets(struct dp_packet *packet, struct dp_header_need need)
+{
+    switch ((enum dp_header_what) need.what) {
+    case DP_NEED_NOTHING:
+        return true;
+
+    case DP_NEED_IPV4:
+        return is_ipv4(packet);
+
+    case DP_NEED_IPV6:
+        /* The library looks at all between the two offsets. */
+        return (is_ipv6(packet) && reaches(packet, packet->l4_ofs)
+                && packet->l4_ofs >= packet->l3_ofs + IPV6_HEADER_LEN);
+
+    case DP_NEED_ARP:
+        return ((l3_type(packet) == htons(ETH_TYPE_ARP)
+                 || l3_type(packet) == htons(ETH_TYPE_RARP))
+                && l3_bytes(packet) >= ARP_ETH_HEADER_LEN);
+
+    case DP_NEED_NSH:
+        return has_nsh_fields(packet);
+
+    case DP_NEED_NSH_WITHOUT_CONTEXTS:
+        /* The library would set contexts to what its stack holds. */
+        return (has_nsh_fields(packet)
+                && nsh_md_type(dp_packet_l3(packet)) != NSH_M_TYPE1);
+
+    case DP_NEED_MPLS:
+        return has_mpls(packet);
+
+    case DP_NEED_L4:
+        return has_l4(packet, need.l4_len);
+
+    case DP_NEED_ND:
+        return has_nd(packet);
+
+    case DP_NEED_ETH:
+        return dp_packet_eth(packet) && !dp_header_is_short(packet);
+
+    case DP_NEED_NO_ETH:
+        return !dp_packet_is_eth(packet);
+
+    case DP_NEED_PLACE_FOR_MPLS:
         return reaches(packet, (packet->l2_5_ofs != UINT16_MAX
                                 ? packet->l2_5_ofs : packet->l3_ofs));
 
-    case OVS_ACTION_ATTR_POP_MPLS:
+    case DP_NEED_POP_MPLS:
         return packet->l2_5_ofs == UINT16_MAX || has_mpls(packet);
 
-    case OVS_ACTION_ATTR_PUSH_ETH:
-        return !dp_packet_is_eth(packet);
-
-    case OVS_ACTION_ATTR_POP_ETH:
+    case DP_NEED_POP_ETH:
         return (dp_packet_eth(packet) && packet->l3_ofs >= ETH_HEADER_LEN
                 && reaches(packet, packet->l3_ofs)
                 && (packet->l2_5_ofs == UINT16_MAX
                     || reaches(packet, packet->l2_5_ofs)));
 
-    case OVS_ACTION_ATTR_PUSH_NSH:
+    case DP_NEED_PUSH_NSH:
         return (dp_packet_is_eth(packet)
                 || packet->packet_type == htonl(PT_IPV4)
                 || packet->packet_type == htonl(PT_IPV6)
                 || packet->packet_type == htonl(PT_NSH));
 
-    case OVS_ACTION_ATTR_POP_NSH:
+    case DP_NEED_POP_NSH:
         return packet->packet_type != htonl(PT_NSH) || has_nsh(packet);
 
     default:
-        return true;
+        OVS_NOT_REACHED();
     }
 }
 
-/* Has 'packet', which dp_header_allows() says has not what 'action' needs,
+/* Has 'packet', which dp_header_meets() says has not what 'action' needs,
  * enough of it to do it to a packet without a layer 4 header?  So it is with
  * the fields of an IPv6 header if what follows is broken or unknown. */
 bool

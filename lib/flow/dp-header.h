@@ -15,12 +15,38 @@
  * Thread-safety.  Any thread; the packets are the caller's, and have their
  * offsets.
  *
- * Cost.  A few loads; dp_header_allows() walks the headers of IPv6. */
+ * Cost.  A few loads; dp_header_meets() walks the headers of IPv6.  What an
+ * action needs is found out once for many packets; most need nothing. */
 
 #include "dp-packet.h"
 #include "packets.h"
 
 struct nlattr;
+
+enum dp_header_what {
+    DP_NEED_NOTHING,            /* Or the library looks itself. */
+    DP_NEED_IPV4,               /* The header of that, whole. */
+    DP_NEED_IPV6,
+    DP_NEED_ARP,
+    DP_NEED_NSH,                /* All fields that can be set. */
+    DP_NEED_NSH_WITHOUT_CONTEXTS,
+    DP_NEED_MPLS,
+    DP_NEED_L4,                 /* 'l4_len' bytes of layer 4. */
+    DP_NEED_ND,                 /* Neighbor discovery, with its options. */
+    DP_NEED_ETH,
+    DP_NEED_NO_ETH,
+    DP_NEED_PLACE_FOR_MPLS,
+    DP_NEED_POP_MPLS,           /* What these actions take for granted. */
+    DP_NEED_POP_ETH,
+    DP_NEED_PUSH_NSH,
+    DP_NEED_POP_NSH,
+};
+
+/* What an action needs of a packet. */
+struct dp_header_need {
+    uint8_t what;               /* enum dp_header_what. */
+    uint8_t l4_len;
+};
 
 /* Returns true if 'packet' is too short to be looked up.  Open vSwitch wants
  * an Ethernet header's length of packets of any type. */
@@ -62,7 +88,8 @@ dp_header_send_len(const struct dp_packet *packet)
 }
 
 bool dp_header_is_later_fragment(const struct dp_packet *);
-bool dp_header_allows(struct dp_packet *, const struct nlattr *action);
+struct dp_header_need dp_header_need_of(const struct nlattr *action);
+bool dp_header_meets(struct dp_packet *, struct dp_header_need);
 bool dp_header_allows_without_l4(const struct dp_packet *,
                                  const struct nlattr *action);
 

@@ -57,12 +57,15 @@ drop_short(struct dp_packet_batch *batch)
 }
 
 static bool
-all_allow(const struct dp_packet_batch *batch, const struct nlattr *a)
+all_meet(const struct dp_packet_batch *batch, struct dp_header_need need)
 {
     struct dp_packet *packet;
 
+    if (need.what == DP_NEED_NOTHING) {
+        return true;
+    }
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        if (OVS_UNLIKELY(!dp_header_allows(packet, a))) {
+        if (OVS_UNLIKELY(!dp_header_meets(packet, need))) {
             return false;
         }
     }
@@ -119,11 +122,12 @@ spoil_nsh(struct dp_packet *packet)
 /* Does 'a', which nests nothing, to the packet of 'one' as far as it bears
  * that. */
 static void
-do_to_one(struct dp_packet_batch *one, const struct nlattr *a)
+do_to_one(struct dp_packet_batch *one, const struct nlattr *a,
+          struct dp_header_need need)
 {
     struct dp_packet *packet = one->packets[0];
 
-    if (dp_header_allows(packet, a)) {
+    if (dp_header_meets(packet, need)) {
         do_in_library(one, a);
     } else if (dp_header_allows_without_l4(packet, a)) {
         const uint16_t l4_ofs = packet->l4_ofs;
@@ -138,13 +142,16 @@ do_to_one(struct dp_packet_batch *one, const struct nlattr *a)
     }
 }
 
-/* Does 'a', which nests nothing, to the packets of 'batch'. */
-static void
-do_leaf(struct dp_packet_batch *batch, const struct nlattr *a)
+/* Does 'a', which nests nothing, to the packets of 'batch' as far as they bear
+ * that. */
+void
+dp_exec_leaf(struct dp_packet_batch *batch, const struct nlattr *a)
 {
+    struct dp_header_need need = dp_header_need_of(a);
+
     if (do_edit(batch, a)) {
         return;
-    } else if (OVS_LIKELY(all_allow(batch, a))) {
+    } else if (OVS_LIKELY(all_meet(batch, need))) {
         do_in_library(batch, a);
     } else {
         const size_t n = dp_packet_batch_size(batch);
@@ -154,7 +161,7 @@ do_leaf(struct dp_packet_batch *batch, const struct nlattr *a)
 
         DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
             dp_packet_batch_init_packet(&one, packet);
-            do_to_one(&one, a);
+            do_to_one(&one, a, need);
             if (!dp_packet_batch_is_empty(&one)) {
                 dp_packet_batch_refill(batch, packet, i);
             }
@@ -344,12 +351,12 @@ dp_exec_list(void *dp, struct dp_packet_batch *batch, bool steal,
             break;
 
         case OVS_ACTION_ATTR_DROP:
-            do_leaf(batch, a);  /* Counts. */
+            dp_exec_leaf(batch, a); /* Counts. */
             dp_packet_delete_batch(batch, steal);
             return;
 
         default:
-            do_leaf(batch, a);
+            dp_exec_leaf(batch, a);
             break;
         }
     }

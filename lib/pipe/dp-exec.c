@@ -20,7 +20,7 @@
 
 /* Stealing.  A step with 'steal' consumes the packets of its batch; without
  * it, the batch is there afterwards for the next step, perhaps changed (CT,
- * METER, EXECUTE change packets; OUTPUT, RECIRC and the like work on
+ * METER, LEAF change packets; OUTPUT, RECIRC and the like work on
  * clones). */
 
 /* Moves or clones the packets of 'batch' into 'own', cut to their length. */
@@ -210,12 +210,18 @@ exec_step(const struct dp_exec *x, struct dp_packet_batch *batch,
 
     case DP_STEP_DROP:
         /* Only the counting, of which Open vSwitch has the counters. */
-        dp_exec_nlattrs(x, batch, step->attr, step->len, false);
+        dp_exec_leaf(batch, step->attr);
         dp_drop_batch(batch);
         break;
 
-    case DP_STEP_EXECUTE:
-        dp_exec_nlattrs(x, batch, step->attr, step->len, steal);
+    case DP_STEP_LEAF:
+        dp_exec_leaf(batch, step->attr);
+        dp_packet_delete_batch(batch, steal);
+        break;
+
+    case DP_STEP_NESTED:
+        dp_exec_nlattrs(x, batch, step->attr, NLA_ALIGN(step->attr->nla_len),
+                        steal);
         break;
 
     default:
@@ -239,36 +245,33 @@ exec_cb(void *x, struct dp_packet_batch *batch, const struct nlattr *a,
 }
 
 static void exec_fragments(const struct dp_exec *, struct dp_packet_batch *,
-                           const struct dp_actions *, size_t i);
+                           const struct dp_step *ct);
 
-/* Executes 'actions' from step 'i' on. */
-static void
+/* Executes 'step' and those that follow it. */
+static inline void
 exec_steps(const struct dp_exec *x, struct dp_packet_batch *batch,
-           const struct dp_actions *actions, size_t i)
+           const struct dp_step *step)
 {
-    for (; i < actions->n_steps; i++) {
-        const struct dp_step *step = &actions->steps[i];
-
+    for (;; step++) {
         exec_step(x, batch, step, step->last);
-        if (dp_packet_batch_is_empty(batch)) {
+        if (step->last || dp_packet_batch_is_empty(batch)) {
             break;
         }
         if (OVS_UNLIKELY(step->type == DP_STEP_CT && dp_exec_is_fragment(x))) {
-            exec_fragments(x, batch, actions, i);
+            exec_fragments(x, batch, step);
             break;
         }
     }
 }
 
-/* 'batch' has fragments that step 'i', a "ct", has given back.  Takes those
+/* 'batch' has fragments that step 'ct' has given back.  Takes those
  * that the tracker still has, and does what follows with all of them.  Left
  * there, they would leave with the next packets that anybody, be it the next
  * step, sends to the tracker. */
 static void
 exec_fragments(const struct dp_exec *x, struct dp_packet_batch *batch,
-               const struct dp_actions *actions, size_t i)
+               const struct dp_step *ct)
 {
-    const struct dp_step *ct = &actions->steps[i];
     struct dp_packet_batch *batches = NULL;
     size_t n = 0, allocated = 0;
 
@@ -282,7 +285,7 @@ exec_fragments(const struct dp_exec *x, struct dp_packet_batch *batch,
     } while (!dp_packet_batch_is_empty(batch));
 
     for (size_t j = 0; j < n; j++) {
-        exec_steps(x, &batches[j], actions, i + 1);
+        exec_steps(x, &batches[j], ct + 1);
     }
     free(batches);
 }
@@ -350,7 +353,7 @@ exec_group(struct dp_exec *x, struct dp_burst *burst,
         dp_packet_batch_add(&batch, packet);
     }
     if (OVS_LIKELY(actions->n_steps)) {
-        exec_steps(x, &batch, actions, 0);
+        exec_steps(x, &batch, actions->steps);
     } else {
         dp_drop_batch(&batch);
     }

@@ -44,6 +44,7 @@ void dp_exec_nlattrs(const struct dp_exec *, struct dp_packet_batch *,
 void dp_exec_list(void *dp, struct dp_packet_batch *, bool steal,
                   const struct nlattr *, size_t len, odp_execute_cb);
 void dp_exec_cut(struct dp_packet_batch *);
+void dp_exec_leaf(struct dp_packet_batch *, const struct nlattr *);
 void dp_exec_take(struct dp_packet_batch *, struct dp_packet_batch *own,
                   bool steal);
 void dp_exec_again(const struct dp_exec *, struct dp_packet_batch *);

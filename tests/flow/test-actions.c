@@ -40,22 +40,21 @@ test_actions_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(actions->steps[0].last);
     dp_actions_free(actions);
 
-    /* Neighbours that need no datapath are one step. */
+    /* What needs no datapath may nest what does. */
     nl_msg_put_flag(&buf, OVS_ACTION_ATTR_POP_NSH);
-    nl_msg_put_flag(&buf, OVS_ACTION_ATTR_CT_CLEAR);
     nl_msg_put_u32(&buf, OVS_ACTION_ATTR_METER, 3);
-    nl_msg_put_flag(&buf, OVS_ACTION_ATTR_POP_NSH);
+    nl_msg_put_flag(&buf, OVS_ACTION_ATTR_CLONE);
     nl_msg_put_u32(&buf, OVS_ACTION_ATTR_RECIRC, 9);
     actions = compile(&buf);
     ovs_assert(actions->n_steps == 5);
     ovs_assert(actions->steps[0].type == DP_STEP_OUTPUT);
     ovs_assert(!actions->steps[0].last);
-    ovs_assert(actions->steps[1].type == DP_STEP_EXECUTE);
-    ovs_assert(actions->steps[1].len == 2 * NLA_HDRLEN);
+    ovs_assert(actions->steps[1].type == DP_STEP_LEAF);
+    ovs_assert(nl_attr_type(actions->steps[1].attr)
+               == OVS_ACTION_ATTR_POP_NSH);
     ovs_assert(actions->steps[2].type == DP_STEP_METER);
     ovs_assert(actions->steps[2].arg == 3);
-    ovs_assert(actions->steps[3].type == DP_STEP_EXECUTE);
-    ovs_assert(actions->steps[3].len == NLA_HDRLEN);
+    ovs_assert(actions->steps[3].type == DP_STEP_NESTED);
     ovs_assert(actions->steps[4].type == DP_STEP_RECIRC);
     ovs_assert(actions->steps[4].arg == 9 && actions->steps[4].last);
     dp_actions_free(actions);
@@ -67,8 +66,7 @@ test_actions_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     nl_msg_put_u32(&buf, OVS_ACTION_ATTR_RECIRC, 9);
     actions = compile(&buf);
     ovs_assert(actions->n_steps == 2);
-    ovs_assert(actions->steps[0].type == DP_STEP_EXECUTE);
-    ovs_assert(actions->steps[0].len == NLA_HDRLEN);
+    ovs_assert(actions->steps[0].type == DP_STEP_LEAF);
     ovs_assert(actions->steps[1].type == DP_STEP_DROP);
     ovs_assert(actions->steps[1].last && actions->metadata);
     dp_actions_free(actions);

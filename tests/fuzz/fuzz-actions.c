@@ -52,10 +52,7 @@ after_step(const struct dp_step *step, const struct nlattr *a)
 {
     size_t len = NLA_ALIGN(a->nla_len);
 
-    if (step->type == DP_STEP_EXECUTE || step->type == DP_STEP_DROP) {
-        ovs_assert(step->attr == a && step->len >= len);
-        len = step->len;
-    } else if (step->type != DP_STEP_EDIT) {
+    if (step->type != DP_STEP_EDIT) {
         ovs_assert(step->attr == a);
     } else {
         ovs_assert(step->edit != DP_EDIT_NONE);
@@ -81,7 +78,7 @@ check_compiled(const struct ofpbuf *buf)
         ovs_assert(!last || (const char *) a == ((const char *) actions->nla
                                                  + buf->size));
         ovs_assert(actions->parse || step->type != DP_STEP_EDIT);
-        ovs_assert(actions->metadata || step->type != DP_STEP_EXECUTE);
+        ovs_assert(actions->metadata || step->type != DP_STEP_NESTED);
     }
     ovs_assert(actions->output == ODPP_NONE
                || (actions->n_steps == 1
