@@ -108,12 +108,13 @@ class Host:
 
     def __init__(self):
         self.connection = None
+        self.n_bound = 0
         self.groups = {}
         self.kept = {}
 
-    @staticmethod
-    def ask(kind, address, port, n, size=1, source=None):
-        """Makes 'n' requests, each from a port of its own.  Returns who
+    def ask(self, kind, address, port, n, size=1, source=None, first=0):
+        """Makes 'n' requests, each from a port of its own; with 'source', from
+        that address and a port after 'first' not used before.  Returns who
         answered, and whom he saw: "red1@10.1.0.2=4 red2@10.1.0.2=6"."""
         kind = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}[kind]
         answers = collections.Counter()
@@ -122,7 +123,8 @@ class Host:
                 # Long enough for a second SYN.
                 sock.settimeout(1.5)
                 if source:
-                    sock.bind((source, 0))
+                    self.n_bound += 1
+                    sock.bind((source, first + self.n_bound))
                 try:
                     sock.connect((address, port))
                     if kind == socket.SOCK_DGRAM:

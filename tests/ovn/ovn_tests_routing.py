@@ -144,11 +144,8 @@ def test_lb_router(lab, undo):
 
 def two_ways(lab, undo):
     """10.9.0.1 is behind both "outside" and "other"."""
-    for name, ports in ("outside", "20000 39999"), ("other", "40000 59999"):
+    for name in "outside", "other":
         host = lab[name]
-        # The tracker of Open vSwitch 3.1 aborts when a connection that was
-        # closed comes again, with all-zero SNAT, as OVN's routers have it.
-        host.netns("sysctl", "-qw", "net.ipv4.ip_local_port_range=" + ports)
         host.ip("address", "add", "10.9.0.1/32", "dev", "lo")
         undo.callback(host.ip, "address", "delete", "10.9.0.1/32", "dev", "lo")
         host.ip("route", "replace", "10.0.0.0/13", "via", "198.51.100.1")
@@ -178,9 +175,12 @@ def test_ecmp(lab, undo):
     lab["red3"].ip("route", "add", "10.9.0.0/24", "via", "10.1.0.200")
     undo.callback(lab["red3"].ip, "route", "delete", "10.9.0.0/24")
     lab.sync()
-    for name in "outside", "other":
+    # No port twice: the tracker of Open vSwitch 3.1 aborts when a connection
+    # that was closed comes again, with all-zero SNAT, as OVN's routers have it.
+    for name, first in ("outside", 20000), ("other", 40000):
         lab.expect("%s gets his answers" % name, r"red3@10\.9\.0\.1=30",
-                   lab[name].ask, "tcp", ip4("red3"), WHO, 30, 1, "10.9.0.1")
+                   lab[name].ask, "tcp", ip4("red3"), WHO, 30, 1, "10.9.0.1",
+                   first)
 
 
 def test_bfd(lab, undo):
