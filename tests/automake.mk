@@ -203,6 +203,30 @@ check-traffic: vswitchd/ovs-vswitchd$(EXEEXT)
 		|| test $$? = 77
 .PHONY: check-traffic
 
+# OVN: three chassis in namespaces, as root, first with our daemon, then with
+# Debian's.  OVNFLAGS may hold options for tests/ovn/run-ovn.
+EXTRA_DIST += \
+	tests/ovn/ovn_chassis.py \
+	tests/ovn/ovn_host.py \
+	tests/ovn/ovn_lab.py \
+	tests/ovn/ovn_process.py \
+	tests/ovn/ovn_tests_operation.py \
+	tests/ovn/ovn_tests_routing.py \
+	tests/ovn/ovn_tests_switching.py \
+	tests/ovn/ovn_wire.py \
+	tests/ovn/run-ovn
+OVNFLAGS =
+DEBIAN_DAEMON = /usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
+run_ovn = $(with_ovs_tools) PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
+	$(srcdir)/tests/ovn/run-ovn --plugin=$(simnic_path) \
+	--schema=$(OVS_SOURCE)/vswitchd/vswitch.ovsschema \
+	--ours=vswitchd/ovs-vswitchd$(EXEEXT)
+check-ovn: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
+	@$(run_ovn) $(OVNFLAGS) || test $$? = 77
+check-ovn-compare: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
+	@$(run_ovn) --theirs=$(DEBIAN_DAEMON) $(OVNFLAGS) || test $$? = 77
+.PHONY: check-ovn check-ovn-compare
+
 # All of them, cheapest first.  Each is run, even if one fails.  For a
 # quick "make distcheck", set CHECK_SUITES=check-unit.
 CHECK_SUITES = check-unit check-traffic check-drivers check-own \

@@ -66,7 +66,8 @@ pick_in_shard(const struct dp_offload *offload, struct dp_offload_port *port,
     if (sp) {
         const struct dp_offload_rule *first = NULL;
 
-        while (n_seen < n) {
+        /* None, if the port is only one that others' rules output to. */
+        while (n_seen < n && !ovs_list_is_empty(&sp->rules)) {
             struct dp_offload_rule *rule;
             uint64_t n_packets;
 

@@ -194,6 +194,36 @@ test_pair(void)
     close_port(sink);
 }
 
+/* What a NIC says of the checksums of whole datagrams, of fragments, the first
+ * and another, and of what is no IP. */
+static void
+test_checksums(void)
+{
+    const uint64_t mask = (RTE_MBUF_F_RX_IP_CKSUM_MASK
+                           | RTE_MBUF_F_RX_L4_CKSUM_MASK);
+    const uint64_t ip = RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+    const uint64_t want[] = { ip | RTE_MBUF_F_RX_L4_CKSUM_GOOD, ip, ip, 0 };
+    uint16_t a = open_port("net_simnic0", "mode=pair,link=w");
+    uint16_t b = open_port("net_simnic1", "mode=pair,link=w");
+    struct rte_mbuf *pkts[4];
+
+    for (unsigned int i = 0; i < 4; i++) {
+        pkts[i] = make_packet(DST(i));
+    }
+    rte_pktmbuf_mtod(pkts[1], uint8_t *)[20] = 0x20;
+    rte_pktmbuf_mtod(pkts[2], uint8_t *)[21] = 3;
+    rte_pktmbuf_mtod(pkts[3], uint8_t *)[12] = 0x88;
+    pkts[3]->ol_flags = 0;
+    CHECK(rte_eth_tx_burst(a, 0, pkts, 4) == 4);
+    CHECK(receive(b, 0, pkts, 4) == 4);
+    for (unsigned int i = 0; i < 4; i++) {
+        CHECK((pkts[i]->ol_flags & mask) == want[i]);
+    }
+    rte_pktmbuf_free_bulk(pkts, 4);
+    close_port(a);
+    close_port(b);
+}
+
 static void
 test_transfer_from_gen(void)
 {
@@ -491,6 +521,7 @@ main(int argc, char *argv[])
     run("negotiation", test_negotiation);
     run("no marks", test_no_marks);
     run("pair", test_pair);
+    run("checksums", test_checksums);
     run("transfer", test_transfer_from_gen);
     run("pcap", test_pcap);
     run("vlan", test_vlan);

@@ -9,6 +9,7 @@
 #include "dpif.h"
 #include "odp-util.h"
 #include "offload/dp-mark-watch.h"
+#include "offload/dp-offload-engine.h"
 #include "openvswitch/vlog.h"
 #include "tests/dptest.h"
 #include "tests/offload/offload-rig.h"
@@ -16,6 +17,7 @@
 #include "util.h"
 
 #define PORT1 u32_to_odp(1)
+#define PORT2 u32_to_odp(2)
 
 static const struct dp_dummy_config plain = { .mark_bits = 24 };
 
@@ -186,3 +188,43 @@ test_mark_watch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("mark-watch-L15", test_mark_watch);
+
+/* A port that only other ports' rules know, in one shard or another, is
+ * looked at, too. */
+static void
+test_mark_watch_peer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    const struct dp_dummy_config peers = {
+        .mark_bits = 24, .whole = true, .peers = true
+    };
+    enum { N_SENDERS = 20 * DP_OFFLOAD_N_SHARDS };
+    struct rig_flow *senders[N_SENDERS];
+    struct rig_flow *marked;
+    struct rig rig;
+
+    rig_init(&rig, &peers, 1);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT2, NULL));
+    marked = rig_flow_create(PORT2, 1, 3);
+    rig_put(&rig, 0, marked);
+    rig_wait_why(&rig, marked, DP_OFFLOAD_WHY_A_MARK_ONLY);
+    for (unsigned int i = 0; i < N_SENDERS; i++) {
+        senders[i] = rig_flow_create(PORT1, i, 2);
+        rig_put(&rig, 0, senders[i]);
+        rig_wait_why(&rig, senders[i], DP_OFFLOAD_WHY_NONE);
+    }
+
+    dp_mark_watch_run(rig.offload);
+
+    for (unsigned int i = 0; i < N_SENDERS; i++) {
+        rig_del(&rig, 0, senders[i]);
+        rig_flow_destroy(senders[i]);
+    }
+    rig_del(&rig, 0, marked);
+    rig_flow_destroy(marked);
+    dp_offload_drain(rig.offload);
+    dp_offload_check(rig.offload);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("mark-watch-peer", test_mark_watch_peer);

@@ -13,6 +13,8 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
+#include "simnic-rx.h"
+
 #define MAX_FRAME 9728
 #define MAX_TEMPLATES 512
 #define LINKTYPE_ETHERNET 1
@@ -127,9 +129,7 @@ find_template(struct simnic_streams *ss, const struct simnic_parsed *p)
     ss->parsed[i] = *p;
     t = &ss->wire[i];
     t->packet_type = p->ptype;
-    t->ol_flags = ((l->present & SIMNIC_L3_IPV4
-                    ? RTE_MBUF_F_RX_IP_CKSUM_GOOD : 0)
-                   | (l->l4 ? RTE_MBUF_F_RX_L4_CKSUM_GOOD : 0));
+    t->ol_flags = simnic_rx_checksums(p);
     return i;
 }
 

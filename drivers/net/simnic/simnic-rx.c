@@ -86,6 +86,16 @@ copy_capture(const struct simnic_rxq *q, const struct simnic_stream *s,
     return s->cap.size;
 }
 
+uint64_t
+simnic_rx_checksums(const struct simnic_parsed *p)
+{
+    const struct simnic_layer *l = &p->key.layer[0];
+    bool fragment = (p->ptype & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_FRAG;
+
+    return ((l->present & SIMNIC_L3_IPV4 ? RTE_MBUF_F_RX_IP_CKSUM_GOOD : 0)
+            | (l->l4 && !fragment ? RTE_MBUF_F_RX_L4_CKSUM_GOOD : 0));
+}
+
 void
 simnic_rx_strip_tag(struct rte_mbuf *m)
 {

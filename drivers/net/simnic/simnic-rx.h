@@ -22,6 +22,10 @@
 /* The fastest function that does what the port's configuration asks. */
 eth_rx_burst_t simnic_rx_choose(const struct simnic_port *);
 
+/* What the NIC says of the checksums of a packet whose headers are 'p': that
+ * those which it looks at are right.  It looks at no part of a datagram. */
+uint64_t simnic_rx_checksums(const struct simnic_parsed *p);
+
 /* Takes the outer tag off the frame in 'm', whose first segment must hold it,
  * and puts it into the mbuf. */
 void simnic_rx_strip_tag(struct rte_mbuf *m);

@@ -326,7 +326,7 @@ receive_packet(struct simnic_port *port, struct rte_mbuf *m,
     m->vlan_tci = 0;
     m->hash.rss = hash;
     m->hash.fdir.hi = 0;
-    m->ol_flags = (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD
+    m->ol_flags = (simnic_rx_checksums(&p)
                    | (port->rss.types ? RTE_MBUF_F_RX_RSS_HASH : 0));
     if (v.has_mark && !port->config.faults.no_marks) {
         m->hash.fdir.hi = v.mark;
