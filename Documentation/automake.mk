@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	Documentation/howto/simnic.rst \
 	Documentation/internals/conformance.rst \
+	Documentation/internals/conntrack.rst \
 	Documentation/internals/datapath.rst \
 	Documentation/internals/offload.rst \
 	Documentation/internals/upcalls.rst \

@@ -7,6 +7,7 @@ lib_libmarkpath_a_SOURCES =
 
 include lib/ovs/automake.mk
 include lib/flow/automake.mk
+include lib/ct/automake.mk
 include lib/offload/automake.mk
 include lib/rebalance/automake.mk
 include lib/rte/automake.mk

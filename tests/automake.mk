@@ -11,6 +11,7 @@ tests_dptest_SOURCES = \
 	tests/dptest.h \
 	tests/test-dptest.c
 include tests/flow/automake.mk
+include tests/ct/automake.mk
 include tests/offload/automake.mk
 include tests/rebalance/automake.mk
 include tests/rte/automake.mk
@@ -20,8 +21,9 @@ include tests/ctl/automake.mk
 include tests/ofproto/automake.mk
 include tests/drivers/automake.mk
 include tests/fuzz/automake.mk
-tests_dptest_LDADD = $(markpath_libs) $(ovs_libs)
+tests_dptest_LDADD = $(markpath_libs) $(ct_theirs) $(ovs_libs)
 tests_dptest_DEPENDENCIES = \
+	$(ct_theirs) \
 	lib/libmarkpath.a \
 	ofproto/libmarkofproto.a \
 	$(OVS_ARCHIVES)
@@ -90,7 +92,11 @@ check-own: tests/testsuite tests/atconfig tests/atlocal \
 CHECK_JOBS = -j$$(nproc)
 
 # Models, checked exhaustively (minutes; needs spin).
-EXTRA_DIST += tests/models/run-models tests/models/ukey.pml
+EXTRA_DIST += \
+	tests/models/conn.pml \
+	tests/models/rule.pml \
+	tests/models/run-models \
+	tests/models/ukey.pml
 check-models:
 	@$(srcdir)/tests/models/run-models
 .PHONY: check-models

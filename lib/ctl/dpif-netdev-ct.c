@@ -5,15 +5,15 @@
 
 #include <errno.h>
 
-#include "conntrack-private.h"
+#include "conntrack.h"
 #include "conntrack-tp.h"
 #include "ipf.h"
 #include "util.h"
+#include "ct/ct-control.h"
 #include "ovs/ovs-conntrack.h"
 
 /* The tracker's own interface speaks the types of ct-dpif.h, so there is
- * little to translate.  conntrack-private.h is here for one reason: the
- * tracker cannot list its timeout policies. */
+ * little to translate. */
 
 /* Connections. */
 
@@ -249,15 +249,9 @@ dpif_netdev_ct_timeout_policy_dump_next(struct dpif *dpif OVS_UNUSED,
                                         struct ct_dpif_timeout_policy *policy)
 {
     struct tp_dump *dump = state;
-    struct cmap_node *node;
 
-    while ((node = cmap_next_position(&dump->ct->timeout_policies,
-                                      &dump->pos)) != NULL) {
-        const struct timeout_policy *tp
-            = OBJECT_CONTAINING(node, tp, node);
-
-        if (tp->policy.id != DEFAULT_TP_ID) {
-            *policy = tp->policy;
+    while (conntrack_next_timeout_policy(dump->ct, &dump->pos, policy)) {
+        if (policy->id != DEFAULT_TP_ID) {
             return 0;
         }
     }

@@ -50,8 +50,8 @@ struct dp_verify {
 
     /* The short test, for packets whose layer 3 header has no more than it
      * must have.  'byte' stands at 'byte_ofs' of it, and a length of at least
-     * 'min_length' at 'length_ofs'.  The latter leaves off as much at the front
-     * as 'min_size' has more. */
+     * 'min_length' at 'length_ofs'.  The latter leaves off as much at the
+     * front as 'min_size' has more. */
     uint8_t byte;
     uint8_t byte_ofs;
     uint8_t length_ofs;

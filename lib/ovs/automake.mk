@@ -2,6 +2,7 @@
 
 lib_libmarkpath_a_SOURCES += \
 	lib/ovs/ovs-conntrack.h \
+	lib/ovs/ovs-conntrack-own.h \
 	lib/ovs/ovs-daemon.h \
 	lib/ovs/ovs-dpctl.h \
 	lib/ovs/ovs-flow-compose.h \

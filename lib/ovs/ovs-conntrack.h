@@ -14,6 +14,17 @@
 #include "flow.h"
 #include "ovs/ovs-version.h"
 
+/* Parameters of conntrack_execute() that have gone: the ports of the first
+ * packet's flow. */
+#if OVS_IS_SINCE(3, 3)
+#define OVS_CT_PORTS
+#define OVS_CT_NO_PORTS         /* Arguments for them. */
+#else
+#define OVS_CT_PORTS \
+    ovs_be16 tp_src OVS_UNUSED, ovs_be16 tp_dst OVS_UNUSED,
+#define OVS_CT_NO_PORTS 0, 0,
+#endif
+
 /* Sends 'batch' through the tracker.  'mf' is the key of the first packet,
  * which the others share as far as the tracker looks at it. */
 static inline void

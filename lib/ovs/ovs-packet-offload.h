@@ -23,6 +23,13 @@
 #include "dp-packet.h"
 #include "ovs/ovs-version.h"
 
+/* What is known about a checksum of a packet. */
+enum ovs_csum {
+    OVS_CSUM_UNKNOWN,
+    OVS_CSUM_BAD,               /* Who received it says so. */
+    OVS_CSUM_GOOD,              /* Likewise, or who sends it completes it. */
+};
+
 #if OVS_IS_SINCE(3, 2)
 
 /* Does 'packet' have to be completed by whoever sends it, so that it must not
@@ -94,7 +101,46 @@ ovs_packet_finish(struct dp_packet *packet)
     dp_packet_ol_send_prepare(packet, 0);
 }
 
+/* The checksum of the IPv4 header. */
+static inline enum ovs_csum
+ovs_packet_ip_csum(const struct dp_packet *packet)
+{
+    return (dp_packet_ip_checksum_bad(packet) ? OVS_CSUM_BAD
+            : (dp_packet_ip_checksum_good(packet)
+               || dp_packet_hwol_tx_ip_csum(packet)) ? OVS_CSUM_GOOD
+            : OVS_CSUM_UNKNOWN);
+}
+
+/* That of layer 4. */
+static inline enum ovs_csum
+ovs_packet_l4_csum(const struct dp_packet *packet)
+{
+    return (dp_packet_l4_checksum_bad(packet) ? OVS_CSUM_BAD
+            : (dp_packet_l4_checksum_good(packet)
+               || dp_packet_ol_l4_csum_partial(packet)
+               || dp_packet_hwol_tx_l4_checksum(packet)) ? OVS_CSUM_GOOD
+            : OVS_CSUM_UNKNOWN);
+}
+
 #else
+
+static inline enum ovs_csum
+ovs_packet_ip_csum(const struct dp_packet *packet)
+{
+    return (dp_packet_ip_checksum_bad(packet) ? OVS_CSUM_BAD
+            : (dp_packet_ip_checksum_valid(packet)
+               || dp_packet_hwol_is_ipv4(packet)) ? OVS_CSUM_GOOD
+            : OVS_CSUM_UNKNOWN);
+}
+
+static inline enum ovs_csum
+ovs_packet_l4_csum(const struct dp_packet *packet)
+{
+    return (dp_packet_l4_checksum_bad(packet) ? OVS_CSUM_BAD
+            : (dp_packet_l4_checksum_valid(packet)
+               || dp_packet_hwol_tx_l4_checksum(packet)) ? OVS_CSUM_GOOD
+            : OVS_CSUM_UNKNOWN);
+}
 
 static inline bool
 ovs_packet_is_unfinished(const struct dp_packet *packet OVS_UNUSED)

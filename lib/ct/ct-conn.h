@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CT_CONN_H
+#define CT_CONN_H 1
+
+/* ct-conn: a connection
+ * =====================
+ *
+ * Job.  The memory of one connection, two cache lines, and its life.
+ *
+ * Ownership.  Connections live in a slab (ct-slab.h), never move, and are
+ * named by an index.  Between two quiescent states, a thread that has found
+ * one may read it, even if it is dead by then: its memory becomes another
+ * connection's only after an RCU grace period, and only when nobody holds a
+ * reference by handle.
+ *
+ * Thread-safety.  What does not change while it lives: the key, 'nat',
+ * 'tp_id', CT_F_* marked as fixed.  What changes is either atomic, with the
+ * writers named below, or guarded by 'lock', which is held for the time of one
+ * packet and within which nobody waits for anything else. */
+
+#include <stdint.h>
+#include "ct/ct-key.h"
+#include "ct/ct-tcp.h"
+#include "openvswitch/thread.h"
+#include "ovs-atomic.h"
+#include "packets.h"
+
+/* The life of a connection.  ct-conn.c has the table of legal edges. */
+enum ct_life {
+    CT_FREE,                    /* On a free list. */
+    CT_EMBRYO,                  /* Filled by the thread that has it. */
+    CT_LIVE,                    /* In the table, counted. */
+    CT_DEAD,                    /* Left the table; readers may have it. */
+    CT_N_LIVES
+};
+
+/* Bits of 'flags'. */
+enum {
+    CT_F_LIFE_MASK = 0x7,       /* enum ct_life. */
+
+    /* Fixed. */
+    CT_F_SNAT = 1 << 3,         /* Its original direction is translated... */
+    CT_F_DNAT = 1 << 4,         /* ...source, or destination. */
+    CT_F_RELATED = 1 << 5,      /* Expected by another one. */
+    CT_F_FTP = 1 << 6,          /* Its text is read by a helper. */
+    CT_F_TFTP = 1 << 7,
+
+    /* Set once, by whoever sees it first. */
+    CT_F_SEEN_MORE = 1 << 8,    /* More than one packet, one way (not TCP). */
+    CT_F_SEEN_REPLY = 1 << 9,   /* A packet of the other side. */
+    CT_F_ESTABLISHED = 1 << 10, /* Listeners know that it is. */
+    CT_F_LEAVING = 1 << 11,     /* Listeners know that it goes. */
+
+    /* Switched by who offloads it. */
+    CT_F_LIBERAL = 1 << 12,     /* Windows are not tested. */
+    CT_F_RELEARN_ORIG = 1 << 13,  /* The side's next segment is its first. */
+    CT_F_RELEARN_REPLY = 1 << 14,
+};
+
+struct conn {
+    /* First line: read for each packet. */
+    struct ct_key key;          /* Of the original direction. */
+    ATOMIC(long long) expiry;   /* ms; invisible from then on.  Any packet. */
+    atomic_uint32_t flags;      /* CT_F_*. */
+    atomic_uint32_t generation; /* Rises when the slot is freed. */
+    atomic_uint32_t mark;       /* Written under 'lock'. */
+    uint32_t index;             /* Its own. */
+
+    /* Second line. */
+    ovs_u128 label;             /* Guarded by 'lock'. */
+    struct ct_tcp_peer peers[2];        /* TCP's, guarded by 'lock'. */
+    atomic_uint32_t lock;       /* ct_conn_lock(). */
+    atomic_uint32_t refs;       /* Handles that pin the slot. */
+    uint32_t nat;               /* Index of its struct ct_nat, or 0. */
+    uint32_t tp_id;             /* Timeout policy. */
+    uint32_t extra;             /* Index of its struct ct_extra, or 0. */
+    uint32_t next;              /* Of a list of free or dead slots. */
+};
+BUILD_ASSERT_DECL(sizeof(struct conn) == 128);
+
+/* What a translated connection has besides. */
+struct ct_nat {
+    struct ct_key reply;        /* Of the reply direction, as it arrives. */
+};
+
+/* Who sees CT_LIVE sees all that the embryo was given. */
+/* By how much the sequence numbers of one direction are off behind a segment
+ * whose text was replaced. */
+struct ct_skew {
+    uint32_t seq;               /* Of the segment, as its sender counts. */
+    int32_t before, after;      /* Up to it, and behind it. */
+};
+
+/* What connections have that have a helper or were expected. */
+struct ct_extra {
+    struct ct_key parent;       /* Of who announced it, if CT_F_RELATED. */
+    struct ct_skew skew[2];     /* TCP's, guarded by 'lock'. */
+};
+
+static inline enum ct_life
+ct_conn_life(const struct conn *conn)
+{
+    uint32_t flags;
+
+    atomic_read_explicit(&CONST_CAST(struct conn *, conn)->flags, &flags,
+                         memory_order_acquire);
+    return flags & CT_F_LIFE_MASK;
+}
+
+static inline uint32_t
+ct_conn_flags(const struct conn *conn)
+{
+    uint32_t flags;
+
+    atomic_read_relaxed(&CONST_CAST(struct conn *, conn)->flags, &flags);
+    return flags;
+}
+
+/* Sets 'flags' of 'conn', an embryo, besides those that it has. */
+static inline void
+ct_conn_set_flags(struct conn *conn, uint32_t flags)
+{
+    uint32_t orig;
+
+    atomic_or_relaxed(&conn->flags, flags, &orig);
+}
+
+/* Moves 'conn' from one life to another.  Returns false if it was not, or no
+ * longer, in 'from': another thread was faster.  Aborts on an edge that is
+ * not legal. */
+bool ct_conn_move(struct conn *, enum ct_life from, enum ct_life to);
+
+/* Is 'conn' there for packets at 'now_ms'? */
+static inline bool
+ct_conn_is_visible(const struct conn *conn, long long now_ms)
+{
+    long long expiry;
+
+    atomic_read_relaxed(&CONST_CAST(struct conn *, conn)->expiry, &expiry);
+    return now_ms < expiry && ct_conn_life(conn) == CT_LIVE;
+}
+
+void ct_conn_lock(struct conn *);
+void ct_conn_unlock(struct conn *);
+
+#endif /* ct-conn.h */

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "conntrack.h"
+
+#include "coverage.h"
+#include "dp-packet.h"
+#include "ipf.h"
+#include "packets.h"
+#include "util.h"
+#include "ct/ct.h"
+#include "ct/ct-commit.h"
+#include "ct/ct-expect.h"
+#include "ct/ct-helper.h"
+#include "ct/ct-nat.h"
+#include "ct/ct-packet.h"
+#include "ct/ct-state.h"
+#include "ovs/ovs-conntrack.h"
+
+/* A burst goes through the tracker in passes, so that what the packets need is
+ * on its way from memory while others are looked at:
+ *
+ *   1. Parse all packets, and prefetch their buckets.
+ *   2. Look at the buckets, and prefetch the connections; then what translated
+ *      ones have besides.
+ *   3. Packet by packet, in order: look up, move the connection on, translate,
+ *      write metadata.  A packet sees what those before it have done.
+ *
+ * The first two have no effect, so bursts of one packet give the same. */
+
+COVERAGE_DEFINE(conntrack_lookup_natted_miss);
+
+/* Arguments of the "ct" action. */
+struct ct_args {
+    ovs_be16 dl_type;
+    uint16_t zone;
+    bool force, commit;
+    const uint32_t *mark;                       /* Value and mask, or NULL. */
+    const struct ovs_key_ct_labels *label;      /* Likewise. */
+    const struct nat_action_info_t *nat;        /* NULL for none. */
+    enum ct_helper helper;
+    struct ct_burst burst;
+};
+
+/* Any constant would do. */
+enum { IPF_HASH_BASIS = 0 };
+
+/* What the first pass found out. */
+enum ct_entry {
+    CT_ENTRY_INVALID,           /* Not to be tracked. */
+    CT_ENTRY_CACHED,            /* Has met its connection in this zone. */
+    CT_ENTRY_PARSED,
+};
+
+/* A packet on its way. */
+struct ct_item {
+    struct dp_packet *packet;
+    struct ct_packet p;
+    struct conn *conn;          /* NULL if there is none. */
+    bool reply;                 /* Its direction. */
+    uint8_t state;              /* CS_* so far. */
+};
+
+/* Metadata. */
+
+static void
+write_tuple(struct pkt_metadata *md, const struct ct_key *key)
+{
+    ovs_be16 src_port = key->src_port, dst_port = key->dst_port;
+
+    if (ct_key_is_icmp(key)) {
+        src_port = htons(ct_key_icmp_type(key));
+        dst_port = htons(ct_key_icmp_code(key));
+    }
+    md->ct_orig_tuple_ipv6 = key->is_ipv6;
+    if (key->is_ipv6) {
+        md->ct_orig_tuple.ipv6 = (struct ovs_key_ct_tuple_ipv6) {
+            .ipv6_src = key->src.ipv6,
+            .ipv6_dst = key->dst.ipv6,
+            .src_port = src_port,
+            .dst_port = dst_port,
+            .ipv6_proto = key->proto,
+        };
+    } else {
+        md->ct_orig_tuple.ipv4 = (struct ovs_key_ct_tuple_ipv4) {
+            .ipv4_src = key->src.ipv4,
+            .ipv4_dst = key->dst.ipv4,
+            .src_port = src_port,
+            .dst_port = dst_port,
+            .ipv4_proto = key->proto,
+        };
+    }
+}
+
+static void
+write_invalid(struct dp_packet *packet, uint16_t zone)
+{
+    struct pkt_metadata *md = &packet->md;
+
+    md->ct_state = CS_TRACKED | CS_INVALID;
+    md->ct_zone = zone;
+    md->ct_mark = 0;
+    md->ct_label = OVS_U128_ZERO;
+    md->ct_orig_tuple_ipv6 = false;
+    memset(&md->ct_orig_tuple, 0, sizeof md->ct_orig_tuple);
+    md->conn = NULL;
+}
+
+/* Applies the masked sets of 'args' to 'conn', and stores mark and label in
+ * 'md'.  A connection that another one expected keeps what it inherited. */
+static void
+write_marks(struct pkt_metadata *md, struct conn *conn,
+            const struct ct_args *args)
+{
+    uint32_t mark;
+
+    if ((args->mark || args->label)
+        && !(ct_conn_flags(conn) & CT_F_RELATED)) {
+        ct_conn_lock(conn);
+        if (args->mark) {
+            atomic_read_relaxed(&conn->mark, &mark);
+            atomic_store_relaxed(&conn->mark, (args->mark[0]
+                                               | (mark & ~args->mark[1])));
+        }
+        if (args->label) {
+            ovs_u128 value, mask;
+
+            memcpy(&value, &args->label[0], sizeof value);
+            memcpy(&mask, &args->label[1], sizeof mask);
+            conn->label.u64.lo = value.u64.lo | (conn->label.u64.lo
+                                                 & ~mask.u64.lo);
+            conn->label.u64.hi = value.u64.hi | (conn->label.u64.hi
+                                                 & ~mask.u64.hi);
+        }
+        ct_conn_unlock(conn);
+    }
+    atomic_read_relaxed(&conn->mark, &mark);
+    md->ct_mark = mark;
+    md->ct_label = conn->label;
+}
+
+static void
+write_metadata(const struct conntrack *ct, struct ct_item *item,
+               const struct ct_args *args)
+{
+    struct pkt_metadata *md = &item->packet->md;
+
+    md->ct_state = item->state | CS_TRACKED;
+    md->ct_zone = args->zone;
+    md->conn = NULL;
+    if (item->conn) {
+        write_marks(md, item->conn, args);
+        write_tuple(md, ct_helper_original(ct, item->conn));
+        if (!args->nat) {
+            md->conn = item->conn;
+            md->reply = item->reply;
+            md->icmp_related = item->p.is_error;
+        }
+    } else {
+        md->ct_mark = 0;
+        md->ct_label = OVS_U128_ZERO;
+        write_tuple(md, &item->p.key);
+    }
+}
+
+/* Finding. */
+
+static bool
+is_translated(uint8_t state)
+{
+    return state & (CS_SRC_NAT | CS_DST_NAT);
+}
+
+static void
+find(struct conntrack *ct, struct ct_item *item, long long now_ms)
+{
+    bool flip = is_translated(item->state);
+    const struct ct_packet *p = &item->p;
+
+    item->conn = (flip
+                  ? ct_table_find(&ct->table, &p->reverse, &p->key, p->hash,
+                                  now_ms, &item->reply)
+                  : ct_table_find(&ct->table, &p->key, &p->reverse, p->hash,
+                                  now_ms, &item->reply));
+    if (flip) {
+        if (item->conn) {
+            item->reply = !item->reply;
+        } else {
+            COVERAGE_INC(conntrack_lookup_natted_miss);
+        }
+    }
+}
+
+/* Finds the connection whose original tuple the metadata have, from when the
+ * packet was translated. */
+static void
+find_by_tuple(struct conntrack *ct, struct ct_item *item,
+              const struct ct_args *args)
+{
+    const struct pkt_metadata *md = &item->packet->md;
+    struct ct_key key;
+
+    memset(&key, 0, sizeof key);
+    key.zone = md->ct_zone;
+    key.is_ipv6 = md->ct_orig_tuple_ipv6;
+    if (key.is_ipv6) {
+        const struct ovs_key_ct_tuple_ipv6 *t = &md->ct_orig_tuple.ipv6;
+
+        key.src.ipv6 = t->ipv6_src;
+        key.dst.ipv6 = t->ipv6_dst;
+        key.src_port = t->src_port;
+        key.dst_port = t->dst_port;
+        key.proto = t->ipv6_proto;
+    } else {
+        const struct ovs_key_ct_tuple_ipv4 *t = &md->ct_orig_tuple.ipv4;
+
+        key.src.ipv4 = t->ipv4_src;
+        key.dst.ipv4 = t->ipv4_dst;
+        key.src_port = t->src_port;
+        key.dst_port = t->dst_port;
+        key.proto = t->ipv4_proto;
+    }
+    if (ct_key_is_icmp(&key)) {
+        uint8_t type = ntohs(key.src_port);
+
+        if (ct_key_icmp_partner(key.is_ipv6, type) < 0) {
+            return;
+        }
+        key.dst_port = ct_key_icmp_port(type, ntohs(key.dst_port));
+        key.src_port = item->p.key.src_port;    /* The identifier. */
+    }
+    item->conn = ct_find(ct, &key, args->burst.now_ms, &item->reply);
+    if (item->conn) {
+        /* The tuple tells which connection; the packet, which way. */
+        item->reply = !!memcmp(&item->p.key.src, &item->conn->key.src,
+                               sizeof item->p.key.src);
+    }
+}
+
+/* A connection that is there. */
+
+/* Moves the connection of 'item' on.  Forgets it if it is over and the packet
+ * opens another one. */
+static void
+take(struct ct_item *item, const struct ct_burst *burst)
+{
+    uint8_t state;
+
+    item->state &= CS_SRC_NAT | CS_DST_NAT;
+    if (item->p.is_error) {
+        item->state |= CS_RELATED | (item->reply ? CS_REPLY_DIR : 0);
+        return;
+    }
+    state = ct_state_take(burst, item->conn, item->packet, &item->p,
+                          item->reply);
+    if (!state) {
+        ct_kill(burst->ct, item->conn, CT_DEATH_REOPENED);
+        item->conn = NULL;
+        return;
+    }
+    if (state == CS_INVALID) {
+        item->state = CS_INVALID;
+    } else {
+        item->state |= state;
+        if (state == CS_ESTABLISHED && item->reply) {
+            item->state |= CS_REPLY_DIR;
+        }
+        if (ct_conn_flags(item->conn) & CT_F_RELATED) {
+            item->state |= CS_RELATED;
+        }
+    }
+}
+
+/* Translates the packet, if 'nat' was asked for and it has not been yet. */
+static void
+translate(struct conntrack *ct, struct ct_item *item,
+          const struct ct_args *args)
+{
+    if (args->nat && !(item->state & CS_INVALID)
+        && !is_translated(item->state)) {
+        item->state |= ct_nat_translate(ct, item->conn, item->packet, &item->p,
+                                        item->reply);
+    }
+}
+
+/* A new connection. */
+
+/* Commits the connection that the packet of 'item' begins.  Another thread may
+ * have done so meanwhile: the packet is one of that connection, then. */
+static void
+commit(struct conntrack *ct, struct ct_item *item, const struct ct_args *args,
+       const struct ct_expected *expected)
+{
+    struct ct_commit c = {
+        .key = &item->p.key,
+        .now_ms = args->burst.now_ms,
+        .tp_id = args->burst.tp_id,
+        .helper = args->helper,
+        .nat = args->nat,
+        .expected = expected,
+    };
+    struct conn *embryo = ct_commit_begin(ct, &c);
+
+    if (!embryo) {
+        return;
+    }
+    ct_state_begin(&args->burst, embryo, item->packet, &item->p);
+    item->conn = ct_commit_end(ct, &c, embryo);
+    if (item->conn && item->conn != embryo) {
+        item->reply = !ct_key_equal(&item->conn->key, &item->p.key);
+        take(item, &args->burst);
+    }
+}
+
+static void
+begin(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
+{
+    struct ct_expected expected;
+    bool is_expected;
+
+    item->reply = false;
+    if (item->p.is_error || !ct_state_may_begin(item->packet, &item->p)) {
+        item->state = CS_INVALID;
+        return;
+    }
+    item->state = CS_NEW;
+    is_expected = ct_expect_find(&ct->expects, &item->p.key,
+                                 args->burst.now_ms, &expected);
+    if (is_expected) {
+        item->state |= CS_RELATED;
+    }
+    if (args->commit) {
+        commit(ct, item, args, is_expected ? &expected : NULL);
+    }
+}
+
+/* Packets. */
+
+static void
+track(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
+{
+    struct pkt_metadata *md = &item->packet->md;
+
+    item->state = md->ct_state && md->ct_zone == args->zone ? md->ct_state : 0;
+    find(ct, item, args->burst.now_ms);
+    if (item->conn && args->force && item->reply) {
+        ct_kill(ct, item->conn, CT_DEATH_FORCED);
+        item->conn = NULL;
+    }
+    if (item->conn) {
+        take(item, &args->burst);
+    } else if (is_translated(item->state) && !args->nat) {
+        find_by_tuple(ct, item, args);
+        if (item->conn) {
+            take(item, &args->burst);
+        }
+    }
+    if (!item->conn) {
+        begin(ct, item, args);
+    }
+    if (item->conn) {
+        uint8_t before = item->state;
+
+        translate(ct, item, args);
+        if (!(item->state & CS_INVALID)
+            && !ct_helper_read(ct, item->conn, args->helper, item->packet,
+                               &item->p, item->reply, item->state != before,
+                               args->burst.now_ms)) {
+            item->state |= CS_INVALID;
+        }
+    }
+    write_metadata(ct, item, args);
+}
+
+/* A packet that has met its connection in this zone already does not move it
+ * on once more.  Returns false if the connection has gone meanwhile. */
+static bool
+track_cached(struct conntrack *ct, struct ct_item *item,
+             const struct ct_args *args)
+{
+    struct pkt_metadata *md = &item->packet->md;
+
+    item->conn = md->conn;
+    if (!ct_conn_is_visible(item->conn, args->burst.now_ms)) {
+        return false;
+    }
+    item->reply = md->reply;
+    item->state = md->ct_state;
+    if (args->nat) {
+        if (ct_conn_flags(item->conn) & (CT_F_SNAT | CT_F_DNAT)) {
+            if (!ct_packet_parse(&ct->secret, item->packet, args->dl_type,
+                                 args->zone, &item->p)) {
+                return false;
+            }
+            translate(ct, item, args);
+            md->ct_state = item->state;
+        }
+        md->conn = NULL;
+    }
+    md->ct_zone = args->zone;
+    write_marks(md, item->conn, args);
+    return true;
+}
+
+/* First pass. */
+static enum ct_entry
+enter(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
+{
+    const struct pkt_metadata *md = &item->packet->md;
+
+    if (md->ct_state == CS_INVALID) {
+        return CT_ENTRY_INVALID;        /* What reassembly says of it. */
+    }
+    if (md->ct_state && md->conn && md->ct_zone == args->zone
+        && !args->force && !args->helper) {
+        return CT_ENTRY_CACHED;
+    }
+    if (!ct_packet_parse(&ct->secret, item->packet, args->dl_type, args->zone,
+                         &item->p)) {
+        return CT_ENTRY_INVALID;
+    }
+    ct_table_prefetch(&ct->table, item->p.hash);
+    return CT_ENTRY_PARSED;
+}
+
+static void
+execute(struct conntrack *ct, struct dp_packet_batch *batch,
+        const struct ct_args *args)
+{
+    size_t n = dp_packet_batch_size(batch);
+    struct ct_item items[NETDEV_MAX_BURST];
+    enum ct_entry entries[NETDEV_MAX_BURST];
+    const struct conn *hints[NETDEV_MAX_BURST];
+
+    for (size_t i = 0; i < n; i++) {
+        items[i].packet = batch->packets[i];
+        entries[i] = enter(ct, &items[i], args);
+    }
+    for (size_t i = 0; n > 1 && i < n; i++) {
+        hints[i] = (entries[i] == CT_ENTRY_PARSED
+                    ? ct_table_hint(&ct->table, items[i].p.hash) : NULL);
+    }
+    for (size_t i = 0; n > 1 && i < n; i++) {
+        if (hints[i]) {
+            ct_table_warm(&ct->table, hints[i]);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct ct_item *item = &items[i];
+
+        if (entries[i] == CT_ENTRY_CACHED && !track_cached(ct, item, args)) {
+            entries[i] = (ct_packet_parse(&ct->secret, item->packet,
+                                          args->dl_type, args->zone, &item->p)
+                          ? CT_ENTRY_PARSED : CT_ENTRY_INVALID);
+        }
+        if (entries[i] == CT_ENTRY_PARSED) {
+            track(ct, item, args);
+        } else if (entries[i] == CT_ENTRY_INVALID) {
+            write_invalid(item->packet, args->zone);
+        }
+    }
+}
+
+int
+conntrack_execute(struct conntrack *ct, struct dp_packet_batch *batch,
+                  ovs_be16 dl_type, bool force, bool commit_, uint16_t zone,
+                  const uint32_t *mark, const struct ovs_key_ct_labels *label,
+                  OVS_CT_PORTS const char *helper,
+                  const struct nat_action_info_t *nat, long long now_ms,
+                  uint32_t tp_id)
+{
+    struct ct_args args = {
+        .dl_type = dl_type,
+        .zone = zone,
+        .force = force,
+        .commit = commit_,
+        .mark = mark,
+        .label = label,
+        .nat = nat,
+        .helper = ct_helper_from_name(helper),
+        .burst = {
+            .ct = ct,
+            .now_ms = now_ms,
+            .tp_id = tp_id,
+            .policy = ct_policy_find(&ct->policies, tp_id),
+        },
+    };
+
+    ipf_preprocess_conntrack(ct->ipf, batch, now_ms, dl_type, zone,
+                             IPF_HASH_BASIS);
+    execute(ct, batch, &args);
+    ipf_postprocess_conntrack(ct->ipf, batch, now_ms, dl_type);
+    return 0;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CT_EXPECT_H
+#define CT_EXPECT_H 1
+
+/* ct-expect: connections that another one has announced
+ * =====================================================
+ *
+ * Job.  Remembers what helpers read: from where to where a data connection
+ * will come, and how it is to be translated.  The first packet of such a
+ * connection takes the expectation.
+ *
+ * An expectation ends when its connection is committed, when the one that
+ * announced it dies, and after CT_EXPECT_MS.  A connection has no more than
+ * CT_EXPECT_MAX.
+ *
+ * Thread-safety.  Any thread.  'mutex' is innermost; where nobody expects
+ * anything, it is not taken. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "conntrack.h"
+#include "ct/ct-key.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "ovs-thread.h"
+
+struct conn;
+
+#define CT_EXPECT_MS (300 * 1000)
+#define CT_EXPECT_MAX 8
+
+struct ct_expected {
+    struct ct_key key;          /* 'src_port' is 0: any. */
+    struct ct_key parent;       /* Original direction of who announced it. */
+    uint32_t parent_index;      /* Of its connection... */
+    uint32_t parent_generation; /* ...as long as it has this one. */
+    uint32_t mark;              /* The parent's, when it announced. */
+    ovs_u128 label;
+    struct nat_action_info_t nat;       /* 'nat_action' 0: none. */
+};
+
+struct ct_expects {
+    uint64_t seed;              /* Constant. */
+    atomic_count n;             /* Read without 'mutex'. */
+
+    struct ovs_mutex mutex;
+    struct hmap by_key OVS_GUARDED;
+    struct hmap by_parent OVS_GUARDED;
+    struct ovs_list by_age OVS_GUARDED; /* Oldest first. */
+};
+
+void ct_expects_init(struct ct_expects *, const struct ct_secret *);
+void ct_expects_destroy(struct ct_expects *);
+
+/* Adds a copy, unless the same is expected already or its parent expects too
+ * much. */
+void ct_expect_add(struct ct_expects *, const struct ct_expected *,
+                   long long now_ms);
+
+/* Copies to '*out' what is expected for a packet with 'key', if anything. */
+bool ct_expect_find(struct ct_expects *, const struct ct_key *key,
+                    long long now_ms, struct ct_expected *out);
+
+/* Ends 'expected', of which the caller has a copy. */
+void ct_expect_take(struct ct_expects *, const struct ct_expected *);
+
+/* 'conn' has died. */
+void ct_expect_forget(struct ct_expects *, const struct conn *);
+
+/* Ends what is too old. */
+void ct_expect_expire(struct ct_expects *, long long now_ms);
+
+/* Copies the one that is 'i'th in age, if there are so many. */
+bool ct_expect_get(struct ct_expects *, size_t i, struct ct_expected *out);
+
+#endif /* ct-expect.h */

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "ct/ct-packet.h"
+
+#include "coverage.h"
+#include "csum.h"
+#include "dp-packet.h"
+#include "flow.h"
+#include "packets.h"
+#include "unaligned.h"
+#include "ovs/ovs-ipv6.h"
+#include "ovs/ovs-packet-offload.h"
+
+COVERAGE_DEFINE(conntrack_l3csum_err);
+COVERAGE_DEFINE(conntrack_l4csum_err);
+
+/* What an ICMP error tells of the packet that it is about. */
+#define ICMP_ERROR_L4_LEN 8
+
+/* Bytes that begin with layer 3 or 4, of a packet or within an error. */
+struct part {
+    const void *l3, *l4;
+    size_t l4_len;
+    uint8_t proto;
+};
+
+/* Layer 3. */
+
+/* Takes the IPv4 header that begins 'size' bytes at 'data' into 'key' and
+ * 'part'.  The payload of an inner packet may be cut, and has no padding. */
+static bool
+parse_ipv4(const void *data, size_t size, bool inner, struct ct_key *key,
+           struct part *part)
+{
+    const struct ip_header *ip = data;
+    size_t header_len, total_len;
+
+    if (size < IP_HEADER_LEN) {
+        return false;
+    }
+    header_len = IP_IHL(ip->ip_ihl_ver) * 4;
+    total_len = ntohs(ip->ip_tot_len);
+    if (IP_VER(ip->ip_ihl_ver) != 4
+        || header_len < IP_HEADER_LEN || header_len > size
+        || (!inner && (total_len < header_len || total_len > size))
+        /* An error may be about the first fragment. */
+        || ip->ip_frag_off & htons(inner ? IP_FRAG_OFF_MASK
+                                   : IP_FRAG_OFF_MASK | IP_MORE_FRAGMENTS)) {
+        return false;
+    }
+    key->src.ipv4 = get_16aligned_be32(&ip->ip_src);
+    key->dst.ipv4 = get_16aligned_be32(&ip->ip_dst);
+    *part = (struct part) {
+        .l3 = data,
+        .l4 = (const char *) data + header_len,
+        .l4_len = (inner ? size : total_len) - header_len,
+        .proto = ip->ip_proto,
+    };
+    return true;
+}
+
+/* The same for IPv6, whose extension headers it skips. */
+static bool
+parse_ipv6(const void *data, size_t size, bool inner, struct ct_key *key,
+           struct part *part)
+{
+    const struct ovs_16aligned_ip6_hdr *ip = data;
+    const struct ovs_16aligned_ip6_frag *frag;
+    const void *l4 = ip + 1;
+    uint8_t nw_frag = 0;
+    size_t len;
+
+    if (size < IPV6_HEADER_LEN) {
+        return false;
+    }
+    len = ntohs(ip->ip6_plen);
+    if (!inner) {
+        if (len > size - IPV6_HEADER_LEN) {
+            return false;
+        }
+    } else {
+        len = size - IPV6_HEADER_LEN;
+    }
+    part->proto = ip->ip6_nxt;
+    if (!ovs_parse_ipv6_ext_hdrs(&l4, &len, &part->proto, &nw_frag, &frag)
+        || (inner ? nw_frag & FLOW_NW_FRAG_LATER : nw_frag)) {
+        return false;
+    }
+    memcpy(&key->src.ipv6, &ip->ip6_src, sizeof key->src.ipv6);
+    memcpy(&key->dst.ipv6, &ip->ip6_dst, sizeof key->dst.ipv6);
+    part->l3 = data;
+    part->l4 = l4;
+    part->l4_len = len;
+    return true;
+}
+
+static bool
+parse_l3(const void *data, size_t size, bool inner, struct ct_key *key,
+         struct part *part)
+{
+    return (key->is_ipv6
+            ? parse_ipv6(data, size, inner, key, part)
+            : parse_ipv4(data, size, inner, key, part));
+}
+
+/* Layer 4. */
+
+/* TCP, UDP and SCTP have their ports in one place.  What an error tells is
+ * enough for them. */
+static bool
+parse_ports(const struct part *part, bool inner, struct ct_key *key)
+{
+    size_t len = part->l4_len;
+    const ovs_be16 *ports = part->l4;
+
+    if (inner) {
+        if (len < (key->is_ipv6 && key->proto == IPPROTO_TCP
+                   ? TCP_HEADER_LEN : ICMP_ERROR_L4_LEN)) {
+            return false;
+        }
+    } else if (key->proto == IPPROTO_TCP) {
+        const struct tcp_header *tcp = part->l4;
+
+        if (len < TCP_HEADER_LEN
+            || TCP_OFFSET(tcp->tcp_ctl) * 4 < TCP_HEADER_LEN
+            || TCP_OFFSET(tcp->tcp_ctl) * 4 > len) {
+            return false;
+        }
+    } else if (key->proto == IPPROTO_UDP) {
+        const struct udp_header *udp = part->l4;
+
+        if (len < UDP_HEADER_LEN || ntohs(udp->udp_len) < UDP_HEADER_LEN
+            || ntohs(udp->udp_len) > len) {
+            return false;
+        }
+    } else if (len < SCTP_HEADER_LEN) {
+        return false;
+    }
+    key->src_port = get_unaligned_be16(&ports[0]);
+    key->dst_port = get_unaligned_be16(&ports[1]);
+    return key->src_port && key->dst_port;
+}
+
+/* Is a message of 'type' an error, with what it is about in it? */
+static bool
+is_error(bool is_ipv6, uint8_t type)
+{
+    if (is_ipv6) {
+        return type >= ICMP6_DST_UNREACH && type <= ICMP6_PARAM_PROB;
+    }
+    return (type == ICMP4_DST_UNREACH || type == ICMP4_SOURCEQUENCH
+            || type == ICMP4_REDIRECT || type == ICMP4_TIME_EXCEEDED
+            || type == ICMP4_PARAM_PROB);
+}
+
+/* A query or answer of ICMP or ICMPv6, the headers of which begin alike. */
+static bool
+parse_query(const struct part *part, struct ct_key *key)
+{
+    const struct icmp_header *icmp = part->l4;
+
+    if (part->l4_len < ICMP_HEADER_LEN || icmp->icmp_code
+        || ct_key_icmp_partner(key->is_ipv6, icmp->icmp_type) < 0) {
+        return false;
+    }
+    key->src_port = icmp->icmp_fields.echo.id;
+    key->dst_port = ct_key_icmp_port(icmp->icmp_type, icmp->icmp_code);
+    return true;
+}
+
+static bool
+parse_l4(const struct part *part, bool inner, struct ct_key *key)
+{
+    key->proto = part->proto;
+    if (ct_has_ports(key->proto)) {
+        return parse_ports(part, inner, key);
+    }
+    if (key->proto == IPPROTO_ICMP || key->proto == IPPROTO_ICMPV6) {
+        return ct_key_is_icmp(key) && parse_query(part, key);
+    }
+    return true;
+}
+
+/* Replaces the key of an error by that of its direction: the reverse of the
+ * packet that it is about.  Whoever sends the error, it goes to the sender of
+ * that packet. */
+static bool
+parse_error(const struct dp_packet *packet, const struct part *part,
+            struct ct_packet *p)
+{
+    const char *start = dp_packet_data(packet);
+    struct ct_key inner = {
+        .zone = p->key.zone,
+        .is_ipv6 = p->key.is_ipv6,
+    };
+    struct part inner_part;
+
+    if (!parse_l3((const char *) part->l4 + ICMP_HEADER_LEN,
+                  part->l4_len - ICMP_HEADER_LEN, true, &inner, &inner_part)
+        || memcmp(&inner.src, &p->key.dst, sizeof inner.src)
+        || !parse_l4(&inner_part, true, &inner)) {
+        return false;
+    }
+    p->is_error = true;
+    p->inner_l3 = (const char *) inner_part.l3 - start;
+    p->inner_l4 = (const char *) inner_part.l4 - start;
+    ct_key_reverse(&inner, &p->key);
+    p->reverse = inner;
+    return true;
+}
+
+/* Checksums. */
+
+static bool
+check_ip_csum(const struct dp_packet *packet, const struct part *part)
+{
+    const struct ip_header *ip = part->l3;
+    enum ovs_csum status = ovs_packet_ip_csum(packet);
+    bool good = (status == OVS_CSUM_GOOD
+                 || (status == OVS_CSUM_UNKNOWN
+                     && !csum(ip, IP_IHL(ip->ip_ihl_ver) * 4)));
+
+    if (!good) {
+        COVERAGE_INC(conntrack_l3csum_err);
+    }
+    return good;
+}
+
+bool
+ct_packet_l4_csum_is_good(const struct dp_packet *packet, uint8_t proto,
+                          size_t l4_len)
+{
+    const void *l3 = dp_packet_l3(packet);
+    const void *l4 = dp_packet_l4(packet);
+
+    return (proto == IPPROTO_ICMP
+            ? !csum(l4, l4_len)
+            : IP_VER(*(const uint8_t *) l3) == 6
+            ? !packet_csum_upperlayer6(l3, l4, proto, l4_len)
+            : !csum_finish(csum_continue(packet_csum_pseudoheader(l3), l4,
+                                         l4_len)));
+}
+
+static bool
+has_csum(const struct part *part, const struct ct_key *key)
+{
+    if (key->proto == IPPROTO_UDP) {
+        const struct udp_header *udp = part->l4;
+
+        return key->is_ipv6 || udp->udp_csum;
+    }
+    return key->proto == IPPROTO_TCP || ct_key_is_icmp(key);
+}
+
+static bool
+check_l4_csum(const struct dp_packet *packet, const struct part *part,
+              const struct ct_key *key)
+{
+    enum ovs_csum status = ovs_packet_l4_csum(packet);
+    bool good = (status == OVS_CSUM_GOOD
+                 || (status == OVS_CSUM_UNKNOWN
+                     && (!has_csum(part, key)
+                         || ct_packet_l4_csum_is_good(packet, key->proto,
+                                                      part->l4_len))));
+
+    if (!good) {
+        COVERAGE_INC(conntrack_l4csum_err);
+    }
+    return good;
+}
+
+bool
+ct_packet_parse(const struct ct_secret *secret, struct dp_packet *packet,
+                ovs_be16 dl_type, uint16_t zone, struct ct_packet *p)
+{
+    const void *l3 = dp_packet_l3(packet);
+    struct part part;
+
+    memset(&p->key, 0, sizeof p->key);
+    p->key.zone = zone;
+    p->key.is_ipv6 = dl_type == htons(ETH_TYPE_IPV6);
+    p->is_error = false;
+    p->inner_l3 = p->inner_l4 = 0;
+    if ((dl_type != htons(ETH_TYPE_IP) && !p->key.is_ipv6)
+        || !l3 || !dp_packet_l4(packet)
+        || !parse_l3(l3, dp_packet_l3_size(packet), false, &p->key, &part)
+        || (!p->key.is_ipv6 && !check_ip_csum(packet, &part))) {
+        return false;
+    }
+    /* A datagram of IPv6 that was in fragments still has a fragment header,
+     * which its other headers do not tell of. */
+    part.l4 = dp_packet_l4(packet);
+    part.l4_len = dp_packet_l4_size(packet);
+    p->l4_len = part.l4_len;
+    p->key.proto = part.proto;
+    if (ct_key_is_icmp(&p->key) && part.l4_len >= ICMP_HEADER_LEN
+        && is_error(p->key.is_ipv6, *(const uint8_t *) part.l4)) {
+        if (!check_l4_csum(packet, &part, &p->key)
+            || !parse_error(packet, &part, p)) {
+            return false;
+        }
+    } else {
+        if (!parse_l4(&part, false, &p->key)
+            || !check_l4_csum(packet, &part, &p->key)) {
+            return false;
+        }
+        ct_key_reverse(&p->key, &p->reverse);
+    }
+    p->hash = ct_key_hash(secret, &p->key);
+    return true;
+}
+
+/* Returns the window scale that the SYN with header 'tcp' offers, with
+ * CT_WSCALE_SEEN, or 0. */
+static uint8_t
+find_wscale(const struct tcp_header *tcp)
+{
+    enum { END, NOP, WSCALE = 3, WSCALE_LEN = 3, MAX_SHIFT = 14 };
+    const uint8_t *opt = (const uint8_t *) (tcp + 1);
+    const uint8_t *end = (const uint8_t *) tcp + TCP_OFFSET(tcp->tcp_ctl) * 4;
+
+    while (end - opt >= WSCALE_LEN) {
+        if (opt[0] == END) {
+            break;
+        } else if (opt[0] == NOP) {
+            opt++;
+        } else if (opt[0] == WSCALE) {
+            return MIN(opt[2], MAX_SHIFT) | CT_WSCALE_SEEN;
+        } else {
+            opt += MAX(opt[1], 2);
+        }
+    }
+    return 0;
+}
+
+void
+ct_packet_get_segment(const struct dp_packet *packet,
+                      const struct ct_packet *p, struct ct_tcp_segment *seg)
+{
+    const struct tcp_header *tcp = dp_packet_l4(packet);
+
+    *seg = (struct ct_tcp_segment) {
+        .seq = ntohl(get_16aligned_be32(&tcp->tcp_seq)),
+        .ack = ntohl(get_16aligned_be32(&tcp->tcp_ack)),
+        .len = p->l4_len - TCP_OFFSET(tcp->tcp_ctl) * 4,
+        .win = ntohs(tcp->tcp_winsz),
+        .flags = TCP_FLAGS(tcp->tcp_ctl),
+    };
+    if (seg->flags & TCP_SYN) {
+        seg->wscale = find_wscale(tcp);
+    }
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CT_PACKET_H
+#define CT_PACKET_H 1
+
+/* ct-packet: what the tracker reads in a packet
+ * =============================================
+ *
+ * Job.  Finds the key of a packet, and tests what must be sound before anybody
+ * believes it: lengths, checksums, types.
+ *
+ * A packet with an ICMP error in it has the key of the direction that the
+ * error travels: the reverse of the packet that it is about.
+ *
+ * Ownership.  A struct ct_packet points into its packet, and is void when the
+ * packet's data move.
+ *
+ * Thread-safety.  Any thread, on packets of its own.
+ *
+ * Errors.  What cannot be tracked is invalid; bad checksums are counted. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "ct/ct-key.h"
+#include "ct/ct-tcp.h"
+
+struct dp_packet;
+
+struct ct_packet {
+    struct ct_key key;
+    struct ct_key reverse;
+    uint32_t hash;
+    uint16_t l4_len;            /* Header and payload, without padding. */
+    bool is_error;              /* Of ICMP or ICMPv6. */
+    uint16_t inner_l3;          /* Offset of what an error is about, bytes from
+                                 * the start of the packet; 0 if no error. */
+    uint16_t inner_l4;
+};
+
+/* Fills 'p' from 'packet', whose offsets are set and whose Ethernet type is
+ * 'dl_type'.  Returns false if the packet is invalid. */
+bool ct_packet_parse(const struct ct_secret *, struct dp_packet *packet,
+                     ovs_be16 dl_type, uint16_t zone, struct ct_packet *p);
+
+/* Stores the segment that 'packet' is, which is TCP and was parsed to 'p'. */
+void ct_packet_get_segment(const struct dp_packet *packet,
+                           const struct ct_packet *p, struct ct_tcp_segment *);
+
+/* Is the checksum of 'packet' sound, which is TCP, UDP, ICMP or ICMPv6 and has
+ * 'l4_len' bytes from layer 4 on? */
+bool ct_packet_l4_csum_is_good(const struct dp_packet *packet, uint8_t proto,
+                               size_t l4_len);
+
+#endif /* ct-packet.h */

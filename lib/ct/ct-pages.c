@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "ct/ct-pages.h"
+
+#include <sys/mman.h>
+#include "util.h"
+
+#define PAGE 4096
+#define HUGE_PAGE (2u << 20)
+
+void *
+ct_pages_map(size_t size, size_t rest)
+{
+    /* More, to find a place that is aligned. */
+    size_t extra = size >= HUGE_PAGE ? HUGE_PAGE : 0;
+    char *p, *end, *aligned;
+
+    size = ROUND_UP(size, PAGE);
+    rest = ROUND_UP(rest, PAGE);
+    p = mmap(NULL, size + rest + extra, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) {
+        return NULL;
+    }
+    if (!extra) {
+        return p;
+    }
+    end = p + size + rest + extra;
+    aligned = (char *) ROUND_UP((uintptr_t) p, HUGE_PAGE);
+    if (aligned > p) {
+        munmap(p, aligned - p);
+    }
+    if (aligned + size + rest < end) {
+        munmap(aligned + size + rest, end - (aligned + size + rest));
+    }
+
+    /* Advice only: that there are none is no error. */
+    madvise(aligned, size, MADV_HUGEPAGE);
+    if (rest) {
+        madvise(aligned + size, rest, MADV_NOHUGEPAGE);
+    }
+    return aligned;
+}
+
+void
+ct_pages_unmap(void *p, size_t size)
+{
+    munmap(p, ROUND_UP(size, PAGE));
+}
+
+void
+ct_pages_touch(void *p, size_t size)
+{
+    for (size_t ofs = 0; ofs < size; ofs += PAGE) {
+        ((volatile char *) p)[ofs] = 0;
+    }
+}

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+
+tests_dptest_SOURCES += \
+	tests/ct/ct-keys.h \
+	tests/ct/ct-frame.c \
+	tests/ct/ct-frame.h \
+	tests/ct/ct-talk.c \
+	tests/ct/ct-talk.h \
+	tests/ct/ct-theirs.h \
+	tests/ct/test-ct-conn.c \
+	tests/ct/test-ct-core.c \
+	tests/ct/test-ct-frag.c \
+	tests/ct/test-ct-ftp.c \
+	tests/ct/test-ct-helper.c \
+	tests/ct/test-ct-nat.c \
+	tests/ct/test-ct-rivals.c \
+	tests/ct/test-ct-slab.c \
+	tests/ct/test-ct-speed.c \
+	tests/ct/test-ct-stress.c \
+	tests/ct/test-ct-table.c \
+	tests/ct/test-ct-twin.c
+
+# Open vSwitch's own tracker, under other names, with a clock of the test.
+ct_theirs = tests/ct/ct-theirs.$(OBJEXT)
+CT_THEIRS_MEMBERS = conntrack.o conntrack-icmp.o conntrack-other.o \
+	conntrack-tcp.o conntrack-tp.o
+$(ct_theirs): $(OVS_ARCHIVES)
+	$(AM_V_GEN)rm -rf $@.d && $(MKDIR_P) $@.d && cd $@.d && \
+	$(AR) x $(OVS_BUILD)/lib/.libs/libopenvswitch.a $(CT_THEIRS_MEMBERS) && \
+	$(LD) -r -o all.o $(CT_THEIRS_MEMBERS) && \
+	nm -g --defined-only -P all.o \
+		| sed 's/^\([^ ]*\) .*/\1 theirs_\1/' >symbols && \
+	echo 'time_msec theirs_time_msec' >>symbols && \
+	objcopy --redefine-syms=symbols all.o $(abs_builddir)/$@ && \
+	cd $(abs_builddir) && rm -r $@.d

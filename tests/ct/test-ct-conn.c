@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The life of a connection: all pairs, against a table of the test's own. */
+
+#include <config.h>
+#undef NDEBUG
+#include "ct/ct-conn.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+#include "tests/dptest.h"
+#include "util.h"
+
+static const bool legal[CT_N_LIVES][CT_N_LIVES] = {
+    [CT_FREE][CT_EMBRYO] = true,
+    [CT_EMBRYO][CT_LIVE] = true,
+    [CT_EMBRYO][CT_FREE] = true,
+    [CT_LIVE][CT_DEAD] = true,
+    [CT_DEAD][CT_FREE] = true,
+};
+
+/* Does ct_conn_move() abort?  Asked in a process of its own. */
+static bool
+aborts(enum ct_life from, enum ct_life to)
+{
+    pid_t pid = fork();
+    int status;
+
+    ovs_assert(pid >= 0);
+    if (!pid) {
+        struct conn conn = { .index = 1 };
+
+        fclose(stderr);         /* Nobody need read why. */
+        atomic_init(&conn.flags, from);
+        ct_conn_move(&conn, from, to);
+        _exit(0);
+    }
+    ovs_assert(waitpid(pid, &status, 0) == pid);
+    return !WIFEXITED(status) || WEXITSTATUS(status);
+}
+
+static void
+test_conn_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    for (int from = 0; from < CT_N_LIVES; from++) {
+        for (int to = 0; to < CT_N_LIVES; to++) {
+            struct conn conn = { .index = 1 };
+
+            ovs_assert(aborts(from, to) == !legal[from][to]);
+            if (!legal[from][to]) {
+                continue;
+            }
+            atomic_init(&conn.flags, from | CT_F_SNAT | CT_F_SEEN_REPLY);
+            ovs_assert(ct_conn_move(&conn, from, to));
+            ovs_assert(ct_conn_flags(&conn)
+                       == (to | CT_F_SNAT | CT_F_SEEN_REPLY));
+
+            /* Too late. */
+            ovs_assert(!ct_conn_move(&conn, from, to));
+            ovs_assert(ct_conn_life(&conn) == to);
+        }
+    }
+}
+DPTEST_REGISTER("ct-conn", test_conn_main);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+/* What our tracker does about translation that Open vSwitch's does not. */
+
+#include "conntrack.h"
+
+#include <stdlib.h>
+
+#include "packets.h"
+#include "timeval.h"
+#include "ct/ct.h"
+#include "tests/ct/ct-frame.h"
+#include "tests/dptest.h"
+#include "util.h"
+
+enum { CLIENT = 1, SERVER = 2, OUTSIDE = 3, VIP = 4 };
+
+static struct nat_action_info_t
+translate_to(enum nat_action_e action, bool is_ipv6, uint16_t host)
+{
+    return (struct nat_action_info_t) {
+        .min_addr = ct_frame_addr(is_ipv6, host),
+        .max_addr = ct_frame_addr(is_ipv6, host),
+        .nat_action = action,
+    };
+}
+
+static uint8_t
+send_udp(struct conntrack *ct, struct ct_end src, struct ct_end dst,
+         const struct ct_frame_action *a, struct ct_end *new_src)
+{
+    struct dp_packet *p = ct_frame_udp(false, src, dst, "x");
+    uint8_t state = ct_frame_run(ct, p, a, time_msec());
+
+    ct_frame_check(p);
+    *new_src = ct_frame_src(p);
+    dp_packet_delete(p);
+    return state;
+}
+
+static uint64_t
+n_refused(struct conntrack *ct)
+{
+    uint64_t n;
+
+    atomic_read_relaxed(&ct->n_refused[CT_REFUSED_NAT], &n);
+    return n;
+}
+
+/* As many connections as there are ports, to one server and behind one
+ * address: each gets one, of its own.  One more gets none, until one has
+ * gone. */
+static void
+check_all_ports(void)
+{
+    enum { N = UINT16_MAX - 1023 };
+    struct nat_action_info_t nat = translate_to(NAT_ACTION_SRC, false,
+                                                OUTSIDE);
+    struct ct_frame_action commit = { .commit = true, .nat = &nat };
+    struct conntrack *ct = conntrack_init();
+    struct ct_end server = { SERVER, 53 }, out;
+    bool *taken = xcalloc(UINT16_MAX + 1, sizeof *taken);
+    struct ct_dpif_tuple tuple = {
+        .l3_type = AF_INET,
+        .ip_proto = IPPROTO_UDP,
+        .src.ip = ct_frame_addr(false, 100).ipv4,
+        .dst.ip = ct_frame_addr(false, SERVER).ipv4,
+        .src_port = htons(2000),
+        .dst_port = htons(53),
+    };
+
+    for (int i = 0; i < N; i++) {
+        /* Many want the same port. */
+        struct ct_end client = { 100 + i / 16, 2000 + i % 16 };
+
+        ovs_assert(send_udp(ct, client, server, &commit, &out)
+                   == (CS_TRACKED | CS_NEW | CS_SRC_NAT));
+        ovs_assert(out.host == OUTSIDE && out.port >= 1024);
+        ovs_assert(!taken[out.port]);
+        taken[out.port] = true;
+    }
+    ovs_assert(!n_refused(ct));
+    ovs_assert(send_udp(ct, (struct ct_end) { 99, 1 + 2000 }, server, &commit,
+                        &out) == (CS_TRACKED | CS_NEW));
+    ovs_assert(out.host == 99 && n_refused(ct) == 1);
+
+    ovs_assert(!conntrack_flush_tuple(ct, &tuple, 0));
+    ovs_assert(send_udp(ct, (struct ct_end) { 99, 2001 }, server, &commit,
+                        &out) == (CS_TRACKED | CS_NEW | CS_SRC_NAT));
+    free(taken);
+    conntrack_destroy(ct);
+}
+
+/* "ct(commit,nat)" without an address commits what is not translated. */
+static void
+check_bare(void)
+{
+    struct nat_action_info_t bare = { .nat_action = 0 };
+    struct ct_frame_action a = { .commit = true, .nat = &bare };
+    struct ct_end client = { CLIENT, 1000 }, server = { SERVER, 53 }, out;
+    struct conntrack *ct = conntrack_init();
+
+    ovs_assert(send_udp(ct, client, server, &a, &out)
+               == (CS_TRACKED | CS_NEW));
+    ovs_assert(send_udp(ct, server, client, &a, &out)
+               == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR));
+    ovs_assert(out.host == SERVER);
+    conntrack_destroy(ct);
+}
+
+/* Two connections whose replies would be the same: the second is not there. */
+static void
+check_same_replies(void)
+{
+    struct nat_action_info_t nat = translate_to(NAT_ACTION_DST, false, SERVER);
+    struct ct_frame_action dnat = { .commit = true, .nat = &nat };
+    struct ct_frame_action plain = { .commit = true };
+    struct ct_end client = { CLIENT, 1000 }, out;
+    struct conntrack *ct = conntrack_init();
+    uint32_t n;
+
+    ovs_assert(send_udp(ct, client, (struct ct_end) { VIP, 53 }, &dnat, &out)
+               == (CS_TRACKED | CS_NEW | CS_DST_NAT));
+    ovs_assert(send_udp(ct, client, (struct ct_end) { SERVER, 53 }, &plain,
+                        &out) == (CS_TRACKED | CS_NEW));
+    conntrack_get_nconns(ct, &n);
+    ovs_assert(n == 1);
+    conntrack_destroy(ct);
+}
+
+/* "force" from the other side of a translated connection begins a new one. */
+static void
+check_force(void)
+{
+    struct nat_action_info_t nat = translate_to(NAT_ACTION_SRC, false,
+                                                OUTSIDE);
+    struct ct_frame_action commit = { .commit = true, .nat = &nat };
+    struct ct_frame_action force = { .commit = true, .force = true };
+    struct ct_end client = { CLIENT, 1000 }, server = { SERVER, 53 }, out;
+    struct conntrack *ct = conntrack_init();
+
+    send_udp(ct, client, server, &commit, &out);
+    ovs_assert(send_udp(ct, server, out, &force, &out)
+               == (CS_TRACKED | CS_NEW));
+    conntrack_destroy(ct);
+}
+
+static void
+test_ct_nat_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    check_all_ports();
+    check_bare();
+    check_same_replies();
+    check_force();
+}
+
+DPTEST_REGISTER("ct-nat", test_ct_nat_main);

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+/* Our tracker and Open vSwitch's get the same packets, with the same actions
+ * and clock.  What they make of them must be the same: state, metadata, bytes
+ * and connections.
+ *
+ * Conversations between a few hosts take random turns, some of which no sane
+ * host would take.  A packet may go through several zones. */
+
+#include "conntrack.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "csum.h"
+#include "ct-dpif.h"
+#include "dp-packet.h"
+#include "flow.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/ofp-print.h"
+#include "ovs-rcu.h"
+#include "packets.h"
+#include "random.h"
+#include "svec.h"
+#include "timeval.h"
+#include "ct/ct.h"
+#include "tests/ct/ct-talk.h"
+#include "tests/ct/ct-theirs.h"
+#include "tests/dptest.h"
+#include "util.h"
+
+enum { N_TALKS = 24, MAX_SHOWN = 12 };
+
+struct twin {
+    struct conntrack *ours, *theirs;
+    struct ct_talk talks[N_TALKS];
+    long long now;
+    unsigned int n_packets, n_differences, n_explained, n_shown;
+    uint64_t n_tuple;           /* Refusals for a tuple, so far. */
+};
+
+ATOMIC(long long) ct_theirs_now_ms;
+long long theirs_time_msec(void);
+
+/* What their tracker calls instead of time_msec(). */
+long long
+theirs_time_msec(void)
+{
+    long long now;
+
+    atomic_read(&ct_theirs_now_ms, &now);
+    return now;
+}
+
+static void
+advance(struct twin *twin, long long ms)
+{
+    twin->now += ms;
+    atomic_store(&ct_theirs_now_ms, twin->now);
+}
+
+/* What both make of a packet. */
+
+static void
+format_metadata(const struct dp_packet *p, struct ds *ds)
+{
+    const struct pkt_metadata *md = &p->md;
+
+    ds_put_format(ds, "state=%02x zone=%d mark=%x label=%"PRIx64"%016"PRIx64,
+                  md->ct_state, md->ct_zone, md->ct_mark, md->ct_label.u64.hi,
+                  md->ct_label.u64.lo);
+    if (md->ct_orig_tuple_ipv6) {
+        const struct ovs_key_ct_tuple_ipv6 *t = &md->ct_orig_tuple.ipv6;
+
+        ds_put_format(ds, " %d>%d %d>%d %d", t->ipv6_src.s6_addr[15],
+                      t->ipv6_dst.s6_addr[15], ntohs(t->src_port),
+                      ntohs(t->dst_port), t->ipv6_proto);
+    } else {
+        const struct ovs_key_ct_tuple_ipv4 *t = &md->ct_orig_tuple.ipv4;
+
+        ds_put_format(ds, " %x>%x %d>%d %d", ntohl(t->ipv4_src),
+                      ntohl(t->ipv4_dst), ntohs(t->src_port),
+                      ntohs(t->dst_port), t->ipv4_proto);
+    }
+}
+
+/* Appends the connections of 'ct' to 'lines', those also to 'near' of which it
+ * is not sure whether they have expired. */
+static void
+dump(struct conntrack *ct, bool theirs, long long now, struct svec *lines,
+     struct svec *near)
+{
+    long long ahead = theirs ? 0 : now - time_msec();
+    struct conntrack_dump state;
+    struct ct_dpif_entry entry;
+    int n;
+
+    svec_init(lines);
+    if (theirs) {
+        theirs_conntrack_dump_start(ct, &state, NULL, &n);
+    } else {
+        conntrack_dump_start(ct, &state, NULL, &n);
+    }
+    while (!(theirs ? theirs_conntrack_dump_next(&state, &entry)
+             : conntrack_dump_next(&state, &entry))) {
+        struct ds ds = DS_EMPTY_INITIALIZER;
+
+        /* Our clock is behind the packets'. */
+        long long left = entry.timeout - ahead / 1000;
+
+        if (left < -2) {
+            ct_dpif_entry_uninit(&entry);
+            continue;
+        }
+        entry.bkt = 0;
+        entry.timeout = 0;
+        ct_dpif_format_entry(&entry, &ds, true, true);
+        if (left <= 2) {
+            svec_add(near, ds_cstr(&ds));
+        }
+        svec_add_nocopy(lines, ds_steal_cstr(&ds));
+        ct_dpif_entry_uninit(&entry);
+    }
+    if (theirs) {
+        theirs_conntrack_dump_done(&state);
+    } else {
+        conntrack_dump_done(&state);
+    }
+    svec_sort(lines);
+}
+
+/* Actions. */
+
+struct action {
+    bool commit, force;
+    uint16_t zone;
+    bool has_mark, has_label, has_nat;
+    uint32_t mark[2];
+    struct ovs_key_ct_labels label[2];
+    struct nat_action_info_t nat;
+};
+
+static void
+choose_action(const struct ct_talk *t, bool reply, struct action *a)
+{
+    memset(a, 0, sizeof *a);
+    a->zone = random_range(12) ? t->zone : random_range(CT_TALK_ZONES);
+    /* Theirs aborts when what looks like a reply begins a translated one. */
+    a->commit = random_range(2) && !(reply && t->nat != CT_TALK_NAT_NONE);
+    a->force = a->commit && !random_range(12);
+    a->has_nat = t->nat != CT_TALK_NAT_NONE && random_range(8);
+    if (t->nat == CT_TALK_NAT_BARE && a->commit) {
+        a->has_nat = false;     /* Theirs stores a tuple of zeros. */
+    }
+    if (a->has_nat) {
+        ct_talk_choose_nat(t, &a->nat);
+    }
+    if (a->commit && !random_range(3)) {
+        a->has_mark = random_range(2);
+        a->mark[1] = random_range(2) ? UINT32_MAX : random_uint32();
+        a->mark[0] = random_uint32() & a->mark[1];
+        a->has_label = random_range(2);
+        for (size_t i = 0; i < 4; i++) {
+            a->label[1].ct_labels_32[i] = random_range(2) ? UINT32_MAX : 0xff;
+            a->label[0].ct_labels_32[i]
+                = random_uint32() & a->label[1].ct_labels_32[i];
+        }
+    }
+}
+
+static void
+run(struct twin *twin, struct dp_packet *p, const struct action *a,
+    bool theirs)
+{
+    ovs_be16 dl_type = ((struct eth_header *) dp_packet_data(p))->eth_type;
+    struct dp_packet_batch batch;
+
+    dp_packet_batch_init_packet(&batch, p);
+    (theirs ? theirs_conntrack_execute : conntrack_execute)(
+        theirs ? twin->theirs : twin->ours, &batch, dl_type, a->force,
+        a->commit, a->zone, a->has_mark ? a->mark : NULL,
+        a->has_label ? a->label : NULL, OVS_CT_NO_PORTS NULL,
+        a->has_nat ? &a->nat : NULL, twin->now, 0);
+    ovs_assert(batch.count == 1 && batch.packets[0] == p);
+}
+
+/* Differences. */
+
+static void
+print_dump(const char *name, struct conntrack *ct, bool theirs, long long now)
+{
+    struct svec lines, near;
+
+    svec_init(&near);
+    dump(ct, theirs, now, &lines, &near);
+    svec_destroy(&near);
+    for (size_t i = 0; i < lines.n; i++) {
+        printf("  %s: %s\n", name, lines.names[i]);
+    }
+    svec_destroy(&lines);
+}
+
+static void
+describe(const struct ct_talk *t, const struct action *a, bool reply,
+         struct ds *ds)
+{
+    ds_put_format(ds, "v%d proto=%d nat=%d %s %s%s zone=%d %s%s",
+                  t->is_ipv6 ? 6 : 4, t->proto, t->nat,
+                  reply ? "reply" : "orig", a->commit ? "commit " : "",
+                  a->force ? "force" : "", a->zone, a->has_nat ? "nat " : "",
+                  a->has_mark || a->has_label ? "sets" : "");
+}
+
+static uint64_t
+n_refused(const struct conntrack *ct, enum ct_refusal why)
+{
+    uint64_t n;
+
+    atomic_read_relaxed(&CONST_CAST(struct conntrack *, ct)->n_refused[why],
+                        &n);
+    return n;
+}
+
+/* One pass of a packet through both. */
+struct pass {
+    const struct ct_talk *talk;
+    const struct action *a;
+    bool reply, is_error;
+    const struct dp_packet *before, *ours, *theirs;
+};
+
+/* Why may the two differ after 'pass'?  Returns NULL if they must not. */
+static const char *
+explain(struct twin *twin, const struct pass *pass, bool same)
+{
+    const uint8_t translated = CS_SRC_NAT | CS_DST_NAT;
+    const struct pkt_metadata *ours = &pass->ours->md;
+    const struct pkt_metadata *theirs = &pass->theirs->md;
+    const struct action *a = pass->a;
+    uint64_t n_tuple = n_refused(twin->ours, CT_REFUSED_TUPLE);
+    bool refused = n_tuple != twin->n_tuple;
+
+    /* The first two show later, if at all. */
+    twin->n_tuple = n_tuple;
+    if (refused) {
+        return "two connections with the same replies";
+    }
+    if (a->force
+        && (pass->before->md.ct_state | theirs->ct_state) & translated) {
+        return "force on a translated connection";
+    }
+    if (same) {
+        return NULL;
+    }
+
+    if (a->has_nat && ours->ct_state & CS_INVALID
+        && (theirs->ct_state & ~translated) == ours->ct_state) {
+        return "invalid packets are not translated";
+    }
+    if (a->has_nat && a->commit && a->nat.nat_action
+        && ours->ct_state & theirs->ct_state & CS_NEW) {
+        return "ports of connections that have expired are free";
+    }
+    if (pass->talk->is_ipv6 && pass->is_error && a->has_nat) {
+        return "sums of ICMPv6 errors about translated packets";
+    }
+    if (theirs->ct_state == CS_TRACKED) {
+        return "translated connections that are opened again";
+    }
+    if (theirs->ct_state == (CS_TRACKED | CS_INVALID)
+        && is_all_zeros(&theirs->ct_orig_tuple,
+                        sizeof theirs->ct_orig_tuple)) {
+        return "replies to a translated connection that has gone";
+    }
+    return NULL;
+}
+
+/* One difference would lead to others. */
+static void
+forget_all(struct twin *twin)
+{
+    conntrack_flush(twin->ours, NULL);
+    theirs_conntrack_flush(twin->theirs, NULL);
+}
+
+static void
+print_difference(const struct twin *twin, const struct pass *pass,
+                 const char *ours, const char *theirs)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    char *s = ofp_dp_packet_to_string(pass->before);
+
+    describe(pass->talk, pass->a, pass->reply, &ds);
+    printf("%u: %s\n%s  before %02x zone %d\n  ours   %s\n  theirs %s\n",
+           twin->n_packets, ds_cstr(&ds), s, pass->before->md.ct_state,
+           pass->before->md.ct_zone, ours, theirs);
+    ovs_hex_dump(stdout, dp_packet_data(pass->ours),
+                 dp_packet_size(pass->ours), 0, false);
+    ovs_hex_dump(stdout, dp_packet_data(pass->theirs),
+                 dp_packet_size(pass->theirs), 0, false);
+    print_dump("ours", twin->ours, false, twin->now);
+    print_dump("theirs", twin->theirs, true, twin->now);
+    ds_destroy(&ds);
+    free(s);
+}
+
+/* Compares what both made of a packet.  Returns false if that, or what they
+ * remember, may differ. */
+static bool
+compare(struct twin *twin, const struct pass *pass)
+{
+    const struct dp_packet *o = pass->ours, *t = pass->theirs;
+    struct ds ours = DS_EMPTY_INITIALIZER, theirs = DS_EMPTY_INITIALIZER;
+    const char *why;
+    bool same;
+
+    format_metadata(o, &ours);
+    format_metadata(t, &theirs);
+    same = (!strcmp(ds_cstr(&ours), ds_cstr(&theirs))
+            && dp_packet_size(o) == dp_packet_size(t)
+            && !memcmp(dp_packet_data(o), dp_packet_data(t),
+                       dp_packet_size(o)));
+    why = explain(twin, pass, same);
+    if (!same && !why && twin->n_shown++ < MAX_SHOWN) {
+        print_difference(twin, pass, ds_cstr(&ours), ds_cstr(&theirs));
+    }
+    if (!same || why) {
+        twin->n_differences += !why;
+        twin->n_explained += why != NULL;
+        forget_all(twin);
+    }
+    ds_destroy(&ours);
+    ds_destroy(&theirs);
+    return same && !why;
+}
+
+static void
+drop_near(struct svec *lines, const struct svec *near)
+{
+    for (size_t i = lines->n; i-- > 0; ) {
+        if (svec_contains(near, lines->names[i])) {
+            svec_del(lines, lines->names[i]);
+        }
+    }
+}
+
+static void
+compare_dumps(struct twin *twin)
+{
+    struct svec ours, theirs, only_ours, both, only_theirs;
+    struct svec near = SVEC_EMPTY_INITIALIZER;
+
+    dump(twin->ours, false, twin->now, &ours, &near);
+    dump(twin->theirs, true, twin->now, &theirs, &near);
+    svec_diff(&ours, &theirs, &only_ours, &both, &only_theirs);
+    svec_sort(&near);
+    drop_near(&only_ours, &near);
+    drop_near(&only_theirs, &near);
+    if (only_ours.n || only_theirs.n) {
+        twin->n_differences++;
+        printf("%u: dumps differ, %zu the same\n", twin->n_packets, both.n);
+        for (size_t i = 0; i < only_ours.n && i < 5; i++) {
+            printf("  only ours   %s\n", only_ours.names[i]);
+        }
+        for (size_t i = 0; i < only_theirs.n && i < 5; i++) {
+            printf("  only theirs %s\n", only_theirs.names[i]);
+        }
+        forget_all(twin);
+    }
+    svec_destroy(&ours);
+    svec_destroy(&theirs);
+    svec_destroy(&only_ours);
+    svec_destroy(&only_theirs);
+    svec_destroy(&both);
+    svec_destroy(&near);
+}
+
+/* Turns. */
+
+static struct dp_packet *
+make_packet(struct ct_talk *t, bool reply, bool is_error)
+{
+    size_t payload = random_range(2) ? 0 : random_range(100);
+    struct dp_packet *p = dp_packet_new(512);
+    struct flow flow;
+
+    if (is_error) {
+        ct_talk_put_error(p, t, reply);
+    } else {
+        ct_talk_put_plain(p, t, reply, payload);
+    }
+    pkt_metadata_init(&p->md, 1);
+    flow_extract(p, &flow);
+    return p;
+}
+
+static void
+turn(struct twin *twin)
+{
+    struct ct_talk *t = &twin->talks[random_range(N_TALKS)];
+    unsigned int n_passes = random_range(4) ? 1 : 1 + random_range(3);
+    bool reply = random_range(5) < 2, is_error = !random_range(16);
+    struct dp_packet *p, *ours, *theirs;
+
+    if (twin->now >= t->end) {
+        ct_talk_start(t, twin->now);
+    }
+    p = make_packet(t, reply, is_error);
+    ours = dp_packet_clone(p);
+    theirs = dp_packet_clone(p);
+    /* Theirs writes a sum where an inner header that is cut would have one. */
+    dp_packet_prealloc_tailroom(theirs, 64);
+    for (bool same = true; same && n_passes; n_passes--) {
+        struct dp_packet *before = dp_packet_clone(ours);
+        struct action a;
+        struct pass pass = { t, &a, reply, is_error, before, ours, theirs };
+
+        choose_action(t, reply, &a);
+        run(twin, ours, &a, false);
+        run(twin, theirs, &a, true);
+        twin->n_packets++;
+        same = compare(twin, &pass);
+        dp_packet_delete(before);
+    }
+    if (!reply && !is_error) {
+        ct_talk_learn(t, ours);
+    }
+    dp_packet_delete(p);
+    dp_packet_delete(ours);
+    dp_packet_delete(theirs);
+}
+
+/* Now and then, something happens that is no packet. */
+static void
+event(struct twin *twin)
+{
+    uint16_t zone = random_range(CT_TALK_ZONES);
+
+    switch (random_range(40)) {
+    case 0:
+        conntrack_flush(twin->ours, &zone);
+        theirs_conntrack_flush(twin->theirs, &zone);
+        break;
+    case 1: {
+        bool check = random_range(4);
+
+        conntrack_set_tcp_seq_chk(twin->ours, check);
+        theirs_conntrack_set_tcp_seq_chk(twin->theirs, check);
+        break;
+    }
+    case 2:
+        advance(twin, 29000 + random_range(35000));
+        break;
+    case 3:
+        compare_dumps(twin);
+        break;
+    default:
+        if (random_range(2)) {
+            ct_talk_start(&twin->talks[random_range(N_TALKS)], twin->now);
+        } else {
+            advance(twin, random_range(2000));
+        }
+    }
+}
+
+static void
+test_ct_twin_main(int argc, char *argv[])
+{
+    unsigned int n = argc > 2 ? atoi(argv[2]) : 500000;
+    unsigned int seed = argc > 3 ? atoi(argv[3]) : 1;
+    struct twin twin = { .now = 0 };
+
+    random_set_seed(seed);
+    advance(&twin, time_msec());
+    twin.ours = conntrack_init();
+    twin.theirs = theirs_conntrack_init();
+    for (size_t i = 0; i < N_TALKS; i++) {
+        ct_talk_start(&twin.talks[i], twin.now);
+    }
+    while (twin.n_packets < n) {
+        turn(&twin);
+        if (!random_range(8)) {
+            event(&twin);
+            ovsrcu_quiesce();
+        }
+    }
+    printf("%u packets, %u differences, %u explained\n", twin.n_packets,
+           twin.n_differences, twin.n_explained);
+    conntrack_destroy(twin.ours);
+    theirs_conntrack_destroy(twin.theirs);
+    if (twin.n_differences) {
+        dptest_fail("%u differences", twin.n_differences);
+    }
+}
+
+DPTEST_REGISTER("ct-twin", test_ct_twin_main);
