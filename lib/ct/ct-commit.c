@@ -33,24 +33,20 @@ fixed_flags(const struct ct_commit *c, const struct nat_action_info_t *nat)
                : CT_F_DNAT));
 }
 
-/* Gives 'conn' its mark and label from who announced it, as they are now. */
-static void
-inherit(struct conntrack *ct, const struct ct_expected *x, struct conn *conn)
+void
+ct_commit_inherit(struct conntrack *ct, struct ct_expected *x)
 {
     struct conn *parent = ct_table_conn(&ct->table, x->parent_index);
-    uint32_t generation, mark = x->mark;
-    ovs_u128 label = x->label;
+    uint32_t generation;
 
     ct_conn_lock(parent);
     atomic_read_relaxed(&parent->generation, &generation);
     if (generation == x->parent_generation
         && ct_conn_life(parent) == CT_LIVE) {
-        atomic_read_relaxed(&parent->mark, &mark);
-        label = parent->label;
+        atomic_read_relaxed(&parent->mark, &x->mark);
+        x->label = parent->label;
     }
     ct_conn_unlock(parent);
-    atomic_store_relaxed(&conn->mark, mark);
-    conn->label = label;
 }
 
 /* Gives 'conn' a struct ct_extra.  Returns false if there is no memory. */
@@ -68,7 +64,8 @@ add_extra(struct conntrack *ct, const struct ct_commit *c, struct conn *conn)
     memset(extra, 0, sizeof *extra);
     if (c->expected) {
         extra->parent = c->expected->parent;
-        inherit(ct, c->expected, conn);
+        atomic_store_relaxed(&conn->mark, c->expected->mark);
+        conn->label = c->expected->label;
     }
     return true;
 }

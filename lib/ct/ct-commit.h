@@ -34,6 +34,9 @@ struct ct_commit {
     const struct ct_expected *expected;         /* Or NULL. */
 };
 
+/* Gives an expectation the mark and the label that its parent has now. */
+void ct_commit_inherit(struct conntrack *, struct ct_expected *);
+
 /* Returns an embryo whose state the caller fills in, or NULL if there may be
  * no more. */
 struct conn *ct_commit_begin(struct conntrack *, const struct ct_commit *);

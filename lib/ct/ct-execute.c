@@ -59,6 +59,8 @@ struct ct_item {
     struct conn *conn;          /* NULL if there is none. */
     bool reply;                 /* Its direction. */
     uint8_t state;              /* CS_* so far. */
+    const struct ct_expected *expected; /* NULL if no connection begins, or one
+                                         * that nobody announced. */
 };
 
 /* Metadata. */
@@ -156,6 +158,10 @@ write_metadata(const struct conntrack *ct, struct ct_item *item,
             md->reply = item->reply;
             md->icmp_related = item->p.is_error;
         }
+    } else if (item->expected) {
+        md->ct_mark = item->expected->mark;
+        md->ct_label = item->expected->label;
+        write_tuple(md, &item->expected->parent);
     } else {
         md->ct_mark = 0;
         md->ct_label = OVS_U128_ZERO;
@@ -288,8 +294,7 @@ translate(struct conntrack *ct, struct ct_item *item,
 /* Commits the connection that the packet of 'item' begins.  Another thread may
  * have done so meanwhile: the packet is one of that connection, then. */
 static void
-commit(struct conntrack *ct, struct ct_item *item, const struct ct_args *args,
-       const struct ct_expected *expected)
+commit(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
 {
     struct ct_commit c = {
         .key = &item->p.key,
@@ -297,7 +302,7 @@ commit(struct conntrack *ct, struct ct_item *item, const struct ct_args *args,
         .tp_id = args->burst.tp_id,
         .helper = args->helper,
         .nat = args->nat,
-        .expected = expected,
+        .expected = item->expected,
     };
     struct conn *embryo = ct_commit_begin(ct, &c);
 
@@ -312,25 +317,26 @@ commit(struct conntrack *ct, struct ct_item *item, const struct ct_args *args,
     }
 }
 
+/* Begins a connection with the packet of 'item', or would if it were to be
+ * committed.  'expected' is for what 'item' will point to. */
 static void
-begin(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
+begin(struct conntrack *ct, struct ct_item *item, const struct ct_args *args,
+      struct ct_expected *expected)
 {
-    struct ct_expected expected;
-    bool is_expected;
-
     item->reply = false;
     if (item->p.is_error || !ct_state_may_begin(item->packet, &item->p)) {
         item->state = CS_INVALID;
         return;
     }
     item->state = CS_NEW;
-    is_expected = ct_expect_find(&ct->expects, &item->p.key,
-                                 args->burst.now_ms, &expected);
-    if (is_expected) {
+    if (ct_expect_find(&ct->expects, &item->p.key, args->burst.now_ms,
+                       expected)) {
+        ct_commit_inherit(ct, expected);
+        item->expected = expected;
         item->state |= CS_RELATED;
     }
     if (args->commit) {
-        commit(ct, item, args, is_expected ? &expected : NULL);
+        commit(ct, item, args);
     }
 }
 
@@ -340,7 +346,9 @@ static void
 track(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
 {
     struct pkt_metadata *md = &item->packet->md;
+    struct ct_expected expected;
 
+    item->expected = NULL;
     item->state = md->ct_state && md->ct_zone == args->zone ? md->ct_state : 0;
     find(ct, item, args->burst.now_ms);
     if (item->conn && args->force && item->reply) {
@@ -356,7 +364,7 @@ track(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
         }
     }
     if (!item->conn) {
-        begin(ct, item, args);
+        begin(ct, item, args, &expected);
     }
     if (item->conn) {
         uint8_t before = item->state;

@@ -145,6 +145,14 @@ announce(struct dialogue *d, bool passive, uint16_t port)
     say_nothing_new(d, !passive, "");
 }
 
+/* The tuple of a data connection is that of the control connection. */
+static void
+check_tuple(const struct dialogue *d, const struct dp_packet *p)
+{
+    ovs_assert((d->is_ipv6 ? p->md.ct_orig_tuple.ipv6.dst_port
+                : p->md.ct_orig_tuple.ipv4.dst_port) == htons(CONTROL));
+}
+
 /* The other side opens the data connection. */
 static void
 open_data(struct dialogue *d, bool passive, uint16_t port)
@@ -162,6 +170,13 @@ open_data(struct dialogue *d, bool passive, uint16_t port)
 
     from.port = 20;
     to.port = port;
+    /* It is known for what it is before it is committed. */
+    p = ct_frame_tcp(d->is_ipv6, from, to, TCP_SYN, 1, 0, "");
+    ovs_assert(ct_frame_run(d->ct, p, &d->known, d->now)
+               == (CS_TRACKED | CS_NEW | CS_RELATED));
+    check_tuple(d, p);
+    dp_packet_delete(p);
+
     p = ct_frame_tcp(d->is_ipv6, from, to, TCP_SYN, 1, 0, "");
     state = ct_frame_run(d->ct, p, &a, d->now);
     ct_frame_check(p);
@@ -170,10 +185,7 @@ open_data(struct dialogue *d, bool passive, uint16_t port)
     ovs_assert(ct_frame_dst(p).host == real.host);
     ovs_assert(ct_frame_dst(p).port == port);
     ovs_assert(ct_frame_src(p).host == from_seen.host);
-    /* The tuple is that of the control connection. */
-    if (!d->is_ipv6) {
-        ovs_assert(p->md.ct_orig_tuple.ipv4.dst_port == htons(CONTROL));
-    }
+    check_tuple(d, p);
     dp_packet_delete(p);
 
     /* What was expected has come: another one is not expected. */
