@@ -145,9 +145,9 @@ resolve_ufid(const ovs_u128 *given, const struct nlattr *key, size_t len,
  *     get, del  yes                    no
  *
  * A put means what packets find, so that it changes that and puts no second
- * flow beside it.  But who gives a UFID, and may not create, means that flow
- * and no other: it may be gone, and a wider one be found in its place
- * (21410ff80).  'key' is null for those that don't look by key. */
+ * flow beside it.  But a revalidator, which names a UFID and may not create,
+ * means that flow and no other: it may be gone, and a wider one be found in its
+ * place (21410ff80).  'key' is null for those that don't look by key. */
 static struct dp_flow *
 find_flow(const struct dp_lane *lane, const ovs_u128 *ufid,
           const struct flow *key)
@@ -183,18 +183,33 @@ modify(struct dp_lane *lane, struct dp_flow *flow,
     }
 }
 
+/* Does 'put' mean the flow that packets with its key find, and not only the
+ * one with its UFID?  "dpctl/mod-flow" gives a UFID in any case: without one of
+ * the user's, that which is made from the key. */
+static bool
+is_by_key(const struct dpif_flow_put *put)
+{
+    ovs_u128 made;
+
+    if (!put->ufid || put->flags & DPIF_FP_CREATE) {
+        return true;
+    }
+    odp_flow_key_hash(put->key, put->key_len, &made);
+    return (put->pmd_id == PMD_ID_NULL
+            && ovs_u128_equals(made, *put->ufid));
+}
+
 static int
 put_on_lane(struct dp_lane *lane, const struct dpif_flow_put *put,
             const struct match *match, const ovs_u128 *ufid,
             struct dpif_flow_stats *stats)
 {
-    bool by_key = !put->ufid || put->flags & DPIF_FP_CREATE;
     struct dp_flow *flow;
     int error = 0;
 
     memset(stats, 0, sizeof *stats);
     ovs_mutex_lock(&lane->flows.mutex);
-    flow = find_flow(lane, ufid, by_key ? &match->flow : NULL);
+    flow = find_flow(lane, ufid, is_by_key(put) ? &match->flow : NULL);
     if (flow && put->flags & DPIF_FP_MODIFY) {
         modify(lane, flow, put, stats);
     } else if (!flow && put->flags & DPIF_FP_CREATE) {
