@@ -13,7 +13,7 @@
  * compares the packet's key and the reverse with the original direction's.
  *
  * An IPv4 address takes the first four bytes of its place, the others are
- * zero.  TCP, UDP and SCTP have ports.  A query of ICMP or ICMPv6 has its
+ * zero.  TCP, UDP and (since 3.2) SCTP have ports.  A query of ICMP or ICMPv6 has its
  * identifier in 'src_port', and type and code of the message, in this order,
  * in 'dst_port'.  Other protocols have zeros there.
  *
@@ -30,6 +30,7 @@
 #include "conntrack.h"
 #include "openvswitch/types.h"
 #include "util.h"
+#include "ovs/ovs-conntrack.h"
 
 struct ct_key {
     union {
@@ -60,7 +61,7 @@ static inline bool
 ct_has_ports(uint8_t proto)
 {
     return (proto == IPPROTO_TCP || proto == IPPROTO_UDP
-            || proto == IPPROTO_SCTP);
+            || (proto == IPPROTO_SCTP && ovs_ct_has_sctp_ports()));
 }
 
 /* Are messages of 'key' queries or answers of ICMP or ICMPv6? */

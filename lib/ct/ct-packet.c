@@ -27,6 +27,23 @@ struct part {
 
 /* Layer 3. */
 
+/* Is the checksum of the IPv4 header sound that begins 'size' bytes at 'ip'?
+ * What the header says of its lengths may be nonsense. */
+static bool
+check_ip_csum(const struct dp_packet *packet, const struct ip_header *ip,
+              size_t size)
+{
+    enum ovs_csum status = ovs_packet_ip_csum(packet);
+    bool good = (status == OVS_CSUM_GOOD
+                 || (status == OVS_CSUM_UNKNOWN
+                     && !csum(ip, MIN(IP_IHL(ip->ip_ihl_ver) * 4, size))));
+
+    if (!good) {
+        COVERAGE_INC(conntrack_l3csum_err);
+    }
+    return good;
+}
+
 /* Takes the IPv4 header that begins 'size' bytes at 'data' into 'key' and
  * 'part'.  The payload of an inner packet may be cut, and has no padding. */
 static bool
@@ -41,8 +58,7 @@ parse_ipv4(const void *data, size_t size, bool inner, struct ct_key *key,
     }
     header_len = IP_IHL(ip->ip_ihl_ver) * 4;
     total_len = ntohs(ip->ip_tot_len);
-    if (IP_VER(ip->ip_ihl_ver) != 4
-        || header_len < IP_HEADER_LEN || header_len > size
+    if (header_len < IP_HEADER_LEN || header_len > size
         || (!inner && (total_len < header_len || total_len > size))
         /* An error may be about the first fragment. */
         || ip->ip_frag_off & htons(inner ? IP_FRAG_OFF_MASK
@@ -212,32 +228,17 @@ parse_error(const struct dp_packet *packet, const struct part *part,
 
 /* Checksums. */
 
-static bool
-check_ip_csum(const struct dp_packet *packet, const struct part *part)
-{
-    const struct ip_header *ip = part->l3;
-    enum ovs_csum status = ovs_packet_ip_csum(packet);
-    bool good = (status == OVS_CSUM_GOOD
-                 || (status == OVS_CSUM_UNKNOWN
-                     && !csum(ip, IP_IHL(ip->ip_ihl_ver) * 4)));
-
-    if (!good) {
-        COVERAGE_INC(conntrack_l3csum_err);
-    }
-    return good;
-}
-
 bool
-ct_packet_l4_csum_is_good(const struct dp_packet *packet, uint8_t proto,
-                          size_t l4_len)
+ct_packet_l4_csum_is_good(const struct dp_packet *packet,
+                          const struct ct_key *key, size_t l4_len)
 {
     const void *l3 = dp_packet_l3(packet);
     const void *l4 = dp_packet_l4(packet);
 
-    return (proto == IPPROTO_ICMP
+    return (key->is_ipv6
+            ? !packet_csum_upperlayer6(l3, l4, key->proto, l4_len)
+            : key->proto == IPPROTO_ICMP
             ? !csum(l4, l4_len)
-            : IP_VER(*(const uint8_t *) l3) == 6
-            ? !packet_csum_upperlayer6(l3, l4, proto, l4_len)
             : !csum_finish(csum_continue(packet_csum_pseudoheader(l3), l4,
                                          l4_len)));
 }
@@ -261,7 +262,7 @@ check_l4_csum(const struct dp_packet *packet, const struct part *part,
     bool good = (status == OVS_CSUM_GOOD
                  || (status == OVS_CSUM_UNKNOWN
                      && (!has_csum(part, key)
-                         || ct_packet_l4_csum_is_good(packet, key->proto,
+                         || ct_packet_l4_csum_is_good(packet, key,
                                                       part->l4_len))));
 
     if (!good) {
@@ -275,6 +276,7 @@ ct_packet_parse(const struct ct_secret *secret, struct dp_packet *packet,
                 ovs_be16 dl_type, uint16_t zone, struct ct_packet *p)
 {
     const void *l3 = dp_packet_l3(packet);
+    size_t l3_size = dp_packet_l3_size(packet);
     struct part part;
 
     memset(&p->key, 0, sizeof p->key);
@@ -284,8 +286,9 @@ ct_packet_parse(const struct ct_secret *secret, struct dp_packet *packet,
     p->inner_l3 = p->inner_l4 = 0;
     if ((dl_type != htons(ETH_TYPE_IP) && !p->key.is_ipv6)
         || !l3 || !dp_packet_l4(packet)
-        || !parse_l3(l3, dp_packet_l3_size(packet), false, &p->key, &part)
-        || (!p->key.is_ipv6 && !check_ip_csum(packet, &part))) {
+        || (!p->key.is_ipv6 && l3_size >= IP_HEADER_LEN
+            && !check_ip_csum(packet, l3, l3_size))
+        || !parse_l3(l3, l3_size, false, &p->key, &part)) {
         return false;
     }
     /* A datagram of IPv6 that was in fragments still has a fragment header,

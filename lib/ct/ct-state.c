@@ -116,11 +116,7 @@ ct_state_may_begin(const struct dp_packet *packet, const struct ct_packet *p)
         const struct tcp_header *tcp = dp_packet_l4(packet);
         uint8_t flags = TCP_FLAGS(tcp->tcp_ctl);
 
-        if (ct_tcp_flags_are_bad(flags)) {
-            COVERAGE_INC(conntrack_invalid_tcp_flags);
-            return false;
-        }
-        return ct_tcp_may_begin(flags);
+        return !ct_tcp_flags_are_bad(flags) && ct_tcp_may_begin(flags);
     }
     return (!ct_key_is_icmp(&p->key)
             || ct_key_icmp_is_query(p->key.is_ipv6,

@@ -25,6 +25,14 @@
 #define OVS_CT_NO_PORTS 0, 0,
 #endif
 
+/* Do the ports of SCTP belong to a connection?  With older versions all
+ * associations of two hosts are one. */
+static inline bool
+ovs_ct_has_sctp_ports(void)
+{
+    return OVS_IS_SINCE(3, 2);
+}
+
 /* Sends 'batch' through the tracker.  'mf' is the key of the first packet,
  * which the others share as far as the tracker looks at it. */
 static inline void
