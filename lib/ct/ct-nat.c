@@ -236,7 +236,7 @@ set_ports(struct dp_packet *packet, const struct ct_key *want)
         packet_set_tcp_port(packet, want->src_port, want->dst_port);
     } else if (want->proto == IPPROTO_UDP) {
         packet_set_udp_port(packet, want->src_port, want->dst_port);
-    } else if (want->proto == IPPROTO_SCTP) {
+    } else if (ct_has_ports(want->proto)) {
         packet_set_sctp_port(packet, want->src_port, want->dst_port);
     } else if (ct_key_is_icmp(want)
                && icmp->icmp_fields.echo.id != want->src_port) {

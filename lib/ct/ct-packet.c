@@ -122,37 +122,42 @@ parse_l3(const void *data, size_t size, bool inner, struct ct_key *key,
 
 /* Layer 4. */
 
-/* TCP, UDP and SCTP have their ports in one place.  What an error tells is
- * enough for them. */
+/* Are the headers of 'part', which is not within an error, as long as they say
+ * that they are? */
 static bool
-parse_ports(const struct part *part, bool inner, struct ct_key *key)
+is_whole(const struct part *part)
 {
     size_t len = part->l4_len;
-    const ovs_be16 *ports = part->l4;
 
-    if (inner) {
-        if (len < (key->is_ipv6 && key->proto == IPPROTO_TCP
-                   ? TCP_HEADER_LEN : ICMP_ERROR_L4_LEN)) {
-            return false;
-        }
-    } else if (key->proto == IPPROTO_TCP) {
+    if (part->proto == IPPROTO_TCP) {
         const struct tcp_header *tcp = part->l4;
 
-        if (len < TCP_HEADER_LEN
-            || TCP_OFFSET(tcp->tcp_ctl) * 4 < TCP_HEADER_LEN
-            || TCP_OFFSET(tcp->tcp_ctl) * 4 > len) {
-            return false;
-        }
-    } else if (key->proto == IPPROTO_UDP) {
+        return (len >= TCP_HEADER_LEN
+                && TCP_OFFSET(tcp->tcp_ctl) * 4 >= TCP_HEADER_LEN
+                && TCP_OFFSET(tcp->tcp_ctl) * 4 <= len);
+    } else if (part->proto == IPPROTO_UDP) {
         const struct udp_header *udp = part->l4;
 
-        if (len < UDP_HEADER_LEN || ntohs(udp->udp_len) < UDP_HEADER_LEN
-            || ntohs(udp->udp_len) > len) {
-            return false;
-        }
-    } else if (len < SCTP_HEADER_LEN) {
-        return false;
+        return (len >= UDP_HEADER_LEN && ntohs(udp->udp_len) >= UDP_HEADER_LEN
+                && ntohs(udp->udp_len) <= len);
     }
+    return !ct_has_ports(part->proto) || len >= SCTP_HEADER_LEN;
+}
+
+/* The same for what is within an error. */
+static bool
+is_enough(const struct part *part, bool is_ipv6)
+{
+    return part->l4_len >= (is_ipv6 && part->proto == IPPROTO_TCP
+                            ? TCP_HEADER_LEN : ICMP_ERROR_L4_LEN);
+}
+
+/* TCP, UDP and SCTP have their ports in one place. */
+static bool
+parse_ports(const struct part *part, struct ct_key *key)
+{
+    const ovs_be16 *ports = part->l4;
+
     key->src_port = get_unaligned_be16(&ports[0]);
     key->dst_port = get_unaligned_be16(&ports[1]);
     return key->src_port && key->dst_port;
@@ -186,11 +191,11 @@ parse_query(const struct part *part, struct ct_key *key)
 }
 
 static bool
-parse_l4(const struct part *part, bool inner, struct ct_key *key)
+parse_l4(const struct part *part, struct ct_key *key)
 {
     key->proto = part->proto;
     if (ct_has_ports(key->proto)) {
-        return parse_ports(part, inner, key);
+        return parse_ports(part, key);
     }
     if (key->proto == IPPROTO_ICMP || key->proto == IPPROTO_ICMPV6) {
         return ct_key_is_icmp(key) && parse_query(part, key);
@@ -215,7 +220,9 @@ parse_error(const struct dp_packet *packet, const struct part *part,
     if (!parse_l3((const char *) part->l4 + ICMP_HEADER_LEN,
                   part->l4_len - ICMP_HEADER_LEN, true, &inner, &inner_part)
         || memcmp(&inner.src, &p->key.dst, sizeof inner.src)
-        || !parse_l4(&inner_part, true, &inner)) {
+        || (ct_has_ports(inner_part.proto)
+            && !is_enough(&inner_part, inner.is_ipv6))
+        || !parse_l4(&inner_part, &inner)) {
         return false;
     }
     p->is_error = true;
@@ -297,15 +304,16 @@ ct_packet_parse(const struct ct_secret *secret, struct dp_packet *packet,
     part.l4_len = dp_packet_l4_size(packet);
     p->l4_len = part.l4_len;
     p->key.proto = part.proto;
+    if (!is_whole(&part) || !check_l4_csum(packet, &part, &p->key)) {
+        return false;
+    }
     if (ct_key_is_icmp(&p->key) && part.l4_len >= ICMP_HEADER_LEN
         && is_error(p->key.is_ipv6, *(const uint8_t *) part.l4)) {
-        if (!check_l4_csum(packet, &part, &p->key)
-            || !parse_error(packet, &part, p)) {
+        if (!parse_error(packet, &part, p)) {
             return false;
         }
     } else {
-        if (!parse_l4(&part, false, &p->key)
-            || !check_l4_csum(packet, &part, &p->key)) {
+        if (!parse_l4(&part, &p->key)) {
             return false;
         }
         ct_key_reverse(&p->key, &p->reverse);
