@@ -13,9 +13,9 @@
  * compares the packet's key and the reverse with the original direction's.
  *
  * An IPv4 address takes the first four bytes of its place, the others are
- * zero.  TCP, UDP and (since 3.2) SCTP have ports.  A query of ICMP or ICMPv6 has its
- * identifier in 'src_port', and type and code of the message, in this order,
- * in 'dst_port'.  Other protocols have zeros there.
+ * zero.  TCP, UDP and, since 3.2, SCTP have ports.  A query of ICMP or ICMPv6
+ * has its identifier in 'src_port', and type and code of the message, in this
+ * order, in 'dst_port'.  Other protocols have zeros there.
  *
  * Thread-safety.  Pure functions.
  *

@@ -146,8 +146,8 @@ resolve_ufid(const ovs_u128 *given, const struct nlattr *key, size_t len,
  *
  * A put means what packets find, so that it changes that and puts no second
  * flow beside it.  But a revalidator, which names a UFID and may not create,
- * means that flow and no other: it may be gone, and a wider one be found in its
- * place (21410ff80).  'key' is null for those that don't look by key. */
+ * means that flow and no other: it may be gone, and a wider one be found in
+ * its place (21410ff80).  'key' is null for those that don't look by key. */
 static struct dp_flow *
 find_flow(const struct dp_lane *lane, const ovs_u128 *ufid,
           const struct flow *key)
@@ -184,8 +184,8 @@ modify(struct dp_lane *lane, struct dp_flow *flow,
 }
 
 /* Does 'put' mean the flow that packets with its key find, and not only the
- * one with its UFID?  "dpctl/mod-flow" gives a UFID in any case: without one of
- * the user's, that which is made from the key. */
+ * one with its UFID?  "dpctl/mod-flow" gives a UFID in any case: without one
+ * of the user's, that which is made from the key. */
 static bool
 is_by_key(const struct dpif_flow_put *put)
 {
