@@ -213,7 +213,9 @@ static void
 set_ipv6(struct dp_packet *packet, uint8_t proto, const struct ct_key *want,
          int which)
 {
-    struct ovs_16aligned_ip6_hdr *ip = dp_packet_l3(packet);
+    /* Not dp_packet_l3(), which might return null for all that GCC knows. */
+    void *l3 = (char *) dp_packet_data(packet) + packet->l3_ofs;
+    struct ovs_16aligned_ip6_hdr *ip = l3;
 
     if (which & REPLACE_SRC
         && memcmp(&ip->ip6_src, &want->src.ipv6, sizeof ip->ip6_src)) {

@@ -126,13 +126,15 @@ put_tcp(struct dp_packet *p, struct ct_talk *t, bool reply, size_t payload)
     put_16aligned_be32(&tcp->tcp_seq, htonl(seq));
     put_16aligned_be32(&tcp->tcp_ack, htonl(flags & TCP_ACK ? ack : 0));
     tcp->tcp_ctl = TCP_CTL(flags, (TCP_HEADER_LEN + (scale ? 4 : 0)) / 4);
-    tcp->tcp_winsz = htons(random_range(4) ? 8192 : random_uint16());
+    /* No window that its scale makes larger than 16 bits: when the other side
+     * does not scale, theirs takes what is left of it. */
+    tcp->tcp_winsz = htons(random_range(4) ? 8000 : random_range(8192));
     if (scale) {
         option = (uint8_t *) (tcp + 1);
         option[0] = 1;
         option[1] = 3;
         option[2] = 3;
-        option[3] = random_range(16);
+        option[3] = random_range(4);
     }
     tcp->tcp_csum = l4_csum(p, IPPROTO_TCP, tcp, len);
 }
