@@ -139,9 +139,11 @@ static void
 push_free(struct ct_slab *slab, const uint32_t *indexes, size_t n)
     OVS_REQUIRES(slab->mutex)
 {
-    memcpy(&slab->free[slab->n_free], indexes, n * sizeof *indexes);
-    slab->n_free += n;
-    publish_unused(slab);
+    if (n) {                    /* Else there may be no block, and no stack. */
+        memcpy(&slab->free[slab->n_free], indexes, n * sizeof *indexes);
+        slab->n_free += n;
+        publish_unused(slab);
+    }
 }
 
 /* Takes up to CT_SLAB_MAGAZINE indexes; returns how many. */
