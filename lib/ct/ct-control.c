@@ -328,9 +328,21 @@ conntrack_exp_dump_start(struct conntrack *ct, struct conntrack_dump *dump,
 }
 
 int
-conntrack_exp_dump_next(struct conntrack_dump *dump OVS_UNUSED,
-                        struct ct_dpif_exp *exp OVS_UNUSED)
+conntrack_exp_dump_next(struct conntrack_dump *dump, struct ct_dpif_exp *exp)
 {
+    struct ct_expected x;
+
+    /* Of those, 'bucket' counts from 1. */
+    while (ct_expect_get(&dump->ct->expects, dump->bucket++ - 1, &x)) {
+        if (!dump->filter_zone || x.key.zone == dump->zone) {
+            struct ct_dpif_tuple tuple, parent;
+
+            key_to_tuple(&x.key, &tuple);
+            key_to_tuple(&x.parent, &parent);
+            ovs_exp_set(exp, &tuple, &parent, x.key.zone, x.mark, x.label);
+            return 0;
+        }
+    }
     return EOF;
 }
 

@@ -7,27 +7,48 @@
 #include "dp-packet.h"
 #include "hash.h"
 #include "packets.h"
+#include "random.h"
 #include "unaligned.h"
 #include "ct/ct.h"
 #include "ct/ct-packet.h"
 #include "ct/ct-ports.h"
+#include "ovs/ovs-conntrack.h"
 
 /* Choosing. */
 
 /* Some 100 us. */
 enum { MAX_TRIES = 1024 };
 
-/* What is chosen for a range and a tuple is the same each time. */
+/* Returns a hash of the range of 'nat'. */
 static uint32_t
-hash_range(const struct ct_secret *secret, const struct nat_action_info_t *nat,
-           const struct ct_key *key)
+hash_range(const struct nat_action_info_t *nat, uint32_t basis)
 {
-    uint32_t hash = hash_bytes(&nat->min_addr, sizeof nat->min_addr,
-                               secret->w[0]);
+    uint32_t hash = hash_bytes(&nat->min_addr, sizeof nat->min_addr, basis);
 
     hash = hash_bytes(&nat->max_addr, sizeof nat->max_addr, hash);
-    hash = hash_add(hash, nat->min_port << 16 | nat->max_port);
-    return hash_bytes(key, sizeof *key, hash);
+    return hash_add(hash, nat->min_port << 16 | nat->max_port);
+}
+
+/* Returns what chooses a port: the same each time for a range and a tuple,
+ * unless it is to be left to chance. */
+static uint32_t
+hash_port(const struct ct_secret *secret, const struct nat_action_info_t *nat,
+          const struct ct_key *key)
+{
+    return (ovs_nat_is_random(nat)
+            ? random_uint32()
+            : hash_bytes(key, sizeof *key, hash_range(nat, secret->w[0])));
+}
+
+/* Returns what chooses an address.  A persistent one is the same for all
+ * connections of a client, after a restart, too. */
+static uint32_t
+hash_address(const struct nat_action_info_t *nat, const struct ct_key *key,
+             uint32_t port_hash)
+{
+    return (ovs_nat_is_persistent(nat)
+            ? hash_bytes(&key->src, sizeof key->src, hash_range(nat, 0))
+            : port_hash);
 }
 
 /* Returns the low 64 bits of the IPv6 address 'addr'. */
@@ -120,16 +141,18 @@ ct_nat_search_init(struct ct_nat_search *s, const struct ct_secret *secret,
     memset(s, 0, sizeof *s);
     s->nat = nat;
     s->key = key;
-    s->hash = hash_range(secret, nat, key);
+    s->hash = hash_port(secret, nat, key);
     ct_key_reverse(key, &s->reply);
     addr = snat ? &s->reply.dst : &s->reply.src;
     if (memcmp(&nat->min_addr, &zero, sizeof zero)
         || memcmp(&nat->max_addr, &zero, sizeof zero)) {
+        uint32_t hash = hash_address(nat, key, s->hash);
+
         memset(addr, 0, sizeof *addr);
         if (key->is_ipv6) {
-            choose_ipv6(nat, s->hash, addr);
+            choose_ipv6(nat, hash, addr);
         } else {
-            choose_ipv4(nat, s->hash, addr);
+            choose_ipv4(nat, hash, addr);
         }
     }
 

@@ -29,6 +29,21 @@ ovs_zone_info_set_count(struct conntrack_zone_info *info, uint32_t count)
     info->count = count;
 }
 
+/* Stores in '*exp' what dumps show of what is expected. */
+static inline void
+ovs_exp_set(struct ct_dpif_exp *exp, const struct ct_dpif_tuple *tuple,
+            const struct ct_dpif_tuple *parent, uint16_t zone, uint32_t mark,
+            ovs_u128 label)
+{
+    memset(exp, 0, sizeof *exp);
+    exp->tuple_orig = *tuple;
+    exp->tuple_parent = *parent;
+    exp->zone = zone;
+    exp->mark = mark;
+    exp->labels = label;
+    exp->protoinfo.proto = tuple->ip_proto;
+}
+
 #else
 
 #define ovs_zone_info conntrack_zone_limit
@@ -41,6 +56,15 @@ ovs_zone_info_set_count(struct conntrack_zone_limit *info, uint32_t count)
 }
 
 struct ct_dpif_exp;
+
+static inline void
+ovs_exp_set(struct ct_dpif_exp *exp OVS_UNUSED,
+            const struct ct_dpif_tuple *tuple OVS_UNUSED,
+            const struct ct_dpif_tuple *parent OVS_UNUSED,
+            uint16_t zone OVS_UNUSED, uint32_t mark OVS_UNUSED,
+            ovs_u128 label OVS_UNUSED)
+{
+}
 
 int conntrack_exp_dump_start(struct conntrack *, struct conntrack_dump *,
                              const uint16_t *zone);

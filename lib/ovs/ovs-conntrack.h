@@ -73,6 +73,27 @@ ovs_nat_set_persistent(struct nat_action_info_t *nat OVS_UNUSED)
 #endif
 }
 
+/* Has it been asked for? */
+static inline bool
+ovs_nat_is_random(const struct nat_action_info_t *nat OVS_UNUSED)
+{
+#if OVS_IS_SINCE(3, 4)
+    return nat->nat_flags & NAT_RANGE_RANDOM;
+#else
+    return false;
+#endif
+}
+
+static inline bool
+ovs_nat_is_persistent(const struct nat_action_info_t *nat OVS_UNUSED)
+{
+#if OVS_IS_SINCE(3, 4)
+    return nat->nat_flags & NAT_PERSISTENT;
+#else
+    return false;
+#endif
+}
+
 /* Stores what limits the connections of 'zone', DEFAULT_ZONE included, and the
  * count that is compared with the limit.  Returns the zone that they are of:
  * 'zone', or DEFAULT_ZONE if it has no limit of its own. */
