@@ -277,7 +277,7 @@ test_full(void)
 static void
 test_random(void)
 {
-    enum { N = 60000 };
+    enum { N = 150000 };
     struct conn **conns = xcalloc(N, sizeof *conns);
     struct rig rig;
     int n_grown = 0, n_there = 0, n_hints = 0;
