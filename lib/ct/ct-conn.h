@@ -67,7 +67,8 @@ struct conn {
     uint32_t index;             /* Its own. */
 
     /* Second line. */
-    ovs_u128 label;             /* Guarded by 'lock'. */
+    ovs_u128 label;             /* Written under 'lock'.  Packets read it
+                                 * without, and may see half of a change. */
     struct ct_tcp_peer peers[2];        /* TCP's, guarded by 'lock'. */
     atomic_uint32_t lock;       /* ct_conn_lock(). */
     atomic_uint32_t refs;       /* Handles that pin the slot. */
