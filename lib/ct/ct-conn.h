@@ -48,13 +48,9 @@ enum {
     /* Set once, by whoever sees it first. */
     CT_F_SEEN_MORE = 1 << 8,    /* More than one packet, one way (not TCP). */
     CT_F_SEEN_REPLY = 1 << 9,   /* A packet of the other side. */
-    CT_F_ESTABLISHED = 1 << 10, /* Listeners know that it is. */
-    CT_F_LEAVING = 1 << 11,     /* Listeners know that it goes. */
 
     /* Switched by who offloads it. */
-    CT_F_LIBERAL = 1 << 12,     /* Windows are not tested. */
-    CT_F_RELEARN_ORIG = 1 << 13,  /* The side's next segment is its first. */
-    CT_F_RELEARN_REPLY = 1 << 14,
+    CT_F_LIBERAL = 1 << 10,     /* Windows are not tested. */
 };
 
 struct conn {
