@@ -5,10 +5,10 @@
 /* dp-edit: the changes that most flows make to packets
  * ====================================================
  *
- * Job.  Push and pop a VLAN tag, and set Ethernet and IPv4 fields under a mask
- * (routing is these), on a batch of packets.  Everything else that needs no
+ * Job.  Push and pop a VLAN tag, and set fields of Ethernet, IPv4, IPv6, TCP
+ * and UDP under a mask, on a batch of packets.  Everything else that needs no
  * datapath goes through Open vSwitch's odp_execute_actions(), with which these
- * must agree.
+ * must agree.  Where that trusts that a header is there, these look.
  *
  * Owns.  Nothing.  The argument of an edit is borrowed from the attributes
  * that it was compiled from.
@@ -16,8 +16,9 @@
  * Thread-safety.  Any thread; the packets are the caller's.
  *
  * Cost.  Per packet, without a call for most: a tag moves twelve bytes, all
- * IPv4 fields together update each checksum once by the difference (RFC
- * 1624). */
+ * fields of a header together update each checksum once by the difference (RFC
+ * 1624).  The payload is not touched, which is why SCTP is not here: its
+ * checksum covers that, and is no sum. */
 
 struct dp_packet_batch;
 struct nlattr;
@@ -28,6 +29,9 @@ enum dp_edit {
     DP_EDIT_POP_VLAN,           /* No argument. */
     DP_EDIT_SET_ETH,            /* Two struct ovs_key_ethernet: key, mask. */
     DP_EDIT_SET_IPV4,           /* Two struct ovs_key_ipv4: key, mask. */
+    DP_EDIT_SET_IPV6,           /* Two struct ovs_key_ipv6... */
+    DP_EDIT_SET_TCP,            /* ...and so on. */
+    DP_EDIT_SET_UDP,
 };
 
 /* Returns the edit that 'a' asks for, and stores its argument. */

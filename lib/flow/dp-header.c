@@ -32,15 +32,6 @@ l3_bytes(const struct dp_packet *packet)
     return dp_header_bytes_from(packet, packet->l3_ofs);
 }
 
-/* Returns the bytes from the layer 4 header to the end, without padding. */
-static size_t
-l4_bytes(const struct dp_packet *packet)
-{
-    size_t n = dp_header_bytes_from(packet, packet->l4_ofs);
-
-    return n > packet->l2_pad_size ? n - packet->l2_pad_size : 0;
-}
-
 /* Returns the Ethernet type of what is at the layer 3 offset, or 0. */
 static ovs_be16
 l3_type(const struct dp_packet *packet)
@@ -93,10 +84,12 @@ dp_header_is_later_fragment(const struct dp_packet *packet)
             && nw_frag & FLOW_NW_FRAG_LATER);
 }
 
-static bool
-has_l4(const struct dp_packet *packet, size_t len)
+/* Has 'packet' at least 'len' bytes of layer 4, with a header? */
+bool
+dp_header_has_l4(const struct dp_packet *packet, size_t len)
 {
-    return l4_bytes(packet) >= len && !dp_header_is_later_fragment(packet);
+    return (dp_header_l4_bytes(packet) >= len
+            && !dp_header_is_later_fragment(packet));
 }
 
 static bool
@@ -154,12 +147,12 @@ has_nd(struct dp_packet *packet)
     size_t left;
     uint8_t first;
 
-    if (!is_ipv6(packet) || !has_l4(packet, ND_MSG_LEN)
+    if (!is_ipv6(packet) || !dp_header_has_l4(packet, ND_MSG_LEN)
         || !make_tailroom(packet, sizeof *opt)) {
         return false;
     }
     opt = dp_packet_get_nd_payload(packet);
-    left = l4_bytes(packet) - ND_MSG_LEN;
+    left = dp_header_l4_bytes(packet) - ND_MSG_LEN;
     first = left >= ND_LLA_OPT_LEN ? opt->len : 1;
     while (left >= ND_LLA_OPT_LEN) {
         if (!opt->len
@@ -299,7 +292,7 @@ dp_header_meets(struct dp_packet *packet, struct dp_header_need need)
         return has_mpls(packet);
 
     case DP_NEED_L4:
-        return has_l4(packet, need.l4_len);
+        return dp_header_has_l4(packet, need.l4_len);
 
     case DP_NEED_ND:
         return has_nd(packet);

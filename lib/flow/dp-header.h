@@ -66,6 +66,16 @@ dp_header_bytes_from(const struct dp_packet *packet, uint16_t ofs)
     return ofs != UINT16_MAX && ofs < size ? size - ofs : 0;
 }
 
+/* Returns the number of bytes of 'packet' from its layer 4 offset, which is 0
+ * without one, to the end, without padding. */
+static inline size_t
+dp_header_l4_bytes(const struct dp_packet *packet)
+{
+    size_t n = dp_header_bytes_from(packet, packet->l4_ofs);
+
+    return n > packet->l2_pad_size ? n - packet->l2_pad_size : 0;
+}
+
 /* Has the IPv4 packet with header 'ip' no layer 4 header, because it is a
  * fragment and not the first? */
 static inline bool
@@ -88,6 +98,7 @@ dp_header_send_len(const struct dp_packet *packet)
 }
 
 bool dp_header_is_later_fragment(const struct dp_packet *);
+bool dp_header_has_l4(const struct dp_packet *, size_t len);
 struct dp_header_need dp_header_need_of(const struct nlattr *action);
 bool dp_header_meets(struct dp_packet *, struct dp_header_need);
 bool dp_header_allows_without_l4(const struct dp_packet *,

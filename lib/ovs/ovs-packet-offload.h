@@ -41,6 +41,15 @@ ovs_packet_is_unfinished(const struct dp_packet *packet)
             || packet->csum_start || dp_packet_ol_l4_csum_partial(packet));
 }
 
+/* Makes 'packet', which has its offsets, one whose checksum 'offset' bytes
+ * behind the start of layer 4 is left to whoever sends it.  (For tests.) */
+static inline void
+ovs_packet_leave_csum(struct dp_packet *packet, uint16_t offset)
+{
+    packet->csum_start = packet->l4_ofs;
+    packet->csum_offset = offset;
+}
+
 /* Has 'packet' been encapsulated?  Notes are then about its outer headers. */
 static inline bool
 ovs_packet_is_tunnelled(struct dp_packet *packet)
@@ -146,6 +155,12 @@ static inline bool
 ovs_packet_is_unfinished(const struct dp_packet *packet OVS_UNUSED)
 {
     return false;
+}
+
+static inline void
+ovs_packet_leave_csum(struct dp_packet *packet OVS_UNUSED,
+                      uint16_t offset OVS_UNUSED)
+{
 }
 
 static inline bool

@@ -44,6 +44,13 @@ describe(bool ipv6, uint8_t proto)
     return flow;
 }
 
+static bool
+ends_with(const char *s, const char *end)
+{
+    return (strlen(s) >= strlen(end)
+            && !strcmp(s + strlen(s) - strlen(end), end));
+}
+
 /* Makes a burst of packets that differ in the last byte of nw_src. */
 static void
 make_burst(struct dp_packet packets[BURST], bool ipv6, uint8_t proto)
@@ -175,6 +182,60 @@ bench_route(struct dp_packet packets[BURST], size_t n)
     }
 }
 
+/* What address translation does: an address and a port. */
+static void
+bench_translate(struct dp_packet packets[BURST], bool tcp, size_t n)
+{
+    struct ovs_key_ipv4 ipv4[2];
+    struct ovs_key_udp ports[2];
+    struct dp_packet_batch batch;
+    struct dp_key key;
+
+    memset(ipv4, 0, sizeof ipv4);
+    memset(ports, 0, sizeof ports);
+    ipv4[1].ipv4_dst = OVS_BE32_MAX;
+    ports[1].udp_dst = OVS_BE16_MAX;
+    dp_packet_batch_init(&batch);
+    for (int i = 0; i < BURST; i++) {
+        dp_key_extract_fresh(&key, &packets[i]);
+        dp_packet_batch_add(&batch, &packets[i]);
+    }
+    for (size_t i = 0; i < n; i += BURST) {
+        ipv4[0].ipv4_dst = htonl(i);
+        ports[0].udp_dst = htons(i / BURST);
+        dp_edit_run(&batch, DP_EDIT_SET_IPV4, ipv4);
+        dp_edit_run(&batch, tcp ? DP_EDIT_SET_TCP : DP_EDIT_SET_UDP, ports);
+    }
+}
+
+/* Routing, and translation of an address, of IPv6. */
+static void
+bench_route6(struct dp_packet packets[BURST], bool address, size_t n)
+{
+    struct ovs_key_ethernet eth[2];
+    struct ovs_key_ipv6 ipv6[2];
+    struct dp_packet_batch batch;
+    struct dp_key key;
+
+    memset(eth, 0xff, sizeof eth);
+    memset(ipv6, 0, sizeof ipv6);
+    ipv6[1].ipv6_hlimit = 0xff;
+    if (address) {
+        ipv6[1].ipv6_dst = in6addr_exact;
+    }
+    dp_packet_batch_init(&batch);
+    for (int i = 0; i < BURST; i++) {
+        dp_key_extract_fresh(&key, &packets[i]);
+        dp_packet_batch_add(&batch, &packets[i]);
+    }
+    for (size_t i = 0; i < n; i += BURST) {
+        ipv6[0].ipv6_hlimit = i / BURST;
+        memcpy(&ipv6[0].ipv6_dst, &i, address ? sizeof i : 0);
+        dp_edit_run(&batch, DP_EDIT_SET_ETH, eth);
+        dp_edit_run(&batch, DP_EDIT_SET_IPV6, ipv6);
+    }
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -188,8 +249,8 @@ main(int argc, char *argv[])
     name = argv[1];
     n = strtoul(argv[2], NULL, 10) / BURST * BURST;
     flow_limit_vlans(1);
-    make_burst(packets, !strcmp(name, "extract-ipv6"),
-               !strcmp(name, "extract-tcp") ? IPPROTO_TCP : IPPROTO_UDP);
+    make_burst(packets, ends_with(name, "6"),
+               ends_with(name, "-tcp") ? IPPROTO_TCP : IPPROTO_UDP);
     if (!strncmp(name, "extract-", 8)) {
         bench_extract(packets, n);
     } else if (!strcmp(name, "emc-head") || !strcmp(name, "emc-key")) {
@@ -200,6 +261,10 @@ main(int argc, char *argv[])
         bench_vlan(packets, n);
     } else if (!strcmp(name, "route")) {
         bench_route(packets, n);
+    } else if (!strncmp(name, "translate-", 10)) {
+        bench_translate(packets, ends_with(name, "-tcp"), n);
+    } else if (!strcmp(name, "route6") || !strcmp(name, "translate6")) {
+        bench_route6(packets, !strcmp(name, "translate6"), n);
     } else {
         ovs_fatal(0, "%s: unknown case", name);
     }
