@@ -11,6 +11,7 @@
 #include "packets.h"
 #include "ovs/ovs-packet-offload.h"
 #include "flow/dp-header.h"
+#include "flow/dp-load.h"
 
 /* The bytes of two Ethernet addresses, which a VLAN tag stands behind. */
 enum { ADDRS_LEN = 2 * ETH_ADDR_LEN };
@@ -134,24 +135,28 @@ pop_vlan(struct dp_packet *packet)
 }
 
 static void
-set_eth_addr(struct eth_addr *addr, const struct eth_addr *value,
-             const struct eth_addr *mask)
+set_eth(struct dp_packet_batch *batch, const struct ovs_key_ethernet key[2])
 {
-    for (size_t i = 0; i < ARRAY_SIZE(addr->be16); i++) {
-        addr->be16[i] = (addr->be16[i] & ~mask->be16[i])
-                        | (value->be16[i] & mask->be16[i]);
-    }
-}
+    /* In the order of packets. */
+    const struct eth_addr values[2] = { key[0].eth_dst, key[0].eth_src };
+    const struct eth_addr masks[2] = { key[1].eth_dst, key[1].eth_src };
+    const uint8_t *value = values[0].ea, *mask = masks[0].ea;
+    const uint64_t bits_a = dp_load64(mask);
+    const uint32_t bits_b = dp_load32(mask + sizeof bits_a);
+    const uint64_t value_a = dp_load64(value) & bits_a;
+    const uint32_t value_b = dp_load32(value + sizeof bits_a) & bits_b;
+    struct dp_packet *packet;
 
-static void
-set_eth(struct dp_packet *packet, const struct ovs_key_ethernet *key,
-        const struct ovs_key_ethernet *mask)
-{
-    struct eth_header *eth = dp_packet_eth(packet);
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        uint8_t *p = dp_packet_data(packet);
 
-    if (OVS_LIKELY(eth)) {
-        set_eth_addr(&eth->eth_dst, &key->eth_dst, &mask->eth_dst);
-        set_eth_addr(&eth->eth_src, &key->eth_src, &mask->eth_src);
+        if (OVS_LIKELY(dp_packet_is_eth(packet))) {
+            uint64_t a = (dp_load64(p) & ~bits_a) | value_a;
+            uint32_t b = (dp_load32(p + sizeof a) & ~bits_b) | value_b;
+
+            memcpy(p, &a, sizeof a);
+            memcpy(p + sizeof a, &b, sizeof b);
+        }
     }
 }
 
@@ -165,12 +170,6 @@ diff16(uint16_t old, uint16_t new)
     return (uint16_t) ~old + new;
 }
 
-static csum_diff
-diff32(uint32_t old, uint32_t new)
-{
-    return diff16(old, new) + diff16(old >> 16, new >> 16);
-}
-
 static ovs_be16
 apply_diff(ovs_be16 csum, csum_diff diff)
 {
@@ -181,56 +180,56 @@ apply_diff(ovs_be16 csum, csum_diff diff)
     return (OVS_FORCE ovs_be16) ~sum;
 }
 
-/* Returns the difference. */
+/* Sets the bits 'mask' of the 16 bits at 'p' to those of 'value'.  Returns the
+ * difference. */
 static csum_diff
-set_ipv4_addr(ovs_16aligned_be32 *addr, ovs_be32 value, ovs_be32 mask)
+set16(void *p, ovs_be16 value, ovs_be16 mask)
 {
-    ovs_be32 old = get_16aligned_be32(addr);
-    ovs_be32 new = (old & ~mask) | (value & mask);
+    uint16_t old = dp_load16(p);
+    uint16_t new = ((old & ~(OVS_FORCE uint16_t) mask)
+                    | (OVS_FORCE uint16_t) (value & mask));
 
     if (new == old) {
         return 0;
     }
-    put_16aligned_be32(addr, new);
-    return diff32((OVS_FORCE uint32_t) old, (OVS_FORCE uint32_t) new);
+    memcpy(p, &new, sizeof new);
+    return diff16(old, new);
 }
 
-/* Sets a byte of an IPv4 header, which stands 'shift' bits up in its 16-bit
- * word.  Returns the difference. */
+/* The same for 32 bits. */
 static csum_diff
-set_ipv4_byte(uint8_t *byte, int shift, uint8_t value, uint8_t mask)
+set32(void *p, ovs_be32 value, ovs_be32 mask)
 {
-    uint8_t old = *byte;
-    uint8_t new = (old & ~mask) | (value & mask);
+    uint32_t old = dp_load32(p);
+    uint32_t new = ((old & ~(OVS_FORCE uint32_t) mask)
+                    | (OVS_FORCE uint32_t) (value & mask));
+    uint64_t sum;
 
     if (new == old) {
         return 0;
     }
-    *byte = new;
-    return diff16((OVS_FORCE uint16_t) htons(old << shift),
-                  (OVS_FORCE uint16_t) htons(new << shift));
+    memcpy(p, &new, sizeof new);
+    sum = (uint64_t) ~old + new;
+    return (sum >> 16) + (uint16_t) sum;
 }
 
-static void
-update_tcp_csum(struct dp_packet *packet, csum_diff diff)
+static inline void
+update_tcp_csum(struct dp_packet *packet, struct tcp_header *tcp,
+                csum_diff diff)
 {
-    struct tcp_header *tcp = dp_packet_l4(packet);
-
     tcp->tcp_csum = apply_diff(tcp->tcp_csum, diff);
     ovs_packet_l4_changed(packet);
 }
 
 /* A UDP checksum of 0 means that there is none. */
-static void
-update_udp_csum(struct dp_packet *packet, csum_diff diff)
+static inline void
+update_udp_csum(struct dp_packet *packet, struct udp_header *udp,
+                csum_diff diff)
 {
-    struct udp_header *udp = dp_packet_l4(packet);
-
     if (udp->udp_csum) {
-        udp->udp_csum = apply_diff(udp->udp_csum, diff);
-        if (!udp->udp_csum) {
-            udp->udp_csum = htons(0xffff);
-        }
+        ovs_be16 csum = apply_diff(udp->udp_csum, diff);
+
+        udp->udp_csum = csum ? csum : htons(0xffff);
     }
     ovs_packet_l4_changed(packet);
 }
@@ -238,33 +237,52 @@ update_udp_csum(struct dp_packet *packet, csum_diff diff)
 /* The checksums of TCP and UDP follow the addresses.  'proto' must be that of
  * a packet which is no fragment, or the first: in the others there is payload
  * at their place. */
-static void
+static inline void
 update_l4_csum(struct dp_packet *packet, uint8_t proto, csum_diff diff)
 {
-    size_t size = dp_packet_l4_size(packet);
+    size_t size = dp_header_l4_bytes(packet);
+    void *l4 = dp_packet_l4(packet);
 
     if (proto == IPPROTO_TCP && size >= TCP_HEADER_LEN) {
-        update_tcp_csum(packet, diff);
+        update_tcp_csum(packet, l4, diff);
     } else if (proto == IPPROTO_UDP && size >= UDP_HEADER_LEN) {
-        update_udp_csum(packet, diff);
+        update_udp_csum(packet, l4, diff);
     }
+}
+
+/* Returns the layer 3 header of 'packet', of which 'len' bytes are there, or
+ * NULL. */
+static void *
+l3_header(const struct dp_packet *packet, size_t len)
+{
+    return (OVS_LIKELY(dp_header_bytes_from(packet, packet->l3_ofs) >= len)
+            ? (char *) dp_packet_data(packet) + packet->l3_ofs : NULL);
 }
 
 static void
 set_ipv4(struct dp_packet *packet, const struct ovs_key_ipv4 *key,
          const struct ovs_key_ipv4 *mask)
 {
-    struct ip_header *ip = dp_packet_l3(packet);
-    csum_diff addrs, rest;
+    struct ip_header *ip = l3_header(packet, IP_HEADER_LEN);
+    csum_diff addrs = 0, rest = 0;
 
-    if (OVS_UNLIKELY(!ip || ((char *) dp_packet_tail(packet) - (char *) ip
-                             < IP_HEADER_LEN))) {
+    if (OVS_UNLIKELY(!ip)) {
         return;
     }
-    addrs = set_ipv4_addr(&ip->ip_src, key->ipv4_src, mask->ipv4_src);
-    addrs += set_ipv4_addr(&ip->ip_dst, key->ipv4_dst, mask->ipv4_dst);
-    rest = set_ipv4_byte(&ip->ip_tos, 0, key->ipv4_tos, mask->ipv4_tos);
-    rest += set_ipv4_byte(&ip->ip_ttl, 8, key->ipv4_ttl, mask->ipv4_ttl);
+    if (mask->ipv4_src) {
+        addrs += set32(&ip->ip_src, key->ipv4_src, mask->ipv4_src);
+    }
+    if (mask->ipv4_dst) {
+        addrs += set32(&ip->ip_dst, key->ipv4_dst, mask->ipv4_dst);
+    }
+    if (mask->ipv4_tos) {       /* The other byte of its 16 bits. */
+        rest += set16(&ip->ip_ihl_ver, htons(key->ipv4_tos),
+                      htons(mask->ipv4_tos));
+    }
+    if (mask->ipv4_ttl) {
+        rest += set16(&ip->ip_ttl, htons(key->ipv4_ttl << 8),
+                      htons(mask->ipv4_ttl << 8));
+    }
     if (addrs + rest) {
         ip->ip_csum = apply_diff(ip->ip_csum, addrs + rest);
         ovs_packet_ipv4_changed(packet);
@@ -277,46 +295,41 @@ set_ipv4(struct dp_packet *packet, const struct ovs_key_ipv4 *key,
     }
 }
 
-/* Sets an IPv6 address.  Returns whether it has changed, and if so, adds the
- * difference to '*diff'. */
+/* Sets the address at 'p'.  Returns whether it has changed, and if so, adds
+ * the difference to '*diff'. */
 static bool
-set_ipv6_addr(ovs_16aligned_be32 addr[4], const struct in6_addr *value,
+set_ipv6_addr(void *p, const struct in6_addr *value,
               const struct in6_addr *mask, csum_diff *diff)
 {
-    ovs_be32 values[4], masks[4];
-    uint32_t changed = 0;
+    uint64_t old[2], new[2], values[2], masks[2];
     uint64_t sum = 0;
 
+    memcpy(old, p, sizeof old);
     memcpy(values, value, sizeof values);
     memcpy(masks, mask, sizeof masks);
-    for (int i = 0; i < 4; i++) {
-        ovs_be32 old = get_16aligned_be32(&addr[i]);
-        ovs_be32 new = (old & ~masks[i]) | (values[i] & masks[i]);
-
-        changed |= (OVS_FORCE uint32_t) (old ^ new);
-        sum += (OVS_FORCE uint32_t) ~old;
-        sum += (OVS_FORCE uint32_t) new;
-        put_16aligned_be32(&addr[i], new);
+    for (int i = 0; i < 2; i++) {
+        new[i] = (old[i] & ~masks[i]) | (values[i] & masks[i]);
+        sum += (uint32_t) ~old[i] + (~old[i] >> 32);
+        sum += (uint32_t) new[i] + (new[i] >> 32);
     }
-    if (changed) {
-        sum = (sum >> 32) + (sum & UINT32_MAX);
-        *diff += (sum >> 16) + (sum & UINT16_MAX);
+    if (new[0] == old[0] && new[1] == old[1]) {
+        return false;
     }
-    return changed;
+    memcpy(p, new, sizeof new);
+    sum = (sum >> 32) + (uint32_t) sum;
+    *diff += (sum >> 16) + (uint16_t) sum;
+    return true;
 }
 
-/* Sets what stands before the length in the header 'ip6'. */
+/* Sets what stands before the length in the header at 'ip6'. */
 static void
-set_ipv6_flow(struct ovs_16aligned_ip6_hdr *ip6,
-              const struct ovs_key_ipv6 *key, const struct ovs_key_ipv6 *mask)
+set_ipv6_flow(void *ip6, const struct ovs_key_ipv6 *key,
+              const struct ovs_key_ipv6 *mask)
 {
-    ovs_be32 value = htonl((uint32_t) key->ipv6_tclass << 20)
-                     | key->ipv6_label;
-    ovs_be32 bits = htonl((uint32_t) mask->ipv6_tclass << 20)
-                    | (mask->ipv6_label & htonl(IPV6_LABEL_MASK));
-    ovs_be32 old = get_16aligned_be32(&ip6->ip6_flow);
+    ovs_be32 label_bits = mask->ipv6_label & htonl(IPV6_LABEL_MASK);
 
-    put_16aligned_be32(&ip6->ip6_flow, (old & ~bits) | (value & bits));
+    set32(ip6, key->ipv6_label | htonl((uint32_t) key->ipv6_tclass << 20),
+          label_bits | htonl((uint32_t) mask->ipv6_tclass << 20));
 }
 
 /* The checksums of TCP, UDP and ICMPv6 follow the addresses.  Not so with a
@@ -335,7 +348,7 @@ update_ipv6_l4_csum(struct dp_packet *packet, uint8_t proto, csum_diff diff)
     }
     if (OVS_LIKELY(proto != IPPROTO_ICMPV6)) {
         update_l4_csum(packet, proto, diff);
-    } else if (dp_packet_l4_size(packet) >= sizeof(struct icmp6_header)) {
+    } else if (dp_header_l4_bytes(packet) >= sizeof(struct icmp6_header)) {
         struct icmp6_header *icmp6 = dp_packet_l4(packet);
 
         icmp6->icmp6_cksum = apply_diff(icmp6->icmp6_cksum, diff);
@@ -346,18 +359,21 @@ static void
 set_ipv6(struct dp_packet *packet, const struct ovs_key_ipv6 *key,
          const struct ovs_key_ipv6 *mask)
 {
-    struct ovs_16aligned_ip6_hdr *ip6 = dp_packet_l3(packet);
+    struct ovs_16aligned_ip6_hdr *ip6 = l3_header(packet, IPV6_HEADER_LEN);
+    bool changed = false;
     csum_diff diff = 0;
-    bool changed;
 
-    if (OVS_UNLIKELY(!ip6 || ((char *) dp_packet_tail(packet) - (char *) ip6
-                              < IPV6_HEADER_LEN))) {
+    if (OVS_UNLIKELY(!ip6)) {
         return;
     }
-    changed = set_ipv6_addr(ip6->ip6_src.be32, &key->ipv6_src,
-                            &mask->ipv6_src, &diff);
-    changed |= set_ipv6_addr(ip6->ip6_dst.be32, &key->ipv6_dst,
-                             &mask->ipv6_dst, &diff);
+    if (!ipv6_mask_is_any(&mask->ipv6_src)) {
+        changed |= set_ipv6_addr(&ip6->ip6_src, &key->ipv6_src,
+                                 &mask->ipv6_src, &diff);
+    }
+    if (!ipv6_mask_is_any(&mask->ipv6_dst)) {
+        changed |= set_ipv6_addr(&ip6->ip6_dst, &key->ipv6_dst,
+                                 &mask->ipv6_dst, &diff);
+    }
     if (changed) {
         update_ipv6_l4_csum(packet, ip6->ip6_nxt, diff);
         pkt_metadata_init_conn(&packet->md);
@@ -365,20 +381,6 @@ set_ipv6(struct dp_packet *packet, const struct ovs_key_ipv6 *key,
     set_ipv6_flow(ip6, key, mask);
     ip6->ip6_hlim = ((ip6->ip6_hlim & ~mask->ipv6_hlimit)
                      | (key->ipv6_hlimit & mask->ipv6_hlimit));
-}
-
-/* Returns the difference. */
-static csum_diff
-set_port(ovs_be16 *port, ovs_be16 value, ovs_be16 mask)
-{
-    ovs_be16 old = *port;
-    ovs_be16 new = (old & ~mask) | (value & mask);
-
-    if (new == old) {
-        return 0;
-    }
-    *port = new;
-    return diff16((OVS_FORCE uint16_t) old, (OVS_FORCE uint16_t) new);
 }
 
 static void
@@ -392,9 +394,9 @@ set_tcp(struct dp_packet *packet, const struct ovs_key_tcp *key,
                      || !dp_packet_get_tcp_payload(packet))) {
         return;
     }
-    diff = set_port(&tcp->tcp_src, key->tcp_src, mask->tcp_src);
-    diff += set_port(&tcp->tcp_dst, key->tcp_dst, mask->tcp_dst);
-    update_tcp_csum(packet, diff);
+    diff = set16(&tcp->tcp_src, key->tcp_src, mask->tcp_src);
+    diff += set16(&tcp->tcp_dst, key->tcp_dst, mask->tcp_dst);
+    update_tcp_csum(packet, tcp, diff);
     pkt_metadata_init_conn(&packet->md);
 }
 
@@ -408,16 +410,15 @@ set_udp(struct dp_packet *packet, const struct ovs_key_udp *key,
     if (OVS_UNLIKELY(!dp_header_has_l4(packet, UDP_HEADER_LEN))) {
         return;
     }
-    diff = set_port(&udp->udp_src, key->udp_src, mask->udp_src);
-    diff += set_port(&udp->udp_dst, key->udp_dst, mask->udp_dst);
-    update_udp_csum(packet, diff);
+    diff = set16(&udp->udp_src, key->udp_src, mask->udp_src);
+    diff += set16(&udp->udp_dst, key->udp_dst, mask->udp_dst);
+    update_udp_csum(packet, udp, diff);
     pkt_metadata_init_conn(&packet->md);
 }
 
 void
 dp_edit_run(struct dp_packet_batch *batch, enum dp_edit edit, const void *arg)
 {
-    const struct ovs_key_ethernet *eth = arg;
     const struct ovs_key_ipv4 *ipv4 = arg;
     const struct ovs_key_ipv6 *ipv6 = arg;
     const struct ovs_key_tcp *tcp = arg;
@@ -438,9 +439,7 @@ dp_edit_run(struct dp_packet_batch *batch, enum dp_edit edit, const void *arg)
         break;
 
     case DP_EDIT_SET_ETH:
-        DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-            set_eth(packet, &eth[0], &eth[1]);
-        }
+        set_eth(batch, arg);
         break;
 
     case DP_EDIT_SET_IPV4:

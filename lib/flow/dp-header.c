@@ -84,14 +84,6 @@ dp_header_is_later_fragment(const struct dp_packet *packet)
             && nw_frag & FLOW_NW_FRAG_LATER);
 }
 
-/* Has 'packet' at least 'len' bytes of layer 4, with a header? */
-bool
-dp_header_has_l4(const struct dp_packet *packet, size_t len)
-{
-    return (dp_header_l4_bytes(packet) >= len
-            && !dp_header_is_later_fragment(packet));
-}
-
 static bool
 has_mpls(const struct dp_packet *packet)
 {

@@ -98,7 +98,18 @@ dp_header_send_len(const struct dp_packet *packet)
 }
 
 bool dp_header_is_later_fragment(const struct dp_packet *);
-bool dp_header_has_l4(const struct dp_packet *, size_t len);
+
+/* Has 'packet' at least 'len' bytes of layer 4, with a header? */
+static inline bool
+dp_header_has_l4(const struct dp_packet *packet, size_t len)
+{
+    return (dp_header_l4_bytes(packet) >= len
+            && !(packet->l4_ofs == packet->l3_ofs + IP_HEADER_LEN
+                 /* IPv4: so short is no header of IPv6. */
+                 ? dp_header_is_later_ipv4(dp_packet_l3(packet))
+                 : dp_header_is_later_fragment(packet)));
+}
+
 struct dp_header_need dp_header_need_of(const struct nlattr *action);
 bool dp_header_meets(struct dp_packet *, struct dp_header_need);
 bool dp_header_allows_without_l4(const struct dp_packet *,
