@@ -141,7 +141,7 @@ dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
     rule->state_thread = ovsthread_id_self();
     rule->state_where = OVS_SOURCE_LOCATOR;
     rule->why = DP_OFFLOAD_WHY_QUEUED;
-    rule->since_us = rule->born_us = dp_offload_now_us();
+    rule->since_us = dp_offload_now_us();
     rule->members = &rule->one;
     rule->n_allocated = 1;
     dp_places_seat_init(&rule->seat, shard - offload->shards);
@@ -158,7 +158,7 @@ static void
 dp_rule_drop_heir(struct dp_offload *offload, struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex)
 {
-    if (rule->heir) {
+    if (!rule->n_members && rule->heir) {
         offload->env.flow_unref(offload->env.aux, rule->heir);
         rule->heir = NULL;
     }
@@ -378,10 +378,10 @@ dp_rule_member_add(struct dp_offload *offload, struct dp_offload_rule *rule,
         rule->members = members;
         rule->n_allocated = n;
     }
-    member = &rule->members[rule->n_members++];
-    *member = (struct dp_offload_member) { .index = index, .flow = flow };
     offload->env.flow_ref(offload->env.aux, flow);
     dp_rule_drop_heir(offload, rule);
+    member = &rule->members[rule->n_members++];
+    *member = (struct dp_offload_member) { .index = index, .flow = flow };
     if (rule->mark) {
         dp_mark_index_set(index, rule->mark, flow);
     }
@@ -412,9 +412,10 @@ dp_rule_member_remove(struct dp_offload *offload,
         }
     }
     dp_rule_rebase_rate(offload, rule);
-    if (!rule->n_members && dp_rule_may_count(rule)) {
-        rule->heir = member.flow;
-    } else {
+    if (!rule->n_members) {
+        rule->heir = dp_rule_may_count(rule) ? member.flow : NULL;
+    }
+    if (rule->n_members || !rule->heir) {
         offload->env.flow_unref(offload->env.aux, member.flow);
     }
 }

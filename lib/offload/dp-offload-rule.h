@@ -72,8 +72,9 @@ struct dp_offload_rule {
                                          * one in line, busy, or ready after
                                          * an operation. */
     void *handle;                       /* The provider's. */
-    uint64_t since_us;                  /* Since when 'level' is so. */
-    uint64_t born_us;                   /* When its first flow came. */
+    uint64_t since_us;                  /* Since when 'level' is so: before the
+                                         * first put, since its first flow
+                                         * came. */
     uint64_t actions_hash;              /* Of the actions that were put, or
                                          * planned last. */
     uint32_t mark;                      /* Or 0. */
@@ -100,10 +101,12 @@ struct dp_offload_rule {
     uint16_t n_members;
     uint16_t n_allocated;               /* 1: it is 'one'. */
     struct dp_offload_member *members;
-    struct dp_offload_member one;
-    void *heir;                         /* Counted: who had the rule last, if
-                                         * there are no members and the NIC
-                                         * may have counted for it; or null. */
+    union {
+        struct dp_offload_member one;
+        void *heir;                     /* If there are no members: who had the
+                                         * rule last (counted), if the NIC may
+                                         * have counted for it; or null. */
+    };
 };
 
 /* What a shard knows about a port, while any of its rules needs it. */

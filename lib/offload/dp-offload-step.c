@@ -215,9 +215,10 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     dp_rule_look_again(rule);
 
     atomic_read_relaxed(&offload->delay_us, &delay_us);
-    if (delay_us && dp_offload_now_us() < rule->born_us + delay_us) {
+    if (delay_us && rule->best == DP_OFFLOAD_ABSENT
+        && dp_offload_now_us() < rule->since_us + delay_us) {
         dp_rule_stay_absent(offload, rule, port, DP_OFFLOAD_WHY_YOUNG);
-        dp_rule_wait(worker, rule, rule->born_us + delay_us);
+        dp_rule_wait(worker, rule, rule->since_us + delay_us);
         return DP_RULE_NOTHING;
     }
 
