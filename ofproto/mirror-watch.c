@@ -14,8 +14,14 @@
 #include "ovs/ovs-mirror.h"
 #include "vlan-bitmap.h"
 
-#if !OVS_MIRRORS_TELL
 /* What mirror 'index' is, but for the ports that it selects. */
+#if OVS_MIRRORS_TELL
+static uint64_t
+mirror_digest(struct mbridge *mbridge OVS_UNUSED, int index OVS_UNUSED)
+{
+    return 0;
+}
+#else
 static uint64_t
 mirror_digest(struct mbridge *mbridge, int index)
 {
@@ -37,6 +43,7 @@ mirror_digest(struct mbridge *mbridge, int index)
     hash_bytes128(words, sizeof words, 0, &hash);
     return hash.u64.lo;
 }
+#endif
 
 /* Which mirrors select 'bundle'. */
 static uint64_t
@@ -76,10 +83,3 @@ mirror_watch_fingerprint(const struct ofproto_dpif *bridge)
     }
     return sum;
 }
-#else
-uint64_t
-mirror_watch_fingerprint(const struct ofproto_dpif *bridge OVS_UNUSED)
-{
-    return 0;
-}
-#endif

@@ -5,11 +5,12 @@
 /* mirror-watch: have the mirrors of a bridge changed?
  * ===================================================
  *
- * Job.  Open vSwitch 3.1 changes its mirrors without a word to the
- * revalidators, so that flows that are there already are not mirrored, or go
- * on being mirrored, until something else makes them due.  This module boils
- * the mirrors down to a number; who sees it change makes all flows due.  Since
- * 3.5 it is always the same.
+ * Job.  Open vSwitch changes its mirrors without a word to the revalidators,
+ * so that flows that are there already are not mirrored, or go on being
+ * mirrored, until something else makes them due.  This module boils the
+ * mirrors down to a number; who sees it change makes all flows due.  Since 3.5
+ * only those that are removed go without a word, and the number is that of the
+ * ports that mirrors select.
  *
  * Owns.  Nothing.
  *

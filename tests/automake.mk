@@ -145,7 +145,7 @@ endif
 
 # Conformance: Open vSwitch's own suites, with our daemon.  CONFORMANCEFLAGS
 # may hold options for tests/run-conformance, e.g. "-k dpif-netdev -j4".
-EXTRA_DIST += tests/run-conformance
+EXTRA_DIST += tests/conformance.known tests/run-conformance
 CONFORMANCEFLAGS =
 run_conformance = $(PYTHON3) $(srcdir)/tests/run-conformance
 conformance = $(run_conformance) \

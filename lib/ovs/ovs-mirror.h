@@ -2,13 +2,14 @@
 #ifndef OVS_MIRROR_H
 #define OVS_MIRROR_H 1
 
-/* ovs-mirror: do mirrors that change make flows due?
- * ================================================== */
+/* ovs-mirror: do mirrors that are set make flows due?
+ * =================================================== */
 
 #include "ovs/ovs-version.h"
 
-/* Since 3.5 they do.  Before, somebody has to look whether they have changed,
- * with a mirror_get() that has many arguments. */
+/* Since 3.5 they do.  Before, somebody has to look what they are, with a
+ * mirror_get() that has many arguments.  Mirrors that are removed make nothing
+ * due with any version. */
 #define OVS_MIRRORS_TELL OVS_IS_SINCE(3, 5)
 
 #endif /* ovs-mirror.h */
