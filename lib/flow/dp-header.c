@@ -127,15 +127,19 @@ make_tailroom(struct dp_packet *packet, size_t n)
     return true;
 }
 
-/* Is there a neighbor discovery message whose options the library can walk?
- * It looks for an Ethernet address, and subtracts from what is left the length
- * of the option that comes next instead of that which it has seen.  So if it
- * finds none, it looks for one more behind the last, and goes on behind that
- * if the first was long. */
+/* Is there a neighbor discovery message whose options are whole, and which the
+ * library can walk?  It looks for an Ethernet address, and subtracts from what
+ * is left the length of the option that comes next instead of that which it
+ * has seen.  So if it finds none, it looks for one more behind the last, and
+ * goes on behind that if the first was long.
+ *
+ * Options behind an address count, too: an action may make the address another
+ * option, and the next one must not find another answer. */
 static bool
 has_nd(struct dp_packet *packet)
 {
     const struct ovs_nd_lla_opt *opt;
+    bool has_address = false;
     size_t left;
     uint8_t first;
 
@@ -147,17 +151,16 @@ has_nd(struct dp_packet *packet)
     left = dp_header_l4_bytes(packet) - ND_MSG_LEN;
     first = left >= ND_LLA_OPT_LEN ? opt->len : 1;
     while (left >= ND_LLA_OPT_LEN) {
-        if (!opt->len
-            || (opt->len == 1 && (opt->type == ND_OPT_SOURCE_LINKADDR
-                                  || opt->type == ND_OPT_TARGET_LINKADDR))) {
-            return true;
-        } else if (opt->len * ND_LLA_OPT_LEN > left) {
+        if (!opt->len || opt->len * ND_LLA_OPT_LEN > left) {
             return false;
         }
+        has_address |= (opt->len == 1
+                        && (opt->type == ND_OPT_SOURCE_LINKADDR
+                            || opt->type == ND_OPT_TARGET_LINKADDR));
         left -= opt->len * ND_LLA_OPT_LEN;
         opt += opt->len;
     }
-    return first == 1;
+    return first == 1 || has_address;
 }
 
 /* Returns what a field that the library sets for 'key' needs. */

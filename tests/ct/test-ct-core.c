@@ -397,6 +397,33 @@ test_settings(struct conntrack *ct)
     ovs_assert(conntrack_ipf_ctx(ct));
 }
 
+/* A window that its scale makes larger than 16 bits, and a peer that does not
+ * scale: the window is as large as it can be without. */
+static void
+test_window_without_scale(void)
+{
+    struct ct_tcp_segment syn = {
+        .seq = 1000, .win = UINT16_MAX, .flags = TCP_SYN,
+        .wscale = CT_WSCALE_SEEN | 8,
+    };
+    struct ct_tcp_segment answer = {
+        .seq = 5000, .ack = 1001, .win = UINT16_MAX,
+        .flags = TCP_SYN | TCP_ACK,
+    };
+    struct ct_tcp_segment data = {
+        .seq = 5001, .ack = 1001, .len = 1400, .win = UINT16_MAX,
+        .flags = TCP_ACK,
+    };
+    struct ct_tcp_check check = { .window = true };
+    struct ct_tcp_peer peers[2];
+
+    ct_tcp_begin(peers, &syn);
+    ovs_assert(ct_tcp_take(peers, true, &answer, &check) == CT_TCP_VALID);
+    ovs_assert(peers[0].max_win == UINT16_MAX);
+    ovs_assert(ct_tcp_take(peers, true, &data, &check) == CT_TCP_VALID);
+    ovs_assert(!check.window_missed);
+}
+
 static void
 test_core_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
@@ -408,6 +435,7 @@ test_core_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     test_flush_tuple(ct);
     test_policies(ct);
     test_settings(ct);
+    test_window_without_scale();
     test_reap(ct);
     conntrack_destroy(ct);
 

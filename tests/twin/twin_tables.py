@@ -6,7 +6,7 @@ decides about the rules as it does about the frames."""
 
 import collections
 
-from twin_whole import nsh_has_length
+from twin_whole import has_labels, nsh_has_length
 
 Port = collections.namedtuple("Port", "bridge name type number port interface")
 
@@ -188,7 +188,8 @@ def mpls(rng):
         "table=1,priority=1,tcp,actions=set_field:99->tcp_src,2",
         "table=1,priority=1,udp,nw_dst=10.0.0.0/30,actions=dec_ttl,3",
         "table=1,priority=0,actions=4"]
-    return Table(flows, frames=["mpls", "mpls", "mpls", None])
+    return Table(flows, frames=["mpls", "mpls", "mpls", None],
+                 usable=[has_labels])
 
 
 NSH_SETS = ["set_field:2->nsh_flags", "set_field:254->nsh_si",

@@ -2,7 +2,7 @@
 """Tables whose answer depends on earlier packets, or on groups and bridges."""
 
 from twin_tables import ALL, SETS, Port, Table, dummy, some
-from twin_whole import dei_is_clear
+from twin_whole import dei_is_clear, syn_window_fits
 
 
 def conntrack(rng):
@@ -37,35 +37,56 @@ def conntrack(rng):
         "table=2,priority=1,ct_nw_src=10.0.0.0/30,ct_state=+trk-inv,ip,"
         "actions=dec_ttl,3",
         "table=2,priority=0,actions=4"]
-    return Table(flows, frames=["ipv4", "ipv4", "ipv6", None])
+    return Table(flows, frames=["ipv4", "ipv4", "ipv6", None],
+                 usable=[syn_window_fits])
 
 
 def nat(rng):
-    """Addresses and ports are translated both ways."""
+    """Addresses and ports are translated both ways.
+
+    Ours finds ports and identifiers where theirs finds none, see conntrack.rst.
+    So there is one answer to find: no connection ends, since ours then has its
+    port free at once; and of what has no ports only one client's packets are
+    translated, to an address that nobody else has."""
     inside = rng.choice(["10.9.9.9", "10.9.9.1-10.9.9.1"])
     flows = [
         ALL,
         "priority=5,arp,actions=3",
+        "priority=20,tcp,tcp_flags=+fin,actions=3",
+        "priority=20,tcp,tcp_flags=+rst,actions=3",
+        "priority=20,tcp6,tcp_flags=+fin,actions=3",
+        "priority=20,tcp6,tcp_flags=+rst,actions=3",
         "priority=10,in_port=1,ip,actions=ct(table=1,zone=3,nat)",
         "priority=10,in_port=2,ip,actions=ct(table=1,zone=3,nat)",
         "priority=10,in_port=1,ipv6,actions=ct(table=1,zone=4,nat)",
         "priority=10,in_port=2,ipv6,actions=ct(table=1,zone=4,nat)",
         "priority=11,in_port=1,tcp,tp_dst=21,"
         "actions=ct(table=1,zone=3,nat,alg=ftp)",
-        "table=1,priority=10,in_port=1,ip,ct_state=+trk+new,"
-        "actions=ct(commit,zone=3,nat(src=%s)),2" % inside,
+        "table=1,priority=9,ct_state=+trk+new,actions=3"]
+    for proto in "tcp", "udp", "sctp":
+        flows += [
+            "table=1,priority=10,in_port=1,%s,ct_state=+trk+new,"
+            "actions=ct(commit,zone=3,nat(src=%s)),2" % (proto, inside),
+            "table=1,priority=10,in_port=1,%s6,ct_state=+trk+new,"
+            "actions=ct(commit,zone=4,nat(src=fd00::99)),2" % proto,
+            "table=1,priority=10,in_port=2,%s,ct_state=+trk+new,"
+            "actions=ct(commit,zone=3,nat(dst=10.0.0.5)),1" % proto]
+    flows += [
         "table=1,priority=11,in_port=1,udp,nw_dst=10.0.0.2,"
         "ct_state=+trk+new,actions=ct(commit,zone=3,nat(dst=10.8.8.8)),2",
-        "table=1,priority=10,in_port=1,ipv6,ct_state=+trk+new,"
-        "actions=ct(commit,zone=4,nat(src=fd00::99)),2",
-        "table=1,priority=10,in_port=2,ip,ct_state=+trk+new,"
-        "actions=ct(commit,zone=3,nat(dst=10.0.0.5)),1",
+        "table=1,priority=10,in_port=1,ip,nw_src=10.0.0.1,ct_state=+trk+new,"
+        "actions=ct(commit,zone=3,nat(src=10.9.9.8)),2",
+        "table=1,priority=10,in_port=1,ipv6,ipv6_src=fd00::1,"
+        "ct_state=+trk+new,actions=ct(commit,zone=4,nat(src=fd00::98)),2",
+        "table=1,priority=10,in_port=2,ip,nw_dst=10.0.0.6,ct_state=+trk+new,"
+        "actions=ct(commit,zone=3,nat(dst=10.8.8.9)),1",
         "table=1,priority=9,ct_state=+trk+est,in_port=1,actions=2",
         "table=1,priority=9,ct_state=+trk+est,in_port=2,actions=1",
         "table=1,priority=12,ct_state=+trk+rel,actions=3",
         "table=1,priority=13,ct_state=+trk+inv,actions=drop",
         "table=1,priority=0,actions=4"]
-    return Table(flows, frames=["ipv4", "ipv4", "ipv6"])
+    return Table(flows, frames=["ipv4", "ipv4", "ipv6"],
+                 usable=[syn_window_fits])
 
 
 def meters(rng):

@@ -12,7 +12,7 @@ IP4, IP6 = b"\x08\0", b"\x86\xdd"
 MPLS = (b"\x88\x47", b"\x88\x48")
 NSH = b"\x89\x4f"
 SNAP = b"\xaa\xaa\3\0\0\0"
-FRAGMENT, AH, ICMP6 = 44, 51, 58
+TCP, FRAGMENT, AH, ICMP6 = 6, 44, 51, 58
 EXTENSIONS = (0, 43, FRAGMENT, AH, 60)
 NEIGHBOR = (135, 136)
 
@@ -165,6 +165,53 @@ def gtpu_is_ip(frame):
                 or frame[inner] >> 4 not in (4, 6) or flags[0] & 5
                 or frame[inner] >> 4 != frame[inner + 8] >> 4):
             return False
+    return True
+
+
+def has_labels(frame):
+    """False if 'frame' ends within its MPLS labels, the first three at least.
+    Theirs takes off labels that are not there, and bytes of the Ethernet header
+    with them."""
+    kind, at = type_of(frame)
+    for _ in range(3 if kind in MPLS else 0):
+        if len(frame) < at + 4:
+            return False
+        if frame[at + 2] & 1:
+            break
+        at += 4
+    return True
+
+
+def tcp_header(frame):
+    """Returns the TCP header of 'frame' with its options, or None."""
+    kind, at = type_of(frame)
+    packet = frame[at:]
+    if kind == IP4 and len(packet) >= 20:
+        proto, l4 = packet[9], 4 * (packet[0] & 15)
+    elif kind == IP6:
+        proto, l4, _ = behind_extensions(packet)
+    else:
+        return None
+    header = packet[l4:]
+    if proto != TCP or len(header) < 20:
+        return None
+    return header[:max(20, 4 * (header[12] >> 4))]
+
+
+def syn_window_fits(frame):
+    """False if 'frame' is a SYN with a window that, rounded up to a multiple of
+    its scale, has more than 16 bits.  If the other side takes no scale, theirs
+    keeps the low 16 bits, that is 0, and finds all that comes invalid."""
+    header = tcp_header(frame)
+    if not header or not header[13] & 2:
+        return True
+    window, options = int.from_bytes(header[14:16], "big"), header[20:]
+    while options and options[0]:
+        size = 1 if options[0] == 1 else max(options[1:2] or b"\2", b"\2")[0]
+        if options[0] == 3 and size == 3 and len(options) > 2:
+            unit = 1 << min(options[2], 14)
+            return -(-window // unit) * unit < 0x10000
+        options = options[size:]
     return True
 
 
