@@ -52,4 +52,8 @@ bool ct_bypass_end(struct conntrack *, struct ct_handle);
 bool ct_bypass_refresh(struct conntrack *, const struct ct_activity *,
                        long long now_ms);
 
+/* For lib/ct: ends the bypass of 'conn', whose lock the caller has, if there
+ * is one. */
+void ct_bypass_unhide(struct conn *);
+
 #endif /* ct-bypass.h */

@@ -26,7 +26,8 @@ ct_conn_move(struct conn *conn, enum ct_life from, enum ct_life to)
 
     ovs_assert(ct_life_edges[from] & (1u << to));
     do {
-        if ((flags & CT_F_LIFE_MASK) != from) {
+        if ((flags & CT_F_LIFE_MASK) != from
+            || (to == CT_DEAD && OVS_UNLIKELY(flags & CT_F_ARMED))) {
             return false;
         }
     } while (!atomic_compare_exchange_weak_explicit(

@@ -63,16 +63,16 @@ struct ct_view {
     struct ct_key keys[2];
     bool is_translated;         /* That differs from 'keys[d]'. */
 
-    /* ct_state of the next sound packet of each direction, without what
-     * ct(nat) adds ('nat_state', 0 if it is not translated). */
+    /* If it is established: ct_state of the next sound packet of each
+     * direction, which neither opens nor ends it, and what ct(nat) adds to
+     * that. */
+    bool is_established;
     uint8_t state[2];
     uint8_t nat_state[2];
 
     uint32_t mark;
     ovs_u128 label;
-    const struct ct_key *original;      /* Tuple of ct_nw_src and so on: into
-                                         * 'keys', or 'parent'. */
-    struct ct_key parent;
+    struct ct_key original;     /* What ct_nw_src and so on show. */
     uint32_t tp_id;             /* Its timeout policy. */
     long long expiry;           /* In ms. */
 };

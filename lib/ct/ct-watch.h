@@ -85,10 +85,10 @@ enum ct_setting {
 };
 
 struct ct_listener {
-    /* Of all connections, not only of armed ones.  A new connection; one of
-     * which both directions have been seen, so that it may be armed; one that
-     * is dead, and of which no other hook will tell.  Each once, in this
-     * order, soon after. */
+    /* Of all connections, not only of armed ones, and soon after: it is new;
+     * both directions have been seen, so that it may perhaps be armed; it is
+     * dead.  Each once, by the thread that did it: so another thread may tell
+     * of something later a little earlier. */
     void (*committed)(struct ct_listener *, struct ct_handle);
     void (*established)(struct ct_listener *, struct ct_handle);
     void (*deleted)(struct ct_listener *, struct ct_handle, enum ct_death);

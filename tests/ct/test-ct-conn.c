@@ -60,5 +60,15 @@ test_conn_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
             ovs_assert(ct_conn_life(&conn) == to);
         }
     }
+
+    /* Who is armed neither dies nor expires. */
+    struct conn conn = { .index = 1 };
+
+    atomic_init(&conn.flags, CT_LIVE | CT_F_ARMED);
+    ovs_assert(!ct_conn_move(&conn, CT_LIVE, CT_DEAD));
+    ovs_assert(ct_conn_is_visible(&conn, 1));
+    ovs_assert(ct_conn_clear_flags(&conn, CT_F_ARMED) & CT_F_ARMED);
+    ovs_assert(!ct_conn_is_visible(&conn, 1));
+    ovs_assert(ct_conn_move(&conn, CT_LIVE, CT_DEAD));
 }
 DPTEST_REGISTER("ct-conn", test_conn_main);
