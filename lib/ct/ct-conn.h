@@ -54,6 +54,10 @@ enum {
     CT_F_ARMED = 1 << 11,       /* The listener is told before it changes
                                  * (ct-watch.h): it neither dies nor expires
                                  * until that is done. */
+
+    /* Counts changes of mark and label, twice each: odd while one is made. */
+    CT_F_MARKS_SHIFT = 16,
+    CT_F_MARKS_ONE = 1 << CT_F_MARKS_SHIFT,
 };
 
 struct conn {
@@ -62,12 +66,11 @@ struct conn {
     ATOMIC(long long) expiry;   /* ms; invisible from then on.  Any packet. */
     atomic_uint32_t flags;      /* CT_F_*. */
     atomic_uint32_t generation; /* Rises when the slot is freed. */
-    atomic_uint32_t mark;       /* Written under 'lock'. */
+    atomic_uint32_t mark;       /* See ct_conn_set_marks(). */
     uint32_t index;             /* Its own. */
 
     /* Second line. */
-    ovs_u128 label;             /* Written under 'lock'.  Packets read it
-                                 * without, and may see half of a change. */
+    ATOMIC(uint64_t) label[2];  /* Likewise; low half first. */
     struct ct_tcp_peer peers[2];        /* TCP's, guarded by 'lock'. */
     atomic_uint32_t lock;       /* ct_conn_lock(). */
     atomic_uint32_t refs;       /* Handles that pin the slot. */
@@ -139,6 +142,36 @@ ct_conn_clear_flags(struct conn *conn, uint32_t flags)
 
     atomic_and_explicit(&conn->flags, ~flags, &orig, memory_order_release);
     return orig;
+}
+
+/* Mark and label change together, under 'lock', and packets read them without:
+ * who sees that the count has changed meanwhile reads again. */
+void ct_conn_set_marks(struct conn *, uint32_t mark, ovs_u128 label);
+void ct_conn_read_marks_again__(const struct conn *, uint32_t *mark,
+                                ovs_u128 *label);
+
+static inline bool
+ct_conn_try_marks__(const struct conn *conn_, uint32_t *mark, ovs_u128 *label)
+{
+    struct conn *conn = CONST_CAST(struct conn *, conn_);
+    uint32_t before, after;
+
+    atomic_read_explicit(&conn->flags, &before, memory_order_acquire);
+    atomic_read_relaxed(&conn->mark, mark);
+    atomic_read_relaxed(&conn->label[0], &label->u64.lo);
+    atomic_read_relaxed(&conn->label[1], &label->u64.hi);
+    atomic_thread_fence(memory_order_acquire);
+    atomic_read_relaxed(&conn->flags, &after);
+    return (!(before & CT_F_MARKS_ONE)
+            && before >> CT_F_MARKS_SHIFT == after >> CT_F_MARKS_SHIFT);
+}
+
+static inline void
+ct_conn_get_marks(const struct conn *conn, uint32_t *mark, ovs_u128 *label)
+{
+    if (OVS_UNLIKELY(!ct_conn_try_marks__(conn, mark, label))) {
+        ct_conn_read_marks_again__(conn, mark, label);
+    }
 }
 
 /* Moves 'conn' from one life to another.  Returns false if it was not, or no

@@ -167,8 +167,7 @@ put_entry(const struct conntrack *ct, const struct conn *conn,
     }
     key_to_tuple(&reply, &entry->tuple_reply);
     entry->zone = conn->key.zone;
-    atomic_read_relaxed(&CONST_CAST(struct conn *, conn)->mark, &entry->mark);
-    entry->labels = conn->label;
+    ct_conn_get_marks(conn, &entry->mark, &entry->labels);
     entry->have_labels = true;
     atomic_read_relaxed(&CONST_CAST(struct conn *, conn)->expiry, &expiry);
     entry->timeout = MAX(0, MIN((expiry - now_ms) / 1000, UINT32_MAX));

@@ -111,7 +111,7 @@ write_invalid(struct dp_packet *packet, uint16_t zone)
     md->conn = NULL;
 }
 
-/* Stores 'label' masked by 'args'. */
+/* Returns 'label' as the masked set of 'args' leaves it. */
 static ovs_u128
 mask_label(ovs_u128 label, const struct ct_args *args)
 {
@@ -129,20 +129,17 @@ mask_label(ovs_u128 label, const struct ct_args *args)
 static void
 set_marks(struct conntrack *ct, struct conn *conn, const struct ct_args *args)
 {
-    uint32_t old, mark;
-    ovs_u128 label;
+    uint32_t old_mark, mark;
+    ovs_u128 old_label, label;
 
     ct_conn_lock(conn);
-    atomic_read_relaxed(&conn->mark, &old);
-    mark = args->mark ? args->mark[0] | (old & ~args->mark[1]) : old;
-    label = args->label ? mask_label(conn->label, args) : conn->label;
-    if (mark != old) {
-        ct_tell_changed(ct, conn, CT_CHANGE_MARK);
-        atomic_store_relaxed(&conn->mark, mark);
-    }
-    if (!ovs_u128_equals(label, conn->label)) {
-        ct_tell_changed(ct, conn, CT_CHANGE_LABEL);
-        conn->label = label;
+    ct_conn_get_marks(conn, &old_mark, &old_label);
+    mark = args->mark ? args->mark[0] | (old_mark & ~args->mark[1]) : old_mark;
+    label = args->label ? mask_label(old_label, args) : old_label;
+    if (mark != old_mark || !ovs_u128_equals(label, old_label)) {
+        ct_tell_changed(ct, conn, (mark != old_mark ? CT_CHANGE_MARK
+                                   : CT_CHANGE_LABEL));
+        ct_conn_set_marks(conn, mark, label);
     }
     ct_conn_unlock(conn);
 }
@@ -153,15 +150,11 @@ static void
 write_marks(struct conntrack *ct, struct pkt_metadata *md, struct conn *conn,
             const struct ct_args *args)
 {
-    uint32_t mark;
-
     if ((args->mark || args->label)
         && !(ct_conn_flags(conn) & CT_F_RELATED)) {
         set_marks(ct, conn, args);
     }
-    atomic_read_relaxed(&conn->mark, &mark);
-    md->ct_mark = mark;
-    md->ct_label = conn->label;
+    ct_conn_get_marks(conn, &md->ct_mark, &md->ct_label);
 }
 
 static void

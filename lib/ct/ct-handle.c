@@ -123,8 +123,7 @@ ct_handle_view(const struct conntrack *ct, struct ct_handle handle,
 
     ct_conn_lock(conn);
     view_states(conn, view);
-    atomic_read_relaxed(&conn->mark, &view->mark);
-    view->label = conn->label;
+    ct_conn_get_marks(conn, &view->mark, &view->label);
     atomic_read_relaxed(&conn->expiry, &view->expiry);
     is_live = ct_conn_life(conn) == CT_LIVE;
     ct_conn_unlock(conn);

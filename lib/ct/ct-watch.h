@@ -71,7 +71,8 @@ enum ct_leaving {
     CT_N_LEAVINGS
 };
 
-/* What changes of a connection that stays established. */
+/* What changes of a connection that stays established.  If both do, the mark
+ * is named. */
 enum ct_change {
     CT_CHANGE_MARK,
     CT_CHANGE_LABEL,

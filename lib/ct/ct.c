@@ -67,7 +67,8 @@ begin(struct conn *conn, uint32_t index, uint32_t nat, uint16_t zone)
     atomic_store_relaxed(&conn->expiry, 0);
     atomic_store_relaxed(&conn->mark, 0);
     conn->index = index;
-    conn->label = OVS_U128_ZERO;
+    atomic_store_relaxed(&conn->label[0], 0);
+    atomic_store_relaxed(&conn->label[1], 0);
     memset(conn->peers, 0, sizeof conn->peers);
     atomic_store_relaxed(&conn->lock, 0);
     conn->nat = nat;

@@ -57,11 +57,12 @@ static void
 look(struct diary *d, struct ct_handle handle)
 {
     const struct conn *conn = ct_table_conn(&d->ct->table, handle.index);
+    ovs_u128 label;
 
     d->valid = ct_handle_is_valid(d->ct, handle);
     conntrack_get_nconns(d->ct, &d->n_conns);
-    atomic_read_relaxed(&CONST_CAST(struct conn *, conn)->mark, &d->mark);
-    d->label = conn->label.u64.lo;
+    ct_conn_get_marks(conn, &d->mark, &label);
+    d->label = label.u64.lo;
     d->state = MAX(conn->peers[0].state, conn->peers[1].state);
 }
 
