@@ -107,13 +107,15 @@ ct_watch_arm(struct conntrack *ct, struct ct_handle handle, uint32_t tag)
 }
 
 void
-ct_watch_disarm(struct conntrack *ct, struct ct_handle handle)
+ct_watch_disarm(struct conntrack *ct, struct ct_handle handle, uint32_t tag)
 {
     struct conn *conn = ct_handle_find(ct, handle);
 
     if (conn) {
         ct_conn_lock(conn);
-        ct_conn_clear_flags(conn, CT_F_ARMED);
+        if (ct_conn_flags(conn) & CT_F_ARMED && conn->tag == tag) {
+            ct_conn_clear_flags(conn, CT_F_ARMED);
+        }
         ct_conn_unlock(conn);
     }
 }

@@ -142,7 +142,8 @@ enum ct_armed {
  * listener, nobody is told. */
 enum ct_armed ct_watch_arm(struct conntrack *, struct ct_handle, uint32_t tag);
 
-/* Ends that.  When it returns, neither changed() nor leaving() runs for it. */
-void ct_watch_disarm(struct conntrack *, struct ct_handle);
+/* Ends that, unless it was armed again with another tag.  When it returns,
+ * neither changed() nor leaving() runs for 'tag'. */
+void ct_watch_disarm(struct conntrack *, struct ct_handle, uint32_t tag);
 
 #endif /* ct-watch.h */

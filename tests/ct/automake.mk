@@ -15,6 +15,7 @@ tests_dptest_SOURCES += \
 	tests/ct/test-ct-nat.c \
 	tests/ct/test-ct-relearn.c \
 	tests/ct/test-ct-rivals.c \
+	tests/ct/test-ct-rules.c \
 	tests/ct/test-ct-slab.c \
 	tests/ct/test-ct-speed.c \
 	tests/ct/test-ct-stress.c \

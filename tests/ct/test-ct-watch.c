@@ -342,7 +342,9 @@ test_arm(void)
     ovs_assert(ct_watch_arm(ct, a, TAG) == CT_ARMED_ICMP);
     conn->key.proto = IPPROTO_UDP;
 
-    ct_watch_disarm(ct, a);
+    ct_watch_disarm(ct, a, 1);
+    ovs_assert(ct_conn_flags(conn) & CT_F_ARMED);
+    ct_watch_disarm(ct, a, TAG);
     ct_kill(ct, conn, CT_DEATH_FORCED);
     ovs_assert(!d.n_leaving && !d.n_changed);
     ovs_assert(ct_watch_arm(ct, a, TAG) == CT_ARMED_GONE);
