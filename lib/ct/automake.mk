@@ -3,6 +3,8 @@
 lib_libmarkpath_a_SOURCES += \
 	lib/ct/ct-buckets.c \
 	lib/ct/ct-buckets.h \
+	lib/ct/ct-bypass.c \
+	lib/ct/ct-bypass.h \
 	lib/ct/ct-clean.c \
 	lib/ct/ct-clean.h \
 	lib/ct/ct-commit.c \
@@ -12,10 +14,13 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ct/ct-control.c \
 	lib/ct/ct-control.h \
 	lib/ct/ct-execute.c \
+	lib/ct/ct-execute.h \
 	lib/ct/ct-expect.c \
 	lib/ct/ct-expect.h \
 	lib/ct/ct-ftp.c \
 	lib/ct/ct-ftp.h \
+	lib/ct/ct-handle.c \
+	lib/ct/ct-handle.h \
 	lib/ct/ct-helper.c \
 	lib/ct/ct-helper.h \
 	lib/ct/ct-key.c \
@@ -24,10 +29,10 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ct/ct-log.h \
 	lib/ct/ct-nat.c \
 	lib/ct/ct-nat.h \
-	lib/ct/ct-pages.c \
-	lib/ct/ct-pages.h \
 	lib/ct/ct-packet.c \
 	lib/ct/ct-packet.h \
+	lib/ct/ct-pages.c \
+	lib/ct/ct-pages.h \
 	lib/ct/ct-policy.c \
 	lib/ct/ct-policy.h \
 	lib/ct/ct-ports.c \
@@ -41,6 +46,10 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ct/ct-table.h \
 	lib/ct/ct-tcp.c \
 	lib/ct/ct-tcp.h \
+	lib/ct/ct-tell.c \
+	lib/ct/ct-tell.h \
+	lib/ct/ct-watch.c \
+	lib/ct/ct-watch.h \
 	lib/ct/ct-zone.c \
 	lib/ct/ct-zone.h \
 	lib/ct/ct.c \

@@ -12,6 +12,7 @@
 
 #include "ct/ct.h"
 #include "ct/ct-log.h"
+#include "ct/ct-tell.h"
 #include "latch.h"
 #include "openvswitch/poll-loop.h"
 #include "ovs-rcu.h"
@@ -109,7 +110,8 @@ sweep_block(struct conntrack *ct, uint32_t first, long long now_ms)
         struct conn *conn = ct_table_conn(&ct->table, first + i);
 
         if (ct_conn_life(conn) == CT_LIVE
-            && !put_off(conn, &columns->due[i], due, now_ms)) {
+            && !put_off(conn, &columns->due[i], due, now_ms)
+            && ct_tell_expiry(ct, conn, now_ms)) {
             expired[n++] = first + i;
             if (n == KILL_BATCH) {
                 ct_kill_all(ct, expired, n, CT_DEATH_EXPIRED);

@@ -43,8 +43,7 @@ ct_commit_inherit(struct conntrack *ct, struct ct_expected *x)
     atomic_read_relaxed(&parent->generation, &generation);
     if (generation == x->parent_generation
         && ct_conn_life(parent) == CT_LIVE) {
-        atomic_read_relaxed(&parent->mark, &x->mark);
-        x->label = parent->label;
+        ct_conn_get_marks(parent, &x->mark, &x->label);
     }
     ct_conn_unlock(parent);
 }
@@ -64,8 +63,7 @@ add_extra(struct conntrack *ct, const struct ct_commit *c, struct conn *conn)
     memset(extra, 0, sizeof *extra);
     if (c->expected) {
         extra->parent = c->expected->parent;
-        atomic_store_relaxed(&conn->mark, c->expected->mark);
-        conn->label = c->expected->label;
+        ct_conn_set_marks(conn, c->expected->mark, c->expected->label);
     }
     return true;
 }

@@ -49,8 +49,15 @@ enum {
     CT_F_SEEN_MORE = 1 << 8,    /* More than one packet, one way (not TCP). */
     CT_F_SEEN_REPLY = 1 << 9,   /* A packet of the other side. */
 
-    /* Switched by who offloads it. */
-    CT_F_LIBERAL = 1 << 10,     /* Windows are not tested. */
+    /* Switched under 'lock', while it lives, by who offloads it. */
+    CT_F_LIBERAL = 1 << 10,     /* Windows are not tested (ct-bypass.h). */
+    CT_F_ARMED = 1 << 11,       /* The listener is told before it changes
+                                 * (ct-watch.h): it neither dies nor expires
+                                 * until that is done. */
+
+    /* Counts changes of mark and label, twice each: odd while one is made. */
+    CT_F_MARKS_SHIFT = 16,
+    CT_F_MARKS_ONE = 1 << CT_F_MARKS_SHIFT,
 };
 
 struct conn {
@@ -59,19 +66,22 @@ struct conn {
     ATOMIC(long long) expiry;   /* ms; invisible from then on.  Any packet. */
     atomic_uint32_t flags;      /* CT_F_*. */
     atomic_uint32_t generation; /* Rises when the slot is freed. */
-    atomic_uint32_t mark;       /* Written under 'lock'. */
+    atomic_uint32_t mark;       /* See ct_conn_set_marks(). */
     uint32_t index;             /* Its own. */
 
     /* Second line. */
-    ovs_u128 label;             /* Written under 'lock'.  Packets read it
-                                 * without, and may see half of a change. */
+    ATOMIC(uint64_t) label[2];  /* Likewise; low half first. */
     struct ct_tcp_peer peers[2];        /* TCP's, guarded by 'lock'. */
     atomic_uint32_t lock;       /* ct_conn_lock(). */
     atomic_uint32_t refs;       /* Handles that pin the slot. */
     uint32_t nat;               /* Index of its struct ct_nat, or 0. */
     uint32_t tp_id;             /* Timeout policy. */
     uint32_t extra;             /* Index of its struct ct_extra, or 0. */
-    uint32_t next;              /* Of a list of free or dead slots. */
+    union {
+        uint32_t next;          /* Of a list of free or dead slots. */
+        uint32_t tag;           /* The listener's, if CT_F_ARMED; guarded by
+                                 * 'lock'. */
+    };
 };
 BUILD_ASSERT_DECL(sizeof(struct conn) == 128);
 
@@ -80,7 +90,6 @@ struct ct_nat {
     struct ct_key reply;        /* Of the reply direction, as it arrives. */
 };
 
-/* Who sees CT_LIVE sees all that the embryo was given. */
 /* By how much the sequence numbers of one direction are off behind a segment
  * whose text was replaced. */
 struct ct_skew {
@@ -94,6 +103,7 @@ struct ct_extra {
     struct ct_skew skew[2];     /* TCP's, guarded by 'lock'. */
 };
 
+/* Who sees CT_LIVE sees all that the embryo was given. */
 static inline enum ct_life
 ct_conn_life(const struct conn *conn)
 {
@@ -113,7 +123,8 @@ ct_conn_flags(const struct conn *conn)
     return flags;
 }
 
-/* Sets 'flags' of 'conn', an embryo, besides those that it has. */
+/* Sets 'flags' of 'conn', an embryo or one whose lock the caller has, besides
+ * those that it has. */
 static inline void
 ct_conn_set_flags(struct conn *conn, uint32_t flags)
 {
@@ -122,19 +133,65 @@ ct_conn_set_flags(struct conn *conn, uint32_t flags)
     atomic_or_relaxed(&conn->flags, flags, &orig);
 }
 
+/* Clears 'flags' of 'conn', whose lock the caller has.  Returns those that it
+ * had before. */
+static inline uint32_t
+ct_conn_clear_flags(struct conn *conn, uint32_t flags)
+{
+    uint32_t orig;
+
+    atomic_and_explicit(&conn->flags, ~flags, &orig, memory_order_release);
+    return orig;
+}
+
+/* Mark and label change together, under 'lock', and packets read them without:
+ * who sees that the count has changed meanwhile reads again. */
+void ct_conn_set_marks(struct conn *, uint32_t mark, ovs_u128 label);
+void ct_conn_read_marks_again__(const struct conn *, uint32_t *mark,
+                                ovs_u128 *label);
+
+static inline bool
+ct_conn_try_marks__(const struct conn *conn_, uint32_t *mark, ovs_u128 *label)
+{
+    struct conn *conn = CONST_CAST(struct conn *, conn_);
+    uint32_t before, after;
+
+    atomic_read_explicit(&conn->flags, &before, memory_order_acquire);
+    atomic_read_relaxed(&conn->mark, mark);
+    atomic_read_relaxed(&conn->label[0], &label->u64.lo);
+    atomic_read_relaxed(&conn->label[1], &label->u64.hi);
+    atomic_thread_fence(memory_order_acquire);
+    atomic_read_relaxed(&conn->flags, &after);
+    return (!(before & CT_F_MARKS_ONE)
+            && before >> CT_F_MARKS_SHIFT == after >> CT_F_MARKS_SHIFT);
+}
+
+static inline void
+ct_conn_get_marks(const struct conn *conn, uint32_t *mark, ovs_u128 *label)
+{
+    if (OVS_UNLIKELY(!ct_conn_try_marks__(conn, mark, label))) {
+        ct_conn_read_marks_again__(conn, mark, label);
+    }
+}
+
 /* Moves 'conn' from one life to another.  Returns false if it was not, or no
- * longer, in 'from': another thread was faster.  Aborts on an edge that is
- * not legal. */
+ * longer, in 'from': another thread was faster; or if it would die, but is
+ * armed.  Aborts on an edge that is not legal. */
 bool ct_conn_move(struct conn *, enum ct_life from, enum ct_life to);
 
-/* Is 'conn' there for packets at 'now_ms'? */
+/* Is 'conn' there for packets at 'now_ms'?  One that is armed does not go by
+ * itself. */
 static inline bool
 ct_conn_is_visible(const struct conn *conn, long long now_ms)
 {
     long long expiry;
+    uint32_t flags;
 
     atomic_read_relaxed(&CONST_CAST(struct conn *, conn)->expiry, &expiry);
-    return now_ms < expiry && ct_conn_life(conn) == CT_LIVE;
+    atomic_read_explicit(&CONST_CAST(struct conn *, conn)->flags, &flags,
+                         memory_order_acquire);
+    return ((flags & CT_F_LIFE_MASK) == CT_LIVE
+            && (now_ms < expiry || flags & CT_F_ARMED));
 }
 
 void ct_conn_lock(struct conn *);

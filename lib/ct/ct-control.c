@@ -13,6 +13,7 @@
 #include "ct/ct-clean.h"
 #include "ct/ct-helper.h"
 #include "ct/ct-log.h"
+#include "ct/ct-tell.h"
 #include "dp-packet.h"
 #include "ipf.h"
 #include "ovs/ovs-conntrack-own.h"
@@ -46,6 +47,7 @@ conntrack_init(void)
     atomic_init(&ct->max_conns, DEFAULT_MAX_CONNS);
     atomic_init(&ct->tcp_seq_chk, true);
     atomic_init(&ct->sweep_ms, DEFAULT_SWEEP_MS);
+    atomic_init(&ct->listener, NULL);
     ovs_refcount_init(&ct->ref_cnt);
     ct_clean_start(ct);
     return ct;
@@ -125,7 +127,8 @@ static uint8_t
 peer_flags(const struct ct_tcp_peer *peer, uint32_t flags)
 {
     return ((peer->wscale & CT_WSCALE_SEEN ? CT_DPIF_TCPF_WINDOW_SCALE : 0)
-            | (peer->wscale & CT_WSCALE_UNKNOWN || flags & CT_F_LIBERAL
+            | (peer->wscale & (CT_WSCALE_UNKNOWN | CT_WSCALE_LOST)
+               || flags & CT_F_LIBERAL
                ? CT_DPIF_TCPF_BE_LIBERAL : 0));
 }
 
@@ -164,8 +167,7 @@ put_entry(const struct conntrack *ct, const struct conn *conn,
     }
     key_to_tuple(&reply, &entry->tuple_reply);
     entry->zone = conn->key.zone;
-    atomic_read_relaxed(&CONST_CAST(struct conn *, conn)->mark, &entry->mark);
-    entry->labels = conn->label;
+    ct_conn_get_marks(conn, &entry->mark, &entry->labels);
     entry->have_labels = true;
     atomic_read_relaxed(&CONST_CAST(struct conn *, conn)->expiry, &expiry);
     entry->timeout = MAX(0, MIN((expiry - now_ms) / 1000, UINT32_MAX));
@@ -266,6 +268,7 @@ conntrack_flush(struct conntrack *ct, const uint16_t *zone)
         }
     }
     ct_kill_all(ct, found, n, CT_DEATH_FLUSHED);
+    ct_tell_flushed(ct, zone);
     return 0;
 }
 
@@ -313,6 +316,7 @@ conntrack_flush_tuple(struct conntrack *ct, const struct ct_dpif_tuple *tuple,
         return ENOENT;
     }
     ct_kill(ct, conn, CT_DEATH_FLUSHED);
+    ct_tell_flushed(ct, &zone);
     return 0;
 }
 
@@ -378,6 +382,7 @@ conntrack_set_maxconns(struct conntrack *ct, uint32_t max_conns)
 int
 conntrack_set_tcp_seq_chk(struct conntrack *ct, bool enabled)
 {
+    ct_tell_setting(ct, CT_SETTING_WINDOW_CHECK, enabled);
     atomic_store_relaxed(&ct->tcp_seq_chk, enabled);
     return 0;
 }
@@ -438,6 +443,7 @@ zone_limit_update(struct conntrack *ct, int32_t zone, uint32_t limit)
         VLOG_WARN("Request to create zone limit for invalid zone %d", zone);
         return EINVAL;
     }
+    ct_tell_setting(ct, CT_SETTING_ZONE_LIMIT, zone);
     VLOG_INFO("%s zone limit of %u for zone %d",
               ct_zone_set_limit(&ct->zones, zone, limit)
               ? "Changed" : "Created", limit, zone);
@@ -447,6 +453,7 @@ zone_limit_update(struct conntrack *ct, int32_t zone, uint32_t limit)
 int
 zone_limit_delete(struct conntrack *ct, ovs_deleted_zone zone)
 {
+    ct_tell_setting(ct, CT_SETTING_ZONE_LIMIT, zone);
     if (is_zone(zone) && ct_zone_clear_limit(&ct->zones, zone)) {
         VLOG_INFO("Deleted zone limit for zone %d", zone);
     } else {
@@ -461,6 +468,7 @@ zone_limit_delete(struct conntrack *ct, ovs_deleted_zone zone)
 int
 timeout_policy_update(struct conntrack *ct, struct timeout_policy *tp)
 {
+    ct_tell_setting(ct, CT_SETTING_TIMEOUT_POLICY, tp->policy.id);
     ct_policy_put(&ct->policies, &tp->policy);
     return 0;
 }
@@ -468,6 +476,7 @@ timeout_policy_update(struct conntrack *ct, struct timeout_policy *tp)
 int
 timeout_policy_delete(struct conntrack *ct, uint32_t id)
 {
+    ct_tell_setting(ct, CT_SETTING_TIMEOUT_POLICY, id);
     return ct_policy_del(&ct->policies, id) ? 0 : ENOENT;
 }
 

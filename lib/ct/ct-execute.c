@@ -10,11 +10,13 @@
 #include "util.h"
 #include "ct/ct.h"
 #include "ct/ct-commit.h"
+#include "ct/ct-execute.h"
 #include "ct/ct-expect.h"
 #include "ct/ct-helper.h"
 #include "ct/ct-nat.h"
 #include "ct/ct-packet.h"
 #include "ct/ct-state.h"
+#include "ct/ct-tell.h"
 #include "ovs/ovs-conntrack.h"
 
 /* A burst goes through the tracker in passes, so that what the packets need is
@@ -40,6 +42,7 @@ struct ct_args {
     const struct nat_action_info_t *nat;        /* NULL for none. */
     enum ct_helper helper;
     struct ct_burst burst;
+    struct ct_sights *sights;   /* For what packets met, or NULL. */
 };
 
 /* Any constant would do. */
@@ -108,41 +111,54 @@ write_invalid(struct dp_packet *packet, uint16_t zone)
     md->conn = NULL;
 }
 
+/* Returns 'label' as the masked set of 'args' leaves it. */
+static ovs_u128
+mask_label(ovs_u128 label, const struct ct_args *args)
+{
+    ovs_u128 value, mask;
+
+    memcpy(&value, &args->label[0], sizeof value);
+    memcpy(&mask, &args->label[1], sizeof mask);
+    label.u64.lo = value.u64.lo | (label.u64.lo & ~mask.u64.lo);
+    label.u64.hi = value.u64.hi | (label.u64.hi & ~mask.u64.hi);
+    return label;
+}
+
+/* Applies the masked sets of 'args' to 'conn'.  What changes nothing is not
+ * written, and is no change to a listener. */
+static void
+set_marks(struct conntrack *ct, struct conn *conn, const struct ct_args *args)
+{
+    uint32_t old_mark, mark;
+    ovs_u128 old_label, label;
+
+    ct_conn_lock(conn);
+    ct_conn_get_marks(conn, &old_mark, &old_label);
+    mark = args->mark ? args->mark[0] | (old_mark & ~args->mark[1]) : old_mark;
+    label = args->label ? mask_label(old_label, args) : old_label;
+    if (mark != old_mark || !ovs_u128_equals(label, old_label)) {
+        ct_tell_changed(ct, conn, (mark != old_mark ? CT_CHANGE_MARK
+                                   : CT_CHANGE_LABEL));
+        ct_conn_set_marks(conn, mark, label);
+    }
+    ct_conn_unlock(conn);
+}
+
 /* Applies the masked sets of 'args' to 'conn', and stores mark and label in
  * 'md'.  A connection that another one expected keeps what it inherited. */
 static void
-write_marks(struct pkt_metadata *md, struct conn *conn,
+write_marks(struct conntrack *ct, struct pkt_metadata *md, struct conn *conn,
             const struct ct_args *args)
 {
-    uint32_t mark;
-
     if ((args->mark || args->label)
         && !(ct_conn_flags(conn) & CT_F_RELATED)) {
-        ct_conn_lock(conn);
-        if (args->mark) {
-            atomic_read_relaxed(&conn->mark, &mark);
-            atomic_store_relaxed(&conn->mark, (args->mark[0]
-                                               | (mark & ~args->mark[1])));
-        }
-        if (args->label) {
-            ovs_u128 value, mask;
-
-            memcpy(&value, &args->label[0], sizeof value);
-            memcpy(&mask, &args->label[1], sizeof mask);
-            conn->label.u64.lo = value.u64.lo | (conn->label.u64.lo
-                                                 & ~mask.u64.lo);
-            conn->label.u64.hi = value.u64.hi | (conn->label.u64.hi
-                                                 & ~mask.u64.hi);
-        }
-        ct_conn_unlock(conn);
+        set_marks(ct, conn, args);
     }
-    atomic_read_relaxed(&conn->mark, &mark);
-    md->ct_mark = mark;
-    md->ct_label = conn->label;
+    ct_conn_get_marks(conn, &md->ct_mark, &md->ct_label);
 }
 
 static void
-write_metadata(const struct conntrack *ct, struct ct_item *item,
+write_metadata(struct conntrack *ct, struct ct_item *item,
                const struct ct_args *args)
 {
     struct pkt_metadata *md = &item->packet->md;
@@ -151,7 +167,7 @@ write_metadata(const struct conntrack *ct, struct ct_item *item,
     md->ct_zone = args->zone;
     md->conn = NULL;
     if (item->conn) {
-        write_marks(md, item->conn, args);
+        write_marks(ct, md, item->conn, args);
         write_tuple(md, ct_helper_original(ct, item->conn));
         if (!args->nat) {
             md->conn = item->conn;
@@ -406,7 +422,7 @@ track_cached(struct conntrack *ct, struct ct_item *item,
         md->conn = NULL;
     }
     md->ct_zone = args->zone;
-    write_marks(md, item->conn, args);
+    write_marks(ct, md, item->conn, args);
     return true;
 }
 
@@ -429,6 +445,20 @@ enter(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
     }
     ct_table_prefetch(&ct->table, item->p.hash);
     return CT_ENTRY_PARSED;
+}
+
+/* Adds what 'item' met to 'sights'. */
+static void
+show(struct ct_sights *sights, const struct ct_item *item)
+{
+    struct ct_sight *sight = &sights->a[sights->n++];
+
+    memset(sight, 0, sizeof *sight);
+    sight->packet = item->packet;
+    if (item->conn) {
+        sight->conn = ct_handle_of(item->conn);
+        sight->reply = item->reply;
+    }
 }
 
 static void
@@ -464,18 +494,24 @@ execute(struct conntrack *ct, struct dp_packet_batch *batch,
         if (entries[i] == CT_ENTRY_PARSED) {
             track(ct, item, args);
         } else if (entries[i] == CT_ENTRY_INVALID) {
+            item->conn = NULL;
             write_invalid(item->packet, args->zone);
+        }
+    }
+    if (OVS_UNLIKELY(args->sights)) {
+        args->sights->n = 0;
+        for (size_t i = 0; i < n; i++) {
+            show(args->sights, &items[i]);
         }
     }
 }
 
-int
-conntrack_execute(struct conntrack *ct, struct dp_packet_batch *batch,
-                  ovs_be16 dl_type, bool force, bool commit_, uint16_t zone,
-                  const uint32_t *mark, const struct ovs_key_ct_labels *label,
-                  OVS_CT_PORTS const char *helper,
-                  const struct nat_action_info_t *nat, long long now_ms,
-                  uint32_t tp_id)
+void
+ct_execute(struct conntrack *ct, struct dp_packet_batch *batch,
+           ovs_be16 dl_type, bool force, bool commit_, uint16_t zone,
+           const uint32_t *mark, const struct ovs_key_ct_labels *label,
+           const char *helper, const struct nat_action_info_t *nat,
+           long long now_ms, uint32_t tp_id, struct ct_sights *sights)
 {
     struct ct_args args = {
         .dl_type = dl_type,
@@ -492,11 +528,24 @@ conntrack_execute(struct conntrack *ct, struct dp_packet_batch *batch,
             .tp_id = tp_id,
             .policy = ct_policy_find(&ct->policies, tp_id),
         },
+        .sights = sights,
     };
 
     ipf_preprocess_conntrack(ct->ipf, batch, now_ms, dl_type, zone,
                              IPF_HASH_BASIS);
     execute(ct, batch, &args);
     ipf_postprocess_conntrack(ct->ipf, batch, now_ms, dl_type);
+}
+
+int
+conntrack_execute(struct conntrack *ct, struct dp_packet_batch *batch,
+                  ovs_be16 dl_type, bool force, bool commit_, uint16_t zone,
+                  const uint32_t *mark, const struct ovs_key_ct_labels *label,
+                  OVS_CT_PORTS const char *helper,
+                  const struct nat_action_info_t *nat, long long now_ms,
+                  uint32_t tp_id)
+{
+    ct_execute(ct, batch, dl_type, force, commit_, zone, mark, label, helper,
+               nat, now_ms, tp_id, NULL);
     return 0;
 }

@@ -85,8 +85,7 @@ expect(struct conntrack *ct, struct conn *conn, const struct ends *ends,
     x.key.src_port = 0;
     x.key.dst_port = port;
     atomic_read_relaxed(&conn->generation, &x.parent_generation);
-    atomic_read_relaxed(&conn->mark, &x.mark);
-    x.label = conn->label;
+    ct_conn_get_marks(conn, &x.mark, &x.label);
     if (memcmp(&other->dst, &mine->src, sizeof mine->src)) {
         x.nat.nat_action = NAT_ACTION_DST;
         x.nat.min_addr = x.nat.max_addr = mine->src;

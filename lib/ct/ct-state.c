@@ -8,6 +8,7 @@
 #include "packets.h"
 #include "ct/ct.h"
 #include "ct/ct-helper.h"
+#include "ct/ct-tell.h"
 
 COVERAGE_DEFINE(conntrack_tcp_seq_chk_bypass);
 COVERAGE_DEFINE(conntrack_tcp_seq_chk_failed);
@@ -40,16 +41,28 @@ plain_timeout(const struct ct_key *key, uint32_t flags)
             : CT_DPIF_TP_ATTR_UDP_FIRST);
 }
 
-static uint8_t
-take_plain(const struct ct_burst *b, struct conn *conn, bool reply)
+/* Notes that a packet of one direction was seen.  Returns the flags. */
+static uint32_t
+see(struct conntrack *ct, struct conn *conn, bool reply)
 {
     uint32_t seen = reply ? CT_F_SEEN_REPLY : CT_F_SEEN_MORE;
     uint32_t flags = ct_conn_flags(conn);
 
     if (!(flags & seen)) {
         atomic_or_relaxed(&conn->flags, seen, &flags);
+        if (reply && !(flags & seen)) {
+            ct_tell_established(ct, conn);
+        }
         flags |= seen;
     }
+    return flags;
+}
+
+static uint8_t
+take_plain(const struct ct_burst *b, struct conn *conn, bool reply)
+{
+    uint32_t flags = see(b->ct, conn, reply);
+
     refresh(b, conn, plain_timeout(&conn->key, flags));
     return flags & CT_F_SEEN_REPLY ? CS_ESTABLISHED : CS_NEW;
 }
@@ -76,15 +89,29 @@ fit_to_state(const struct ct_burst *b, struct conn *conn, enum ct_tcp_fit fit)
     }
 }
 
+/* 'conn' is armed, and 'seg' may end it.  Tells if it does, before. */
+static void
+announce(struct conntrack *ct, struct conn *conn, bool reply,
+         const struct ct_tcp_segment *seg, struct ct_tcp_check check)
+{
+    struct ct_tcp_peer peers[2];
+
+    memcpy(peers, conn->peers, sizeof peers);
+    ct_tcp_take(peers, reply, seg, &check);
+    if (!ct_tcp_is_established(peers)) {
+        ct_tell_leaving(ct, conn, (seg->flags & TCP_RST ? CT_LEAVING_RESET
+                                    : CT_LEAVING_CLOSED));
+    }
+}
+
 static uint8_t
 take_tcp(const struct ct_burst *b, struct conn *conn,
          const struct dp_packet *packet, const struct ct_packet *p, bool reply)
 {
-    struct ct_tcp_check check = {
-        .window = (ct_checks_tcp_seq(b->ct)
-                   && !(ct_conn_flags(conn) & CT_F_LIBERAL)),
-    };
+    struct ct_tcp_check check = { .window = ct_checks_tcp_seq(b->ct) };
     struct ct_tcp_segment seg;
+    bool was, is;
+    uint32_t flags;
     uint8_t state;
 
     ct_packet_get_segment(packet, p, &seg);
@@ -94,11 +121,21 @@ take_tcp(const struct ct_burst *b, struct conn *conn,
     }
 
     ct_conn_lock(conn);
+    flags = ct_conn_flags(conn);
+    check.window &= !(flags & CT_F_LIBERAL);
     ct_helper_unskew(b->ct, conn, reply, &seg);
+    if (OVS_UNLIKELY(flags & CT_F_ARMED) && seg.flags & (TCP_FIN | TCP_RST)) {
+        announce(b->ct, conn, reply, &seg, check);
+    }
+    was = ct_tcp_is_established(conn->peers);
     state = fit_to_state(b, conn,
                          ct_tcp_take(conn->peers, reply, &seg, &check));
+    is = ct_tcp_is_established(conn->peers);
     ct_conn_unlock(conn);
 
+    if (OVS_UNLIKELY(is && !was)) {
+        ct_tell_established(b->ct, conn);
+    }
     if (check.window_missed) {
         if (check.window) {
             COVERAGE_INC(conntrack_tcp_seq_chk_failed);
@@ -146,4 +183,33 @@ ct_state_take(const struct ct_burst *b, struct conn *conn,
     return (p->key.proto == IPPROTO_TCP
             ? take_tcp(b, conn, packet, p, reply)
             : take_plain(b, conn, reply));
+}
+
+bool
+ct_state_is_established(const struct conn *conn)
+{
+    return (conn->key.proto == IPPROTO_TCP
+            ? ct_tcp_is_established(conn->peers)
+            : ct_conn_flags(conn) & CT_F_SEEN_REPLY);
+}
+
+void
+ct_state_refresh(struct conntrack *ct, struct conn *conn, bool reply,
+                 long long used_ms)
+{
+    const struct ct_policy *policy = ct_policy_find(&ct->policies,
+                                                    conn->tp_id);
+    enum ct_dpif_tp_attr attr;
+
+    if (conn->key.proto == IPPROTO_TCP) {
+        /* Under the lock, so that a state that has a nearer end comes before
+         * or after. */
+        ct_conn_lock(conn);
+        attr = ct_tcp_timeout(conn->peers);
+        ct_prolong(conn, used_ms + ct_policy_ms(policy, attr));
+        ct_conn_unlock(conn);
+    } else {
+        attr = plain_timeout(&conn->key, see(ct, conn, reply));
+        ct_prolong(conn, used_ms + ct_policy_ms(policy, attr));
+    }
 }

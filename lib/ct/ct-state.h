@@ -34,10 +34,19 @@ bool ct_state_may_begin(const struct dp_packet *packet,
 void ct_state_begin(const struct ct_burst *, struct conn *,
                     const struct dp_packet *packet, const struct ct_packet *p);
 
+/* Is 'conn' established, and not at its end?  Of TCP, the caller has the
+ * lock. */
+bool ct_state_is_established(const struct conn *);
+
 /* Takes 'packet', which belongs to 'conn'.  Returns CS_NEW, CS_ESTABLISHED or
  * CS_INVALID, or 0 if 'conn' is over and the packet opens another one. */
 uint8_t ct_state_take(const struct ct_burst *, struct conn *,
                       const struct dp_packet *packet,
                       const struct ct_packet *p, bool reply);
+
+/* Lets 'conn' live on after a packet that nobody has sent through the tracker,
+ * which was seen at 'used_ms'.  Never shortens its life. */
+void ct_state_refresh(struct conntrack *, struct conn *, bool reply,
+                      long long used_ms);
 
 #endif /* ct-state.h */

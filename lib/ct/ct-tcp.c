@@ -20,6 +20,15 @@ seq_geq(uint32_t a, uint32_t b)
     return (int32_t) (a - b) >= 0;
 }
 
+/* Raises '*number' to 'to'. */
+static void
+raise_to(uint32_t *number, uint32_t to)
+{
+    if (seq_geq(to, *number)) {
+        *number = to;
+    }
+}
+
 /* Where a segment lies, after what its flags and the state of the connection
  * say about its numbers. */
 struct place {
@@ -173,6 +182,16 @@ locate(struct ct_tcp_peer *src, struct ct_tcp_peer *dst,
     return place;
 }
 
+/* May 'src' reset with 'seg'?  Who wants to must know where the side is. */
+static bool
+may_reset(const struct ct_tcp_peer *src, const struct ct_tcp_segment *seg)
+{
+    return (seg->seq - src->seqlo + 1 <= 2
+            || (src->wscale & CT_WSCALE_GUESSED
+                && seq_geq(seg->seq, src->seqlo)
+                && seq_geq(src->seqhi, seg->seq)));
+}
+
 /* Is the segment at 'place' one that 'src' may send and 'dst' expects? */
 static bool
 is_in_window(const struct ct_tcp_peer *src, const struct ct_tcp_peer *dst,
@@ -180,14 +199,17 @@ is_in_window(const struct ct_tcp_peer *src, const struct ct_tcp_peer *dst,
 {
     int32_t skew = place->check_ack ? dst->seqlo - place->ack : 0;
 
+    if (dst->wscale & CT_WSCALE_GUESSED && skew < 0) {
+        /* What was in flight unseen is acknowledged, perhaps.  It was within
+         * the window. */
+        skew = MIN((int32_t) (dst->seqhi - place->ack), 0);
+    }
     return (seq_geq(src->seqhi, place->end)
             && seq_geq(place->seq, src->seqlo - ((uint32_t) dst->max_win
                                                  << place->peer_shift))
             && skew >= -SLACK
             && skew <= (int64_t) SLACK << place->shift
-            /* Who wants to reset must know where the side is. */
-            && (!(seg->flags & TCP_RST)
-                || seg->seq - src->seqlo + 1 <= 2));
+            && (!(seg->flags & TCP_RST) || may_reset(src, seg)));
 }
 
 /* Is the segment at 'place' near enough where one side is silent yet, or at
@@ -211,11 +233,44 @@ move_windows(struct ct_tcp_peer *src, struct ct_tcp_peer *dst,
     uint32_t limit = place->ack + MAX(place->win << place->shift, 1);
 
     src->max_win = MAX(src->max_win, place->win);
-    if (seq_geq(place->end, src->seqlo)) {
-        src->seqlo = place->end;
+    raise_to(&src->seqlo, place->end);
+    raise_to(&dst->seqhi, limit);
+    if (dst->wscale & CT_WSCALE_GUESSED) {
+        raise_to(&dst->seqlo, place->ack);
     }
-    if (seq_geq(limit, dst->seqhi)) {
+}
+
+/* Moves the windows by 'seg', at 'place', while one side is lost.  A segment
+ * tells where both sides are, at least: it may be old data once more, but it
+ * acknowledges only what 'dst' has sent. */
+static void
+relearn(struct ct_tcp_peer *src, struct ct_tcp_peer *dst,
+        const struct ct_tcp_segment *seg, const struct place *place)
+{
+    uint32_t limit = place->ack + MAX(place->win << place->shift, 1);
+
+    if ((seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_ACK) {
+        return;
+    }
+    if (src->wscale & dst->wscale & CT_WSCALE_LOST) {
+        src->seqlo = segment_end(seg);
+        dst->seqlo = place->ack;
+    }
+    if (src->wscale & CT_WSCALE_LOST) {
         dst->seqhi = limit;
+    }
+    raise_to(&src->seqlo, segment_end(seg));
+    raise_to(&dst->seqlo, place->ack);
+    raise_to(&dst->seqhi, limit);
+    src->wscale = (src->wscale & ~CT_WSCALE_LOST) | CT_WSCALE_GUESSED;
+}
+
+void
+ct_tcp_forget(struct ct_tcp_peer peers[2])
+{
+    for (int i = 0; i < 2; i++) {
+        peers[i].wscale |= CT_WSCALE_LOST;
+        peers[i].max_win = UINT16_MAX;  /* It may have offered that. */
     }
 }
 
@@ -262,6 +317,14 @@ ct_tcp_take(struct ct_tcp_peer peers[2], bool reply,
     }
 
     place = locate(src, dst, seg);
+    if (OVS_UNLIKELY((src->wscale | dst->wscale) & CT_WSCALE_LOST)) {
+        relearn(src, dst, seg, &place);
+        if (seg->flags & TCP_ACK) {
+            acknowledge(dst);
+        }
+        move_states(src, dst, seg->flags);
+        return CT_TCP_VALID;
+    }
     check->window_missed = !is_in_window(src, dst, seg, &place);
     if (!check->window_missed || !check->window) {
         move_windows(src, dst, &place);

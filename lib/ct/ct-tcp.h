@@ -27,12 +27,16 @@ struct ct_tcp_peer {
     uint32_t seqlo;             /* Highest end of what it has sent. */
     uint32_t seqhi;             /* First that the other side does not allow. */
     uint16_t max_win;           /* Largest window that it offered, unscaled. */
-    uint8_t wscale;             /* Shift, and CT_WSCALE_*. */
+    uint8_t wscale;             /* Shift, and CT_WSCALE_*: what is known. */
     uint8_t state;              /* enum ct_dpif_tcp_state. */
 };
 
 enum {
     CT_WSCALE_MASK = 0x0f,
+    CT_WSCALE_LOST = 0x10,      /* Its segments went unseen, and none has been
+                                 * seen since. */
+    CT_WSCALE_GUESSED = 0x20,   /* Its segments went unseen once: it may have
+                                 * sent more than 'seqlo' says. */
     CT_WSCALE_UNKNOWN = 0x40,   /* Its SYN has not been seen. */
     CT_WSCALE_SEEN = 0x80,      /* Its SYN had the option. */
 };
@@ -76,6 +80,10 @@ void ct_tcp_begin(struct ct_tcp_peer peers[2], const struct ct_tcp_segment *);
 enum ct_tcp_fit ct_tcp_take(struct ct_tcp_peer peers[2], bool reply,
                             const struct ct_tcp_segment *seg,
                             struct ct_tcp_check *);
+
+/* Forgets where both sides are: segments have gone by unseen.  The next one of
+ * each side tells.  Until both have spoken no window is tested. */
+void ct_tcp_forget(struct ct_tcp_peer peers[2]);
 
 /* Are both sides of 'peers' established, and none at its end? */
 bool ct_tcp_is_established(const struct ct_tcp_peer peers[2]);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include "coverage.h"
 #include "ct/ct-clean.h"
+#include "ct/ct-tell.h"
 #include "util.h"
 
 COVERAGE_DEFINE(conntrack_full);
@@ -66,7 +67,8 @@ begin(struct conn *conn, uint32_t index, uint32_t nat, uint16_t zone)
     atomic_store_relaxed(&conn->expiry, 0);
     atomic_store_relaxed(&conn->mark, 0);
     conn->index = index;
-    conn->label = OVS_U128_ZERO;
+    atomic_store_relaxed(&conn->label[0], 0);
+    atomic_store_relaxed(&conn->label[1], 0);
     memset(conn->peers, 0, sizeof conn->peers);
     atomic_store_relaxed(&conn->lock, 0);
     conn->nat = nat;
@@ -127,7 +129,9 @@ ct_commit(struct conntrack *ct, struct conn *conn, long long now_ms,
            == ESTALE) {
         ct_kill(ct, *clash, CT_DEATH_EXPIRED);
     }
-    if (error == ENOSPC) {
+    if (!error) {
+        ct_tell_committed(ct, conn);
+    } else if (error == ENOSPC) {
         ct_refuse(ct, CT_REFUSED_CROWDED);
     }
     if (OVS_UNLIKELY(ct_table_is_crowded(&ct->table))) {
@@ -177,8 +181,11 @@ ct_kill(struct conntrack *ct, struct conn *conn, enum ct_death why)
 {
     uint64_t n;
 
-    if (!ct_conn_move(conn, CT_LIVE, CT_DEAD)) {
-        return false;
+    while (!ct_conn_move(conn, CT_LIVE, CT_DEAD)) {
+        if (ct_conn_life(conn) != CT_LIVE) {
+            return false;
+        }
+        ct_tell_death(ct, conn, why);
     }
     ct_table_remove(&ct->table, conn);
     if (conn->nat) {
@@ -191,6 +198,7 @@ ct_kill(struct conntrack *ct, struct conn *conn, enum ct_death why)
                          ->due[conn->index & CT_SLAB_MASK], 0);
     uncount(ct, conn->key.zone);
     atomic_add_explicit(&ct->n_died[why], 1, &n, memory_order_relaxed);
+    ct_tell_deleted(ct, conn, why);
     push_dead(ct, conn);
     return true;
 }
@@ -234,6 +242,19 @@ ct_hurry__(struct conntrack *ct, struct conn *conn, long long expiry)
         if (atomic_compare_exchange_weak_relaxed(place, &old, due)) {
             break;
         }
+    }
+}
+
+void
+ct_prolong(struct conn *conn, long long expiry)
+{
+    long long old;
+
+    atomic_read_relaxed(&conn->expiry, &old);
+    while (expiry > old
+           && !atomic_compare_exchange_weak_relaxed(&conn->expiry, &old,
+                                                    expiry)) {
+        continue;
     }
 }
 

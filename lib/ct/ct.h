@@ -41,6 +41,7 @@
 #include "ct/ct-ports.h"
 #include "ct/ct-slab.h"
 #include "ct/ct-table.h"
+#include "ct/ct-watch.h"
 #include "ct/ct-zone.h"
 #include "openvswitch/util.h"
 #include "ovs-atomic.h"
@@ -57,15 +58,6 @@ enum ct_refusal {
     CT_REFUSED_TUPLE,           /* Another connection has the replies. */
     CT_REFUSED_NAT,             /* No address or port is free. */
     CT_N_REFUSALS
-};
-
-/* Why there is no connection any more. */
-enum ct_death {
-    CT_DEATH_EXPIRED,
-    CT_DEATH_REOPENED,          /* A SYN after all was over. */
-    CT_DEATH_FORCED,            /* ct(commit,force) from the other side. */
-    CT_DEATH_FLUSHED,
-    CT_N_DEATHS
 };
 
 struct conntrack {
@@ -88,6 +80,7 @@ struct conntrack {
     atomic_uint32_t max_conns;
     atomic_bool tcp_seq_chk;
     atomic_uint32_t sweep_ms;   /* Most that the dead wait for the sweeper. */
+    ATOMIC(struct ct_listener *) listener;      /* Or NULL; borrowed. */
 
     /* Written by many. */
     PADDED_MEMBERS(CACHE_LINE_SIZE,
@@ -98,6 +91,8 @@ struct conntrack {
     );
     ATOMIC(uint64_t) n_refused[CT_N_REFUSALS];
     ATOMIC(uint64_t) n_died[CT_N_DEATHS];
+    ATOMIC(uint64_t) n_hidden_packets;  /* That refreshes told of. */
+    ATOMIC(uint64_t) n_hidden_bytes;
 
     struct ovs_refcount ref_cnt;        /* The owner, and "ct_clean"'s
                                          * callbacks of RCU. */
@@ -126,8 +121,9 @@ int ct_commit(struct conntrack *, struct conn *conn, long long now_ms,
 /* Gives back an embryo. */
 void ct_abandon(struct conntrack *, struct conn *);
 
-/* Ends the life of 'conn'.  Returns true if it was this call that did it,
- * false if it was dead already. */
+/* Ends the life of 'conn', of which the caller must not have the lock.
+ * Returns true if it was this call that did it, false if it was dead
+ * already. */
 bool ct_kill(struct conntrack *, struct conn *conn, enum ct_death);
 
 /* Counts a refusal. */
@@ -170,6 +166,10 @@ ct_set_expiry(struct conntrack *ct, struct conn *conn, long long expiry)
         ct_hurry__(ct, conn, expiry);
     }
 }
+
+/* Lets 'conn' expire not before 'expiry'.  As ct_set_expiry(), for whoever may
+ * be late. */
+void ct_prolong(struct conn *, long long expiry);
 
 /* Keeps the slot of 'conn', which the caller has found since it last was
  * quiescent, from being used again.  Does not keep it alive. */

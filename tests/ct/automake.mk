@@ -13,12 +13,15 @@ tests_dptest_SOURCES += \
 	tests/ct/test-ct-ftp.c \
 	tests/ct/test-ct-helper.c \
 	tests/ct/test-ct-nat.c \
+	tests/ct/test-ct-relearn.c \
 	tests/ct/test-ct-rivals.c \
+	tests/ct/test-ct-rules.c \
 	tests/ct/test-ct-slab.c \
 	tests/ct/test-ct-speed.c \
 	tests/ct/test-ct-stress.c \
 	tests/ct/test-ct-table.c \
-	tests/ct/test-ct-twin.c
+	tests/ct/test-ct-twin.c \
+	tests/ct/test-ct-watch.c
 
 # Open vSwitch's own tracker, under other names, with a clock of the test.
 ct_theirs = tests/ct/ct-theirs.$(OBJEXT)

@@ -7,7 +7,6 @@
 #include "flow.h"
 #include "packets.h"
 #include "ct/ct-packet.h"
-#include "ovs/ovs-conntrack.h"
 #include "util.h"
 
 union ct_addr
@@ -169,8 +168,8 @@ ct_frame_run(struct conntrack *ct, struct dp_packet *packet,
     struct dp_packet_batch batch;
 
     dp_packet_batch_init_packet(&batch, packet);
-    conntrack_execute(ct, &batch, eth->eth_type, a->force, a->commit, a->zone,
-                      NULL, NULL, OVS_CT_NO_PORTS a->helper, a->nat, now_ms,
-                      0);
+    ct_execute(ct, &batch, eth->eth_type, a->force, a->commit, a->zone,
+               a->mark, a->label, a->helper, a->nat, now_ms, a->tp_id,
+               a->sights);
     return packet->md.ct_state;
 }

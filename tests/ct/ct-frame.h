@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "conntrack.h"
+#include "ct/ct-execute.h"
 #include "dp-packet.h"
 
 /* One end: the last two bytes of an address, 10.0.x.x or fd00::xxxx, and a
@@ -41,6 +42,10 @@ struct ct_frame_action {
     uint16_t zone;
     const char *helper;
     const struct nat_action_info_t *nat;
+    const uint32_t *mark;               /* Value and mask, or NULL. */
+    const struct ovs_key_ct_labels *label;      /* Likewise. */
+    uint32_t tp_id;
+    struct ct_sights *sights;           /* Stored, if not NULL. */
 };
 
 /* Sends 'packet' through 'ct' and returns its state. */

@@ -8,6 +8,7 @@
 
 #include <sys/wait.h>
 #include <unistd.h>
+#include "ovs-thread.h"
 #include "tests/dptest.h"
 #include "util.h"
 
@@ -39,6 +40,47 @@ aborts(enum ct_life from, enum ct_life to)
     return !WIFEXITED(status) || WEXITSTATUS(status);
 }
 
+/* Mark and label, which always are the same number. */
+static void *
+marks_main(void *conn_)
+{
+    struct conn *conn = conn_;
+    uint32_t flags = 0;
+
+    for (uint32_t i = 1; !(flags & CT_F_SEEN_REPLY); i++) {
+        ct_conn_lock(conn);
+        ct_conn_set_marks(conn, i, (ovs_u128) { .u64 = { i, i } });
+        ct_conn_unlock(conn);
+        flags = ct_conn_flags(conn);
+    }
+    return NULL;
+}
+
+/* Nobody sees half of a change, and whatever else 'flags' has stays. */
+static void
+test_marks(void)
+{
+    struct conn conn = { .index = 1 };
+    uint32_t last = 0, mark;
+    int n_changes = 0;
+    pthread_t thread;
+    ovs_u128 label;
+
+    atomic_init(&conn.flags, CT_LIVE | CT_F_DNAT);
+    thread = ovs_thread_create("marks", marks_main, &conn);
+    while (n_changes < 20000) {
+        ct_conn_get_marks(&conn, &mark, &label);
+        ovs_assert(label.u64.lo == mark && label.u64.hi == mark);
+        n_changes += mark != last;
+        last = mark;
+    }
+    ct_conn_set_flags(&conn, CT_F_SEEN_REPLY);
+    xpthread_join(thread, NULL);
+    ovs_assert((ct_conn_flags(&conn) & (CT_F_MARKS_ONE - 1))
+               == (CT_LIVE | CT_F_DNAT | CT_F_SEEN_REPLY));
+    ovs_assert(!(ct_conn_flags(&conn) & CT_F_MARKS_ONE));
+}
+
 static void
 test_conn_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
@@ -60,5 +102,16 @@ test_conn_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
             ovs_assert(ct_conn_life(&conn) == to);
         }
     }
+
+    /* Who is armed neither dies nor expires. */
+    struct conn conn = { .index = 1 };
+
+    atomic_init(&conn.flags, CT_LIVE | CT_F_ARMED);
+    ovs_assert(!ct_conn_move(&conn, CT_LIVE, CT_DEAD));
+    ovs_assert(ct_conn_is_visible(&conn, 1));
+    ovs_assert(ct_conn_clear_flags(&conn, CT_F_ARMED) & CT_F_ARMED);
+    ovs_assert(!ct_conn_is_visible(&conn, 1));
+    ovs_assert(ct_conn_move(&conn, CT_LIVE, CT_DEAD));
+    test_marks();
 }
 DPTEST_REGISTER("ct-conn", test_conn_main);

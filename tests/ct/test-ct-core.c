@@ -196,7 +196,7 @@ test_dump(struct conntrack *ct)
         add(ct, n, n % 2 ? 4 : 5, n % 3);
     }
     conn = add(ct, 9, 3, true);
-    conn->label.u64.lo = 77;
+    atomic_store_relaxed(&conn->label[0], 77);
     atomic_store_relaxed(&conn->mark, 5);
     ct_set_expiry(ct, conn, time_msec() + 100 * 1000 + 999);
     ovs_assert(dump(ct, NULL, NULL) == 1001 && n_conns(ct) == 1001);
