@@ -113,6 +113,12 @@ ct_conn_flags(const struct conn *conn)
     return flags;
 }
 
+static inline bool
+ct_conn_has_helper(const struct conn *conn)
+{
+    return ct_conn_flags(conn) & (CT_F_FTP | CT_F_TFTP);
+}
+
 /* Sets 'flags' of 'conn', an embryo, besides those that it has. */
 static inline void
 ct_conn_set_flags(struct conn *conn, uint32_t flags)

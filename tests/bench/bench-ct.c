@@ -16,8 +16,9 @@
  * Each measurement has a process of its own: memory is that of the process,
  * and nobody inherits what another one left.
  *
- * The second form sends packets of one case, "hot" or "hot-tcp", for whoever
- * counts instructions. */
+ * The second form does one thing, for whoever counts instructions or takes
+ * samples: sends PACKETS of one connection ("hot", "hot-tcp"), or sets up as
+ * many connections ("set-up", "set-up-nat"). */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -433,18 +434,36 @@ measure_all(int n_rounds)
     }
 }
 
-static void
-run_case(const char *rival, const char *what, uint32_t n_packets)
+static const struct ct_rival *
+find_rival(const char *name)
 {
     for (int r = 0; r < CT_N_RIVALS; r++) {
-        if (!strcmp(ct_rivals[r].name, rival)) {
-            measure_one(&ct_rivals[r], (!strcmp(what, "hot-tcp")
-                                        ? IPPROTO_TCP : IPPROTO_UDP),
-                        n_packets);
-            return;
+        if (!strcmp(ct_rivals[r].name, name)) {
+            return &ct_rivals[r];
         }
     }
-    ovs_fatal(0, "no tracker is called \"%s\"", rival);
+    ovs_fatal(0, "no tracker is called \"%s\"", name);
+}
+
+/* Returns what 'what' costs, ns for each packet. */
+static double
+run_case(const struct ct_rival *rival, const char *what, uint32_t n)
+{
+    double x[N_FIGURES];
+
+    n_conns = n;
+    if (!strcmp(what, "hot")) {
+        return measure_one(rival, IPPROTO_UDP, n);
+    } else if (!strcmp(what, "hot-tcp")) {
+        return measure_one(rival, IPPROTO_TCP, n);
+    } else if (!strcmp(what, "set-up")) {
+        measure_plain(rival, x);
+        return x[SET_UP];
+    } else if (!strcmp(what, "set-up-nat")) {
+        measure_nat(rival, x);
+        return x[SET_UP_NAT];
+    }
+    ovs_fatal(0, "no case is called \"%s\"", what);
 }
 
 int
@@ -455,7 +474,8 @@ main(int argc, char *argv[])
     set_program_name(argv[0]);
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
     if (argc == 4) {
-        run_case(argv[1], argv[2], strtoul(argv[3], NULL, 0));
+        printf("%.1f ns\n", run_case(find_rival(argv[1]), argv[2],
+                                     strtoul(argv[3], NULL, 0)));
         return 0;
     }
     if (argc > 1) {
