@@ -113,8 +113,8 @@ ct_table_prefetch(const struct ct_table *table, uint32_t hash)
     OVS_PREFETCH(&b->array[hash & b->mask]);
 }
 
-/* Returns a reference to the connection that is probably the one of 'hash', and
- * asks the memory for it; 0 if there is none.  Valid until the caller is
+/* Returns a reference to the connection that is probably the one of 'hash',
+ * and asks the memory for it; 0 if there is none.  Valid until the caller is
  * quiescent. */
 uint32_t ct_table_hint(const struct ct_table *, uint32_t hash);
 
@@ -133,9 +133,9 @@ ct_table_warm(const struct ct_table *table, uint32_t hint)
 
 /* Returns the connection, visible at 'now_ms', that packets of 'key' belong
  * to, and stores whether they are of its reply direction; NULL if there is
- * none.  'reverse' is the reverse of 'key', 'hash' the hash of both.  'hint' is
- * what ct_table_hint() returned for 'hash', however long ago since the caller
- * was quiescent, or 0: it saves a look at the bucket.
+ * none.  'reverse' is the reverse of 'key', 'hash' the hash of both.  'hint'
+ * is what ct_table_hint() returned for 'hash' since the caller was quiescent,
+ * or 0: it saves a look at the bucket.
  *
  * A translated connection's replies have the key that they arrive with.
  *
