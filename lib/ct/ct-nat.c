@@ -30,7 +30,7 @@ hash_range(const struct nat_action_info_t *nat, uint32_t basis)
     uint32_t hash = hash_bytes(&nat->min_addr, sizeof nat->min_addr, basis);
 
     hash = hash_bytes(&nat->max_addr, sizeof nat->max_addr, hash);
-    return hash_add(hash, nat->min_port << 16 | nat->max_port);
+    return hash_add(hash, (uint32_t) nat->min_port << 16 | nat->max_port);
 }
 
 /* Returns what chooses a port: the same each time for a range and a tuple,
