@@ -123,6 +123,12 @@ ct_conn_flags(const struct conn *conn)
     return flags;
 }
 
+static inline bool
+ct_conn_has_helper(const struct conn *conn)
+{
+    return ct_conn_flags(conn) & (CT_F_FTP | CT_F_TFTP);
+}
+
 /* Sets 'flags' of 'conn', an embryo or one whose lock the caller has, besides
  * those that it has. */
 static inline void

@@ -59,6 +59,7 @@ enum ct_entry {
 struct ct_item {
     struct dp_packet *packet;
     struct ct_packet p;
+    uint32_t hint;              /* Of ct_table_hint(). */
     struct conn *conn;          /* NULL if there is none. */
     bool reply;                 /* Its direction. */
     uint8_t state;              /* CS_* so far. */
@@ -201,9 +202,9 @@ find(struct conntrack *ct, struct ct_item *item, long long now_ms)
 
     item->conn = (flip
                   ? ct_table_find(&ct->table, &p->reverse, &p->key, p->hash,
-                                  now_ms, &item->reply)
+                                  item->hint, now_ms, &item->reply)
                   : ct_table_find(&ct->table, &p->key, &p->reverse, p->hash,
-                                  now_ms, &item->reply));
+                                  item->hint, now_ms, &item->reply));
     if (flip) {
         if (item->conn) {
             item->reply = !item->reply;
@@ -386,7 +387,8 @@ track(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
         uint8_t before = item->state;
 
         translate(ct, item, args);
-        if (!(item->state & CS_INVALID)
+        if (OVS_UNLIKELY(args->helper || ct_conn_has_helper(item->conn))
+            && !(item->state & CS_INVALID)
             && !ct_helper_read(ct, item->conn, args->helper, item->packet,
                                &item->p, item->reply, item->state != before,
                                args->burst.now_ms)) {
@@ -413,7 +415,7 @@ track_cached(struct conntrack *ct, struct ct_item *item,
     if (args->nat) {
         if (ct_conn_flags(item->conn) & (CT_F_SNAT | CT_F_DNAT)) {
             if (!ct_packet_parse(&ct->secret, item->packet, args->dl_type,
-                                 args->zone, &item->p)) {
+                                 args->zone, NULL, &item->p)) {
                 return false;
             }
             translate(ct, item, args);
@@ -426,9 +428,10 @@ track_cached(struct conntrack *ct, struct ct_item *item,
     return true;
 }
 
-/* First pass. */
+/* First pass.  'last' is the last packet that was parsed, or NULL. */
 static enum ct_entry
-enter(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
+enter(struct conntrack *ct, struct ct_item *item, const struct ct_item *last,
+      const struct ct_args *args)
 {
     const struct pkt_metadata *md = &item->packet->md;
 
@@ -440,10 +443,12 @@ enter(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
         return CT_ENTRY_CACHED;
     }
     if (!ct_packet_parse(&ct->secret, item->packet, args->dl_type, args->zone,
-                         &item->p)) {
+                         last ? &last->p : NULL, &item->p)) {
         return CT_ENTRY_INVALID;
     }
-    ct_table_prefetch(&ct->table, item->p.hash);
+    if (!last || item->p.hash != last->p.hash) {
+        ct_table_prefetch(&ct->table, item->p.hash);
+    }
     return CT_ENTRY_PARSED;
 }
 
@@ -461,34 +466,51 @@ show(struct ct_sights *sights, const struct ct_item *item)
     }
 }
 
+/* Second pass, over the 'n' that were parsed.  Packets of one connection often
+ * come one after the other. */
+static void
+look_ahead(const struct conntrack *ct, struct ct_item *const parsed[],
+           size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t hash = parsed[i]->p.hash;
+
+        parsed[i]->hint = (i && hash == parsed[i - 1]->p.hash
+                           ? parsed[i - 1]->hint
+                           : ct_table_hint(&ct->table, hash));
+    }
+    for (size_t i = 0; i < n; i++) {
+        ct_table_warm(&ct->table, parsed[i]->hint);
+    }
+}
+
 static void
 execute(struct conntrack *ct, struct dp_packet_batch *batch,
         const struct ct_args *args)
 {
-    size_t n = dp_packet_batch_size(batch);
-    struct ct_item items[NETDEV_MAX_BURST];
+    size_t n = dp_packet_batch_size(batch), n_parsed = 0;
+    struct ct_item items[NETDEV_MAX_BURST], *parsed[NETDEV_MAX_BURST];
     enum ct_entry entries[NETDEV_MAX_BURST];
-    const struct conn *hints[NETDEV_MAX_BURST];
 
     for (size_t i = 0; i < n; i++) {
         items[i].packet = batch->packets[i];
-        entries[i] = enter(ct, &items[i], args);
-    }
-    for (size_t i = 0; n > 1 && i < n; i++) {
-        hints[i] = (entries[i] == CT_ENTRY_PARSED
-                    ? ct_table_hint(&ct->table, items[i].p.hash) : NULL);
-    }
-    for (size_t i = 0; n > 1 && i < n; i++) {
-        if (hints[i]) {
-            ct_table_warm(&ct->table, hints[i]);
+        items[i].hint = 0;
+        entries[i] = enter(ct, &items[i],
+                           n_parsed ? parsed[n_parsed - 1] : NULL, args);
+        if (entries[i] == CT_ENTRY_PARSED) {
+            parsed[n_parsed++] = &items[i];
         }
+    }
+    if (n_parsed > 1) {
+        look_ahead(ct, parsed, n_parsed);
     }
     for (size_t i = 0; i < n; i++) {
         struct ct_item *item = &items[i];
 
         if (entries[i] == CT_ENTRY_CACHED && !track_cached(ct, item, args)) {
             entries[i] = (ct_packet_parse(&ct->secret, item->packet,
-                                          args->dl_type, args->zone, &item->p)
+                                          args->dl_type, args->zone, NULL,
+                                          &item->p)
                           ? CT_ENTRY_PARSED : CT_ENTRY_INVALID);
         }
         if (entries[i] == CT_ENTRY_PARSED) {

@@ -47,21 +47,15 @@ ct_key_icmp_is_query(bool is_ipv6, uint8_t type)
     return false;
 }
 
-void
-ct_key_reverse(const struct ct_key *key, struct ct_key *reverse)
+uint64_t
+ct_key_reverse_icmp__(const struct ct_key *key)
 {
-    *reverse = *key;
-    reverse->src = key->dst;
-    reverse->dst = key->src;
-    if (ct_key_is_icmp(key)) {
-        uint8_t partner = ct_key_icmp_partner(key->is_ipv6,
-                                              ct_key_icmp_type(key));
+    uint8_t partner = ct_key_icmp_partner(key->is_ipv6,
+                                          ct_key_icmp_type(key));
 
-        reverse->dst_port = ct_key_icmp_port(partner, ct_key_icmp_code(key));
-    } else {
-        reverse->src_port = key->dst_port;
-        reverse->dst_port = key->src_port;
-    }
+    return ct_key_last_word(key->src_port,
+                            ct_key_icmp_port(partner, ct_key_icmp_code(key)),
+                            key->zone, key->proto, key->is_ipv6);
 }
 
 void

@@ -41,10 +41,50 @@ struct ct_key {
             uint8_t proto;              /* IPPROTO_*. */
             uint8_t is_ipv6;            /* 0 or 1. */
         };
-        uint64_t words[5];              /* To compare and to clear. */
+        uint64_t words[5];              /* To compare, fill and reverse: who
+                                         * reads words had better have written
+                                         * words, or the processor waits. */
     };
 };
 BUILD_ASSERT_DECL(sizeof(struct ct_key) == 40);
+
+/* Where the members after the addresses are in the last word. */
+#ifdef WORDS_BIGENDIAN
+#define CT_KEY_SRC_PORT 48
+#define CT_KEY_DST_PORT 32
+#define CT_KEY_ZONE 16
+#define CT_KEY_PROTO 8
+#define CT_KEY_IS_IPV6 0
+#else
+#define CT_KEY_SRC_PORT 0
+#define CT_KEY_DST_PORT 16
+#define CT_KEY_ZONE 32
+#define CT_KEY_PROTO 48
+#define CT_KEY_IS_IPV6 56
+#endif
+
+/* Returns the first word of an IPv4 address; the second one is 0. */
+static inline uint64_t
+ct_key_ipv4_word(ovs_be32 addr)
+{
+#ifdef WORDS_BIGENDIAN
+    return (uint64_t) (OVS_FORCE uint32_t) addr << 32;
+#else
+    return (OVS_FORCE uint32_t) addr;
+#endif
+}
+
+/* Returns the last word of a key. */
+static inline uint64_t
+ct_key_last_word(ovs_be16 src_port, ovs_be16 dst_port, uint16_t zone,
+                 uint8_t proto, bool is_ipv6)
+{
+    return ((uint64_t) (OVS_FORCE uint16_t) src_port << CT_KEY_SRC_PORT
+            | (uint64_t) (OVS_FORCE uint16_t) dst_port << CT_KEY_DST_PORT
+            | (uint64_t) zone << CT_KEY_ZONE
+            | (uint64_t) proto << CT_KEY_PROTO
+            | (uint64_t) is_ipv6 << CT_KEY_IS_IPV6);
+}
 
 static inline bool
 ct_key_equal(const struct ct_key *a, const struct ct_key *b)
@@ -97,9 +137,29 @@ int ct_key_icmp_partner(bool is_ipv6, uint8_t type);
 /* Is 'type' that of a query, which may begin a connection? */
 bool ct_key_icmp_is_query(bool is_ipv6, uint8_t type);
 
+/* Returns the last word of the reverse of 'key', which is of ICMP. */
+uint64_t ct_key_reverse_icmp__(const struct ct_key *key);
+
 /* Stores the reverse of 'key', whose ICMP type, if it has one, has a
  * partner. */
-void ct_key_reverse(const struct ct_key *key, struct ct_key *reverse);
+static inline void
+ct_key_reverse(const struct ct_key *key, struct ct_key *reverse)
+{
+    const uint64_t ports = ct_key_last_word(OVS_BE16_MAX, OVS_BE16_MAX, 0, 0,
+                                            false);
+    const uint64_t lower = ports & 0x0000ffff0000ffff;
+    uint64_t last = key->words[4];
+    uint64_t src[2] = { key->words[0], key->words[1] };
+
+    reverse->words[0] = key->words[2];
+    reverse->words[1] = key->words[3];
+    reverse->words[2] = src[0];
+    reverse->words[3] = src[1];
+    reverse->words[4] = (OVS_UNLIKELY(ct_key_is_icmp(key))
+                         ? ct_key_reverse_icmp__(key)
+                         : ((last & ~ports) | (last & lower) << 16
+                            | ((last >> 16) & lower)));
+}
 
 /* What seeds the hash.  One for each tracker. */
 struct ct_secret {

@@ -55,8 +55,9 @@ void ct_nat_search_init(struct ct_nat_search *, const struct ct_secret *,
                         const struct ct_key *key);
 
 /* Proposes the next tuple of replies in 'search->reply'.  Returns false if all
- * have been proposed, or very many: one packet must not take too long, and the
- * next one goes on where this one stopped. */
+ * have been proposed.  Whatever was found taken is not proposed again, to
+ * later searches either, so that all of them together take no more proposals
+ * than there are ports and connections. */
 bool ct_nat_search_next(struct ct_nat_search *search, struct ct_ports *);
 
 /* Translates 'packet', a packet of 'conn' in its reply direction or not, which

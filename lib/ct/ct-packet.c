@@ -4,7 +4,6 @@
 #include "ct/ct-packet.h"
 
 #include "coverage.h"
-#include "csum.h"
 #include "dp-packet.h"
 #include "flow.h"
 #include "packets.h"
@@ -25,6 +24,51 @@ struct part {
     uint8_t proto;
 };
 
+/* Checksums. */
+
+/* Adds 'n' bytes to 'sum', which has room for as many words as a packet has.
+ * Eight at a time: the order of bytes does not matter to a sum of ones'
+ * complements. */
+static inline uint64_t
+add_bytes(uint64_t sum, const void *data, size_t n)
+{
+    const uint8_t *p = data;
+    uint32_t words[2];
+    uint16_t half = 0;
+
+    for (; n >= sizeof words; n -= sizeof words, p += sizeof words) {
+        memcpy(words, p, sizeof words);
+        sum += (uint64_t) words[0] + words[1];
+    }
+    if (n & 4) {
+        memcpy(words, p, 4);
+        sum += words[0];
+        p += 4;
+    }
+    if (n & 2) {
+        memcpy(&half, p, 2);
+        sum += half;
+        p += 2;
+    }
+    if (n & 1) {
+        half = 0;
+        memcpy(&half, p, 1);
+        sum += half;
+    }
+    return sum;
+}
+
+/* Is 'sum' that of bytes whose checksum, which is among them, is sound? */
+static bool
+is_sound(uint64_t sum)
+{
+    sum = (sum & UINT32_MAX) + (sum >> 32);
+    sum = (sum & UINT32_MAX) + (sum >> 32);
+    sum = (sum & UINT16_MAX) + (sum >> 16);
+    sum = (sum & UINT16_MAX) + (sum >> 16);
+    return sum == UINT16_MAX;
+}
+
 /* Layer 3. */
 
 /* Is the checksum of the IPv4 header sound that begins 'size' bytes at 'ip'?
@@ -34,9 +78,12 @@ check_ip_csum(const struct dp_packet *packet, const struct ip_header *ip,
               size_t size)
 {
     enum ovs_csum status = ovs_packet_ip_csum(packet);
+    size_t len = IP_IHL(ip->ip_ihl_ver) * 4;
     bool good = (status == OVS_CSUM_GOOD
                  || (status == OVS_CSUM_UNKNOWN
-                     && !csum(ip, MIN(IP_IHL(ip->ip_ihl_ver) * 4, size))));
+                     && is_sound(len == IP_HEADER_LEN
+                                 ? add_bytes(0, ip, IP_HEADER_LEN)
+                                 : add_bytes(0, ip, MIN(len, size)))));
 
     if (!good) {
         COVERAGE_INC(conntrack_l3csum_err);
@@ -46,7 +93,7 @@ check_ip_csum(const struct dp_packet *packet, const struct ip_header *ip,
 
 /* Takes the IPv4 header that begins 'size' bytes at 'data' into 'key' and
  * 'part'.  The payload of an inner packet may be cut, and has no padding. */
-static bool
+static inline bool
 parse_ipv4(const void *data, size_t size, bool inner, struct ct_key *key,
            struct part *part)
 {
@@ -65,8 +112,10 @@ parse_ipv4(const void *data, size_t size, bool inner, struct ct_key *key,
                                    : IP_FRAG_OFF_MASK | IP_MORE_FRAGMENTS)) {
         return false;
     }
-    key->src.ipv4 = get_16aligned_be32(&ip->ip_src);
-    key->dst.ipv4 = get_16aligned_be32(&ip->ip_dst);
+    key->words[0] = ct_key_ipv4_word(get_16aligned_be32(&ip->ip_src));
+    key->words[1] = 0;
+    key->words[2] = ct_key_ipv4_word(get_16aligned_be32(&ip->ip_dst));
+    key->words[3] = 0;
     *part = (struct part) {
         .l3 = data,
         .l4 = (const char *) data + header_len,
@@ -157,10 +206,11 @@ static bool
 parse_ports(const struct part *part, struct ct_key *key)
 {
     const ovs_be16 *ports = part->l4;
+    ovs_be16 src = get_unaligned_be16(&ports[0]);
+    ovs_be16 dst = get_unaligned_be16(&ports[1]);
 
-    key->src_port = get_unaligned_be16(&ports[0]);
-    key->dst_port = get_unaligned_be16(&ports[1]);
-    return key->src_port && key->dst_port;
+    key->words[4] |= ct_key_last_word(src, dst, 0, 0, false);
+    return src && dst;
 }
 
 /* Is a message of 'type' an error, with what it is about in it? */
@@ -185,19 +235,21 @@ parse_query(const struct part *part, struct ct_key *key)
         || ct_key_icmp_partner(key->is_ipv6, icmp->icmp_type) < 0) {
         return false;
     }
-    key->src_port = icmp->icmp_fields.echo.id;
-    key->dst_port = ct_key_icmp_port(icmp->icmp_type, icmp->icmp_code);
+    key->words[4] |= ct_key_last_word(icmp->icmp_fields.echo.id,
+                                      ct_key_icmp_port(icmp->icmp_type,
+                                                       icmp->icmp_code),
+                                      0, 0, false);
     return true;
 }
 
 static bool
 parse_l4(const struct part *part, struct ct_key *key)
 {
-    key->proto = part->proto;
-    if (ct_has_ports(key->proto)) {
+    key->words[4] |= ct_key_last_word(0, 0, 0, part->proto, false);
+    if (ct_has_ports(part->proto)) {
         return parse_ports(part, key);
     }
-    if (key->proto == IPPROTO_ICMP || key->proto == IPPROTO_ICMPV6) {
+    if (part->proto == IPPROTO_ICMP || part->proto == IPPROTO_ICMPV6) {
         return ct_key_is_icmp(key) && parse_query(part, key);
     }
     return true;
@@ -212,8 +264,7 @@ parse_error(const struct dp_packet *packet, const struct part *part,
 {
     const char *start = dp_packet_data(packet);
     struct ct_key inner = {
-        .zone = p->key.zone,
-        .is_ipv6 = p->key.is_ipv6,
+        .words[4] = ct_key_last_word(0, 0, p->key.zone, 0, p->key.is_ipv6),
     };
     struct part inner_part;
 
@@ -233,21 +284,22 @@ parse_error(const struct dp_packet *packet, const struct part *part,
     return true;
 }
 
-/* Checksums. */
+/* The checksum of layer 4. */
 
-bool
-ct_packet_l4_csum_is_good(const struct dp_packet *packet,
-                          const struct ct_key *key, size_t l4_len)
+/* Is the checksum of 'packet' sound?  A pseudo header says that there are
+ * 'said_len' bytes. */
+static bool
+l4_csum_is_good(const struct dp_packet *packet, const struct part *part,
+                const struct ct_key *key, size_t said_len)
 {
-    const void *l3 = dp_packet_l3(packet);
-    const void *l4 = dp_packet_l4(packet);
+    uint64_t sum = add_bytes(0, dp_packet_l4(packet), part->l4_len);
 
-    return (key->is_ipv6
-            ? !packet_csum_upperlayer6(l3, l4, key->proto, l4_len)
-            : key->proto == IPPROTO_ICMP
-            ? !csum(l4, l4_len)
-            : !csum_finish(csum_continue(packet_csum_pseudoheader(l3), l4,
-                                         l4_len)));
+    if (part->proto != IPPROTO_ICMP || key->is_ipv6) {
+        sum = add_bytes(sum, key->words, 2 * sizeof key->src);
+        sum += (OVS_FORCE uint16_t) htons(part->proto);
+        sum += (OVS_FORCE uint16_t) htons(said_len);
+    }
+    return is_sound(sum);
 }
 
 static bool
@@ -263,14 +315,13 @@ has_csum(const struct part *part, const struct ct_key *key)
 
 static bool
 check_l4_csum(const struct dp_packet *packet, const struct part *part,
-              const struct ct_key *key)
+              const struct ct_key *key, size_t said_len)
 {
     enum ovs_csum status = ovs_packet_l4_csum(packet);
     bool good = (status == OVS_CSUM_GOOD
                  || (status == OVS_CSUM_UNKNOWN
                      && (!has_csum(part, key)
-                         || ct_packet_l4_csum_is_good(packet, key,
-                                                      part->l4_len))));
+                         || l4_csum_is_good(packet, part, key, said_len))));
 
     if (!good) {
         COVERAGE_INC(conntrack_l4csum_err);
@@ -280,35 +331,44 @@ check_l4_csum(const struct dp_packet *packet, const struct part *part,
 
 bool
 ct_packet_parse(const struct ct_secret *secret, struct dp_packet *packet,
-                ovs_be16 dl_type, uint16_t zone, struct ct_packet *p)
+                ovs_be16 dl_type, uint16_t zone, const struct ct_packet *last,
+                struct ct_packet *p)
 {
-    const void *l3 = dp_packet_l3(packet);
-    size_t l3_size = dp_packet_l3_size(packet);
+    const char *data = dp_packet_data(packet);
+    const char *end = data + (dp_packet_size(packet)
+                              - dp_packet_l2_pad_size(packet));
+    bool is_ipv6 = dl_type == htons(ETH_TYPE_IPV6);
+    const void *l3 = data + packet->l3_ofs;
     struct part part;
+    size_t said_len;
 
-    memset(&p->key, 0, sizeof p->key);
-    p->key.zone = zone;
-    p->key.is_ipv6 = dl_type == htons(ETH_TYPE_IPV6);
+    p->key.words[4] = ct_key_last_word(0, 0, zone, 0, is_ipv6);
     p->is_error = false;
     p->inner_l3 = p->inner_l4 = 0;
-    if ((dl_type != htons(ETH_TYPE_IP) && !p->key.is_ipv6)
-        || !l3 || !dp_packet_l4(packet)
-        || (!p->key.is_ipv6 && l3_size >= IP_HEADER_LEN
-            && !check_ip_csum(packet, l3, l3_size))
-        || !parse_l3(l3, l3_size, false, &p->key, &part)) {
+    if ((dl_type != htons(ETH_TYPE_IP) && !is_ipv6)
+        || packet->l3_ofs == UINT16_MAX || packet->l4_ofs == UINT16_MAX
+        || (!is_ipv6 && end - (char *) l3 >= IP_HEADER_LEN
+            && !check_ip_csum(packet, l3, end - (char *) l3))
+        || !parse_l3(l3, end - (char *) l3, false, &p->key, &part)) {
         return false;
     }
     /* A datagram of IPv6 that was in fragments still has a fragment header,
      * which its other headers do not tell of. */
-    part.l4 = dp_packet_l4(packet);
-    part.l4_len = dp_packet_l4_size(packet);
+    part.l4 = data + packet->l4_ofs;
+    said_len = part.l4_len;
+    part.l4_len = end - (char *) part.l4;
+    if (is_ipv6) {
+        said_len = part.l4_len;
+    }
     p->l4_len = part.l4_len;
-    p->key.proto = part.proto;
-    if (!is_whole(&part) || !check_l4_csum(packet, &part, &p->key)) {
+    p->key.words[4] |= ct_key_last_word(0, 0, 0, part.proto, false);
+    if (!is_whole(&part)
+        || !check_l4_csum(packet, &part, &p->key, said_len)) {
         return false;
     }
-    if (ct_key_is_icmp(&p->key) && part.l4_len >= ICMP_HEADER_LEN
-        && is_error(p->key.is_ipv6, *(const uint8_t *) part.l4)) {
+    if (OVS_UNLIKELY(ct_key_is_icmp(&p->key))
+        && part.l4_len >= ICMP_HEADER_LEN
+        && is_error(is_ipv6, *(const uint8_t *) part.l4)) {
         if (!parse_error(packet, &part, p)) {
             return false;
         }
@@ -318,7 +378,8 @@ ct_packet_parse(const struct ct_secret *secret, struct dp_packet *packet,
         }
         ct_key_reverse(&p->key, &p->reverse);
     }
-    p->hash = ct_key_hash(secret, &p->key);
+    p->hash = (last && ct_key_equal(&last->key, &p->key)
+               ? last->hash : ct_key_hash(secret, &p->key));
     return true;
 }
 

@@ -38,17 +38,14 @@ struct ct_packet {
 };
 
 /* Fills 'p' from 'packet', whose offsets are set and whose Ethernet type is
- * 'dl_type'.  Returns false if the packet is invalid. */
+ * 'dl_type'.  Returns false if the packet is invalid.  'last' is what came of
+ * another packet, or NULL: one of the same key has the same hash. */
 bool ct_packet_parse(const struct ct_secret *, struct dp_packet *packet,
-                     ovs_be16 dl_type, uint16_t zone, struct ct_packet *p);
+                     ovs_be16 dl_type, uint16_t zone,
+                     const struct ct_packet *last, struct ct_packet *p);
 
 /* Stores the segment that 'packet' is, which is TCP and was parsed to 'p'. */
 void ct_packet_get_segment(const struct dp_packet *packet,
                            const struct ct_packet *p, struct ct_tcp_segment *);
-
-/* Is the checksum of 'packet' sound, which has 'key', of TCP, UDP, ICMP or
- * ICMPv6, and 'l4_len' bytes from layer 4 on? */
-bool ct_packet_l4_csum_is_good(const struct dp_packet *packet,
-                               const struct ct_key *key, size_t l4_len);
 
 #endif /* ct-packet.h */

@@ -74,7 +74,11 @@ find_or_add(struct ct_ports *ports, const struct ct_key *key)
 {
     struct pool *pool = find(ports, key);
 
-    if (!pool && hmap_count(&ports->pools) < CT_PORTS_MAX_POOLS) {
+    if (!pool) {
+        if (hmap_count(&ports->pools) >= CT_PORTS_MAX_POOLS) {
+            forget(ports, CONTAINER_OF(hmap_random_node(&ports->pools),
+                                       struct pool, node));
+        }
         pool = xzalloc(sizeof *pool);
         pool->key = *key;
         hmap_insert(&ports->pools, &pool->node, hash_pool(ports, key));
@@ -89,26 +93,21 @@ ct_ports_next(struct ct_ports *ports, const struct ct_key *key, uint16_t first,
 {
     size_t end = highest + 1u;
     struct pool *pool;
-    int port = -1;
+    size_t found;
 
     ovs_mutex_lock(&ports->mutex);
     pool = find_or_add(ports, key);
-    if (pool) {
-        size_t i = first < lowest || first > highest ? lowest : first;
-        size_t found = bitmap_scan(pool->taken, 0, i, end);
-
-        if (found == end) {
-            found = bitmap_scan(pool->taken, 0, lowest, i);
-            end = i;
-        }
-        if (found != end) {
-            bitmap_set1(pool->taken, found);
-            port = found;
-        }
-        pool->used = true;
+    found = bitmap_scan(pool->taken, 0, first, end);
+    if (found == end) {
+        end = first;
+        found = bitmap_scan(pool->taken, 0, lowest, end);
     }
+    if (found != end) {
+        bitmap_set1(pool->taken, found);
+    }
+    pool->used = true;
     ovs_mutex_unlock(&ports->mutex);
-    return port;
+    return found != end ? found : -1;
 }
 
 void

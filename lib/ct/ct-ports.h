@@ -41,15 +41,15 @@ struct ct_ports {
     struct hmap pools OVS_GUARDED;
 };
 
-/* More pools than this are not kept. */
+/* More pools than this are not kept: for another one, any of them goes. */
 #define CT_PORTS_MAX_POOLS 4096
 
 void ct_ports_init(struct ct_ports *, const struct ct_secret *);
 void ct_ports_destroy(struct ct_ports *);
 
 /* Returns a port of 'pool' between 'lowest' and 'highest' that is not noted as
- * taken, and notes it: the first one from 'first' on, around the end; -1 if
- * there is none, or no room for one more pool. */
+ * taken, and notes it: the first one from 'first' on, which is one of them,
+ * around the end; -1 if there is none. */
 int ct_ports_next(struct ct_ports *, const struct ct_key *pool, uint16_t first,
                   uint16_t lowest, uint16_t highest);
 

@@ -72,7 +72,7 @@ ct_table_destroy(struct ct_table *table)
     ct_buckets_destroy(ct_table_buckets(table), NULL);
 }
 
-struct conn *
+uint32_t
 ct_table_hint(const struct ct_table *table, uint32_t hash)
 {
     struct home home = find_home(table, hash);
@@ -86,10 +86,10 @@ ct_table_hint(const struct ct_table *table, uint32_t hash)
 
             OVS_PREFETCH(conn);
             OVS_PREFETCH((char *) conn + 64);
-            return conn;
+            return ref;
         }
     }
-    return NULL;
+    return 0;
 }
 
 /* Do packets of 'key', whose reverse is 'reverse', belong to the connection of
@@ -114,8 +114,9 @@ match_conn(const struct ct_table *table, uint32_t ref,
     return ct_key_equal(reverse, &conn->key) && !conn->nat ? conn : NULL;
 }
 
-struct conn *
-ct_table_find(const struct ct_table *table, const struct ct_key *key,
+/* As ct_table_find(), without a hint. */
+static struct conn *
+find_in_chain(const struct ct_table *table, const struct ct_key *key,
               const struct ct_key *reverse, uint32_t hash, long long now_ms,
               bool *reply)
 {
@@ -138,6 +139,23 @@ ct_table_find(const struct ct_table *table, const struct ct_key *key,
         bucket = ct_bucket_next(home.b, bucket);
     } while (OVS_UNLIKELY(bucket));
     return NULL;
+}
+
+struct conn *
+ct_table_find(const struct ct_table *table, const struct ct_key *key,
+              const struct ct_key *reverse, uint32_t hash, uint32_t hint,
+              long long now_ms, bool *reply)
+{
+    if (OVS_LIKELY(hint)) {
+        /* What was in the table, is visible, and so still in it, and has the
+         * tuple, is the one: no two that are visible share a tuple. */
+        struct conn *conn = match_conn(table, hint, key, reverse, reply);
+
+        if (OVS_LIKELY(conn && ct_conn_is_visible(conn, now_ms))) {
+            return conn;
+        }
+    }
+    return find_in_chain(table, key, reverse, hash, now_ms, reply);
 }
 
 /* Returns a live connection that packets of 'key' belong to, visible or not,

@@ -113,23 +113,29 @@ ct_table_prefetch(const struct ct_table *table, uint32_t hash)
     OVS_PREFETCH(&b->array[hash & b->mask]);
 }
 
-/* Returns the connection that ct_table_find() will probably look at first for
- * 'hash', or NULL, and asks the memory for it.  Nothing may be concluded from
- * the result; it need not be used. */
-struct conn *ct_table_hint(const struct ct_table *, uint32_t hash);
+/* Returns a reference to the connection that is probably the one of 'hash',
+ * and asks the memory for it; 0 if there is none.  Valid until the caller is
+ * quiescent. */
+uint32_t ct_table_hint(const struct ct_table *, uint32_t hash);
 
-/* Asks the memory for what 'conn', a hint, has besides. */
+/* Asks the memory for what the connection of 'hint', if any, has besides. */
 static inline void
-ct_table_warm(const struct ct_table *table, const struct conn *conn)
+ct_table_warm(const struct ct_table *table, uint32_t hint)
 {
-    if (conn->nat) {
-        OVS_PREFETCH(ct_table_nat(table, conn));
+    if (hint) {
+        const struct conn *conn = ct_table_conn(table, hint >> 1);
+
+        if (OVS_UNLIKELY(conn->nat)) {
+            OVS_PREFETCH(ct_table_nat(table, conn));
+        }
     }
 }
 
 /* Returns the connection, visible at 'now_ms', that packets of 'key' belong
  * to, and stores whether they are of its reply direction; NULL if there is
- * none.  'reverse' is the reverse of 'key', 'hash' the hash of both.
+ * none.  'reverse' is the reverse of 'key', 'hash' the hash of both.  'hint'
+ * is what ct_table_hint() returned for 'hash' since the caller was quiescent,
+ * or 0: it saves a look at the bucket.
  *
  * A translated connection's replies have the key that they arrive with.
  *
@@ -137,7 +143,7 @@ ct_table_warm(const struct ct_table *table, const struct conn *conn)
  * the reply key, and find it taken or not. */
 struct conn *ct_table_find(const struct ct_table *, const struct ct_key *key,
                            const struct ct_key *reverse, uint32_t hash,
-                           long long now_ms, bool *reply);
+                           uint32_t hint, long long now_ms, bool *reply);
 
 /* Makes 'conn', an embryo, live and found, unless it must not be.  Returns
  * - 0;

@@ -283,5 +283,5 @@ ct_find(const struct conntrack *ct, const struct ct_key *key,
 
     ct_key_reverse(key, &reverse);
     return ct_table_find(&ct->table, key, &reverse,
-                         ct_key_hash(&ct->secret, key), now_ms, reply);
+                         ct_key_hash(&ct->secret, key), 0, now_ms, reply);
 }

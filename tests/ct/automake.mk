@@ -4,6 +4,8 @@ tests_dptest_SOURCES += \
 	tests/ct/ct-keys.h \
 	tests/ct/ct-frame.c \
 	tests/ct/ct-frame.h \
+	tests/ct/ct-rival.c \
+	tests/ct/ct-rival.h \
 	tests/ct/ct-talk.c \
 	tests/ct/ct-talk.h \
 	tests/ct/ct-theirs.h \
@@ -36,3 +38,20 @@ $(ct_theirs): $(OVS_ARCHIVES)
 	echo 'time_msec theirs_time_msec' >>symbols && \
 	objcopy --redefine-syms=symbols all.o $(abs_builddir)/$@ && \
 	cd $(abs_builddir) && rm -r $@.d
+
+# What both cost, beside each other.
+CT_CONNECTIONS = 1000000
+CT_ROUNDS = 5
+check_PROGRAMS += tests/bench/bench-ct
+tests_bench_bench_ct_SOURCES = \
+	tests/bench/bench-ct.c \
+	tests/ct/ct-rival.c \
+	tests/ct/ct-rival.h
+tests_bench_bench_ct_LDADD = lib/libmarkpath.a $(ct_theirs) $(ovs_libs)
+tests_bench_bench_ct_DEPENDENCIES = \
+	$(ct_theirs) \
+	lib/libmarkpath.a \
+	$(OVS_ARCHIVES)
+bench-ct: tests/bench/bench-ct$(EXEEXT)
+	tests/bench/bench-ct $(CT_CONNECTIONS) $(CT_ROUNDS)
+.PHONY: bench-ct

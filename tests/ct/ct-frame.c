@@ -156,7 +156,8 @@ ct_frame_check(struct dp_packet *p)
     struct ct_secret secret = { { 1, 1, 1 } };
     struct ct_packet parsed;
 
-    ovs_assert(ct_packet_parse(&secret, p, eth->eth_type, 0, &parsed));
+    ovs_assert(ct_packet_parse(&secret, p, eth->eth_type, 0, NULL,
+                               &parsed));
     ovs_assert(parsed.l4_len == dp_packet_l4_size(p));
 }
 

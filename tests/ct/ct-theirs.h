@@ -32,6 +32,7 @@ int theirs_conntrack_dump_start(struct conntrack *, struct conntrack_dump *,
 int theirs_conntrack_dump_next(struct conntrack_dump *,
                                struct ct_dpif_entry *);
 int theirs_conntrack_dump_done(struct conntrack_dump *);
+int theirs_conntrack_get_nconns(struct conntrack *, uint32_t *);
 int theirs_conntrack_set_tcp_seq_chk(struct conntrack *, bool);
 int theirs_zone_limit_update(struct conntrack *, int32_t zone, uint32_t limit);
 

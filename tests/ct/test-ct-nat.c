@@ -92,6 +92,37 @@ check_all_ports(void)
     conntrack_destroy(ct);
 }
 
+/* A client has nearly all ports behind an address, which nobody else has
+ * wanted before: another one gets those that are left, and no longer any. */
+static void
+check_last_ports(void)
+{
+    enum { FIRST = 1024, N_PORTS = UINT16_MAX + 1 - FIRST, N_LEFT = 3 };
+    struct nat_action_info_t nat = translate_to(NAT_ACTION_SRC, false,
+                                                OUTSIDE);
+    struct ct_frame_action commit = { .commit = true, .nat = &nat };
+    struct ct_end server = { SERVER, 53 }, out;
+    struct conntrack *ct = conntrack_init();
+
+    for (int i = N_LEFT; i < N_PORTS; i++) {
+        struct ct_end client = { CLIENT, FIRST + i };
+
+        ovs_assert(send_udp(ct, client, server, &commit, &out)
+                   == (CS_TRACKED | CS_NEW | CS_SRC_NAT));
+        ovs_assert(out.port == client.port);
+    }
+    for (int i = 0; i <= N_LEFT; i++) {
+        struct ct_end client = { CLIENT + 10, 20000 + i };
+        uint8_t state = send_udp(ct, client, server, &commit, &out);
+
+        ovs_assert(state == (CS_TRACKED | CS_NEW
+                             | (i < N_LEFT ? CS_SRC_NAT : 0)));
+        ovs_assert(i == N_LEFT || out.port < FIRST + N_LEFT);
+    }
+    ovs_assert(n_refused(ct) == 1);
+    conntrack_destroy(ct);
+}
+
 /* "ct(commit,nat)" without an address commits what is not translated. */
 static void
 check_bare(void)
@@ -150,6 +181,7 @@ static void
 test_ct_nat_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     check_all_ports();
+    check_last_ports();
     check_bare();
     check_same_replies();
     check_force();

@@ -163,7 +163,7 @@ look_up(struct conntrack *ct, uint32_t n, uint32_t n_packets, bool replies,
         struct waits *waits)
 {
     struct ct_key keys[BURST], reverses[BURST];
-    uint32_t hashes[BURST];
+    uint32_t hashes[BURST], hints[BURST];
     long long spent = 0;
 
     for (uint32_t i = 0; i < n_packets; i += BURST) {
@@ -183,14 +183,14 @@ look_up(struct conntrack *ct, uint32_t n, uint32_t n_packets, bool replies,
             ct_table_prefetch(&ct->table, hashes[j]);
         }
         for (int j = 0; j < BURST; j++) {
-            ct_table_hint(&ct->table, hashes[j]);
+            hints[j] = ct_table_hint(&ct->table, hashes[j]);
         }
         for (int j = 0; j < BURST; j++) {
             struct conn *conn;
             bool reply;
 
             conn = ct_table_find(&ct->table, &keys[j], &reverses[j],
-                                 hashes[j], 1000, &reply);
+                                 hashes[j], hints[j], 1000, &reply);
             ovs_assert(conn && reply == replies);
         }
         before = now_ns() - before;

@@ -81,13 +81,32 @@ insert(struct rig *rig, struct conn *conn)
 }
 
 static struct conn *
-find(struct rig *rig, const struct ct_key *key, bool *reply)
+find_with_hint(struct rig *rig, const struct ct_key *key, uint32_t hint,
+               bool *reply)
 {
     struct ct_key reverse;
 
     ct_key_reverse(key, &reverse);
     return ct_table_find(&rig->table, key, &reverse,
-                         ct_key_hash(&rig->secret, key), NOW, reply);
+                         ct_key_hash(&rig->secret, key), hint, NOW, reply);
+}
+
+static uint32_t
+get_hint(struct rig *rig, const struct ct_key *key)
+{
+    return ct_table_hint(&rig->table, ct_key_hash(&rig->secret, key));
+}
+
+/* With a hint or without, the result is the same. */
+static struct conn *
+find(struct rig *rig, const struct ct_key *key, bool *reply)
+{
+    struct conn *conn = find_with_hint(rig, key, 0, reply);
+    bool reply2;
+
+    ovs_assert(find_with_hint(rig, key, get_hint(rig, key), &reply2) == conn);
+    ovs_assert(!conn || reply2 == *reply);
+    return conn;
 }
 
 static void
@@ -290,8 +309,13 @@ test_random(void)
         if (!conns[n]) {
             conns[n] = add(&rig, n, n & 1);
         } else if (random_range(3) == 0) {
+            struct ct_key key = conns[n]->key;
+            uint32_t hint = get_hint(&rig, &key);
+            bool reply;
+
             drop(&rig, conns[n]);
             conns[n] = NULL;
+            ovs_assert(!find_with_hint(&rig, &key, hint, &reply));
         }
         if (ct_table_is_crowded(&rig.table)) {
             grow(&rig);
@@ -303,10 +327,9 @@ test_random(void)
     for (int n = 0; n < N; n++) {
         check_found(&rig, n, n & 1, conns[n]);
         if (conns[n]) {
-            uint32_t hash = ct_key_hash(&rig.secret, &conns[n]->key);
-
             n_there++;
-            n_hints += ct_table_hint(&rig.table, hash) == conns[n];
+            n_hints += (get_hint(&rig, &conns[n]->key) >> 1
+                        == conns[n]->index);
         }
     }
     ovs_assert(n_hints > n_there * 8 / 10);

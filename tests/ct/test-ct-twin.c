@@ -40,19 +40,6 @@ struct twin {
     uint64_t n_tuple;           /* Refusals for a tuple, so far. */
 };
 
-ATOMIC(long long) ct_theirs_now_ms;
-long long theirs_time_msec(void);
-
-/* What their tracker calls instead of time_msec(). */
-long long
-theirs_time_msec(void)
-{
-    long long now;
-
-    atomic_read(&ct_theirs_now_ms, &now);
-    return now;
-}
-
 static void
 advance(struct twin *twin, long long ms)
 {

@@ -5,6 +5,8 @@ fuzz_targets = \
 	tests/fuzz/fuzz-actions.c \
 	tests/fuzz/fuzz-attrs.c \
 	tests/fuzz/fuzz-attrs.h \
+	tests/fuzz/fuzz-ct-ftp.c \
+	tests/fuzz/fuzz-ct.c \
 	tests/fuzz/fuzz-edit.c \
 	tests/fuzz/fuzz-key.c \
 	tests/fuzz/fuzz-pipe.c \
@@ -32,7 +34,7 @@ FUZZ_CFLAGS = -g -O1 -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined
 fuzz_sources = \
 	$(filter %.c,$(lib_libmarkpath_a_SOURCES) $(fuzz_targets)) \
-	$(fuzz_simnic) tests/fuzz/fuzz-main.c
+	$(fuzz_simnic) tests/ct/ct-frame.c tests/fuzz/fuzz-main.c
 fuzz_objects = $(fuzz_sources:%.c=tests/fuzz/obj/%.o)
 tests/fuzz/obj/%.o: %.c
 	@$(MKDIR_P) $(@D)
