@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	Documentation/internals/conformance.rst \
 	Documentation/internals/conntrack.rst \
 	Documentation/internals/datapath.rst \
+	Documentation/internals/merge.rst \
 	Documentation/internals/offload.rst \
 	Documentation/internals/upcalls.rst \
 	Documentation/internals/versions.rst \

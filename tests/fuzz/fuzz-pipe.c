@@ -37,7 +37,8 @@ static volatile uint32_t sent_hash;
 
 /* Reads what is sent. */
 static void
-read_sent(const struct dp_packet *packet)
+read_sent(const struct netdev *netdev OVS_UNUSED,
+          const struct dp_packet *packet)
 {
     ovs_assert(dp_packet_size(packet) <= UINT16_MAX);
     ovs_assert(!dp_packet_is_eth(packet)

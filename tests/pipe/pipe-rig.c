@@ -14,7 +14,7 @@
 
 /* Netdevs of type "sink". */
 
-static void (*show_sent)(const struct dp_packet *);
+static void (*show_sent)(const struct netdev *, const struct dp_packet *);
 
 static struct netdev *
 sink_alloc(void)
@@ -40,13 +40,13 @@ sink_dealloc(struct netdev *netdev)
 }
 
 static int
-sink_send(struct netdev *netdev OVS_UNUSED, int qid OVS_UNUSED,
+sink_send(struct netdev *netdev, int qid OVS_UNUSED,
           struct dp_packet_batch *batch, bool concurrent OVS_UNUSED)
 {
     struct dp_packet *packet;
 
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        show_sent(packet);
+        show_sent(netdev, packet);
     }
     dp_packet_delete_batch(batch, true);
     return 0;
@@ -75,7 +75,7 @@ static const struct netdev_class sink_class = {
 
 void
 pipe_rig_init(struct pipe_rig *rig, upcall_callback *upcall,
-              void (*sent)(const struct dp_packet *))
+              void (*sent)(const struct netdev *, const struct dp_packet *))
 {
     memset(rig, 0, sizeof *rig);
     show_sent = sent;

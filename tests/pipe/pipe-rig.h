@@ -25,9 +25,10 @@ struct pipe_rig {
 };
 
 /* Sets 'rig' up.  'upcall' answers for the upper layers; 'sent' is shown each
- * packet that a netdev of type "sink" is sent. */
+ * packet that a netdev of type "sink" is sent, and which one that was. */
 void pipe_rig_init(struct pipe_rig *rig, upcall_callback *upcall,
-                   void (*sent)(const struct dp_packet *));
+                   void (*sent)(const struct netdev *,
+                                const struct dp_packet *));
 void pipe_rig_uninit(struct pipe_rig *);
 
 /* Adds port 'number' with a new netdev of 'type', and returns the netdev. */

@@ -53,7 +53,8 @@ enum { PORT = 1, NO_PORT = 9, AGAIN = 7 };
 static unsigned int n_sent;
 
 static void
-count_sent(const struct dp_packet *packet OVS_UNUSED)
+count_sent(const struct netdev *netdev OVS_UNUSED,
+           const struct dp_packet *packet OVS_UNUSED)
 {
     n_sent++;
 }
