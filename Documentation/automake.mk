@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	Documentation/internals/offload.rst \
 	Documentation/internals/upcalls.rst \
 	Documentation/internals/versions.rst \
+	Documentation/internals/xdp.rst \
 	Documentation/intro/dependencies.rst \
 	Documentation/principles.rst \
 	Documentation/topics/performance-table.rst \

@@ -11,6 +11,7 @@ include lib/ct/automake.mk
 include lib/offload/automake.mk
 include lib/rebalance/automake.mk
 include lib/rte/automake.mk
+include lib/xdp/automake.mk
 include lib/merge/automake.mk
 include lib/pipe/automake.mk
 include lib/pmd/automake.mk

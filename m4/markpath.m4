@@ -149,6 +149,60 @@ AC_DEFUN([MARKPATH_CHECK_DPDK_SDK],
      [SIMNIC_SDK_CPPFLAGS='-I$(srcdir)/drivers/net/simnic/sdk'])
    AC_SUBST([SIMNIC_SDK_CPPFLAGS])])
 
+dnl MARKPATH_CHECK_XDP
+dnl
+dnl The XDP programs of lib/xdp are compiled by clang, and embedded by bpftool;
+dnl libbpf loads them.  What is missing is told in one line, and XDP is left out
+dnl then, unless --with-xdp insists.
+AC_DEFUN([MARKPATH_CHECK_XDP],
+  [AC_ARG_WITH([xdp],
+     [AS_HELP_STRING([--without-xdp],
+        [leave out the offload of flows to XDP])],
+     [], [with_xdp=maybe])
+   AC_PATH_PROGS([BPF_CLANG],
+     [clang clang-19 clang-16 clang-15 clang-14], [no])
+   AC_PATH_PROG([BPFTOOL], [bpftool], [no],
+     [$PATH$PATH_SEPARATOR/usr/sbin$PATH_SEPARATOR/usr/local/sbin])
+   dnl Where Debian has the headers that depend on the machine.
+   BPF_CPPFLAGS=
+   markpath_multiarch=`$CC -print-multiarch 2>/dev/null`
+   AS_IF([test -n "$markpath_multiarch"],
+     [BPF_CPPFLAGS="-idirafter /usr/include/$markpath_multiarch"])
+   markpath_xdp_missing=
+   AS_IF([test "$with_xdp" = no], [],
+     [AS_IF([grep -q '^#define HAVE_AF_XDP 1' "$OVS_BUILD/config.h"], [],
+        [AS_VAR_APPEND([markpath_xdp_missing],
+           [", an Open vSwitch with AF_XDP"])])
+      PKG_CHECK_EXISTS([libbpf >= 1.0], [],
+        [AS_VAR_APPEND([markpath_xdp_missing], [", libbpf-dev"])])
+      AS_IF([test "$BPFTOOL" = no],
+        [AS_VAR_APPEND([markpath_xdp_missing], [", bpftool"])])
+      AS_IF([test "$BPF_CLANG" = no],
+        [AS_VAR_APPEND([markpath_xdp_missing], [", clang"])],
+        [AC_MSG_CHECKING([whether $BPF_CLANG compiles for BPF])
+         cat >conftest.bpf.c <<_ACEOF
+@%:@include <linux/bpf.h>
+@%:@include <bpf/bpf_helpers.h>
+_ACEOF
+         AS_IF([$BPF_CLANG --target=bpf -mcpu=v3 -O2 -g $BPF_CPPFLAGS \
+                    -c conftest.bpf.c -o conftest.bpf.o \
+                    >&AS_MESSAGE_LOG_FD 2>&1],
+           [AC_MSG_RESULT([yes])],
+           [AC_MSG_RESULT([no])
+            AS_VAR_APPEND([markpath_xdp_missing],
+              [", a clang that compiles for BPF"])])
+         rm -f conftest.bpf.c conftest.bpf.o])])
+   markpath_xdp_missing=`echo "$markpath_xdp_missing" | $SED 's/^, //'`
+   AS_IF([test "$with_xdp" = no], [HAVE_XDP=0],
+     [test -z "$markpath_xdp_missing"], [HAVE_XDP=1],
+     [test "$with_xdp" = yes],
+       [AC_MSG_ERROR([XDP needs what is missing: $markpath_xdp_missing])],
+     [HAVE_XDP=0
+      AC_MSG_WARN([XDP is left out; missing: $markpath_xdp_missing])])
+   AM_CONDITIONAL([XDP], [test $HAVE_XDP = 1])
+   AC_SUBST([HAVE_XDP])
+   AC_SUBST([BPF_CPPFLAGS])])
+
 dnl MARKPATH_CC_OPTION(OPTION)
 dnl
 dnl Adds OPTION to WARNING_CFLAGS if the compiler takes it silently.

@@ -15,6 +15,7 @@ include tests/ct/automake.mk
 include tests/offload/automake.mk
 include tests/rebalance/automake.mk
 include tests/rte/automake.mk
+include tests/xdp/automake.mk
 include tests/merge/automake.mk
 include tests/pipe/automake.mk
 include tests/pmd/automake.mk

@@ -61,7 +61,7 @@ check(const struct conn *conn)
 
     return (!ct_conn_is_visible(conn, time_msec()) ? CT_ARMED_GONE
             : ct_key_is_icmp(&conn->key) ? CT_ARMED_ICMP
-            : flags & (CT_F_FTP | CT_F_TFTP) ? CT_ARMED_HELPER
+            : ct_conn_has_helper(conn) ? CT_ARMED_HELPER
             : flags & CT_F_RELATED ? CT_ARMED_RELATED
             : !ct_state_is_established(conn) ? CT_ARMED_NEW
             : CT_ARMED);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_XDP_LOADER_H
+#define DP_XDP_LOADER_H 1
+
+/* dp-xdp-loader: the XDP program on network interfaces
+ * ====================================================
+ *
+ * Job.  Loads the program once, attaches it to interfaces, and tells it which
+ * socket is to get the packets of which queue.  Knows no netdev and no flow.
+ *
+ * An attachment is a bpf_link that only this process holds: when the process
+ * ends, however it does, the program leaves the interface.  A program that is
+ * there already is left alone.
+ *
+ * Owns.  The program, its maps, and the attachments.
+ *
+ * Thread-safety.  Any thread; a mutex, taken inside.  No thread that forwards
+ * packets has a reason to call.
+ *
+ * Errors.  A positive errno value; where there is 'errorp', what to tell the
+ * user, which the caller frees.  EBUSY: somebody else's program is there. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct dp_xdp_loader;
+struct dp_xdp_object;
+struct dp_xdp_port;
+
+enum dp_xdp_mode {
+    DP_XDP_NATIVE,              /* In the driver. */
+    DP_XDP_GENERIC              /* In the kernel's stack: any interface, but
+                                 * slower. */
+};
+
+/* Loads the program.  All ports must be detached before it is destroyed. */
+int dp_xdp_loader_create(struct dp_xdp_loader **, char **errorp);
+void dp_xdp_loader_destroy(struct dp_xdp_loader *);
+
+/* What struct dp_xdp_meta has in 'magic'. */
+uint32_t dp_xdp_loader_magic(const struct dp_xdp_loader *);
+
+/* The program and its maps, borrowed from the loader. */
+const struct dp_xdp_object *dp_xdp_loader_object(const struct dp_xdp_loader *);
+
+/* Attaches the program to interface 'ifindex', of this network namespace, in
+ * 'mode'.  Without sockets packets go to the kernel's stack, as if the
+ * program were not there. */
+int dp_xdp_attach(struct dp_xdp_loader *, uint32_t ifindex, enum dp_xdp_mode,
+                  struct dp_xdp_port **portp, char **errorp);
+
+/* Detaches it, forgets the sockets, and frees 'port'.  The interface may be
+ * gone. */
+void dp_xdp_detach(struct dp_xdp_port *);
+
+/* The program's name of the port, from 1 on, see xdp/dp-xdp-abi.h. */
+uint32_t dp_xdp_port_slot(const struct dp_xdp_port *);
+
+/* The slot of the port that is attached to 'ifindex', or 0. */
+uint32_t dp_xdp_find_slot(struct dp_xdp_loader *, uint32_t ifindex);
+
+/* AF_XDP socket 'fd', bound to 'queue' of the interface of 'port', gets the
+ * packets of that queue from now on.  The kernel forgets it when it is
+ * closed.  ENOBUFS: 'queue' is beyond what the program can tell apart. */
+int dp_xdp_port_set_socket(struct dp_xdp_port *, unsigned int queue, int fd);
+
+/* Nobody gets the packets of 'queue' from now on. */
+void dp_xdp_port_clear_socket(struct dp_xdp_port *, unsigned int queue);
+
+/* The counter 'what', of enum dp_xdp_count, of all CPUs. */
+uint64_t dp_xdp_loader_count(const struct dp_xdp_loader *, unsigned int what);
+
+#endif /* dp-xdp-loader.h */

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+
+if XDP
+tests_dptest_SOURCES += \
+	tests/xdp/test-xdp-loader.c \
+	tests/xdp/xdp-rig.c \
+	tests/xdp/xdp-rig.h
+endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#undef NDEBUG
+#include "tests/xdp/xdp-rig.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/dptest.h"
+#include "util.h"
+#include "xdp/dp-xdp-object.h"
+
+void
+xdp_rig_unshare(void)
+{
+    if (unshare(CLONE_NEWNET)) {
+        dptest_skip("no network namespace: %s", ovs_strerror(errno));
+    }
+    xdp_rig_shell("ip link set lo up");
+}
+
+struct dp_xdp_loader *
+xdp_rig_load(void)
+{
+    struct dp_xdp_loader *loader;
+    char *why = NULL;
+    int error = dp_xdp_loader_create(&loader, &why);
+
+    if (error == EPERM || error == EACCES || error == ENOSYS) {
+        dptest_skip("%s", why);
+    } else if (error) {
+        dptest_fail("%s", why);
+    }
+    return loader;
+}
+
+void
+xdp_rig_shell(const char *command)
+{
+    if (system(command)) {
+        dptest_fail("%s", command);
+    }
+}
+
+uint32_t
+xdp_rig_ifindex(const char *name)
+{
+    uint32_t ifindex = if_nametoindex(name);
+
+    ovs_assert(ifindex);
+    return ifindex;
+}
+
+void
+xdp_rig_run(const struct dp_xdp_loader *loader, uint32_t ifindex,
+            const void *data, size_t size, int repeat, struct xdp_run *run)
+{
+    struct xdp_md in = { .data_end = size, .ingress_ifindex = ifindex };
+    struct dp_xdp_meta meta;
+    struct xdp_md out;
+    LIBBPF_OPTS(bpf_test_run_opts, opts,
+                .data_in = data,
+                .data_size_in = size,
+                .data_out = run->data,
+                .data_size_out = sizeof run->data,
+                .ctx_in = &in,
+                .ctx_size_in = sizeof in,
+                .ctx_out = &out,
+                .ctx_size_out = sizeof out,
+                .repeat = repeat);
+    int error = -bpf_prog_test_run_opts(dp_xdp_loader_object(loader)->prog_fd,
+                                        &opts);
+
+    if (error) {
+        dptest_fail("BPF_PROG_TEST_RUN: %s", ovs_strerror(error));
+    }
+    run->verdict = opts.retval;
+    run->size = opts.data_size_out;
+    run->ns = opts.duration;
+    run->has_meta = out.data - out.data_meta == sizeof meta;
+    if (run->has_meta) {
+        memcpy(&meta, run->data, sizeof meta);
+        run->magic = meta.magic;
+        run->mark = meta.mark;
+        run->size -= sizeof meta;
+        memmove(run->data, run->data + sizeof meta, run->size);
+    }
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef XDP_RIG_H
+#define XDP_RIG_H 1
+
+/* xdp-rig: the XDP program, run on packets of a test
+ * ==================================================
+ *
+ * The kernel runs the loaded program on a packet in memory
+ * (BPF_PROG_TEST_RUN) and tells what became of it.  Where bpf() is refused the
+ * test is skipped. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "xdp/dp-xdp-loader.h"
+
+/* What became of a packet. */
+struct xdp_run {
+    uint32_t verdict;           /* XDP_*. */
+    bool has_meta;
+    uint32_t magic;             /* If 'has_meta'. */
+    uint32_t mark;
+    size_t size;
+    uint8_t data[2048];
+    uint32_t ns;                /* The mean time of a run. */
+};
+
+/* Moves the process to a network namespace of its own, with "lo" alone; skips
+ * the test if that is refused. */
+void xdp_rig_unshare(void);
+
+/* Loads the program, or skips the test. */
+struct dp_xdp_loader *xdp_rig_load(void);
+
+/* Runs 'command', which must succeed, in a shell. */
+void xdp_rig_shell(const char *command);
+
+uint32_t xdp_rig_ifindex(const char *name);
+
+/* Runs the program on 'size' bytes of 'data', 'repeat' times, as if they had
+ * come to queue 0 of 'ifindex'. */
+void xdp_rig_run(const struct dp_xdp_loader *, uint32_t ifindex,
+                 const void *data, size_t size, int repeat, struct xdp_run *);
+
+#endif /* xdp-rig.h */
