@@ -128,7 +128,7 @@ merge_conn_meet(struct conntrack *ct, struct dp_packet *packet, uint16_t zone)
     if (!l3 || !ct_packet_parse(&ct->secret, packet,
                                 htons(IP_VER(l3[0]) == 6 ? ETH_TYPE_IPV6
                                       : ETH_TYPE_IP),
-                                zone, &p)) {
+                                zone, NULL, &p)) {
         return met;
     }
     is_translated = (md->ct_state && md->ct_zone == zone

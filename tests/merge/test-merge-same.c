@@ -52,7 +52,7 @@ is_sound(const struct merge_world *w, struct dp_packet *packet,
 {
     struct ct_packet p;
 
-    return ct_packet_parse(&w->ct->secret, packet, dl_type, 0, &p);
+    return ct_packet_parse(&w->ct->secret, packet, dl_type, 0, NULL, &p);
 }
 
 /* Fills 'variants' and returns their number. */
