@@ -81,8 +81,15 @@ bench-instructions: tests/bench/bench-flow$(EXEEXT)
 .PHONY: bench-instructions
 EXTRA_DIST += tests/bench/instructions tests/bench/upcall-bench
 check_PROGRAMS += tests/bench/bench-flow
-tests_bench_bench_flow_SOURCES = tests/bench/bench-flow.c
-tests_bench_bench_flow_LDADD = lib/libmarkpath.a $(ovs_libs)
+tests_bench_bench_flow_SOURCES = \
+	tests/bench/bench-flow.c \
+	tests/pipe/pipe-rig.c \
+	tests/pipe/pipe-rig.h
+tests_bench_bench_flow_LDADD = $(markpath_libs) $(ovs_libs)
+tests_bench_bench_flow_DEPENDENCIES = \
+	lib/libmarkpath.a \
+	ofproto/libmarkofproto.a \
+	$(OVS_ARCHIVES)
 
 # Simulator of policies for a full NIC.
 noinst_PROGRAMS += utilities/rebalance-sim

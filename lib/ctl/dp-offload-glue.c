@@ -119,12 +119,12 @@ list_flows(struct dp_lane *lane, size_t *n)
     struct dp_flow **flows, *flow;
 
     *n = 0;
-    ovs_mutex_lock(&lane->flows.mutex);
+    dp_flow_table_lock(&lane->flows);
     flows = xmalloc(MAX(cmap_count(&lane->flows.flows), 1) * sizeof *flows);
     CMAP_FOR_EACH (flow, ufid_node, &lane->flows.flows) {
         flows[(*n)++] = flow;
     }
-    ovs_mutex_unlock(&lane->flows.mutex);
+    dp_flow_table_unlock(&lane->flows);
     return flows;
 }
 
@@ -137,13 +137,14 @@ register_flows(struct dp_lane *lane)
     struct dp_flow **flows = list_flows(lane, &n);
 
     for (size_t i = 0; i < n; ) {
-        ovs_mutex_lock(&lane->flows.mutex);
+        dp_flow_table_lock(&lane->flows);
         for (size_t end = MIN(i + REGISTER_BATCH, n); i < end; i++) {
             if (!dp_flow_is_dead(flows[i])) {
                 dp_lane_offer(lane, flows[i]);
             }
         }
-        ovs_mutex_unlock(&lane->flows.mutex);
+        dp_flow_table_unlock(&lane->flows);
+        dp_flow_table_give_way(&lane->flows);
     }
     free(flows);
 }

@@ -208,7 +208,7 @@ put_on_lane(struct dp_lane *lane, const struct dpif_flow_put *put,
     int error = 0;
 
     memset(stats, 0, sizeof *stats);
-    ovs_mutex_lock(&lane->flows.mutex);
+    dp_flow_table_lock(&lane->flows);
     flow = find_flow(lane, ufid, is_by_key(put) ? &match->flow : NULL);
     if (flow && put->flags & DPIF_FP_MODIFY) {
         modify(lane, flow, put, stats);
@@ -217,7 +217,7 @@ put_on_lane(struct dp_lane *lane, const struct dpif_flow_put *put,
     } else {
         error = flow ? EEXIST : ENOENT;
     }
-    ovs_mutex_unlock(&lane->flows.mutex);
+    dp_flow_table_unlock(&lane->flows);
     return error;
 }
 
@@ -339,13 +339,13 @@ flow_del(struct dp *dp, const struct dpif_flow_del *del,
         struct dp_lane *lane = &pmd->lane;
         struct dp_flow *flow;
 
-        ovs_mutex_lock(&lane->flows.mutex);
+        dp_flow_table_lock(&lane->flows);
         flow = find_flow(lane, &ufid, NULL);
         if (flow) {
             remove_flow(lane, flow, del->stats, removed);
             found = true;
         }
-        ovs_mutex_unlock(&lane->flows.mutex);
+        dp_flow_table_unlock(&lane->flows);
     }
     return found ? 0 : ENOENT;  /* Without a lane there is no flow, either. */
 }

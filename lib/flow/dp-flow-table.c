@@ -3,12 +3,15 @@
 
 #include "flow/dp-flow-table.h"
 
+#include <sched.h>
+
 #include "util.h"
 
 void
 dp_flow_table_init(struct dp_flow_table *table)
 {
     ovs_mutex_init(&table->mutex);
+    atomic_init(&table->n_waiting, 0);
     cmap_init(&table->flows);
     cmap_init(&table->classifiers);
 }
@@ -28,6 +31,38 @@ dp_flow_table_uninit(struct dp_flow_table *table)
     cmap_destroy(&table->classifiers);
     cmap_destroy(&table->flows);
     ovs_mutex_destroy(&table->mutex);
+}
+
+void
+dp_flow_table_lock(struct dp_flow_table *table)
+{
+    unsigned int orig;
+
+    atomic_add_relaxed(&table->n_waiting, 1, &orig);
+    ovs_mutex_lock(&table->mutex);
+    atomic_sub_relaxed(&table->n_waiting, 1, &orig);
+}
+
+void
+dp_flow_table_unlock(struct dp_flow_table *table)
+{
+    ovs_mutex_unlock(&table->mutex);
+}
+
+/* Lets others have the mutex who wait for it, if any.  They have it for the
+ * time that one flow takes. */
+void
+dp_flow_table_give_way(struct dp_flow_table *table)
+{
+    unsigned int n;
+
+    for (;;) {
+        atomic_read_relaxed(&table->n_waiting, &n);
+        if (!n) {
+            break;
+        }
+        sched_yield();
+    }
 }
 
 /* Adds 'flow' and takes over the caller's reference.  A classifier stays when

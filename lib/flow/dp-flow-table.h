@@ -14,21 +14,35 @@
  * Invariant.  No two flows in a table have the same UFID.  (The upper layers
  * see to it that no two megaflows overlap; the one that is found first wins.)
  *
- * Thread-safety.  Writers hold 'mutex'.  Readers need only RCU. */
+ * Thread-safety.  Writers hold 'mutex'.  Readers need only RCU.
+ *
+ * A mutex goes to who asks first, not to who waits: who lets go of it and
+ * takes it again at once has it again, and upcalls may wait for as long as he
+ * goes on.  So who has to do with many flows calls dp_flow_table_give_way()
+ * now and then. */
 
 #include "cmap.h"
+#include "ovs-atomic.h"
 #include "ovs-thread.h"
 #include "flow/dp-cls.h"
 #include "flow/dp-flow.h"
 
 struct dp_flow_table {
     struct ovs_mutex mutex;     /* Serialises writers. */
+    atomic_uint n_waiting;      /* Threads in dp_flow_table_lock(). */
     struct cmap flows;          /* Published: by UFID. */
     struct cmap classifiers;    /* Published: by ingress port. */
 };
 
 void dp_flow_table_init(struct dp_flow_table *);
 void dp_flow_table_uninit(struct dp_flow_table *);
+
+void dp_flow_table_lock(struct dp_flow_table *table)
+    OVS_ACQUIRES(table->mutex);
+void dp_flow_table_unlock(struct dp_flow_table *table)
+    OVS_RELEASES(table->mutex);
+void dp_flow_table_give_way(struct dp_flow_table *table)
+    OVS_EXCLUDED(table->mutex);
 
 void dp_flow_table_insert(struct dp_flow_table *table, struct dp_flow *)
     OVS_REQUIRES(table->mutex);

@@ -58,6 +58,13 @@ struct dp_burst {
 
 BUILD_ASSERT_DECL(NETDEV_MAX_BURST == 32);
 
+/* Returns the bitmap of all packets of 'burst'. */
+static inline uint32_t
+dp_burst_all(const struct dp_burst *burst)
+{
+    return burst->n == 32 ? UINT32_MAX : (UINT32_C(1) << burst->n) - 1;
+}
+
 /* Makes 'burst' one of the packets of 'batch', of which it takes ownership.
  * Those that are too short are dropped. */
 static inline void
@@ -79,7 +86,7 @@ dp_burst_init(struct dp_burst *burst, const struct dp_packet_batch *batch,
     burst->in_port = in_port;
     burst->depth = depth;
     burst->n = n;
-    burst->undecided = n == 32 ? UINT32_MAX : (1u << n) - 1;
+    burst->undecided = dp_burst_all(burst);
     burst->decided = 0;
     burst->bare = burst->unparsed = 0;
     burst->answered = 0;

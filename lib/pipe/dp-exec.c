@@ -366,18 +366,30 @@ exec_group(struct dp_exec *x, struct dp_burst *burst,
 struct dp_run {
     odp_port_t port_no;                 /* ODPP_NONE: no packets. */
     struct dp_tx_port *port;
-    size_t n;
-    struct dp_packet *packets[NETDEV_MAX_BURST];
+    uint32_t members;                   /* Bitmap. */
 };
 
-/* Sends the packets of 'run' and makes it empty. */
+/* Sends the packets of 'run', in the order in which they came, and makes it
+ * empty. */
 static void
-end_run(struct dp_lane *lane, struct dp_run *run)
+end_run(struct dp_lane *lane, const struct dp_burst *burst,
+        struct dp_run *run)
 {
-    if (run->n) {
-        dp_tx_output(lane, run->port, run->packets, run->n);
-        run->n = 0;
+    struct dp_packet *packets[NETDEV_MAX_BURST];
+    size_t n = 0;
+    int i;
+
+    if (!run->members) {
+        /* Nothing to do. */
+    } else if (run->members == dp_burst_all(burst)) {
+        dp_tx_output(lane, run->port, burst->packets, burst->n);
+    } else {
+        ULLONG_FOR_EACH_1 (i, run->members) {
+            packets[n++] = burst->packets[i];
+        }
+        dp_tx_output(lane, run->port, packets, n);
     }
+    run->members = 0;
     run->port_no = ODPP_NONE;
 }
 
@@ -403,15 +415,12 @@ void
 dp_exec_run(struct dp_lane *lane, struct dp_burst *burst)
 {
     struct dp_exec x = { .lane = lane, .depth = burst->depth };
-    struct dp_run run;
+    struct dp_run run = { .port_no = ODPP_NONE };
     long long int now = lane->now / 1000;
 
-    run.port_no = ODPP_NONE;
-    run.n = 0;
     for (size_t g = 0; g < burst->n_groups; g++) {
         const struct dp_group *group = &burst->groups[g];
         odp_port_t port_no = ODPP_NONE;
-        int i;
 
         if (OVS_LIKELY(group->flow)) {
             dp_flow_count(group->flow, count_1bits(group->members),
@@ -419,16 +428,14 @@ dp_exec_run(struct dp_lane *lane, struct dp_burst *burst)
             port_no = dp_flow_get_output(group->flow);
         }
         if (port_no != run.port_no || port_no == ODPP_NONE) {
-            end_run(lane, &run);
+            end_run(lane, burst, &run);
             if (port_no == ODPP_NONE
                 || !begin_run(lane, burst, &run, port_no)) {
                 exec_group(&x, burst, group);
                 continue;
             }
         }
-        ULLONG_FOR_EACH_1 (i, group->members) {
-            run.packets[run.n++] = burst->packets[i];
-        }
+        run.members |= group->members;
     }
-    end_run(lane, &run);
+    end_run(lane, burst, &run);
 }

@@ -191,11 +191,11 @@ dp_lane_flush_flows(struct dp_lane *lane)
 {
     struct dp_flow *flow;
 
-    ovs_mutex_lock(&lane->flows.mutex);
+    dp_flow_table_lock(&lane->flows);
     CMAP_FOR_EACH (flow, ufid_node, &lane->flows.flows) {
         dp_lane_remove(lane, flow, NULL);
     }
-    ovs_mutex_unlock(&lane->flows.mutex);
+    dp_flow_table_unlock(&lane->flows);
 }
 
 /* Waits until no packet that is in the pipe now is there any more: a flow that

@@ -30,14 +30,14 @@ install(struct dp_lane *lane, const struct dp_key *key,
     struct dp_flow *flow = NULL;
     bool is_new;
 
-    ovs_mutex_lock(&lane->flows.mutex);
+    dp_flow_table_lock(&lane->flows);
     flow = dp_flow_table_find_key(&lane->flows, &match->flow);
     is_new = !flow && !dp_flow_table_find(&lane->flows, ufid);
     if (is_new) {
         flow = dp_lane_install__(lane, match, ufid, actions->data,
                                  actions->size);
     }
-    ovs_mutex_unlock(&lane->flows.mutex);
+    dp_flow_table_unlock(&lane->flows);
 
     if (flow) {
         bool smc;

@@ -154,20 +154,16 @@ send_by_hash(struct dp_tx_port *port, struct dp_packet_batch *batch)
     }
 }
 
-/* Books 'cycles', which sending the pending packets took, to the rx queues
+/* Books 'cycles', which sending the 'n' pending packets took, to the rx queues
  * that they came from: sending is part of what these cost. */
 static void
 book_cycles(const struct dp_tx_port *port, size_t n, uint64_t cycles)
 {
-    size_t start = 0;
+    for (size_t i = 0; i < port->n_pieces; i++) {
+        const struct dp_tx_piece *piece = &port->pieces[i];
 
-    for (size_t i = 1; i <= n; i++) {
-        if (i == n || port->loads[i] != port->loads[start]) {
-            if (port->loads[start]) {
-                dp_rxq_load_charge(port->loads[start],
-                                   cycles * (i - start) / n);
-            }
-            start = i;
+        if (piece->load) {
+            dp_rxq_load_charge(piece->load, cycles * piece->n / n);
         }
     }
 }
@@ -199,40 +195,62 @@ flush_port(struct dp_lane *lane, struct dp_tx_port *port)
     ovs_list_remove(&port->dirty);
     cycles = cycle_timer_stop(&lane->perf, &timer);
     book_cycles(port, n, cycles);
+    port->n_pieces = 0;
     lane->n_sent += n;
     dp_lane_count(lane, PMD_STAT_SENT_PKTS, n);
     dp_lane_count(lane, PMD_STAT_SENT_BATCHES, 1);
     return n;
 }
 
-/* Queues 'n_packets' packets to 'port'.  Takes ownership of them. */
-void
-dp_tx_output(struct dp_lane *lane, struct dp_tx_port *port,
-             struct dp_packet *const packets[], size_t n_packets)
+/* Says when 'port', on which nothing was pending, is to send. */
+static void
+begin_pending(struct dp_lane *lane, struct dp_tx_port *port)
+{
+    uint32_t interval;
+
+    atomic_read_relaxed(&lane->shared->tx_flush_interval, &interval);
+    port->flush_at = lane->now + interval;
+    ovs_list_push_back(&lane->tx.dirty, &port->dirty);
+}
+
+/* Adds as many of the 'n' packets to those pending on 'port' as can be sent
+ * with them, and returns how many.  A netdev may look at the first packet of a
+ * burst only to find out where the memory of all comes from. */
+static size_t
+add_pending(struct dp_tx_port *port, struct dp_rxq_load *load,
+            struct dp_packet *const packets[], size_t n)
 {
     struct dp_packet_batch *pending = &port->pending;
+    const struct dp_packet *first = (pending->count ? pending->packets[0]
+                                     : packets[0]);
+    size_t max = MIN(n, NETDEV_MAX_BURST - pending->count);
+    size_t i;
 
-    for (size_t i = 0; i < n_packets; i++) {
-        struct dp_packet *packet = packets[i];
-        size_t n = dp_packet_batch_size(pending);
+    for (i = 0; i < max && packets[i]->source == first->source; i++) {
+        pending->packets[pending->count + i] = packets[i];
+    }
+    pending->count += i;
+    if (port->n_pieces && port->pieces[port->n_pieces - 1].load == load) {
+        port->pieces[port->n_pieces - 1].n += i;
+    } else if (i) {
+        port->pieces[port->n_pieces++] = (struct dp_tx_piece) { load, i };
+    }
+    return i;
+}
 
-        /* A netdev may look at the first packet of a burst only to find out
-         * where the memory of all comes from. */
-        if (OVS_UNLIKELY(n == NETDEV_MAX_BURST
-                         || (n && (pending->packets[0]->source
-                                   != packet->source)))) {
+/* Queues 'n' packets to 'port'.  Takes ownership of them. */
+void
+dp_tx_output(struct dp_lane *lane, struct dp_tx_port *port,
+             struct dp_packet *const packets[], size_t n)
+{
+    for (size_t i = 0; i < n; ) {
+        if (dp_packet_batch_is_empty(&port->pending)) {
+            begin_pending(lane, port);
+        }
+        i += add_pending(port, lane->load, &packets[i], n - i);
+        if (i < n) {
             flush_port(lane, port);
-            n = 0;
         }
-        if (!n) {
-            uint32_t interval;
-
-            atomic_read_relaxed(&lane->shared->tx_flush_interval, &interval);
-            port->flush_at = lane->now + interval;
-            ovs_list_push_back(&lane->tx.dirty, &port->dirty);
-        }
-        port->loads[n] = lane->load;
-        dp_packet_batch_add(pending, packet);
     }
 }
 

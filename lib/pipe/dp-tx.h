@@ -55,6 +55,12 @@ void dp_txqs_init(struct dp_txqs *);
 void dp_txqs_uninit(struct dp_txqs *);
 void dp_txqs_configure(struct dp_txqs *, enum dp_txq_mode, int n);
 
+/* Packets that came from one rx queue, one after the other. */
+struct dp_tx_piece {
+    struct dp_rxq_load *load;   /* Of the queue, or NULL. */
+    size_t n;
+};
+
 /* A port as one lane sees it. */
 struct dp_tx_port {
     struct hmap_node node;      /* In 'dp_tx's 'ports'. */
@@ -68,8 +74,8 @@ struct dp_tx_port {
     long long int last_used;    /* us; XPS. */
     long long int flush_at;     /* us. */
     struct dp_packet_batch pending;
-    struct dp_rxq_load *loads[NETDEV_MAX_BURST];    /* Where 'pending' came
-                                                     * from, or NULL. */
+    size_t n_pieces;
+    struct dp_tx_piece pieces[NETDEV_MAX_BURST];    /* Of 'pending'. */
 };
 
 /* Ports with smaller numbers are found without a hash. */

@@ -10,6 +10,7 @@
 
 #include "dp-packet.h"
 #include "flow.h"
+#include "netdev-provider.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "odp-util.h"
@@ -21,6 +22,7 @@
 #include "flow/dp-flow-table.h"
 #include "flow/dp-key.h"
 #include "tests/flow/flow-random.h"
+#include "tests/pipe/pipe-rig.h"
 
 enum { PORT = 1, BURST = 32 };
 
@@ -236,6 +238,110 @@ bench_route6(struct dp_packet packets[BURST], bool address, size_t n)
     }
 }
 
+/* The whole pipe. */
+
+enum { OUT_PORT = 2 };
+
+static unsigned int n_flows;    /* That the upcall makes. */
+
+/* Answers with a megaflow of the port, or of nw_src too. */
+static int
+upcall(const struct dp_packet *packet OVS_UNUSED,
+       const struct flow *flow, ovs_u128 *ufid,
+       unsigned pmd_id OVS_UNUSED, enum dpif_upcall_type type OVS_UNUSED,
+       const struct nlattr *userdata OVS_UNUSED, struct ofpbuf *actions,
+       struct flow_wildcards *wc, struct ofpbuf *put_actions OVS_UNUSED,
+       void *aux OVS_UNUSED)
+{
+    *ufid = (ovs_u128) { .u32 = { ntohl(flow->nw_src), 1 } };
+    flow_wildcards_init_catchall(wc);
+    wc->masks.dl_type = OVS_BE16_MAX;
+    wc->masks.nw_frag = FLOW_NW_FRAG_MASK;
+    wc->masks.nw_proto = UINT8_MAX;     /* Not for simple match. */
+    if (n_flows > 1) {
+        wc->masks.nw_src = OVS_BE32_MAX;
+    }
+    nl_msg_put_odp_port(actions, OVS_ACTION_ATTR_OUTPUT, u32_to_odp(OUT_PORT));
+    return 0;
+}
+
+/* Netdevs of type "keep", which leave the packets that they are sent to the
+ * caller. */
+
+static struct netdev *
+keep_alloc(void)
+{
+    return xzalloc(sizeof(struct netdev));
+}
+
+static int
+keep_construct(struct netdev *netdev OVS_UNUSED)
+{
+    return 0;
+}
+
+static void
+keep_destruct(struct netdev *netdev OVS_UNUSED)
+{
+}
+
+static void
+keep_dealloc(struct netdev *netdev)
+{
+    free(netdev);
+}
+
+static int
+keep_send(struct netdev *netdev OVS_UNUSED, int qid OVS_UNUSED,
+          struct dp_packet_batch *batch OVS_UNUSED,
+          bool concurrent OVS_UNUSED)
+{
+    return 0;
+}
+
+static int
+keep_update_flags(struct netdev *netdev OVS_UNUSED,
+                  enum netdev_flags off OVS_UNUSED,
+                  enum netdev_flags on OVS_UNUSED, enum netdev_flags *old)
+{
+    *old = 0;
+    return 0;
+}
+
+static const struct netdev_class keep_class = {
+    .type = "keep",
+    .alloc = keep_alloc,
+    .construct = keep_construct,
+    .destruct = keep_destruct,
+    .dealloc = keep_dealloc,
+    .send = keep_send,
+    .update_flags = keep_update_flags,
+};
+
+/* From a burst to the netdev that it leaves by, in one flow or one for each
+ * packet. */
+static void
+bench_pipe(struct dp_packet packets[BURST], bool one, size_t n)
+{
+    struct dp_packet_batch batch;
+    struct pipe_rig rig;
+
+    n_flows = one ? 1 : BURST;
+    ovs_assert(!netdev_register_provider(&keep_class));
+    pipe_rig_init(&rig, upcall, NULL);
+    atomic_store_relaxed(&rig.shared.emc_insert_inv, 1);    /* All. */
+    pipe_rig_add_port(&rig, OUT_PORT, keep_class.type);
+    for (size_t i = 0; i < n; i += BURST) {
+        dp_packet_batch_init(&batch);
+        for (int j = 0; j < BURST; j++) {
+            dp_packet_batch_add(&batch, &packets[j]);
+        }
+        pipe_rig_receive(&rig, &batch, PORT);
+    }
+    dp_lane_flush_flows(&rig.lane);
+    pipe_rig_uninit(&rig);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -261,6 +367,8 @@ main(int argc, char *argv[])
         bench_vlan(packets, n);
     } else if (!strcmp(name, "route")) {
         bench_route(packets, n);
+    } else if (!strcmp(name, "pipe-1") || !strcmp(name, "pipe-32")) {
+        bench_pipe(packets, !strcmp(name, "pipe-1"), n);
     } else if (!strncmp(name, "translate-", 10)) {
         bench_translate(packets, ends_with(name, "-tcp"), n);
     } else if (!strcmp(name, "route6") || !strcmp(name, "translate6")) {
