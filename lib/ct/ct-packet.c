@@ -4,6 +4,7 @@
 #include "ct/ct-packet.h"
 
 #include "coverage.h"
+#include "crc32c.h"
 #include "csum.h"
 #include "dp-packet.h"
 #include "flow.h"
@@ -235,14 +236,29 @@ parse_error(const struct dp_packet *packet, const struct part *part,
 
 /* Checksums. */
 
+/* Is the checksum of the association's packet 'sctp' sound, which has 'len'
+ * bytes?  It covers itself as 0. */
+static bool
+sctp_csum_is_good(struct sctp_header *sctp, size_t len)
+{
+    ovs_be32 want = get_16aligned_be32(&sctp->sctp_csum);
+    ovs_be32 sum;
+
+    put_16aligned_be32(&sctp->sctp_csum, 0);
+    sum = crc32c((const uint8_t *) sctp, len);
+    put_16aligned_be32(&sctp->sctp_csum, want);
+    return sum == want;
+}
+
 bool
 ct_packet_l4_csum_is_good(const struct dp_packet *packet,
                           const struct ct_key *key, size_t l4_len)
 {
     const void *l3 = dp_packet_l3(packet);
-    const void *l4 = dp_packet_l4(packet);
+    void *l4 = dp_packet_l4(packet);
 
-    return (key->is_ipv6
+    return (key->proto == IPPROTO_SCTP ? sctp_csum_is_good(l4, l4_len)
+            : key->is_ipv6
             ? !packet_csum_upperlayer6(l3, l4, key->proto, l4_len)
             : key->proto == IPPROTO_ICMP
             ? !csum(l4, l4_len)
@@ -258,7 +274,8 @@ has_csum(const struct part *part, const struct ct_key *key)
 
         return key->is_ipv6 || udp->udp_csum;
     }
-    return key->proto == IPPROTO_TCP || ct_key_is_icmp(key);
+    return (key->proto == IPPROTO_TCP || ct_key_is_icmp(key)
+            || (key->proto == IPPROTO_SCTP && ovs_ct_has_sctp_ports()));
 }
 
 static bool

@@ -46,8 +46,8 @@ bool ct_packet_parse(const struct ct_secret *, struct dp_packet *packet,
 void ct_packet_get_segment(const struct dp_packet *packet,
                            const struct ct_packet *p, struct ct_tcp_segment *);
 
-/* Is the checksum of 'packet' sound, which has 'key', of TCP, UDP, ICMP or
- * ICMPv6, and 'l4_len' bytes from layer 4 on? */
+/* Is the checksum of 'packet' sound, which has 'key', of TCP, UDP, SCTP, ICMP
+ * or ICMPv6, and 'l4_len' bytes from layer 4 on? */
 bool ct_packet_l4_csum_is_good(const struct dp_packet *packet,
                                const struct ct_key *key, size_t l4_len);
 
