@@ -4,6 +4,7 @@
 #include "ct/ct-packet.h"
 
 #include "coverage.h"
+#include "crc32c.h"
 #include "dp-packet.h"
 #include "flow.h"
 #include "packets.h"
@@ -286,14 +287,32 @@ parse_error(const struct dp_packet *packet, const struct part *part,
 
 /* The checksum of layer 4. */
 
+/* Is the checksum of the association's packet 'sctp' sound, which has 'len'
+ * bytes?  It covers itself as 0. */
+static bool
+sctp_csum_is_good(struct sctp_header *sctp, size_t len)
+{
+    ovs_be32 want = get_16aligned_be32(&sctp->sctp_csum);
+    ovs_be32 sum;
+
+    put_16aligned_be32(&sctp->sctp_csum, 0);
+    sum = crc32c((const uint8_t *) sctp, len);
+    put_16aligned_be32(&sctp->sctp_csum, want);
+    return sum == want;
+}
+
 /* Is the checksum of 'packet' sound?  A pseudo header says that there are
  * 'said_len' bytes. */
 static bool
 l4_csum_is_good(const struct dp_packet *packet, const struct part *part,
                 const struct ct_key *key, size_t said_len)
 {
-    uint64_t sum = add_bytes(0, dp_packet_l4(packet), part->l4_len);
+    uint64_t sum;
 
+    if (part->proto == IPPROTO_SCTP) {
+        return sctp_csum_is_good(dp_packet_l4(packet), part->l4_len);
+    }
+    sum = add_bytes(0, dp_packet_l4(packet), part->l4_len);
     if (part->proto != IPPROTO_ICMP || key->is_ipv6) {
         sum = add_bytes(sum, key->words, 2 * sizeof key->src);
         sum += (OVS_FORCE uint16_t) htons(part->proto);
@@ -310,7 +329,8 @@ has_csum(const struct part *part, const struct ct_key *key)
 
         return key->is_ipv6 || udp->udp_csum;
     }
-    return key->proto == IPPROTO_TCP || ct_key_is_icmp(key);
+    return (key->proto == IPPROTO_TCP || ct_key_is_icmp(key)
+            || (key->proto == IPPROTO_SCTP && ovs_ct_has_sctp_ports()));
 }
 
 static bool

@@ -25,8 +25,8 @@
 #define OVS_CT_NO_PORTS 0, 0,
 #endif
 
-/* Do the ports of SCTP belong to a connection?  With older versions all
- * associations of two hosts are one. */
+/* Do the ports of SCTP belong to a connection, and does its checksum count?
+ * With older versions all associations of two hosts are one. */
 static inline bool
 ovs_ct_has_sctp_ports(void)
 {
