@@ -10,10 +10,11 @@
 
 #include "conntrack.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
-#include "csum.h"
 #include "ct-dpif.h"
 #include "dp-packet.h"
 #include "flow.h"
@@ -24,7 +25,11 @@
 #include "random.h"
 #include "svec.h"
 #include "timeval.h"
+#include "unaligned.h"
 #include "ct/ct.h"
+#include "ct/ct-packet.h"
+#include "tests/ct/ct-pass.h"
+#include "tests/ct/ct-rival.h"
 #include "tests/ct/ct-talk.h"
 #include "tests/ct/ct-theirs.h"
 #include "tests/dptest.h"
@@ -47,30 +52,7 @@ advance(struct twin *twin, long long ms)
     atomic_store(&ct_theirs_now_ms, twin->now);
 }
 
-/* What both make of a packet. */
-
-static void
-format_metadata(const struct dp_packet *p, struct ds *ds)
-{
-    const struct pkt_metadata *md = &p->md;
-
-    ds_put_format(ds, "state=%02x zone=%d mark=%x label=%"PRIx64"%016"PRIx64,
-                  md->ct_state, md->ct_zone, md->ct_mark, md->ct_label.u64.hi,
-                  md->ct_label.u64.lo);
-    if (md->ct_orig_tuple_ipv6) {
-        const struct ovs_key_ct_tuple_ipv6 *t = &md->ct_orig_tuple.ipv6;
-
-        ds_put_format(ds, " %d>%d %d>%d %d", t->ipv6_src.s6_addr[15],
-                      t->ipv6_dst.s6_addr[15], ntohs(t->src_port),
-                      ntohs(t->dst_port), t->ipv6_proto);
-    } else {
-        const struct ovs_key_ct_tuple_ipv4 *t = &md->ct_orig_tuple.ipv4;
-
-        ds_put_format(ds, " %x>%x %d>%d %d", ntohl(t->ipv4_src),
-                      ntohl(t->ipv4_dst), ntohs(t->src_port),
-                      ntohs(t->dst_port), t->ipv4_proto);
-    }
-}
+/* What both make of packets. */
 
 /* Appends the connections of 'ct' to 'lines', those also to 'near' of which it
  * is not sure whether they have expired. */
@@ -119,56 +101,15 @@ dump(struct conntrack *ct, bool theirs, long long now, struct svec *lines,
 
 /* Actions. */
 
-struct action {
-    bool commit, force;
-    uint16_t zone;
-    bool has_mark, has_label, has_nat;
-    uint32_t mark[2];
-    struct ovs_key_ct_labels label[2];
-    struct nat_action_info_t nat;
-};
-
 static void
-choose_action(const struct ct_talk *t, bool reply, struct action *a)
-{
-    memset(a, 0, sizeof *a);
-    a->zone = random_range(12) ? t->zone : random_range(CT_TALK_ZONES);
-    /* Theirs aborts when what looks like a reply begins a translated one. */
-    a->commit = random_range(2) && !(reply && t->nat != CT_TALK_NAT_NONE);
-    a->force = a->commit && !random_range(12);
-    a->has_nat = t->nat != CT_TALK_NAT_NONE && random_range(8);
-    if (t->nat == CT_TALK_NAT_BARE && a->commit) {
-        a->has_nat = false;     /* Theirs stores a tuple of zeros. */
-    }
-    if (a->has_nat) {
-        ct_talk_choose_nat(t, &a->nat);
-    }
-    if (a->commit && !random_range(3)) {
-        a->has_mark = random_range(2);
-        a->mark[1] = random_range(2) ? UINT32_MAX : random_uint32();
-        a->mark[0] = random_uint32() & a->mark[1];
-        a->has_label = random_range(2);
-        for (size_t i = 0; i < 4; i++) {
-            a->label[1].ct_labels_32[i] = random_range(2) ? UINT32_MAX : 0xff;
-            a->label[0].ct_labels_32[i]
-                = random_uint32() & a->label[1].ct_labels_32[i];
-        }
-    }
-}
-
-static void
-run(struct twin *twin, struct dp_packet *p, const struct action *a,
+run(struct twin *twin, struct dp_packet *p, const struct ct_pass_action *a,
     bool theirs)
 {
-    ovs_be16 dl_type = ((struct eth_header *) dp_packet_data(p))->eth_type;
     struct dp_packet_batch batch;
 
     dp_packet_batch_init_packet(&batch, p);
-    (theirs ? theirs_conntrack_execute : conntrack_execute)(
-        theirs ? twin->theirs : twin->ours, &batch, dl_type, a->force,
-        a->commit, a->zone, a->has_mark ? a->mark : NULL,
-        a->has_label ? a->label : NULL, OVS_CT_NO_PORTS NULL,
-        a->has_nat ? &a->nat : NULL, twin->now, 0);
+    ct_pass_run(&ct_rivals[theirs ? CT_RIVAL_THEIRS : CT_RIVAL_OURS],
+                theirs ? twin->theirs : twin->ours, &batch, a, twin->now);
     ovs_assert(batch.count == 1 && batch.packets[0] == p);
 }
 
@@ -189,7 +130,7 @@ print_dump(const char *name, struct conntrack *ct, bool theirs, long long now)
 }
 
 static void
-describe(const struct ct_talk *t, const struct action *a, bool reply,
+describe(const struct ct_talk *t, const struct ct_pass_action *a, bool reply,
          struct ds *ds)
 {
     ds_put_format(ds, "v%d proto=%d nat=%d %s %s%s zone=%d %s%s",
@@ -212,10 +153,40 @@ n_refused(const struct conntrack *ct, enum ct_refusal why)
 /* One pass of a packet through both. */
 struct pass {
     const struct ct_talk *talk;
-    const struct action *a;
+    const struct ct_pass_action *a;
     bool reply, is_error;
     const struct dp_packet *before, *ours, *theirs;
 };
+
+/* Theirs takes what goes to or comes from this port for FTP, whoever asked for
+ * a helper. */
+static bool
+is_ftp(const struct dp_packet *p)
+{
+    const struct tcp_header *tcp = dp_packet_l4(p);
+
+    return (tcp && dp_packet_l4_size(p) >= TCP_HEADER_LEN
+            && (tcp->tcp_src == htons(21) || tcp->tcp_dst == htons(21)));
+}
+
+/* Does 'p' belong to a connection of TCP that has no window scale, as one side
+ * did not offer it? */
+static bool
+has_no_scale(const struct twin *twin, struct dp_packet *p)
+{
+    const struct eth_header *eth = dp_packet_data(p);
+    struct ct_packet parsed;
+    struct conn *conn;
+    bool reply;
+
+    if (!ct_packet_parse(&twin->ours->secret, p, eth->eth_type,
+                         p->md.ct_zone, NULL, &parsed)) {
+        return false;
+    }
+    conn = ct_find(twin->ours, &parsed.key, twin->now, &reply);
+    return (conn && conn->key.proto == IPPROTO_TCP
+            && !conn->peers[0].wscale && !conn->peers[1].wscale);
+}
 
 /* Why may the two differ after 'pass'?  Returns NULL if they must not. */
 static const char *
@@ -224,7 +195,7 @@ explain(struct twin *twin, const struct pass *pass, bool same)
     const uint8_t translated = CS_SRC_NAT | CS_DST_NAT;
     const struct pkt_metadata *ours = &pass->ours->md;
     const struct pkt_metadata *theirs = &pass->theirs->md;
-    const struct action *a = pass->a;
+    const struct ct_pass_action *a = pass->a;
     uint64_t n_tuple = n_refused(twin->ours, CT_REFUSED_TUPLE);
     bool refused = n_tuple != twin->n_tuple;
 
@@ -251,6 +222,14 @@ explain(struct twin *twin, const struct pass *pass, bool same)
     }
     if (pass->talk->is_ipv6 && pass->is_error && a->has_nat) {
         return "sums of ICMPv6 errors about translated packets";
+    }
+    if (theirs->ct_state == (CS_TRACKED | CS_INVALID)
+        && ours->ct_state & CS_ESTABLISHED
+        && has_no_scale(twin, CONST_CAST(struct dp_packet *, pass->ours))) {
+        return "windows that lose their scale keep their upper bits";
+    }
+    if (is_ftp(pass->before)) {
+        return "helpers do not go by port";
     }
     if (theirs->ct_state == CS_TRACKED) {
         return "translated connections that are opened again";
@@ -302,8 +281,8 @@ compare(struct twin *twin, const struct pass *pass)
     const char *why;
     bool same;
 
-    format_metadata(o, &ours);
-    format_metadata(t, &theirs);
+    ct_pass_format(o, &ours);
+    ct_pass_format(t, &theirs);
     same = (!strcmp(ds_cstr(&ours), ds_cstr(&theirs))
             && dp_packet_size(o) == dp_packet_size(t)
             && !memcmp(dp_packet_data(o), dp_packet_data(t),
@@ -365,57 +344,159 @@ compare_dumps(struct twin *twin)
 
 /* Turns. */
 
+/* Sends 'p', a packet of 't', through both, up to 'n_passes' times.  Returns
+ * it as ours leaves it; the caller frees it. */
 static struct dp_packet *
-make_packet(struct ct_talk *t, bool reply, bool is_error)
+send_packet(struct twin *twin, const struct ct_talk *t,
+            const struct dp_packet *p, bool reply, bool is_error,
+            unsigned int n_passes)
 {
-    size_t payload = random_range(2) ? 0 : random_range(100);
-    struct dp_packet *p = dp_packet_new(512);
-    struct flow flow;
+    struct dp_packet *ours = dp_packet_clone(p);
+    struct dp_packet *theirs = dp_packet_clone(p);
 
-    if (is_error) {
-        ct_talk_put_error(p, t, reply);
-    } else {
-        ct_talk_put_plain(p, t, reply, payload);
-    }
-    pkt_metadata_init(&p->md, 1);
-    flow_extract(p, &flow);
-    return p;
-}
-
-static void
-turn(struct twin *twin)
-{
-    struct ct_talk *t = &twin->talks[random_range(N_TALKS)];
-    unsigned int n_passes = random_range(4) ? 1 : 1 + random_range(3);
-    bool reply = random_range(5) < 2, is_error = !random_range(16);
-    struct dp_packet *p, *ours, *theirs;
-
-    if (twin->now >= t->end) {
-        ct_talk_start(t, twin->now);
-    }
-    p = make_packet(t, reply, is_error);
-    ours = dp_packet_clone(p);
-    theirs = dp_packet_clone(p);
     /* Theirs writes a sum where an inner header that is cut would have one. */
     dp_packet_prealloc_tailroom(theirs, 64);
     for (bool same = true; same && n_passes; n_passes--) {
         struct dp_packet *before = dp_packet_clone(ours);
-        struct action a;
+        struct ct_pass_action a;
         struct pass pass = { t, &a, reply, is_error, before, ours, theirs };
 
-        choose_action(t, reply, &a);
+        ct_pass_choose(t, reply, &a);
         run(twin, ours, &a, false);
         run(twin, theirs, &a, true);
         twin->n_packets++;
         same = compare(twin, &pass);
         dp_packet_delete(before);
     }
+    dp_packet_delete(theirs);
+    return ours;
+}
+
+static unsigned int
+choose_n_passes(void)
+{
+    return random_range(4) ? 1 : 1 + random_range(3);
+}
+
+static void
+turn(struct twin *twin)
+{
+    struct ct_talk *t = &twin->talks[random_range(N_TALKS)];
+    bool reply = random_range(5) < 2, is_error = !random_range(16);
+    struct dp_packet *p, *ours;
+
+    if (twin->now >= t->end) {
+        ct_talk_start(t, twin->now);
+    }
+    p = ct_pass_make_packet(t, reply, is_error);
+    ours = send_packet(twin, t, p, reply, is_error, choose_n_passes());
     if (!reply && !is_error) {
         ct_talk_learn(t, ours);
     }
     dp_packet_delete(p);
     dp_packet_delete(ours);
-    dp_packet_delete(theirs);
+}
+
+/* Captures. */
+
+/* Frames, each after its length, of two bytes. */
+struct captures {
+    char *data;
+    size_t size;
+    size_t *offsets;            /* Of frames. */
+    size_t n;
+};
+
+static size_t
+frame_size(const struct captures *c, size_t offset)
+{
+    return ntohs(get_unaligned_be16((ovs_be16 *) (c->data + offset)));
+}
+
+static void
+read_captures(const char *name, struct captures *c)
+{
+    FILE *file = fopen(name, "rb");
+    size_t allocated = 0;
+    struct stat st;
+
+    if (!file || fstat(fileno(file), &st)) {
+        dptest_fail("%s: %s", name, ovs_strerror(errno));
+    }
+    c->data = xmalloc(st.st_size + 1);
+    c->size = fread(c->data, 1, st.st_size, file);
+    fclose(file);
+    c->offsets = NULL;
+    c->n = 0;
+    for (size_t i = 0; i + 2 <= c->size && i + 2 + frame_size(c, i) <= c->size;
+         i += 2 + frame_size(c, i)) {
+        if (c->n >= allocated) {
+            c->offsets = x2nrealloc(c->offsets, &allocated,
+                                    sizeof *c->offsets);
+        }
+        c->offsets[c->n++] = i;
+    }
+    if (!c->n) {
+        dptest_fail("%s: no packets", name);
+    }
+}
+
+/* Changes some bytes of the headers of 'p'.  A NIC may call its sums good. */
+static void
+mutate(struct dp_packet *p)
+{
+    size_t n = MIN(dp_packet_size(p) - ETH_HEADER_LEN, 60);
+    uint8_t *l3 = (uint8_t *) dp_packet_data(p) + ETH_HEADER_LEN;
+
+    for (unsigned int i = random_range(5); n && i > 0; i--) {
+        l3[random_range(n)] ^= 1 << random_range(8);
+    }
+    if (random_range(2)) {
+        *dp_packet_ol_flags_ptr(p) |= (DP_PACKET_OL_RX_IP_CKSUM_GOOD
+                                       | DP_PACKET_OL_RX_L4_CKSUM_GOOD);
+    }
+}
+
+/* Returns frame 'i', or NULL if it is nothing for a tracker, or a fragment,
+ * which a tracker keeps. */
+static struct dp_packet *
+get_frame(const struct captures *c, size_t i, bool *is_ipv6)
+{
+    size_t size = frame_size(c, c->offsets[i]);
+    struct dp_packet *p = dp_packet_new(size);
+    struct flow flow;
+
+    dp_packet_put(p, c->data + c->offsets[i] + 2, size);
+    if (random_range(4) == 0) {
+        mutate(p);
+    }
+    pkt_metadata_init(&p->md, 1);
+    flow_extract(p, &flow);
+    *is_ipv6 = flow.dl_type == htons(ETH_TYPE_IPV6);
+    if (p->l3_ofs == UINT16_MAX || p->l4_ofs == UINT16_MAX || flow.nw_frag) {
+        dp_packet_delete(p);
+        return NULL;
+    }
+    return p;
+}
+
+/* Some frames that follow each other, in one zone. */
+static void
+replay(struct twin *twin, const struct captures *c)
+{
+    struct ct_talk t = { .zone = random_range(CT_TALK_ZONES) };
+    size_t i = random_range(c->n), end = MIN(i + random_range(100), c->n);
+
+    for (; i < end; i++) {
+        struct dp_packet *p = get_frame(c, i, &t.is_ipv6);
+
+        if (p) {
+            t.nat = random_range(4) ? CT_TALK_NAT_NONE : CT_TALK_NAT_BARE;
+            dp_packet_delete(send_packet(twin, &t, p, false, false,
+                                         choose_n_passes()));
+            dp_packet_delete(p);
+        }
+    }
 }
 
 /* Now and then, something happens that is no packet. */
@@ -451,13 +532,20 @@ event(struct twin *twin)
     }
 }
 
+/* usage: ct-twin [check [PACKETS [SEED]]]
+ *        ct-twin captures PACKETS SEED FILE */
 static void
 test_ct_twin_main(int argc, char *argv[])
 {
     unsigned int n = argc > 2 ? atoi(argv[2]) : 500000;
     unsigned int seed = argc > 3 ? atoi(argv[3]) : 1;
+    bool has_captures = argc > 4 && !strcmp(argv[1], "captures");
     struct twin twin = { .now = 0 };
+    struct captures captures = { .n = 0 };
 
+    if (has_captures) {
+        read_captures(argv[4], &captures);
+    }
     random_set_seed(seed);
     advance(&twin, time_msec());
     twin.ours = conntrack_init();
@@ -466,8 +554,12 @@ test_ct_twin_main(int argc, char *argv[])
         ct_talk_start(&twin.talks[i], twin.now);
     }
     while (twin.n_packets < n) {
-        turn(&twin);
-        if (!random_range(8)) {
+        if (has_captures) {
+            replay(&twin, &captures);
+        } else {
+            turn(&twin);
+        }
+        if (has_captures || !random_range(8)) {
             event(&twin);
             ovsrcu_quiesce();
         }
@@ -476,6 +568,8 @@ test_ct_twin_main(int argc, char *argv[])
            twin.n_differences, twin.n_explained);
     conntrack_destroy(twin.ours);
     theirs_conntrack_destroy(twin.theirs);
+    free(captures.data);
+    free(captures.offsets);
     if (twin.n_differences) {
         dptest_fail("%u differences", twin.n_differences);
     }
