@@ -12,8 +12,12 @@ EXTRA_DIST += $(xdp_sources)
 
 if XDP
 lib_libmarkpath_a_SOURCES += \
+	lib/xdp/dp-offload-xdp.c \
+	lib/xdp/dp-offload-xdp.h \
 	lib/xdp/dp-xdp-actions.c \
 	lib/xdp/dp-xdp-actions.h \
+	lib/xdp/dp-xdp-device.c \
+	lib/xdp/dp-xdp-device.h \
 	lib/xdp/dp-xdp-groups.c \
 	lib/xdp/dp-xdp-groups.h \
 	lib/xdp/dp-xdp-ids.c \

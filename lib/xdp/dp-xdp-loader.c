@@ -666,6 +666,19 @@ dp_xdp_find_slot(struct dp_xdp_loader *loader, uint32_t ifindex)
     return (uint32_t) value;
 }
 
+uint32_t
+dp_xdp_find_ifindex(struct dp_xdp_loader *loader, uint32_t slot)
+{
+    uint32_t ifindex = 0;
+
+    ovs_mutex_lock(&loader->mutex);
+    if (slot < DP_XDP_MAX_PORTS && loader->ports[slot]) {
+        ifindex = loader->ports[slot]->ifindex;
+    }
+    ovs_mutex_unlock(&loader->mutex);
+    return ifindex;
+}
+
 int
 dp_xdp_port_set_socket(struct dp_xdp_port *port, unsigned int queue, int fd)
 {

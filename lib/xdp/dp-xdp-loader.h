@@ -103,6 +103,9 @@ uint32_t dp_xdp_port_slot(const struct dp_xdp_port *);
 /* The slot of the port that is attached to 'ifindex', or 0. */
 uint32_t dp_xdp_find_slot(struct dp_xdp_loader *, uint32_t ifindex);
 
+/* The interface of the port with 'slot', or 0. */
+uint32_t dp_xdp_find_ifindex(struct dp_xdp_loader *, uint32_t slot);
+
 /* AF_XDP socket 'fd', bound to 'queue' of the interface of 'port', gets the
  * packets of that queue from now on.  The kernel forgets it when it is
  * closed.  ENOBUFS: 'queue' is beyond what the program can tell apart. */
