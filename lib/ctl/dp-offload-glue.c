@@ -9,10 +9,12 @@
 #include "util.h"
 #include "ctl/dp-late.h"
 #include "flow/dp-log.h"
+#include "markpath-config.h"
 #include "offload/dp-offload.h"
 #include "offload/dp-offload-provider.h"
 #include "pmd/dp-topology.h"
 #include "rte/dp-offload-rte.h"
+#include "xdp/dp-offload-xdp.h"
 
 enum { REGISTER_BATCH = 64 };   /* Flows, with a lane's mutex held. */
 
@@ -102,6 +104,9 @@ dp_offload_glue_create(const struct dp_offload_glue *glue)
 {
     const struct dp_offload_class *classes[] = {
         &dp_offload_rte_class,
+#if MARKPATH_HAVE_XDP
+        &dp_offload_xdp_class,
+#endif
         &dp_offload_netdev_class,
         NULL,
     };

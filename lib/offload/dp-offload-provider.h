@@ -42,6 +42,7 @@
 
 struct dp_offload_op;
 struct ds;
+struct json;
 struct netdev;
 
 /* What is in the NIC for a rule. */
@@ -198,6 +199,12 @@ struct dp_offload_class {
     void (*format)(void *port, const struct match *match,
                    const struct ofpbuf *actions, enum dp_offload_level level,
                    uint32_t mark, struct ds *ds);
+
+    /* Returns what there is to know about the device of the port that the
+     * engine does not, an object of strings and integers whose names are what
+     * users read; owned by the caller.  May be null.  Called by the control
+     * thread with a mutex held: it must be short, and ask no NIC. */
+    struct json *(*show)(void *port);
 };
 
 /* Kinds of errors. */

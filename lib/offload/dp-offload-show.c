@@ -138,6 +138,9 @@ dp_offload_port_json(const struct dp_offload_port *port_)
             json_object_put(json, "verifies_headers",
                             json_boolean_create(port->info.verifies));
         }
+        if (port->class->show) {
+            json_object_put(json, "device", port->class->show(port->aux));
+        }
     }
     ovs_mutex_unlock(&port->mutex);
     atomic_read_relaxed(&port->is_full, &is_full);
@@ -160,6 +163,17 @@ dp_offload_port_json(const struct dp_offload_port *port_)
     return json;
 }
 
+static struct json *
+dp_offload_providers_json(const struct dp_offload *offload)
+{
+    struct json *json = json_array_create_empty();
+
+    for (size_t i = 0; offload->classes[i]; i++) {
+        json_array_add(json, json_string_create(offload->classes[i]->name));
+    }
+    return json;
+}
+
 struct json *
 dp_offload_show_json(const struct dp_offload *offload)
 {
@@ -177,12 +191,33 @@ dp_offload_show_json(const struct dp_offload *offload)
                     json_integer_create(dp_offload_n_installed(offload)));
     json_object_put(json, "marks",
                     json_integer_create(dp_offload_n_marks(offload)));
+    json_object_put(json, "providers", dp_offload_providers_json(offload));
     CMAP_FOR_EACH (port, node, &offload->ports) {
         json_array_add(ports, dp_offload_port_json(port));
     }
     json_object_put(json, "ports", ports);
     json_object_put(json, "rebalance", dp_places_json(offload));
     return json;
+}
+
+/* What the provider tells, sorted by name. */
+static void
+dp_offload_format_device(const struct json *json, struct ds *ds)
+{
+    const struct shash_node **nodes = shash_sort(json_object(json));
+
+    for (size_t i = 0; i < shash_count(json_object(json)); i++) {
+        const struct json *value = nodes[i]->data;
+
+        if (value->type == JSON_STRING) {
+            ds_put_format(ds, "    %s: %s\n", nodes[i]->name,
+                          json_string(value));
+        } else {
+            ds_put_format(ds, "    %s: %"PRId64"\n", nodes[i]->name,
+                          json_integer(value));
+        }
+    }
+    free(nodes);
 }
 
 static void
@@ -193,6 +228,7 @@ dp_offload_format_port(const struct json *json, struct ds *ds)
     const struct json *full = shash_find_data(json_object(json), "full");
     const struct json *verifies
         = shash_find_data(json_object(json), "verifies_headers");
+    const struct json *device = shash_find_data(json_object(json), "device");
     const char *provider = dp_offload_str(json, "provider");
     struct shash_node *node;
 
@@ -225,6 +261,9 @@ dp_offload_format_port(const struct json *json, struct ds *ds)
                   dp_offload_int(json, "whole"),
                   dp_offload_int(json, "partial"),
                   dp_offload_int(json, "puts"), dp_offload_int(json, "dels"));
+    if (device) {
+        dp_offload_format_device(device, ds);
+    }
     if (dp_offload_int(json, "unconfirmed")) {
         ds_put_format(ds, "    %lld rules that may be in the NIC or not, to be"
                       " flushed\n", dp_offload_int(json, "unconfirmed"));
@@ -278,6 +317,8 @@ dp_offload_format_show(const struct dp_offload *offload, struct ds *ds)
 {
     struct json *json = dp_offload_show_json(offload);
     const struct json *ports = shash_find_data(json_object(json), "ports");
+    const struct json *providers = shash_find_data(json_object(json),
+                                                   "providers");
 
     ds_put_format(ds, "Offloading: %s, %lld threads\n",
                   dp_offload_is_enabled(offload) ? "on" : "off",
@@ -286,7 +327,11 @@ dp_offload_format_show(const struct dp_offload *offload, struct ds *ds)
                   dp_offload_int(json, "rules"),
                   dp_offload_int(json, "installed"),
                   dp_offload_int(json, "marks"));
-    ds_put_cstr(ds, "Ports:\n");
+    ds_put_cstr(ds, "Providers:");
+    for (size_t i = 0; i < json_array(providers)->n; i++) {
+        ds_put_format(ds, " %s", json_string(json_array(providers)->elems[i]));
+    }
+    ds_put_cstr(ds, "\nPorts:\n");
     for (size_t i = 0; i < json_array(ports)->n; i++) {
         dp_offload_format_port(json_array(ports)->elems[i], ds);
     }

@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Ports with AF_XDP sockets, through the XDP program in front of them.
+ *
+ * A rule is a flow in the program's tables.  It runs whole if its actions can
+ * be expressed, and marks otherwise.  The program verifies headers: what it
+ * does not understand goes to a socket.
+ *
+ * A rule that is taken out may still be counted by a CPU that has just found
+ * it.  So its removal is complete, and its counter read, when every CPU has
+ * left the program since: some ms later, which costs nothing, as many rules
+ * wait for that together. */
+
+#include <config.h>
+#include "xdp/dp-offload-xdp.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "netdev-offload.h"
+#include "netdev.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+#include "openvswitch/list.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/thread.h"
+#include "openvswitch/vlog.h"
+#include "ovs-thread.h"
+#include "util.h"
+#include "xdp/dp-xdp-actions.h"
+#include "xdp/dp-xdp-device.h"
+#include "xdp/dp-xdp-groups.h"
+#include "xdp/dp-xdp-loader.h"
+#include "xdp/dp-xdp-match.h"
+#include "xdp/dp-xdp-shared.h"
+#include "xdp/dp-xdp-table.h"
+
+VLOG_DEFINE_THIS_MODULE(dp_offload_xdp);
+
+/* dp_offload_port_info.domain: can the port be output to? */
+enum { CAN_NOT_TRANSMIT, CAN_TRANSMIT };
+
+/* dp_offload_port_info.table: all ports share their places. */
+enum { THE_TABLE = 1 };
+
+struct dp_xdp_rule;
+
+struct xdp_port {
+    /* Constant after creation. */
+    const struct dp_offload *offload;
+    const struct dp_offload_class *class;
+    struct dp_xdp_loader *loader;       /* Counted, see dp-xdp-shared.h. */
+    struct dp_xdp_table *table;         /* Of 'loader'. */
+    uint32_t ifindex;
+
+    /* Changed only while no other call is under way. */
+    uint32_t slot;
+
+    /* Guarded by 'mutex'. */
+    struct ovs_mutex mutex;
+    struct ovs_list rules;              /* Of struct dp_xdp_rule: all. */
+    struct ovs_list leaving;            /* Those that del() took out. */
+};
+
+/* A rule's handle. */
+struct dp_xdp_rule {
+    struct ovs_list node;               /* In 'rules' or 'leaving'. */
+    uint32_t flow;                      /* In the table; 0: no more. */
+    bool in;                            /* Does the program find it? */
+    uint32_t can;                       /* Acquired, from the loader. */
+    bool has_group;
+    uint32_t group;
+    uint64_t epoch;                     /* In which it was taken out. */
+    struct dp_offload_op *op;           /* That takes it out... */
+    unsigned int thread;                /* ...and on which thread. */
+};
+
+/* Ports. */
+
+static void
+refresh(struct xdp_port *port, struct dp_offload_port_info *info)
+{
+    port->slot = dp_xdp_find_slot(port->loader, port->ifindex);
+    info->mark_bits = 24;
+    info->whole = true;
+    info->verifies = true;
+    info->capacity = DP_XDP_MAX_FLOWS - 1;
+    info->table = THE_TABLE;
+    info->counts_stay = true;
+    info->dp_layer = "xdp";
+    info->device = port->slot;
+    info->domain = (dp_xdp_device_can_transmit(port->ifindex)
+                    ? CAN_TRANSMIT : CAN_NOT_TRANSMIT);
+}
+
+int
+dp_offload_xdp_open(const struct dp_offload_class *class,
+                    const struct dp_offload *offload, odp_port_t port_no,
+                    struct netdev *netdev, uint32_t ifindex, void **portp,
+                    struct dp_offload_port_info *info)
+{
+    struct dp_xdp_loader *loader;
+    struct xdp_port *port;
+    char *why = NULL;
+
+    if (dp_xdp_shared_ref(&loader, &why)) {
+        free(why);
+        return EOPNOTSUPP;
+    }
+    if (!dp_xdp_find_slot(loader, ifindex)) {
+        dp_xdp_shared_unref();
+        return EOPNOTSUPP;
+    }
+    port = xzalloc(sizeof *port);
+    port->offload = offload;
+    port->class = class;
+    port->loader = loader;
+    port->table = dp_xdp_loader_table(loader);
+    port->ifindex = ifindex;
+    ovs_mutex_init(&port->mutex);
+    ovs_list_init(&port->rules);
+    ovs_list_init(&port->leaving);
+    refresh(port, info);
+    VLOG_DBG("%s: port %"PRIu32", slot %"PRIu32,
+             netdev ? netdev_get_name(netdev) : "", odp_to_u32(port_no),
+             port->slot);
+    *portp = port;
+    return 0;
+}
+
+static int
+xdp_open(const struct dp_offload_class *class,
+         const struct dp_offload *offload, odp_port_t port_no,
+         struct netdev *netdev, void **portp,
+         struct dp_offload_port_info *info)
+{
+    const char *type;
+    int ifindex;
+
+    if (!netdev || !netdev_is_flow_api_enabled()) {
+        return EOPNOTSUPP;
+    }
+    type = netdev_get_type(netdev);
+    if (strcmp(type, "afxdp") && strcmp(type, "afxdp-nonpmd")) {
+        return EOPNOTSUPP;
+    }
+    ifindex = netdev_get_ifindex(netdev);
+    return (ifindex > 0
+            ? dp_offload_xdp_open(class, offload, port_no, netdev, ifindex,
+                                  portp, info)
+            : EOPNOTSUPP);
+}
+
+/* Rules. */
+
+/* The program does not find 'rule' any more. */
+static void
+take_out(struct xdp_port *port, struct dp_xdp_rule *rule)
+{
+    if (rule->in) {
+        rule->epoch = dp_xdp_table_del(port->table, rule->flow);
+        rule->in = false;
+    }
+}
+
+/* Nobody looks at 'rule' any more, which was taken out: gives away what it
+ * has. */
+static void
+settle_rule(struct xdp_port *port, struct dp_xdp_rule *rule)
+{
+    ovs_assert(!rule->in);
+    if (rule->flow) {
+        dp_xdp_table_forget(port->table, rule->flow);
+        rule->flow = 0;
+    }
+    if (rule->has_group) {
+        dp_xdp_groups_unref(dp_xdp_loader_groups(port->loader), rule->group);
+        rule->has_group = false;
+    }
+    dp_xdp_loader_release(port->loader, rule->can);
+    rule->can = 0;
+}
+
+/* All rules leave, and all CPUs leave the program. */
+static int
+xdp_flush(void *port_)
+{
+    struct xdp_port *port = port_;
+    struct dp_xdp_rule *rule;
+    uint64_t last = 0;
+
+    ovs_mutex_lock(&port->mutex);
+    LIST_FOR_EACH (rule, node, &port->rules) {
+        take_out(port, rule);
+        last = MAX(last, rule->epoch);
+    }
+    ovs_mutex_unlock(&port->mutex);
+
+    while (!dp_xdp_table_is_over(port->table, last)) {
+        dp_xdp_loader_wake(port->loader);
+        xnanosleep(1000 * 1000);
+    }
+    return 0;
+}
+
+static void
+xdp_settle(void *port_)
+{
+    struct xdp_port *port = port_;
+    struct dp_xdp_rule *rule;
+
+    ovs_mutex_lock(&port->mutex);
+    LIST_FOR_EACH (rule, node, &port->rules) {
+        if (!rule->in) {
+            settle_rule(port, rule);
+        }
+    }
+    ovs_mutex_unlock(&port->mutex);
+}
+
+static void
+xdp_forget(void *port_, void *rule_,
+           enum dp_offload_level level OVS_UNUSED)
+{
+    struct xdp_port *port = port_;
+    struct dp_xdp_rule *rule = rule_;
+
+    ovs_mutex_lock(&port->mutex);
+    ovs_list_remove(&rule->node);
+    ovs_mutex_unlock(&port->mutex);
+    settle_rule(port, rule);
+    free(rule);
+}
+
+static int
+xdp_close(void *port_)
+{
+    struct xdp_port *port = port_;
+    struct dp_xdp_rule *rule;
+
+    xdp_flush(port);
+    LIST_FOR_EACH_POP (rule, node, &port->rules) {
+        settle_rule(port, rule);
+        free(rule);
+    }
+    ovs_assert(ovs_list_is_empty(&port->leaving));
+    ovs_mutex_destroy(&port->mutex);
+    dp_xdp_shared_unref();
+    free(port);
+    return 0;
+}
+
+static enum dp_offload_restart
+xdp_restart(void *port, struct dp_offload_port_info *info)
+{
+    refresh(port, info);
+    return DP_OFFLOAD_LOST;
+}
+
+/* Whose actions are translated: of a rule of 'port', for 'op', or if that is
+ * null for somebody who only looks. */
+struct asker {
+    const struct xdp_port *port;
+    struct dp_offload_op *op;
+};
+
+static bool
+find_port(void *asker_, odp_port_t port_no, struct dp_xdp_member *member)
+{
+    const struct asker *asker = asker_;
+    const struct xdp_port *port = asker->port;
+    struct dp_offload_port_info info;
+    bool found;
+
+    found = (asker->op
+             ? dp_offload_op_peer(asker->op, port_no, &info)
+             : dp_offload_peer(port->offload, port->class, port_no, &info));
+    if (!found || info.domain != CAN_TRANSMIT) {
+        return false;
+    }
+    member->slot = info.device;
+    member->ifindex = dp_xdp_find_ifindex(port->loader, info.device);
+    return member->ifindex != 0;
+}
+
+/* Has 'rule' acquire what it takes to do 'actions' to packets of 'match'.
+ * Returns 0 or a positive errno value. */
+static int
+acquire(struct xdp_port *port, struct dp_xdp_rule *rule,
+        const struct dp_xdp_match *match, struct dp_xdp_actions *actions)
+{
+    uint32_t can = match->can | actions->can;
+    int error = dp_xdp_loader_acquire(port->loader, can);
+
+    if (error) {
+        return error;
+    }
+    rule->can = can;
+    if (actions->action.fate == DP_XDP_GROUP) {
+        error = dp_xdp_groups_ref(dp_xdp_loader_groups(port->loader),
+                                  actions->outputs, actions->n_outputs,
+                                  &rule->group);
+        if (error) {
+            return error;
+        }
+        rule->has_group = true;
+        actions->action.out = rule->group;
+    }
+    return 0;
+}
+
+/* Puts a rule for 'op'.  Returns 0 or a positive errno value. */
+static int
+put_rule(struct xdp_port *port, struct dp_offload_op *op,
+         const struct dp_xdp_match *match, struct dp_xdp_actions *actions)
+{
+    struct dp_xdp_rule *rule = xzalloc(sizeof *rule);
+    int error = acquire(port, rule, match, actions);
+
+    if (!error) {
+        error = dp_xdp_table_put(port->table, &match->key, &match->mask,
+                                 &actions->action, &rule->flow);
+    }
+    if (error) {
+        rule->flow = 0;
+        settle_rule(port, rule);
+        free(rule);
+        return error;
+    }
+    rule->in = true;
+    ovs_mutex_lock(&port->mutex);
+    ovs_list_push_back(&port->rules, &rule->node);
+    ovs_mutex_unlock(&port->mutex);
+    op->handle = rule;
+    return 0;
+}
+
+/* Puts a rule that runs whole, if that is possible.  Returns 0 or a positive
+ * errno value, and in '*why' why it can't. */
+static int
+put_whole(struct xdp_port *port, struct dp_offload_op *op,
+          const struct ofpbuf *netlink, const struct dp_xdp_match *match,
+          enum dp_offload_why *why)
+{
+    struct asker asker = { .port = port, .op = op };
+    struct dp_xdp_actions actions;
+    int error;
+
+    *why = dp_xdp_actions_translate(netlink, match, find_port, &asker,
+                                    &actions);
+    if (*why) {
+        return EOPNOTSUPP;
+    }
+    error = put_rule(port, op, match, &actions);
+    *why = (!error ? DP_OFFLOAD_WHY_NONE
+            : dp_offload_is_full(error) ? DP_OFFLOAD_WHY_A_FULL
+            : DP_OFFLOAD_WHY_A_REFUSED);
+    return error;
+}
+
+static void
+put_one(struct xdp_port *port, struct dp_offload_op *op,
+        const struct match *match, const struct ofpbuf *netlink)
+{
+    struct dp_xdp_actions actions;
+    struct dp_xdp_match m;
+    enum dp_offload_why why;
+
+    op->why = dp_xdp_match_translate(match, port->slot, &m);
+    if (op->why) {
+        op->error = EOPNOTSUPP;
+        return;
+    }
+    op->error = put_whole(port, op, netlink, &m, &why);
+    if (!op->error) {
+        op->level = DP_OFFLOAD_WHOLE;
+        return;
+    } else if (dp_offload_is_busy(op->error)) {
+        /* A program is being loaded.  A rule that marks would stay one. */
+        return;
+    } else if (!op->mark) {
+        op->error = EOPNOTSUPP;
+        op->why = DP_OFFLOAD_WHY_NO_MARK;
+        return;
+    }
+
+    dp_xdp_actions_mark(op->mark, &actions);
+    op->error = put_rule(port, op, &m, &actions);
+    if (!op->error) {
+        op->level = DP_OFFLOAD_MARKED;
+        op->why = why;
+        op->halved = (why == DP_OFFLOAD_WHY_A_FULL
+                      || why == DP_OFFLOAD_WHY_A_REFUSED);
+    }
+}
+
+static void
+xdp_put(void *port, struct dp_offload_op *ops[], size_t n)
+{
+    struct match *match = xmalloc(sizeof *match);
+    struct ofpbuf actions;
+
+    ofpbuf_init(&actions, 1024);
+    for (size_t i = 0; i < n; i++) {
+        ofpbuf_clear(&actions);
+        if (dp_offload_op_describe(ops[i], match, &actions)) {
+            put_one(port, ops[i], match, &actions);
+        } else {
+            ops[i]->error = ENOENT;
+        }
+    }
+    ofpbuf_uninit(&actions);
+    free(match);
+}
+
+static bool
+xdp_plan(void *port_, struct dp_offload_op *op, const struct match *match,
+         const struct ofpbuf *netlink)
+{
+    struct xdp_port *port = port_;
+    struct asker asker = { .port = port, .op = op };
+    struct dp_xdp_actions actions;
+    struct dp_xdp_match m;
+
+    op->why = dp_xdp_match_translate(match, port->slot, &m);
+    if (!op->why) {
+        op->why = dp_xdp_actions_translate(netlink, &m, find_port, &asker,
+                                           &actions);
+    }
+    return !op->why;
+}
+
+static void
+read_rule(const struct xdp_port *port, const struct dp_xdp_rule *rule,
+          struct dp_offload_op *op)
+{
+    dp_xdp_table_read(port->table, rule->flow, &op->n_packets, &op->n_bytes);
+    op->counted = true;
+}
+
+static void
+xdp_query(void *port, struct dp_offload_op *ops[], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct dp_xdp_rule *rule = ops[i]->handle;
+
+        if (rule->flow) {
+            read_rule(port, rule, ops[i]);
+            ops[i]->error = 0;
+        } else {
+            ops[i]->error = ENOENT;
+        }
+    }
+}
+
+static void
+xdp_del(void *port_, struct dp_offload_op *ops[], size_t n)
+{
+    struct xdp_port *port = port_;
+
+    ovs_mutex_lock(&port->mutex);
+    for (size_t i = 0; i < n; i++) {
+        struct dp_xdp_rule *rule = ops[i]->handle;
+
+        take_out(port, rule);
+        rule->op = ops[i];
+        rule->thread = ovsthread_id_self();
+        ovs_list_remove(&rule->node);
+        ovs_list_push_back(&port->leaving, &rule->node);
+        ops[i]->error = EINPROGRESS;
+    }
+    ovs_mutex_unlock(&port->mutex);
+    dp_xdp_loader_wake(port->loader);
+}
+
+static void
+xdp_poll(void *port_)
+{
+    struct xdp_port *port = port_;
+    struct ovs_list done = OVS_LIST_INITIALIZER(&done);
+    unsigned int thread = ovsthread_id_self();
+    struct dp_xdp_rule *rule;
+
+    ovs_mutex_lock(&port->mutex);
+    LIST_FOR_EACH_SAFE (rule, node, &port->leaving) {
+        if (rule->thread == thread
+            && dp_xdp_table_is_over(port->table, rule->epoch)) {
+            ovs_list_remove(&rule->node);
+            ovs_list_push_back(&done, &rule->node);
+        }
+    }
+    ovs_mutex_unlock(&port->mutex);
+
+    LIST_FOR_EACH_POP (rule, node, &done) {
+        struct dp_offload_op *op = rule->op;
+
+        if (op->level == DP_OFFLOAD_WHOLE) {
+            read_rule(port, rule, op);
+        }
+        settle_rule(port, rule);
+        free(rule);
+        op->error = 0;
+        dp_offload_op_complete(op);
+    }
+}
+
+/* Names of fields that are set, by bit. */
+static const char *const set_names[] = {
+    "dl_src", "dl_dst", "nw_src", "nw_dst", "nw_tos", "nw_ttl", "tp_src",
+    "tp_dst",
+};
+
+static void
+format_actions(const struct dp_xdp_actions *a, struct ds *ds)
+{
+    const struct dp_xdp_action *action = &a->action;
+
+    for (size_t i = 0; i < ARRAY_SIZE(set_names); i++) {
+        if (action->set & (1u << i)) {
+            ds_put_format(ds, ", set %s", set_names[i]);
+        }
+    }
+    for (int i = 0; i < action->n_pop; i++) {
+        ds_put_cstr(ds, ", pop tag");
+    }
+    for (int i = action->n_push - 1; i >= 0; i--) {
+        ds_put_format(ds, ", push tag 0x%04"PRIx16" tci 0x%04"PRIx16,
+                      ntohs(action->tags[i].tpid),
+                      ntohs(action->tags[i].tci));
+    }
+    switch (action->fate) {
+    case DP_XDP_DROP:
+        ds_put_cstr(ds, ", drop");
+        break;
+    case DP_XDP_MARK:
+        ds_put_format(ds, ", mark %"PRIu32, action->mark);
+        break;
+    default:
+        for (size_t i = 0; i < a->n_outputs; i++) {
+            ds_put_format(ds, ", output slot %"PRIu32, a->outputs[i].slot);
+        }
+        break;
+    }
+}
+
+static void
+xdp_format(void *port_, const struct match *match,
+           const struct ofpbuf *netlink, enum dp_offload_level level,
+           uint32_t mark, struct ds *ds)
+{
+    struct xdp_port *port = port_;
+    struct asker asker = { .port = port };
+    struct dp_xdp_actions actions;
+    struct dp_xdp_match m;
+
+    if (dp_xdp_match_translate(match, port->slot, &m)) {
+        return;
+    }
+    if (level == DP_OFFLOAD_MARKED) {
+        dp_xdp_actions_mark(mark, &actions);
+    } else if (dp_xdp_actions_translate(netlink, &m, find_port, &asker,
+                                        &actions)) {
+        return;
+    }
+    ds_put_format(ds, "from slot %"PRIu32, port->slot);
+    format_actions(&actions, ds);
+}
+
+static void
+put_integer(struct json *json, const char *name, uint64_t value)
+{
+    json_object_put(json, name, json_integer_create(value));
+}
+
+/* Names of what a program can do, by bit. */
+static const char *const can_names[] = {
+    "flows", "IPv6", "sets", "tags", "groups", "cache",
+};
+
+static char *
+format_can(uint32_t can)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < ARRAY_SIZE(can_names); i++) {
+        if (can & (1u << i)) {
+            ds_put_format(&ds, "%s ", can_names[i]);
+        }
+    }
+    ds_chomp(&ds, ' ');
+    return ds.length ? ds_steal_cstr(&ds) : xstrdup("sockets only");
+}
+
+/* The program, its maps and counters are those of all ports. */
+static struct json *
+xdp_show(void *port_)
+{
+    static const char *const names[DP_XDP_N_COUNTS] = {
+        [DP_XDP_COUNT_RX] = "xdp packets",
+        [DP_XDP_COUNT_NO_PORT] = "xdp packets of no port",
+        [DP_XDP_COUNT_NO_META] = "xdp packets without room for a mark",
+        [DP_XDP_COUNT_CACHE] = "xdp hits of the cache",
+        [DP_XDP_COUNT_INDEX] = "xdp hits of the index",
+        [DP_XDP_COUNT_MISS] = "xdp misses",
+        [DP_XDP_COUNT_PARSE] = "xdp packets not understood",
+        [DP_XDP_COUNT_NO_ROOM] = "xdp packets without room for a tag",
+        [DP_XDP_COUNT_NO_OUTPUT] = "xdp drops for want of the output",
+    };
+    const struct xdp_port *port = port_;
+    struct dp_xdp_table_size size = dp_xdp_table_get_size(port->table);
+    struct json *json = json_object_create();
+    char *can = format_can(dp_xdp_loader_can(port->loader));
+
+    json_object_put_string(json, "xdp program", can);
+    free(can);
+    put_integer(json, "xdp slot", port->slot);
+    put_integer(json, "xdp flows", size.n_flows);
+    put_integer(json, "xdp masks", size.n_masks);
+    put_integer(json, "xdp places at rest", size.n_resting);
+    for (int i = 0; i < DP_XDP_N_COUNTS; i++) {
+        put_integer(json, names[i], dp_xdp_loader_count(port->loader, i));
+    }
+    return json;
+}
+
+const struct dp_offload_class dp_offload_xdp_class = {
+    .name = "xdp",
+    .open = xdp_open,
+    .close = xdp_close,
+    .flush = xdp_flush,
+    .settle = xdp_settle,
+    .put = xdp_put,
+    .del = xdp_del,
+    .query = xdp_query,
+    .forget = xdp_forget,
+    .plan = xdp_plan,
+    .poll = xdp_poll,
+    .pause = xdp_flush,
+    .restart = xdp_restart,
+    .format = xdp_format,
+    .show = xdp_show,
+};

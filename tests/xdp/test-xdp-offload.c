@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include <config.h>
+#undef NDEBUG
+#include "xdp/dp-offload-xdp.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dpif.h"
+#include "hash.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "odp-util.h"
+#include "offload/dp-mark-index.h"
+#include "offload/dp-offload.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/poll-loop.h"
+#include "ovs-rcu.h"
+#include "packets.h"
+#include "tests/dptest.h"
+#include "tests/xdp/xdp-rig.h"
+#include "timeval.h"
+#include "util.h"
+#include "xdp/dp-xdp-abi.h"
+#include "xdp/dp-xdp-device.h"
+#include "xdp/dp-xdp-shared.h"
+#include "xdp/dp-xdp-table.h"
+
+/* The engine, with ports that have the program, and flows. */
+
+#define PORT1 u32_to_odp(1)
+#define PORT2 u32_to_odp(2)
+
+struct mega {
+    struct ovs_refcount refs;
+    struct match match;
+    ovs_u128 mega_ufid;
+    uint32_t output;            /* 0: drop. */
+    uint32_t meter;             /* Not 0: something to stay for. */
+};
+
+struct rig {
+    struct dp_xdp_loader *loader;
+    struct dp_xdp_table *table;
+    struct dp_offload_class class;
+    struct dp_offload *offload;
+    struct dp_mark_index *lane;
+    uint64_t n_late;
+};
+
+/* Interfaces of the ports, for a class that has no netdevs. */
+static uint32_t ifindexes[3];
+
+static int
+open_by_ifindex(const struct dp_offload_class *class,
+                const struct dp_offload *offload, odp_port_t port_no,
+                struct netdev *netdev, void **portp,
+                struct dp_offload_port_info *info)
+{
+    return dp_offload_xdp_open(class, offload, port_no, netdev,
+                               ifindexes[odp_to_u32(port_no)], portp, info);
+}
+
+static void
+mega_ref(void *aux OVS_UNUSED, void *mega_)
+{
+    struct mega *mega = mega_;
+
+    ovs_refcount_ref(&mega->refs);
+}
+
+static void
+mega_unref(void *aux OVS_UNUSED, void *mega_)
+{
+    struct mega *mega = mega_;
+
+    if (ovs_refcount_unref(&mega->refs) == 1) {
+        ovsrcu_postpone(free, mega);
+    }
+}
+
+static bool
+mega_describe(void *aux OVS_UNUSED, const void *mega_, struct match *match,
+              struct ofpbuf *actions)
+{
+    const struct mega *mega = mega_;
+
+    *match = mega->match;
+    if (mega->meter) {
+        nl_msg_put_u32(actions, OVS_ACTION_ATTR_METER, mega->meter);
+    }
+    if (mega->output) {
+        nl_msg_put_u32(actions, OVS_ACTION_ATTR_OUTPUT, mega->output);
+    }
+    return true;
+}
+
+static void
+mega_late(void *rig_, void *mega OVS_UNUSED,
+          const struct dpif_flow_stats *stats)
+{
+    struct rig *rig = rig_;
+
+    rig->n_late += stats->n_packets;
+}
+
+static void
+rig_init(struct rig *rig)
+{
+    const struct dp_offload_class *classes[] = { &rig->class, NULL };
+    const struct dp_offload_env env = {
+        .aux = rig,
+        .flow_ref = mega_ref,
+        .flow_unref = mega_unref,
+        .flow_describe = mega_describe,
+        .flow_late = mega_late,
+    };
+    char *why = NULL;
+
+    dp_xdp_loader_destroy(xdp_rig_load());      /* Or skip. */
+    if (dp_xdp_shared_ref(&rig->loader, &why)) {
+        dptest_fail("%s", why);
+    }
+    rig->table = dp_xdp_loader_table(rig->loader);
+    rig->class = dp_offload_xdp_class;
+    rig->class.open = open_by_ifindex;
+    rig->n_late = 0;
+    rig->offload = dp_offload_create(&env, classes, 1);
+    rig->lane = dp_offload_lane_create(rig->offload, 0);
+    dp_offload_set_enabled(rig->offload, true);
+}
+
+static void
+rig_uninit(struct rig *rig)
+{
+    ovs_assert(!dp_xdp_table_get_size(rig->table).n_flows);
+    dp_offload_lane_destroy(rig->offload, rig->lane);
+    dp_offload_destroy(rig->offload);
+    dp_xdp_shared_unref();
+}
+
+/* A megaflow of UDP packets from 'in_port' to 'tp_dst'. */
+static struct mega *
+mega_create(odp_port_t in_port, uint16_t tp_dst, uint32_t output)
+{
+    struct mega *mega = xzalloc(sizeof *mega);
+
+    ovs_refcount_init(&mega->refs);
+    mega->output = output;
+    match_init_catchall(&mega->match);
+    mega->match.wc.masks.in_port.odp_port = ODPP_NONE;
+    mega->match.flow.in_port.odp_port = in_port;
+    mega->match.wc.masks.recirc_id = UINT32_MAX;
+    mega->match.wc.masks.packet_type = OVS_BE32_MAX;
+    match_set_dl_type(&mega->match, htons(ETH_TYPE_IP));
+    match_set_nw_frag(&mega->match, 0);
+    match_set_nw_proto(&mega->match, IPPROTO_UDP);
+    match_set_tp_dst(&mega->match, htons(tp_dst));
+    hash_bytes128(&mega->match, sizeof mega->match, 0, &mega->mega_ufid);
+    return mega;
+}
+
+static void
+mega_put(struct rig *rig, struct mega *mega)
+{
+    const struct dp_offload_info info = {
+        .in_port = mega->match.flow.in_port.odp_port,
+        .mega_ufid = mega->mega_ufid,
+    };
+
+    dp_offload_flow_put(rig->offload, rig->lane, mega, &info);
+}
+
+static void
+mega_del(struct rig *rig, struct mega *mega, uint64_t *n_packets)
+{
+    struct dpif_flow_stats stats;
+
+    memset(&stats, 0, sizeof stats);
+    dp_offload_flow_del(rig->offload, rig->lane, mega, &mega->mega_ufid,
+                        &stats);
+    *n_packets = stats.n_packets;
+    dp_offload_drain(rig->offload);
+    mega_unref(NULL, mega);
+}
+
+/* Waits until 'n' flows are in the table.  A program has to be loaded first,
+ * so they come when they are tried again. */
+static void
+wait_for_flows(struct rig *rig, unsigned int n)
+{
+    for (int i = 0; dp_xdp_table_get_size(rig->table).n_flows != n; i++) {
+        if (i > 20000) {
+            dptest_fail("%u flows instead of %u",
+                        dp_xdp_table_get_size(rig->table).n_flows, n);
+        }
+        ovsrcu_quiesce_start();
+        xnanosleep(1000 * 1000);
+        ovsrcu_quiesce_end();
+    }
+    dp_offload_drain(rig->offload);
+}
+
+static const uint8_t packet_template[] = {
+    0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0x08, 0x00,
+    0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+    0, 7, 0, 0, 0, 26, 0, 0,
+};
+
+static void
+make_packet(uint8_t packet[60], uint16_t tp_dst)
+{
+    memset(packet, 0, 60);
+    memcpy(packet, packet_template, sizeof packet_template);
+    packet[36] = tp_dst >> 8;
+    packet[37] = tp_dst;
+}
+
+static void
+run_packet(struct rig *rig, uint16_t tp_dst, struct xdp_run *run)
+{
+    uint8_t packet[60];
+
+    make_packet(packet, tp_dst);
+    xdp_rig_run(rig->loader, ifindexes[1], packet, sizeof packet, 1, run);
+}
+
+/* Fails unless "offload/show" has 'line'. */
+static void
+expect_shown(const struct rig *rig, const char *line)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    dp_offload_format_show(rig->offload, &ds);
+    if (!strstr(ds_cstr(&ds), line)) {
+        dptest_fail("no \"%s\" in\n%s", line, ds_cstr(&ds));
+    }
+    ds_destroy(&ds);
+}
+
+/* A drop runs whole, and is counted to the last packet; what can't run whole
+ * marks; a restart puts all back; in the end nothing is left. */
+static void
+test_xdp_offload(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct mega *drop, *meter;
+    struct dp_xdp_port *port;
+    uint64_t n_packets;
+    struct xdp_run run;
+    struct rig rig;
+    char *why;
+
+    ifindexes[1] = xdp_rig_ifindex("lo");
+    rig_init(&rig);
+    ovs_assert(dp_offload_port_add(rig.offload, PORT1, NULL) == EOPNOTSUPP);
+    dp_offload_port_del(rig.offload, PORT1);
+    ovs_assert(!dp_xdp_attach(rig.loader, ifindexes[1], DP_XDP_NOWHERE, &port,
+                              &why));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+
+    /* Before there are flows, the program does not look for any. */
+    ovs_assert(!dp_xdp_loader_can(rig.loader));
+    drop = mega_create(PORT1, 100, 0);
+    mega_put(&rig, drop);
+    wait_for_flows(&rig, 1);
+    ovs_assert(dp_xdp_loader_can(rig.loader) == DP_XDP_CAN_LOOKUP);
+    for (int i = 0; i < 5; i++) {
+        run_packet(&rig, 100, &run);
+        ovs_assert(run.verdict == XDP_DROP);
+    }
+    run_packet(&rig, 101, &run);
+    ovs_assert(run.verdict == XDP_PASS && !run.mark);
+
+    meter = mega_create(PORT1, 101, 0);
+    meter->meter = 1;
+    mega_put(&rig, meter);
+    wait_for_flows(&rig, 2);
+    run_packet(&rig, 101, &run);
+    ovs_assert(run.verdict == XDP_PASS && run.mark);
+    ovs_assert(dp_mark_index_get(rig.lane, run.mark) == meter);
+
+    expect_shown(&rig, "Providers: xdp\n");
+    expect_shown(&rig, "    xdp program: flows\n");
+    expect_shown(&rig, "    xdp flows: 2\n");
+    expect_shown(&rig, "    xdp hits of the index: 6\n");
+    expect_shown(&rig, "    xdp misses: 1\n");
+
+    /* Rules go when the port is paused, and come back. */
+    dp_offload_port_pause(rig.offload, PORT1);
+    ovs_assert(!dp_xdp_table_get_size(rig.table).n_flows);
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_PASS && !run.mark);
+    dp_offload_port_restart(rig.offload, PORT1);
+    wait_for_flows(&rig, 2);
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_DROP);
+
+    /* What was counted is told when the flow goes, or just after. */
+    mega_del(&rig, drop, &n_packets);
+    ovs_assert(n_packets + rig.n_late == 6);
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_PASS && !run.mark);
+    mega_del(&rig, meter, &n_packets);
+    wait_for_flows(&rig, 0);
+    dp_xdp_table_check(rig.table);
+
+    dp_offload_port_del(rig.offload, PORT1);
+    dp_xdp_detach(port);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("xdp-offload", test_xdp_offload);
+
+/* Real packets. */
+
+static int
+open_socket(const char *name)
+{
+    struct sockaddr_ll addr = {
+        .sll_family = AF_PACKET,
+        .sll_protocol = htons(ETH_TYPE_IP),
+        .sll_ifindex = xdp_rig_ifindex(name),
+    };
+    struct timeval timeout = { .tv_sec = 10 };
+    int fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_TYPE_IP));
+
+    if (fd < 0 || bind(fd, (struct sockaddr *) &addr, sizeof addr)
+        || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout,
+                      sizeof timeout)) {
+        dptest_fail("packet socket: %s", ovs_strerror(errno));
+    }
+    return fd;
+}
+
+/* Sends packets to 'tp_dst' into 'tx' until one comes out of 'rx'. */
+static void
+cross(int tx, int rx, uint16_t tp_dst)
+{
+    uint8_t packet[60], got[2048];
+    ssize_t n;
+
+    make_packet(packet, tp_dst);
+    ovs_assert(write(tx, packet, sizeof packet) == sizeof packet);
+    do {
+        n = read(rx, got, sizeof got);
+        if (n < 0) {
+            dptest_fail("nothing came: %s", ovs_strerror(errno));
+        }
+    } while (n != sizeof packet || memcmp(got, packet, sizeof packet));
+}
+
+static struct dp_xdp_port *
+attach_veth(struct rig *rig, int i)
+{
+    char command[128], name[16];
+    struct dp_xdp_port *port;
+    char *why;
+
+    snprintf(command, sizeof command,
+             "ip link add xdp%d type veth peer name peer%d && "
+             "ip link set xdp%d up && ip link set peer%d up", i, i, i, i);
+    xdp_rig_shell(command);
+    snprintf(name, sizeof name, "xdp%d", i);
+    ifindexes[i] = xdp_rig_ifindex(name);
+    if (dp_xdp_attach(rig->loader, ifindexes[i], DP_XDP_NATIVE, &port,
+                      &why)) {
+        dptest_fail("%s", why);
+    }
+    return port;
+}
+
+/* From one veth to another, without userspace.  A veth whose peer can't take
+ * what is redirected to it is no output. */
+static void
+test_xdp_redirect(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_xdp_port *ports[3];
+    uint64_t n_packets;
+    struct mega *mega;
+    struct rig rig;
+    int tx, rx;
+
+    xdp_rig_unshare();
+    rig_init(&rig);
+    ports[1] = attach_veth(&rig, 1);
+    ports[2] = attach_veth(&rig, 2);
+    tx = open_socket("peer1");
+    rx = open_socket("peer2");
+
+    ovs_assert(!dp_xdp_device_can_transmit(ifindexes[2]));
+    if (system("ethtool -K peer2 gro on")
+        || !dp_xdp_device_can_transmit(ifindexes[2])) {
+        dptest_skip("the kernel does not tell what devices can transmit");
+    }
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT2, NULL));
+    mega = mega_create(PORT1, 100, odp_to_u32(PORT2));
+    mega_put(&rig, mega);
+    wait_for_flows(&rig, 1);
+    for (int i = 0; i < 10; i++) {
+        cross(tx, rx, 100);
+    }
+
+    /* Other programs take the place of this one, under way. */
+    for (uint32_t can = DP_XDP_CAN_LOOKUP; can <= DP_XDP_CAN_ALL;
+         can = can * 2 + 1) {
+        char *why;
+
+        ovs_assert(!dp_xdp_loader_switch(rig.loader, can, &why));
+        cross(tx, rx, 100);
+    }
+    mega_del(&rig, mega, &n_packets);
+    ovs_assert(n_packets + rig.n_late == 16);
+
+    close(tx);
+    close(rx);
+    dp_offload_port_del(rig.offload, PORT1);
+    dp_offload_port_del(rig.offload, PORT2);
+    dp_xdp_detach(ports[1]);
+    dp_xdp_detach(ports[2]);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("xdp-redirect", test_xdp_redirect);
