@@ -57,10 +57,216 @@ struct dp_xdp_meta {
     __u32 mark;                 /* 0: none. */
 };
 
+/* Flows.
+ *
+ * What the program knows of a packet is a *key*: fields in the packet's byte
+ * order, but where nothing else is said, of packets that it has understood
+ * wholly; all others go to the daemon.  Fields that a packet has not are zero.
+ * A flow is a masked key.
+ *
+ * An index leads from the hash of a masked key to the flow, in one of two
+ * buckets.  The list of a port names the masks that its flows have.  What is
+ * published in "markpath_flows", "markpath_masks" and "markpath_lists" never
+ * changes, but for 'valid' of a flow; the daemon reuses an element only after
+ * all CPUs have left the program since it was taken back.  What publishes is
+ * one store of at most 64 bits: an entry of a bucket, and 'list' of a port.
+ * A reader checks the flow that an entry leads it to. */
+#define DP_XDP_N_WORDS 10
+#define DP_XDP_N_BASE_WORDS 5   /* Without addresses and label of IPv6. */
+
+struct dp_xdp_key {
+    union {
+        struct {
+            __u16 slot;         /* Of the in-port; in the machine's order. */
+            __be16 dl_type;     /* Behind the tags. */
+            __be16 tci0;        /* Outer tag, with DP_XDP_TCI_TAG for "is
+                                 * there"; or 0. */
+            __u8 frag;          /* DP_XDP_FRAG_*. */
+            __u8 tpids;         /* DP_XDP_TAG_*; inner one in the upper half */
+
+            __u8 dl_dst[6];
+            __be16 tci1;        /* Inner tag. */
+
+            __u8 dl_src[6];
+            __u8 nw_tos;
+            __u8 nw_ttl;
+
+            __be32 nw_src;      /* IPv4. */
+            __be32 nw_dst;
+
+            __be16 tp_src;      /* ICMP: the type, as a number of 16 bits. */
+            __be16 tp_dst;      /* ICMP: the code. */
+            __be16 tcp_flags;   /* The lower 12 bits. */
+            __u8 nw_proto;
+            __u8 zero1;
+
+            __be32 ipv6_src[4];
+            __be32 ipv6_dst[4];
+            __be32 ipv6_label;
+            __u32 zero2;
+        };
+        __u64 words[DP_XDP_N_WORDS];
+    };
+};
+
+#define DP_XDP_TCI_TAG 0x1000   /* In the machine's order. */
+#define DP_XDP_TAG_THERE 1
+#define DP_XDP_TAG_8021AD 2     /* Else 802.1Q. */
+#define DP_XDP_FRAG_ANY 1
+#define DP_XDP_FRAG_LATER 2
+
+/* What is done with a packet of a flow, in this order: fields are set, tags
+ * popped and pushed, and then the packet meets its fate. */
+enum dp_xdp_fate {
+    DP_XDP_DROP,
+    DP_XDP_OUTPUT,              /* To the port with slot 'out'. */
+    DP_XDP_GROUP,               /* To all ports of group 'out'. */
+    DP_XDP_MARK                 /* To the daemon, with 'mark'. */
+};
+
+#define DP_XDP_SET_DL_SRC (1 << 0)
+#define DP_XDP_SET_DL_DST (1 << 1)
+#define DP_XDP_SET_NW_SRC (1 << 2)      /* IPv4 or IPv6, as the key says. */
+#define DP_XDP_SET_NW_DST (1 << 3)
+#define DP_XDP_SET_NW_TOS (1 << 4)
+#define DP_XDP_SET_NW_TTL (1 << 5)
+#define DP_XDP_SET_TP_SRC (1 << 6)      /* TCP and UDP. */
+#define DP_XDP_SET_TP_DST (1 << 7)
+#define DP_XDP_SET_L3L4 (DP_XDP_SET_NW_SRC | DP_XDP_SET_NW_DST  \
+                         | DP_XDP_SET_NW_TOS | DP_XDP_SET_NW_TTL \
+                         | DP_XDP_SET_TP_SRC | DP_XDP_SET_TP_DST)
+
+struct dp_xdp_tag {
+    __be16 tpid;
+    __be16 tci;
+};
+
+struct dp_xdp_action {
+    __u8 fate;                  /* enum dp_xdp_fate. */
+    __u8 n_pop;                 /* Up to 2. */
+    __u8 n_push;                /* Up to 2. */
+    __u8 set;                   /* DP_XDP_SET_*. */
+    __u32 out;
+    __u32 mark;
+    struct dp_xdp_tag tags[2];  /* Pushed; the outer one first. */
+    __u8 dl_dst[6];
+    __u8 dl_src[6];
+    __be32 nw_src[4];           /* IPv4: the first. */
+    __be32 nw_dst[4];
+    __be16 tp_src;
+    __be16 tp_dst;
+    __u8 nw_tos;
+    __u8 nw_tos_mask;           /* Bits of it that are set. */
+    __u8 nw_ttl;
+    __u8 zero;
+};
+
+struct dp_xdp_flow {
+    struct dp_xdp_key key;      /* Masked. */
+    __u32 mask;                 /* Number of its mask. */
+    __u32 valid;
+    struct dp_xdp_action action;
+};
+
+struct dp_xdp_mask {
+    struct dp_xdp_key key;
+};
+
+/* Numbers of flows, masks and lists begin with 1; 0 is none. */
+#define DP_XDP_MAX_FLOWS 65536
+#define DP_XDP_MAX_MASKS 4096
+#define DP_XDP_MAX_LISTS 4096
+#define DP_XDP_LIST_MASKS 31
+
+struct dp_xdp_list {
+    __u32 n;
+    __u32 masks[DP_XDP_LIST_MASKS];
+};
+
+struct dp_xdp_port_entry {
+    __u64 list;                 /* Of its masks. */
+};
+
+#define DP_XDP_BUCKET_BITS 14
+#define DP_XDP_BUCKET_ENTRIES 8
+
+struct dp_xdp_bucket {
+    __u64 entries[DP_XDP_BUCKET_ENTRIES];       /* dp_xdp_index_entry(). */
+};
+
+/* In "markpath_stats", of a flow on a CPU, at dp_xdp_stats_key(). */
+struct dp_xdp_stats {
+    __u64 n_packets;
+    __u64 n_bytes;
+};
+
+static inline __u32
+dp_xdp_stats_key(__u32 cpu, __u32 flow)
+{
+    return cpu * DP_XDP_MAX_FLOWS + flow;
+}
+
+/* What a program can do.  The daemon loads one that can do what the flows of
+ * the day need; all use the same maps. */
+#define DP_XDP_CAN_LOOKUP (1 << 0)      /* Flows at all. */
+#define DP_XDP_CAN_IPV6 (1 << 1)        /* Addresses and label in the key. */
+#define DP_XDP_CAN_SET (1 << 2)         /* Set fields behind Ethernet. */
+#define DP_XDP_CAN_TAG (1 << 3)         /* Push and pop tags. */
+#define DP_XDP_CAN_GROUP (1 << 4)       /* Several outputs. */
+#define DP_XDP_CAN_CACHE (1 << 5)       /* The signature cache. */
+#define DP_XDP_CAN_ALL ((1 << 6) - 1)
+
+/* Sets of ports. */
+#define DP_XDP_MAX_GROUPS 256
+#define DP_XDP_GROUP_PORTS 64
+
 /* What the daemon chooses before the program is loaded. */
 struct dp_xdp_constants {
+    __u64 hash[DP_XDP_N_WORDS + 1];     /* Odd, by chance. */
     __u32 magic;                /* See struct dp_xdp_meta. */
+    __u32 can;                  /* DP_XDP_CAN_*. */
 };
+
+/* Multilinear, with a mixing step, so a word that is zero under the mask adds
+ * nothing, and a program that does not look at the words of IPv6 finds flows
+ * that have none in the same places. */
+static inline __u64
+dp_xdp_hash_mix(__u64 h)
+{
+    h ^= h >> 32;
+    h *= 0xd6e8feb86659fd93ull;
+    h ^= h >> 32;
+    h *= 0xd6e8feb86659fd93ull;
+    return h ^ h >> 32;
+}
+
+/* The hash of 'key' under 'mask'.  Both may have any words behind the first
+ * 'n'. */
+static inline __attribute__((always_inline)) __u64
+dp_xdp_hash(const struct dp_xdp_key *key, const struct dp_xdp_key *mask,
+            __u32 mask_id, const volatile struct dp_xdp_constants *c, int n)
+{
+    __u64 h = mask_id * c->hash[DP_XDP_N_WORDS];
+    int i;
+
+    for (i = 0; i < n; i++) {
+        h += (key->words[i] & mask->words[i]) * c->hash[i];
+    }
+    return dp_xdp_hash_mix(h);
+}
+
+static inline __u32
+dp_xdp_hash_bucket(__u64 hash, int choice)
+{
+    return (hash >> (choice ? 50 : 32)) & ((1 << DP_XDP_BUCKET_BITS) - 1);
+}
+
+/* An entry of a bucket: part of the hash, and the number of the flow. */
+static inline __u64
+dp_xdp_index_entry(__u64 hash, __u32 flow)
+{
+    return hash << 32 | flow;
+}
 
 /* What the program counts for each CPU, in "markpath_counts". */
 enum dp_xdp_count {
@@ -68,6 +274,12 @@ enum dp_xdp_count {
     DP_XDP_COUNT_NO_PORT,       /* Passed to the kernel: of no port of ours. */
     DP_XDP_COUNT_NO_META,       /* To a socket without metadata: the driver
                                  * leaves no room for it. */
+    DP_XDP_COUNT_CACHE,         /* Flow found by the cache, ... */
+    DP_XDP_COUNT_INDEX,         /* ...by the index, ... */
+    DP_XDP_COUNT_MISS,          /* ...or not at all. */
+    DP_XDP_COUNT_PARSE,         /* Not understood: to a socket. */
+    DP_XDP_COUNT_NO_ROOM,       /* No room for a tag: to a socket. */
+    DP_XDP_COUNT_NO_OUTPUT,     /* Dropped: its output has gone. */
     DP_XDP_N_COUNTS
 };
 

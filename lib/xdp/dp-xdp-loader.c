@@ -10,24 +10,56 @@
 #include <net/if.h>
 #include <unistd.h>
 
-#include "bitmap.h"
+#include "latch.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/thread.h"
 #include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
+#include "ovs-rcu.h"
+#include "ovs-thread.h"
 #include "random.h"
+#include "seq.h"
+#include "timeval.h"
 #include "util.h"
+#include "xdp/dp-xdp-groups.h"
 #include "xdp/dp-xdp-object.h"
+#include "xdp/dp-xdp-table.h"
 
 VLOG_DEFINE_THIS_MODULE(dp_xdp_loader);
 
+/* How long nobody must have needed what a program can do, for another one to
+ * be loaded that can't; and how often that is looked at. */
+#define IDLE_MS (3 * 60 * 1000)
+#define IDLE_CHECK_MS (10 * 1000)
+
+/* Bits of DP_XDP_CAN_*. */
+enum { N_CAN = 6 };
+
+/* What is needed of a program, by bit. */
+struct dp_xdp_need {
+    unsigned int n;             /* Who needs it. */
+    long long int last;         /* When somebody did. */
+};
+
 struct dp_xdp_loader {
     /* Constant after creation. */
-    struct dp_xdp_object object;
+    struct dp_xdp_object first;         /* Its program does least. */
     struct dp_xdp_constants constants;
+    struct dp_xdp_table *table;
+    struct dp_xdp_groups *groups;
+    int nobody_fd;              /* A set without ports, see synchronize. */
+    struct seq *wake;
+    struct latch exit;
+    pthread_t thread;
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
     struct dp_xdp_port *ports[DP_XDP_MAX_PORTS];    /* By slot; 0 is none. */
+    struct dp_xdp_object *object;       /* That runs: owned, or '&first'. */
+    uint32_t can;               /* What it can do. */
+    uint32_t wanted;            /* What somebody has asked for. */
+    uint32_t refused;           /* What the kernel did not take. */
+    struct dp_xdp_need needs[N_CAN];
 };
 
 struct dp_xdp_port {
@@ -39,35 +71,95 @@ struct dp_xdp_port {
     int link_fd;                /* Owned. */
 };
 
+static void *loader_main(void *);
+
+/* Creation. */
+
+static void
+choose_constants(struct dp_xdp_constants *constants)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(constants->hash); i++) {
+        constants->hash[i] = random_uint64() | 1;
+    }
+    constants->magic = random_uint32();
+}
+
+/* Makes what synchronize() puts into the map of sets. */
+static int
+create_nobody(struct dp_xdp_loader *loader, char **errorp)
+{
+    loader->nobody_fd = bpf_map_create(BPF_MAP_TYPE_DEVMAP_HASH,
+                                       "markpath_nobody", sizeof(uint32_t),
+                                       sizeof(uint32_t), 1, NULL);
+    if (loader->nobody_fd < 0) {
+        *errorp = xasprintf("the kernel creates no map (%s)",
+                            ovs_strerror(-loader->nobody_fd));
+        return -loader->nobody_fd;
+    }
+    return 0;
+}
+
 int
 dp_xdp_loader_create(struct dp_xdp_loader **loaderp, char **errorp)
 {
     struct dp_xdp_loader *loader = xzalloc(sizeof *loader);
     int error;
 
-    loader->constants.magic = random_uint32();
-    error = dp_xdp_object_open(&loader->object, &loader->constants, errorp);
+    *loaderp = NULL;
+    choose_constants(&loader->constants);
+    error = dp_xdp_object_open(&loader->first, NULL, &loader->constants,
+                               errorp);
     if (error) {
         free(loader);
-        loader = NULL;
-    } else {
-        ovs_mutex_init(&loader->mutex);
+        return error;
     }
+    error = create_nobody(loader, errorp);
+    if (error) {
+        dp_xdp_object_close(&loader->first);
+        free(loader);
+        return error;
+    }
+    loader->object = &loader->first;
+    loader->table = dp_xdp_table_create(&loader->first.maps,
+                                        &loader->constants);
+    loader->groups = dp_xdp_groups_create(loader->first.maps.groups_fd);
+    ovs_mutex_init(&loader->mutex);
+    loader->wake = seq_create();
+    latch_init(&loader->exit);
+    loader->thread = ovs_thread_create("xdp", loader_main, loader);
     *loaderp = loader;
-    return error;
+    return 0;
+}
+
+static void
+close_object(struct dp_xdp_loader *loader, struct dp_xdp_object *object)
+{
+    if (object != &loader->first) {
+        dp_xdp_object_close(object);
+        free(object);
+    }
 }
 
 void
 dp_xdp_loader_destroy(struct dp_xdp_loader *loader)
 {
-    if (loader) {
-        for (size_t i = 0; i < DP_XDP_MAX_PORTS; i++) {
-            ovs_assert(!loader->ports[i]);
-        }
-        dp_xdp_object_close(&loader->object);
-        ovs_mutex_destroy(&loader->mutex);
-        free(loader);
+    if (!loader) {
+        return;
     }
+    latch_set(&loader->exit);
+    xpthread_join(loader->thread, NULL);
+    latch_destroy(&loader->exit);
+    seq_destroy(loader->wake);
+    for (size_t i = 0; i < DP_XDP_MAX_PORTS; i++) {
+        ovs_assert(!loader->ports[i]);
+    }
+    dp_xdp_groups_destroy(loader->groups);
+    dp_xdp_table_destroy(loader->table);
+    close(loader->nobody_fd);
+    close_object(loader, loader->object);
+    dp_xdp_object_close(&loader->first);
+    ovs_mutex_destroy(&loader->mutex);
+    free(loader);
 }
 
 uint32_t
@@ -76,10 +168,245 @@ dp_xdp_loader_magic(const struct dp_xdp_loader *loader)
     return loader->constants.magic;
 }
 
-const struct dp_xdp_object *
-dp_xdp_loader_object(const struct dp_xdp_loader *loader)
+struct dp_xdp_table *
+dp_xdp_loader_table(const struct dp_xdp_loader *loader)
 {
-    return &loader->object;
+    return loader->table;
+}
+
+struct dp_xdp_groups *
+dp_xdp_loader_groups(const struct dp_xdp_loader *loader)
+{
+    return loader->groups;
+}
+
+const struct dp_xdp_maps *
+dp_xdp_loader_maps(const struct dp_xdp_loader *loader)
+{
+    return &loader->first.maps;
+}
+
+/* Programs. */
+
+/* Has 'object' run on all ports.  A port that is gone does not matter; one
+ * that keeps the old program for another reason finds the same flows, with
+ * what that can do. */
+static void
+swap_program(struct dp_xdp_loader *loader, struct dp_xdp_object *object,
+             uint32_t can)
+    OVS_REQUIRES(loader->mutex)
+{
+    struct dp_xdp_object *old = loader->object;
+
+    for (size_t slot = 1; slot < DP_XDP_MAX_PORTS; slot++) {
+        struct dp_xdp_port *port = loader->ports[slot];
+
+        if (port && port->link_fd >= 0
+            && bpf_link_update(port->link_fd, object->prog_fd, NULL)
+            && errno != ENOLINK) {
+            VLOG_WARN("interface %"PRIu32": keeps the old XDP program (%s)",
+                      port->ifindex, ovs_strerror(errno));
+        }
+    }
+    loader->object = object;
+    loader->can = can;
+    for (int i = 0; i < N_CAN; i++) {
+        if ((can >> i) & 1) {
+            loader->needs[i].last = time_msec();
+        }
+    }
+    close_object(loader, old);
+}
+
+int
+dp_xdp_loader_switch(struct dp_xdp_loader *loader, uint32_t can,
+                     char **errorp)
+{
+    struct dp_xdp_constants constants = loader->constants;
+    struct dp_xdp_object *object = xmalloc(sizeof *object);
+    int error;
+
+    constants.can = can;
+    error = dp_xdp_object_open(object, &loader->first, &constants, errorp);
+    if (error) {
+        free(object);
+        return error;
+    }
+    ovs_mutex_lock(&loader->mutex);
+    swap_program(loader, object, can);
+    ovs_mutex_unlock(&loader->mutex);
+    return 0;
+}
+
+int
+dp_xdp_loader_acquire(struct dp_xdp_loader *loader, uint32_t can)
+{
+    int error = 0;
+
+    ovs_mutex_lock(&loader->mutex);
+    loader->wanted |= can;
+    if (can & loader->refused) {
+        error = EOPNOTSUPP;
+    } else if (can & ~loader->can) {
+        error = EAGAIN;
+    } else {
+        for (int i = 0; i < N_CAN; i++) {
+            loader->needs[i].n += (can >> i) & 1;
+        }
+    }
+    ovs_mutex_unlock(&loader->mutex);
+    if (error == EAGAIN) {
+        dp_xdp_loader_wake(loader);
+    }
+    return error;
+}
+
+void
+dp_xdp_loader_release(struct dp_xdp_loader *loader, uint32_t can)
+{
+    long long int now = time_msec();
+
+    ovs_mutex_lock(&loader->mutex);
+    for (int i = 0; i < N_CAN; i++) {
+        if ((can >> i) & 1) {
+            ovs_assert(loader->needs[i].n);
+            loader->needs[i].n--;
+            loader->needs[i].last = now;
+        }
+    }
+    ovs_mutex_unlock(&loader->mutex);
+}
+
+uint32_t
+dp_xdp_loader_can(struct dp_xdp_loader *loader)
+{
+    uint32_t can;
+
+    ovs_mutex_lock(&loader->mutex);
+    can = loader->can;
+    ovs_mutex_unlock(&loader->mutex);
+    return can;
+}
+
+int
+dp_xdp_loader_prog_fd(struct dp_xdp_loader *loader)
+{
+    int fd;
+
+    ovs_mutex_lock(&loader->mutex);
+    fd = loader->object->prog_fd;
+    ovs_mutex_unlock(&loader->mutex);
+    return fd;
+}
+
+uint32_t
+dp_xdp_loader_verified(struct dp_xdp_loader *loader)
+{
+    uint32_t n;
+
+    ovs_mutex_lock(&loader->mutex);
+    n = dp_xdp_object_verified(loader->object);
+    ovs_mutex_unlock(&loader->mutex);
+    return n;
+}
+
+/* The loader's thread. */
+
+void
+dp_xdp_loader_wake(struct dp_xdp_loader *loader)
+{
+    seq_change(loader->wake);
+}
+
+/* Whoever writes a map of maps is made to wait until all programs that may
+ * have seen the old value have ended; the kernel promises that. */
+void
+dp_xdp_loader_synchronize(struct dp_xdp_loader *loader)
+{
+    uint32_t key = DP_XDP_MAX_GROUPS;
+
+    if (bpf_map_update_elem(loader->first.maps.groups_fd, &key,
+                            &loader->nobody_fd, 0)) {
+        ovs_abort(errno, "can't wait for XDP programs to end");
+    }
+}
+
+/* Finds out that epochs are over. */
+static void
+end_epoch(struct dp_xdp_loader *loader)
+{
+    uint64_t epoch = dp_xdp_table_epoch_begin(loader->table);
+
+    if (epoch) {
+        dp_xdp_loader_synchronize(loader);
+        dp_xdp_table_epoch_over(loader->table, epoch);
+    }
+}
+
+/* Returns what the program is to be able to do from now on. */
+static uint32_t
+choose_program(struct dp_xdp_loader *loader)
+    OVS_REQUIRES(loader->mutex)
+{
+    uint32_t can = loader->can | (loader->wanted & ~loader->refused);
+    long long int now = time_msec();
+
+    for (int i = 0; i < N_CAN; i++) {
+        uint32_t bit = 1u << i;
+        const struct dp_xdp_need *need = &loader->needs[i];
+
+        if (!(loader->wanted & bit) && !need->n
+            && now - need->last > IDLE_MS) {
+            can &= ~bit;
+        }
+    }
+    loader->wanted = 0;
+    if (can != loader->can) {
+        /* What goes must not be promised to anybody any more. */
+        loader->can &= can;
+    }
+    return can;
+}
+
+static void
+run_programs(struct dp_xdp_loader *loader)
+{
+    uint32_t can, old;
+    char *why;
+
+    ovs_mutex_lock(&loader->mutex);
+    old = loader->can;
+    can = choose_program(loader);
+    ovs_mutex_unlock(&loader->mutex);
+
+    if (can != old && dp_xdp_loader_switch(loader, can, &why)) {
+        VLOG_WARN("flows that need it stay in userspace: %s", why);
+        free(why);
+        ovs_mutex_lock(&loader->mutex);
+        loader->refused |= can & ~old;
+        ovs_mutex_unlock(&loader->mutex);
+    }
+}
+
+static void *
+loader_main(void *loader_)
+{
+    struct dp_xdp_loader *loader = loader_;
+
+    while (!latch_is_set(&loader->exit)) {
+        uint64_t seq = seq_read(loader->wake);
+
+        ovsrcu_quiesce_start();
+        run_programs(loader);
+        end_epoch(loader);
+        ovsrcu_quiesce_end();
+
+        seq_wait(loader->wake, seq);
+        latch_wait(&loader->exit);
+        poll_timer_wait(IDLE_CHECK_MS);
+        poll_block();
+    }
+    return NULL;
 }
 
 /* Entries of the map "markpath_ifindx". */
@@ -87,7 +414,7 @@ dp_xdp_loader_object(const struct dp_xdp_loader *loader)
 static atomic_uint64_t *
 if_entry(const struct dp_xdp_loader *loader, size_t i)
 {
-    return (atomic_uint64_t *) loader->object.ifindex.data + i;
+    return (atomic_uint64_t *) loader->first.maps.ifindex.data + i;
 }
 
 /* Returns the entry that has 'ifindex', or with 'ifindex' 0 an unused one,
@@ -119,7 +446,8 @@ mode_flags(enum dp_xdp_mode mode)
 static const char *
 mode_name(enum dp_xdp_mode mode)
 {
-    return mode == DP_XDP_NATIVE ? "native" : "generic";
+    return (mode == DP_XDP_NATIVE ? "native"
+            : mode == DP_XDP_GENERIC ? "generic" : "no");
 }
 
 /* Returns the program that interface 'ifindex' has already, as "id 12
@@ -182,12 +510,16 @@ explain(const char *name, uint32_t ifindex, enum dp_xdp_mode mode, int error)
 
 static int
 attach__(struct dp_xdp_port *port, char **errorp)
+    OVS_REQUIRES(port->loader->mutex)
 {
     LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = mode_flags(port->mode));
     char name[IF_NAMESIZE];
     int error;
 
-    port->link_fd = bpf_link_create(port->loader->object.prog_fd,
+    if (port->mode == DP_XDP_NOWHERE) {
+        return 0;
+    }
+    port->link_fd = bpf_link_create(port->loader->object->prog_fd,
                                     port->ifindex, BPF_XDP, &opts);
     if (port->link_fd >= 0) {
         return 0;
@@ -235,6 +567,17 @@ put_slot(struct dp_xdp_port *port)
     loader->ports[port->slot] = NULL;
 }
 
+/* Lets packets of other ports leave through 'port'. */
+static void
+be_output(struct dp_xdp_port *port)
+{
+    if (bpf_map_update_elem(port->loader->first.maps.devs_fd, &port->slot,
+                            &port->ifindex, 0)) {
+        VLOG_WARN("interface %"PRIu32": can't be an output of XDP (%s)",
+                  port->ifindex, ovs_strerror(errno));
+    }
+}
+
 int
 dp_xdp_attach(struct dp_xdp_loader *loader, uint32_t ifindex,
               enum dp_xdp_mode mode, struct dp_xdp_port **portp,
@@ -247,6 +590,7 @@ dp_xdp_attach(struct dp_xdp_loader *loader, uint32_t ifindex,
         .loader = loader,
         .ifindex = ifindex,
         .mode = mode,
+        .link_fd = -1,
     };
 
     ovs_mutex_lock(&loader->mutex);
@@ -261,6 +605,8 @@ dp_xdp_attach(struct dp_xdp_loader *loader, uint32_t ifindex,
         error = attach__(port, errorp);
         if (error) {
             put_slot(port);
+        } else if (mode != DP_XDP_NOWHERE) {
+            be_output(port);
         }
     }
     ovs_mutex_unlock(&loader->mutex);
@@ -285,11 +631,15 @@ dp_xdp_detach(struct dp_xdp_port *port)
         return;
     }
     loader = port->loader;
-    close(port->link_fd);
+    bpf_map_delete_elem(loader->first.maps.devs_fd, &port->slot);
+    dp_xdp_groups_leave(loader->groups, port->slot);
     for (unsigned int queue = 0; queue < DP_XDP_MAX_QUEUES; queue++) {
         dp_xdp_port_clear_socket(port, queue);
     }
     ovs_mutex_lock(&loader->mutex);
+    if (port->link_fd >= 0) {
+        close(port->link_fd);
+    }
     put_slot(port);
     ovs_mutex_unlock(&loader->mutex);
     free(port);
@@ -325,7 +675,8 @@ dp_xdp_port_set_socket(struct dp_xdp_port *port, unsigned int queue, int fd)
     if (queue >= DP_XDP_MAX_QUEUES) {
         return ENOBUFS;
     }
-    return (bpf_map_update_elem(port->loader->object.xsks_fd, &key, &value, 0)
+    return (bpf_map_update_elem(port->loader->first.maps.xsks_fd, &key, &value,
+                                0)
             ? errno : 0);
 }
 
@@ -335,7 +686,7 @@ dp_xdp_port_clear_socket(struct dp_xdp_port *port, unsigned int queue)
     uint32_t key = dp_xdp_xsks_key(port->slot, queue);
 
     if (queue < DP_XDP_MAX_QUEUES) {
-        bpf_map_delete_elem(port->loader->object.xsks_fd, &key);
+        bpf_map_delete_elem(port->loader->first.maps.xsks_fd, &key);
     }
 }
 
@@ -346,7 +697,7 @@ dp_xdp_loader_count(const struct dp_xdp_loader *loader, unsigned int what)
     uint64_t *values = xcalloc(n_cpus, sizeof *values);
     uint64_t sum = 0;
 
-    if (!bpf_map_lookup_elem(loader->object.counts_fd, &what, values)) {
+    if (!bpf_map_lookup_elem(loader->first.maps.counts_fd, &what, values)) {
         for (int i = 0; i < n_cpus; i++) {
             sum += values[i];
         }

@@ -20,17 +20,22 @@
  * Errors.  A positive errno value; where there is 'errorp', what to tell the
  * user, which the caller frees.  EBUSY: somebody else's program is there. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+struct dp_xdp_groups;
 struct dp_xdp_loader;
-struct dp_xdp_object;
+struct dp_xdp_maps;
 struct dp_xdp_port;
+struct dp_xdp_table;
 
 enum dp_xdp_mode {
     DP_XDP_NATIVE,              /* In the driver. */
-    DP_XDP_GENERIC              /* In the kernel's stack: any interface, but
+    DP_XDP_GENERIC,             /* In the kernel's stack: any interface, but
                                  * slower. */
+    DP_XDP_NOWHERE              /* It is not attached: for tests, which run it
+                                 * on packets of their own. */
 };
 
 /* Loads the program.  All ports must be detached before it is destroyed. */
@@ -40,8 +45,47 @@ void dp_xdp_loader_destroy(struct dp_xdp_loader *);
 /* What struct dp_xdp_meta has in 'magic'. */
 uint32_t dp_xdp_loader_magic(const struct dp_xdp_loader *);
 
-/* The program and its maps, borrowed from the loader. */
-const struct dp_xdp_object *dp_xdp_loader_object(const struct dp_xdp_loader *);
+/* The flows that the program finds, and the sets of ports that it sends
+ * packets to; borrowed from the loader. */
+struct dp_xdp_table *dp_xdp_loader_table(const struct dp_xdp_loader *);
+struct dp_xdp_groups *
+dp_xdp_loader_groups(const struct dp_xdp_loader *);
+
+/* The maps of all programs, borrowed from the loader. */
+const struct dp_xdp_maps *dp_xdp_loader_maps(const struct dp_xdp_loader *);
+
+/* Programs.
+ *
+ * The program that runs is one that can do what is needed, and little more:
+ * at first it only hands packets to sockets.  Another one is loaded by a
+ * thread of the loader, which takes the kernel some ms, and takes the place of
+ * the old one on all ports; no packet is lost, and the maps stay.  What nobody
+ * has needed for minutes is left out again. */
+
+/* The caller needs a program that can do 'can', of DP_XDP_CAN_*, until
+ * dp_xdp_loader_release().  Returns 0 if it runs; EAGAIN if it is being
+ * loaded, EOPNOTSUPP if the kernel does not take it: then the caller has
+ * nothing to release. */
+int dp_xdp_loader_acquire(struct dp_xdp_loader *, uint32_t can);
+void dp_xdp_loader_release(struct dp_xdp_loader *, uint32_t can);
+
+/* What the program that runs can do, its file descriptor, and how many
+ * instructions the kernel looked at to verify it.  Another one may run at any
+ * time. */
+uint32_t dp_xdp_loader_can(struct dp_xdp_loader *);
+int dp_xdp_loader_prog_fd(struct dp_xdp_loader *);
+uint32_t dp_xdp_loader_verified(struct dp_xdp_loader *);
+
+/* Loads a program that can do 'can' and has it run, now.  For tests; and what
+ * the loader's thread does. */
+int dp_xdp_loader_switch(struct dp_xdp_loader *, uint32_t can, char **errorp);
+
+/* Something was taken out of the table: the thread finds out when its epoch is
+ * over. */
+void dp_xdp_loader_wake(struct dp_xdp_loader *);
+
+/* Waits until every CPU has left the program: some ms. */
+void dp_xdp_loader_synchronize(struct dp_xdp_loader *);
 
 /* Attaches the program to interface 'ifindex', of this network namespace, in
  * 'mode'.  Without sockets packets go to the kernel's stack, as if the

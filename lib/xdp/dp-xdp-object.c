@@ -85,11 +85,94 @@ set_constants(const struct bpf_object *object,
     ovs_assert(!error);
 }
 
+/* Finds what 'object', which has been loaded, has for 'maps'. */
 static int
-load(struct dp_xdp_object *o, char **errorp)
+find_maps(const struct bpf_object *object, struct dp_xdp_maps *maps)
 {
-    int error = -bpf_object__load(o->object);
+    const struct {
+        const char *name;
+        struct dp_xdp_array *array;
+    } arrays[] = {
+        { "markpath_ifindx", &maps->ifindex },
+        { "markpath_ports", &maps->ports },
+        { "markpath_lists", &maps->lists },
+        { "markpath_masks", &maps->masks },
+        { "markpath_index", &maps->index },
+        { "markpath_flows", &maps->flows },
+        { "markpath_stats", &maps->stats },
+    };
 
+    maps->xsks_fd = find_map(object, "markpath_xsks");
+    maps->devs_fd = find_map(object, "markpath_devs");
+    maps->groups_fd = find_map(object, "markpath_groups");
+    maps->counts_fd = find_map(object, "markpath_counts");
+    for (size_t i = 0; i < ARRAY_SIZE(arrays); i++) {
+        int error = map_array(object, arrays[i].name, arrays[i].array);
+
+        if (error) {
+            return error;
+        }
+    }
+    return 0;
+}
+
+static void
+unmap_arrays(struct dp_xdp_maps *maps)
+{
+    unmap_array(&maps->ifindex);
+    unmap_array(&maps->ports);
+    unmap_array(&maps->lists);
+    unmap_array(&maps->masks);
+    unmap_array(&maps->index);
+    unmap_array(&maps->flows);
+    unmap_array(&maps->stats);
+}
+
+/* Has 'object' use the maps of 'first' instead of new ones. */
+static int
+share_maps(struct bpf_object *object, const struct bpf_object *first)
+{
+    struct bpf_map *map;
+
+    bpf_object__for_each_map (map, object) {
+        const char *name = bpf_map__name(map);
+        int error;
+
+        if (!bpf_map__is_internal(map)) {
+            error = bpf_map__reuse_fd(map, find_map(first, name));
+            if (error) {
+                return -error;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Counters for each CPU that there may ever be. */
+static int
+size_maps(struct bpf_object *object, struct dp_xdp_maps *maps)
+{
+    struct bpf_map *stats = bpf_object__find_map_by_name(object,
+                                                         "markpath_stats");
+    int n_cpus = libbpf_num_possible_cpus();
+
+    if (n_cpus <= 0) {
+        return n_cpus ? -n_cpus : ENODEV;
+    }
+    maps->n_cpus = n_cpus;
+    return -bpf_map__set_max_entries(stats, n_cpus * DP_XDP_MAX_FLOWS);
+}
+
+static int
+load(struct dp_xdp_object *o, struct dp_xdp_object *first, char **errorp)
+{
+    int error = (first
+                 ? share_maps(o->object, first->object)
+                 : size_maps(o->object, &o->maps));
+
+    if (!error) {
+        error = -bpf_object__load(o->object);
+    }
     if (error) {
         *errorp = xasprintf("the kernel does not take the XDP program (%s)%s",
                             ovs_strerror(error),
@@ -99,10 +182,7 @@ load(struct dp_xdp_object *o, char **errorp)
     }
     o->prog_fd = bpf_program__fd(
         bpf_object__find_program_by_name(o->object, "markpath"));
-    o->xsks_fd = find_map(o->object, "markpath_xsks");
-    o->counts_fd = find_map(o->object, "markpath_counts");
-
-    error = map_array(o->object, "markpath_ifindx", &o->ifindex);
+    error = first ? 0 : find_maps(o->object, &o->maps);
     if (error) {
         *errorp = xasprintf("the maps of the XDP program can't be mapped into "
                             "memory (%s)", ovs_strerror(error));
@@ -111,7 +191,7 @@ load(struct dp_xdp_object *o, char **errorp)
 }
 
 int
-dp_xdp_object_open(struct dp_xdp_object *o,
+dp_xdp_object_open(struct dp_xdp_object *o, struct dp_xdp_object *first,
                    const struct dp_xdp_constants *constants, char **errorp)
 {
     const void *elf;
@@ -129,7 +209,7 @@ dp_xdp_object_open(struct dp_xdp_object *o,
         return error;
     }
     set_constants(o->object, constants);
-    error = load(o, errorp);
+    error = load(o, first, errorp);
     if (error) {
         dp_xdp_object_close(o);
     }
@@ -139,7 +219,18 @@ dp_xdp_object_open(struct dp_xdp_object *o,
 void
 dp_xdp_object_close(struct dp_xdp_object *o)
 {
-    unmap_array(&o->ifindex);
+    unmap_arrays(&o->maps);
     bpf_object__close(o->object);
     o->object = NULL;
+}
+
+uint32_t
+dp_xdp_object_verified(const struct dp_xdp_object *o)
+{
+    struct bpf_prog_info info;
+    __u32 len = sizeof info;
+
+    memset(&info, 0, sizeof info);
+    return (bpf_obj_get_info_by_fd(o->prog_fd, &info, &len)
+            ? 0 : info.verified_insns);
 }

@@ -26,20 +26,47 @@ struct bpf_object;
 /* An array that both sides see. */
 struct dp_xdp_array {
     void *data;
-    size_t size;                /* In bytes. */
+    size_t size;                /* Of all, in bytes. */
     size_t stride;              /* From an element to the next, in bytes. */
+};
+
+/* The maps, which all programs of a process share. */
+struct dp_xdp_maps {
+    int xsks_fd;
+    int devs_fd;
+    int groups_fd;
+    int counts_fd;
+    unsigned int n_cpus;        /* That "markpath_stats" has room for. */
+    struct dp_xdp_array ifindex;
+    struct dp_xdp_array ports;
+    struct dp_xdp_array lists;
+    struct dp_xdp_array masks;
+    struct dp_xdp_array index;
+    struct dp_xdp_array flows;
+    struct dp_xdp_array stats;
 };
 
 struct dp_xdp_object {
     struct bpf_object *object;  /* Owned. */
-    int prog_fd;                /* Borrowed from 'object', as those below. */
-    int xsks_fd;
-    int counts_fd;
-    struct dp_xdp_array ifindex;
+    int prog_fd;                /* Borrowed from 'object'. */
+    struct dp_xdp_maps maps;    /* Owned by the first one alone. */
 };
 
-int dp_xdp_object_open(struct dp_xdp_object *,
+/* Loads a program.  If 'first' is not null it uses the maps of that one,
+ * which must outlive it; else it has new ones. */
+int dp_xdp_object_open(struct dp_xdp_object *, struct dp_xdp_object *first,
                        const struct dp_xdp_constants *, char **errorp);
 void dp_xdp_object_close(struct dp_xdp_object *);
+
+/* Instructions that the kernel looked at to verify the program, or 0 if it
+ * does not tell. */
+uint32_t dp_xdp_object_verified(const struct dp_xdp_object *);
+
+/* Element 'i'. */
+static inline void *
+dp_xdp_array_at(const struct dp_xdp_array *array, size_t i)
+{
+    return (char *) array->data + i * array->stride;
+}
 
 #endif /* dp-xdp-object.h */

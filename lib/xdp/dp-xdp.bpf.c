@@ -2,51 +2,33 @@
 
 /* The XDP program of all ports.
  *
- * A packet goes to the AF_XDP socket of its queue, with struct dp_xdp_meta in
- * front, or, if there is no socket, to the kernel's own stack. */
+ * A packet is parsed, its flow looked up, and the flow's actions run.  One
+ * that is not understood, or of no flow, goes to the AF_XDP socket of its
+ * queue, with struct dp_xdp_meta in front, or, if there is no socket, to the
+ * kernel's own stack.
+ *
+ * Stages are global functions: the kernel verifies each by itself, for any
+ * arguments.  That costs a few ns, and keeps what it has to look at in the
+ * thousands.  'constants.can' is known to the verifier, which takes out what a
+ * program is not to do. */
 
 #include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "xdp/dp-xdp-abi.h"
 
 #define DP_XDP_STAGE __attribute__((noinline))
+#define CAN(WHAT) (constants.can & DP_XDP_CAN_##WHAT)
 
 /* The daemon writes it before it loads the program.  A section of its own, so
  * that nothing else stands in it. */
 const volatile struct dp_xdp_constants constants SEC(".rodata.markpath") = {};
 
-struct {
-    __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(map_flags, BPF_F_MMAPABLE);
-    __uint(max_entries, DP_XDP_IF_ENTRIES);
-    __type(key, __u32);
-    __type(value, __u64);
-} markpath_ifindx SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_XSKMAP);
-    __uint(max_entries, DP_XDP_MAX_PORTS * DP_XDP_MAX_QUEUES);
-    __type(key, __u32);
-    __type(value, __u32);
-} markpath_xsks SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, DP_XDP_N_COUNTS);
-    __type(key, __u32);
-    __type(value, __u64);
-} markpath_counts SEC(".maps");
-
-static __always_inline void
-count(__u32 what)
-{
-    __u64 *n = bpf_map_lookup_elem(&markpath_counts, &what);
-
-    if (n) {
-        (*n)++;
-    }
-}
+#include "xdp/dp-xdp-maps.bpf.h"
+#include "xdp/dp-xdp-parse.bpf.h"
+#include "xdp/dp-xdp-lookup.bpf.h"
+#include "xdp/dp-xdp-act.bpf.h"
 
 /* Returns the slot of the port that has 'ifindex', or 0. */
 static __always_inline __u32
@@ -65,23 +47,29 @@ find_port(__u32 ifindex)
     return 0;
 }
 
-/* Hands the packet to the socket of its queue, if there is one. */
-DP_XDP_STAGE int
-to_user(struct xdp_md *ctx, __u32 slot, __u32 mark)
+static __always_inline int
+run_flow(struct xdp_md *ctx, __u32 slot)
 {
-    if (!bpf_xdp_adjust_meta(ctx, -(int) sizeof(struct dp_xdp_meta))) {
-        struct dp_xdp_meta *meta = (void *) (long) ctx->data_meta;
+    struct packet packet = {};
+    struct dp_xdp_flow *flow;
+    __u32 id;
 
-        if ((void *) (meta + 1) <= (void *) (long) ctx->data) {
-            meta->magic = constants.magic;
-            meta->mark = mark;
-        }
-    } else {
-        count(DP_XDP_COUNT_NO_META);
+    packet.key.slot = slot;
+    if (parse(ctx, &packet)) {
+        count(DP_XDP_COUNT_PARSE);
+        return to_user(ctx, slot, 0);
     }
-    return bpf_redirect_map(&markpath_xsks,
-                            dp_xdp_xsks_key(slot, ctx->rx_queue_index),
-                            XDP_PASS);
+    id = lookup(&packet);
+    flow = bpf_map_lookup_elem(&markpath_flows, &id);
+    if (!id || !flow) {
+        count(DP_XDP_COUNT_MISS);
+        return to_user(ctx, slot, 0);
+    }
+    count_flow(id, packet.size);
+    if (flow->action.fate == DP_XDP_MARK) {
+        return to_user(ctx, slot, flow->action.mark);
+    }
+    return act(ctx, &packet, &flow->action);
 }
 
 SEC("xdp")
@@ -95,7 +83,7 @@ markpath(struct xdp_md *ctx)
         count(DP_XDP_COUNT_NO_PORT);
         return XDP_PASS;
     }
-    return to_user(ctx, slot, 0);
+    return CAN(LOOKUP) ? run_flow(ctx, slot) : to_user(ctx, slot, 0);
 }
 
 /* No helper that is used here asks for another licence. */

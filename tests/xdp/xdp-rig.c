@@ -14,7 +14,7 @@
 
 #include "tests/dptest.h"
 #include "util.h"
-#include "xdp/dp-xdp-object.h"
+#include "xdp/dp-xdp-abi.h"
 
 void
 xdp_rig_unshare(void)
@@ -58,7 +58,7 @@ xdp_rig_ifindex(const char *name)
 }
 
 void
-xdp_rig_run(const struct dp_xdp_loader *loader, uint32_t ifindex,
+xdp_rig_run(struct dp_xdp_loader *loader, uint32_t ifindex,
             const void *data, size_t size, int repeat, struct xdp_run *run)
 {
     struct xdp_md in = { .data_end = size, .ingress_ifindex = ifindex };
@@ -74,7 +74,7 @@ xdp_rig_run(const struct dp_xdp_loader *loader, uint32_t ifindex,
                 .ctx_out = &out,
                 .ctx_size_out = sizeof out,
                 .repeat = repeat);
-    int error = -bpf_prog_test_run_opts(dp_xdp_loader_object(loader)->prog_fd,
+    int error = -bpf_prog_test_run_opts(dp_xdp_loader_prog_fd(loader),
                                         &opts);
 
     if (error) {

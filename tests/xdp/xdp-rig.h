@@ -40,7 +40,7 @@ uint32_t xdp_rig_ifindex(const char *name);
 
 /* Runs the program on 'size' bytes of 'data', 'repeat' times, as if they had
  * come to queue 0 of 'ifindex'. */
-void xdp_rig_run(const struct dp_xdp_loader *, uint32_t ifindex,
-                 const void *data, size_t size, int repeat, struct xdp_run *);
+void xdp_rig_run(struct dp_xdp_loader *, uint32_t ifindex, const void *data,
+                 size_t size, int repeat, struct xdp_run *);
 
 #endif /* xdp-rig.h */
