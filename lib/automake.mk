@@ -12,6 +12,7 @@ include lib/offload/automake.mk
 include lib/rebalance/automake.mk
 include lib/rte/automake.mk
 include lib/xdp/automake.mk
+include lib/afxdp/automake.mk
 include lib/pipe/automake.mk
 include lib/pmd/automake.mk
 include lib/ctl/automake.mk
