@@ -175,8 +175,6 @@ netdev_afxdp_get_status(const struct netdev *netdev, struct smap *args)
     if (!error) {
         ovs_mutex_lock(&dev->mutex);
         smap_add(args, "xdp-mode", mode_in_use(dev));
-        smap_add(args, "use-need-wakeup",
-                 dev->use_need_wakeup ? "true" : "false");
         ovs_mutex_unlock(&dev->mutex);
     }
     return error;
