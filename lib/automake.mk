@@ -13,6 +13,7 @@ include lib/rebalance/automake.mk
 include lib/rte/automake.mk
 include lib/xdp/automake.mk
 include lib/merge/automake.mk
+include lib/afxdp/automake.mk
 include lib/pipe/automake.mk
 include lib/pmd/automake.mk
 include lib/ctl/automake.mk

@@ -170,9 +170,10 @@ AC_DEFUN([MARKPATH_CHECK_XDP],
      [BPF_CPPFLAGS="-idirafter /usr/include/$markpath_multiarch"])
    markpath_xdp_missing=
    AS_IF([test "$with_xdp" = no], [],
-     [AS_IF([grep -q '^#define HAVE_AF_XDP 1' "$OVS_BUILD/config.h"], [],
+     [AS_IF([grep -q '^#define HAVE_AF_XDP 1' "$OVS_BUILD/config.h" &&
+             grep -q '^#define HAVE_LIBXDP 1' "$OVS_BUILD/config.h"], [],
         [AS_VAR_APPEND([markpath_xdp_missing],
-           [", an Open vSwitch with AF_XDP"])])
+           [", an Open vSwitch with AF_XDP and libxdp"])])
       PKG_CHECK_EXISTS([libbpf >= 1.0], [],
         [AS_VAR_APPEND([markpath_xdp_missing], [", libbpf-dev"])])
       AS_IF([test "$BPFTOOL" = no],

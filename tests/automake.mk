@@ -17,6 +17,7 @@ include tests/rebalance/automake.mk
 include tests/rte/automake.mk
 include tests/xdp/automake.mk
 include tests/merge/automake.mk
+include tests/afxdp/automake.mk
 include tests/pipe/automake.mk
 include tests/pmd/automake.mk
 include tests/ctl/automake.mk
@@ -178,7 +179,20 @@ check-system-compare: vswitchd/ovs-vswitchd$(EXEEXT)
 		--output=tests/conformance/system-ours.json
 	@$(run_conformance) --compare tests/conformance/system-theirs.json \
 		tests/conformance/system-ours.json
-.PHONY: check-ovs check-ovs-compare check-system check-system-compare
+check-afxdp: vswitchd/ovs-vswitchd$(EXEEXT)
+	@$(conformance) --suite=afxdp $(ours) $(CONFORMANCEFLAGS)
+check-afxdp-compare: vswitchd/ovs-vswitchd$(EXEEXT)
+	@$(MKDIR_P) tests/conformance
+	@rm -f tests/conformance/afxdp-theirs.json \
+		tests/conformance/afxdp-ours.json
+	-@$(conformance) --suite=afxdp $(CONFORMANCEFLAGS) \
+		--output=tests/conformance/afxdp-theirs.json
+	-@$(conformance) --suite=afxdp $(ours) $(CONFORMANCEFLAGS) \
+		--output=tests/conformance/afxdp-ours.json
+	@$(run_conformance) --compare tests/conformance/afxdp-theirs.json \
+		tests/conformance/afxdp-ours.json
+.PHONY: check-ovs check-ovs-compare check-system check-system-compare \
+	check-afxdp check-afxdp-compare
 
 # The same commands, keys and options for Open vSwitch's daemon and ours.
 # What differs with each version, and what with one of them.

@@ -17,9 +17,10 @@ else
 endif
 .PHONY: check-rules
 
-# The switch at work: between two emulated NICs, or PORTS=netns, between two
-# network namespaces.  PCAP=FILE is replayed instead of generated traffic.  What
-# the user gives comes through the environment, with whatever is in it.
+# The switch at work: between two emulated NICs, or, PORTS=netns, between two
+# network namespaces, or, PORTS=afxdp, the same through ports of type "afxdp".
+# PCAP=FILE is replayed instead of generated traffic.  What the user gives comes
+# through the environment, with whatever is in it.
 EXTRA_DIST += \
 	utilities/markpath-run-netns \
 	utilities/markpath-run-simnic \
@@ -32,11 +33,12 @@ else
 PORTS = netns
 endif
 run_simnic = --plugin=$(simnic_path)
+run_afxdp = --type=afxdp
 run: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
-	$(if $(filter simnic netns,$(PORTS)),,$(error PORTS is '$(PORTS)', but \
-		must be 'simnic' or 'netns'))
+	$(if $(filter simnic netns afxdp,$(PORTS)),,$(error PORTS is \
+		'$(PORTS)', but must be 'simnic', 'netns' or 'afxdp'))
 	@PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
-		$(srcdir)/utilities/markpath-run-$(PORTS) \
+		$(srcdir)/utilities/markpath-run-$(PORTS:afxdp=netns) \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) $(run_$(PORTS)) \
 		--time="$$TIME" --pcap="$$PCAP"

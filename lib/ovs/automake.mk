@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 lib_libmarkpath_a_SOURCES += \
+	lib/ovs/ovs-afxdp.h \
 	lib/ovs/ovs-conntrack.h \
 	lib/ovs/ovs-conntrack-own.h \
 	lib/ovs/ovs-daemon.h \

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Ports and their sockets, on a pair of veth devices in a network namespace of
+ * their own: "port0" is the port, and a packet socket is behind "host0". */
+
+#include <config.h>
+#undef NDEBUG
+#include "afxdp/dp-afxdp-port.h"
+#include "afxdp/dp-umem.h"
+#include "afxdp/dp-xsk.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dp-packet.h"
+#include "netdev.h"
+#include "tests/dptest.h"
+#include "tests/xdp/xdp-rig.h"
+#include "timeval.h"
+#include "util.h"
+#include "xdp/dp-xdp-abi.h"
+
+#define N_PACKETS 5000          /* More than any ring has places. */
+#define ETH_TYPE 0x1234         /* Nobody else in the namespace sends it. */
+
+/* Waiting longer than this for a packet is a failure. */
+#define PATIENCE_MS 20000
+
+static void
+make_devices(void)
+{
+    xdp_rig_shell("ip link add port0 type veth peer name host0");
+    xdp_rig_shell("ip link set port0 up && ip link set host0 up");
+}
+
+static int
+open_packet_socket(const char *device)
+{
+    struct sockaddr_ll sll = {
+        .sll_family = AF_PACKET,
+        .sll_protocol = htons(ETH_TYPE),
+        .sll_ifindex = xdp_rig_ifindex(device),
+    };
+    int bytes = 1 << 26;
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons(ETH_TYPE));
+
+    ovs_assert(fd >= 0);
+    ignore(setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes));
+    ovs_assert(!bind(fd, (struct sockaddr *) &sll, sizeof sll));
+    return fd;
+}
+
+/* Frame 'number': Ethernet, its number, and bytes that depend on it. */
+static size_t
+make_frame(uint8_t *frame, uint32_t number)
+{
+    size_t size = 60 + number % 1000;
+
+    memset(frame, number, size);
+    memset(frame, 2, 12);
+    frame[12] = ETH_TYPE >> 8;
+    frame[13] = ETH_TYPE & 0xff;
+    memcpy(frame + 14, &number, sizeof number);
+    return size;
+}
+
+static void
+check_frame(const void *data, size_t size, uint32_t number)
+{
+    uint8_t frame[2048];
+
+    ovs_assert(size == make_frame(frame, number));
+    ovs_assert(!memcmp(frame, data, size));
+}
+
+static void
+send_frame(int fd, uint32_t number)
+{
+    uint8_t frame[2048];
+    size_t size = make_frame(frame, number);
+
+    ovs_assert(send(fd, frame, size, 0) == size);
+}
+
+/* Is 'packet' one of ours?  The kernel has things to say on a new device. */
+static bool
+is_ours(const struct dp_packet *packet)
+{
+    const uint8_t *data = dp_packet_data(packet);
+
+    return (dp_packet_size(packet) >= 18
+            && data[12] == ETH_TYPE >> 8 && data[13] == (ETH_TYPE & 0xff));
+}
+
+/* Takes what has come, and returns those of our packets that are among it, in
+ * 'batch'. */
+static int
+receive(struct dp_xsk *xsk, struct dp_packet_batch *batch, int *n_waiting)
+{
+    int error = dp_xsk_recv(xsk, batch, n_waiting);
+    struct dp_packet *packet;
+
+    if (!error) {
+        size_t size = dp_packet_batch_size(batch);
+        size_t i;
+
+        ovs_assert(size);
+        DP_PACKET_BATCH_REFILL_FOR_EACH (i, size, packet, batch) {
+            if (is_ours(packet)) {
+                dp_packet_batch_refill(batch, packet, i);
+            } else {
+                dp_packet_delete(packet);
+            }
+        }
+    }
+    return error;
+}
+
+/* Waits for the next packet of ours, of which one is on its way.  The caller
+ * deletes it. */
+static struct dp_packet *
+receive_one(struct dp_xsk *xsk)
+{
+    long long int deadline = time_msec() + PATIENCE_MS;
+    struct dp_packet_batch batch;
+
+    while (time_msec() < deadline) {
+        if (!receive(xsk, &batch, NULL) && !dp_packet_batch_is_empty(&batch)) {
+            ovs_assert(dp_packet_batch_size(&batch) == 1);
+            return batch.packets[0];
+        }
+    }
+    dptest_fail("no packet has come");
+}
+
+/* What comes is what was sent, in order, and so for much longer than the rings
+ * are. */
+static void
+test_receive(struct dp_xsk *xsk, int fd)
+{
+    for (uint32_t i = 0; i < N_PACKETS; i++) {
+        struct dp_packet *packet;
+        uint32_t mark;
+
+        send_frame(fd, i);
+        packet = receive_one(xsk);
+        check_frame(dp_packet_data(packet), dp_packet_size(packet), i);
+        ovs_assert(dp_packet_headroom(packet)
+                   == DP_UMEM_HEADROOM + DP_UMEM_KERNEL_HEADROOM);
+        ovs_assert(!dp_packet_has_flow_mark(packet, &mark));
+        dp_packet_delete(packet);
+    }
+}
+
+/* Packets wait in the ring; each batch says whether there are more. */
+static void
+test_waiting(struct dp_xsk *xsk, int fd)
+{
+    long long int deadline = time_msec() + PATIENCE_MS;
+    uint32_t n_sent = 100, n = 0;
+    bool said = false;
+    int waiting = 0;
+
+    for (uint32_t i = 0; i < n_sent; i++) {
+        send_frame(fd, i);
+    }
+    while (n < n_sent) {
+        struct dp_packet_batch batch;
+
+        if (receive(xsk, &batch, &waiting)) {
+            ovs_assert(!said);
+            if (time_msec() > deadline) {
+                dptest_fail("%"PRIu32" of %"PRIu32" packets have come", n,
+                            n_sent);
+            }
+        } else {
+            n += dp_packet_batch_size(&batch);
+            dp_packet_delete_batch(&batch, true);
+        }
+        said = waiting > 0;
+    }
+    ovs_assert(n == n_sent);
+}
+
+/* Reads the next frame from 'fd', which must be 'number'. */
+static void
+expect_frame(int fd, uint32_t number)
+{
+    long long int deadline = time_msec() + PATIENCE_MS;
+    uint8_t frame[2048];
+    ssize_t size;
+
+    while ((size = recv(fd, frame, sizeof frame, 0)) < 0) {
+        ovs_assert(errno == EAGAIN);
+        if (time_msec() > deadline) {
+            dptest_fail("frame %"PRIu32" has not come", number);
+        }
+    }
+    check_frame(frame, size, number);
+}
+
+/* Packets of all kinds of memory go out, in order. */
+static void
+test_send(struct dp_xsk *xsk, int fd)
+{
+    struct dp_xsk_stats stats;
+
+    for (uint32_t i = 0; i < N_PACKETS;) {
+        struct dp_packet_batch batch;
+        uint32_t first = i;
+
+        dp_packet_batch_init(&batch);
+        for (; i < first + 1 + first % NETDEV_MAX_BURST; i++) {
+            uint8_t frame[2048];
+            size_t size = make_frame(frame, i);
+
+            dp_packet_batch_add(&batch, dp_packet_clone_data(frame, size));
+        }
+        dp_xsk_send(xsk, &batch);
+        for (uint32_t number = first; number < i; number++) {
+            expect_frame(fd, number);
+        }
+    }
+    ovs_assert(!dp_xsk_get_stats(xsk, &stats));
+    ovs_assert(!stats.tx_full && !stats.tx_too_long
+               && !stats.tx_invalid_descs && !stats.rx_dropped);
+}
+
+/* A packet that does not fit into a frame is dropped and counted; its
+ * neighbours go. */
+static void
+test_too_long(struct dp_xsk *xsk, int fd)
+{
+    struct dp_packet *giant = dp_packet_new(DP_UMEM_FRAME_SIZE + 1);
+    struct dp_packet_batch batch;
+    struct dp_xsk_stats stats;
+    uint8_t frame[2048];
+
+    dp_packet_put_zeros(giant, DP_UMEM_FRAME_SIZE + 1);
+    dp_packet_batch_init(&batch);
+    dp_packet_batch_add(&batch,
+                        dp_packet_clone_data(frame, make_frame(frame, 1)));
+    dp_packet_batch_add(&batch, giant);
+    dp_packet_batch_add(&batch,
+                        dp_packet_clone_data(frame, make_frame(frame, 2)));
+    dp_xsk_send(xsk, &batch);
+    expect_frame(fd, 1);
+    expect_frame(fd, 2);
+    ovs_assert(!dp_xsk_get_stats(xsk, &stats));
+    ovs_assert(stats.tx_too_long == 1);
+}
+
+static void
+send_one(struct dp_xsk *xsk, uint32_t number)
+{
+    struct dp_packet_batch batch;
+    uint8_t frame[2048];
+    size_t size = make_frame(frame, number);
+
+    dp_packet_batch_init_packet(&batch, dp_packet_clone_data(frame, size));
+    dp_xsk_send(xsk, &batch);
+}
+
+/* A device that is down takes nothing: no packet is lost uncounted, and the
+ * rest goes when it is up. */
+static void
+test_down(struct dp_xsk *xsk, int fd)
+{
+    struct dp_xsk_stats stats;
+    uint32_t n = 0;
+
+    xdp_rig_shell("ip link set port0 down");
+    do {
+        send_one(xsk, n++);
+        ovs_assert(!dp_xsk_get_stats(xsk, &stats));
+    } while (!stats.tx_full);
+    ovs_assert(stats.tx_full == 1);
+
+    xdp_rig_shell("ip link set port0 up");
+    send_one(xsk, n);
+    for (uint32_t i = 0; i < n - 1; i++) {
+        expect_frame(fd, i);
+    }
+    expect_frame(fd, n);
+}
+
+/* One port in one mode: all of the above. */
+static void
+run_mode(enum afxdp_mode mode, enum afxdp_mode used, bool need_wakeup)
+{
+    const struct dp_afxdp_port_config config = {
+        .name = "port0", .ifindex = xdp_rig_ifindex("port0"), .n_queues = 1,
+        .mode = mode, .need_wakeup = need_wakeup, .numa_id = -1,
+    };
+    int fd = open_packet_socket("host0");
+    struct dp_packet *late = NULL;
+    struct dp_afxdp_port *port;
+    struct dp_xsk *xsk;
+    char *text;
+
+    if (dp_afxdp_port_create(&config, &port, &text)) {
+        dptest_fail("%s", text);
+    }
+    ovs_assert(dp_afxdp_port_mode(port) == used);
+    ovs_assert(dp_afxdp_port_n_queues(port) == 1);
+    xsk = dp_afxdp_port_socket(port, 0);
+    test_receive(xsk, fd);
+    test_waiting(xsk, fd);
+    test_send(xsk, fd);
+    test_too_long(xsk, fd);
+    test_down(xsk, fd);
+
+    /* A packet may outlive the port. */
+    send_frame(fd, 77);
+    late = receive_one(xsk);
+    dp_afxdp_port_destroy(port);
+    check_frame(dp_packet_data(late), dp_packet_size(late), 77);
+    dp_packet_delete(late);
+    close(fd);
+}
+
+static void
+test_xsk_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    xdp_rig_unshare();
+    dp_xdp_loader_destroy(xdp_rig_load());      /* Or skip. */
+    make_devices();
+    run_mode(OVS_AF_XDP_MODE_BEST_EFFORT, OVS_AF_XDP_MODE_NATIVE, true);
+    run_mode(OVS_AF_XDP_MODE_NATIVE, OVS_AF_XDP_MODE_NATIVE, false);
+    run_mode(OVS_AF_XDP_MODE_GENERIC, OVS_AF_XDP_MODE_GENERIC, true);
+}
+DPTEST_REGISTER("afxdp-xsk", test_xsk_main);
+
+/* Creating a port with 'n_queues' in 'mode' must fail so. */
+static void
+expect_refusal(unsigned int n_queues, enum afxdp_mode mode, int error,
+               const char *text)
+{
+    const struct dp_afxdp_port_config config = {
+        .name = "port0", .ifindex = xdp_rig_ifindex("port0"),
+        .n_queues = n_queues, .mode = mode, .need_wakeup = true, .numa_id = -1,
+    };
+    struct dp_afxdp_port *port;
+    char *why;
+
+    ovs_assert(dp_afxdp_port_create(&config, &port, &why) == error);
+    ovs_assert(!port);
+    if (!strstr(why, text)) {
+        dptest_fail("\"%s\" does not say \"%s\"", why, text);
+    }
+    free(why);
+}
+
+/* Loads an XDP program of 'n' instructions. */
+static int
+load_program(const struct bpf_insn *insns, size_t n)
+{
+    int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "foreign", "Apache-2.0", insns,
+                           n, NULL);
+
+    ovs_assert(fd >= 0);
+    return fd;
+}
+
+/* r0 = XDP_PASS; exit. */
+static const struct bpf_insn pass[] = {
+    { .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS },
+    { .code = BPF_JMP | BPF_EXIT },
+};
+
+static void
+test_refuse_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    int fd, ifindex;
+
+    xdp_rig_unshare();
+    dp_xdp_loader_destroy(xdp_rig_load());
+    make_devices();
+    expect_refusal(1, OVS_AF_XDP_MODE_NATIVE_ZC, EOPNOTSUPP,
+                   "queue 0 in native-with-zerocopy mode");
+    expect_refusal(2, OVS_AF_XDP_MODE_BEST_EFFORT, EINVAL, "queue 1");
+
+    /* Somebody else's program stays where it is, in either mode. */
+    fd = load_program(pass, ARRAY_SIZE(pass));
+    ifindex = xdp_rig_ifindex("port0");
+    for (int i = 0; i < 2; i++) {
+        uint32_t flags = i ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+        uint32_t id = 0;
+
+        ovs_assert(!bpf_xdp_attach(ifindex, fd, flags, NULL));
+        expect_refusal(1, OVS_AF_XDP_MODE_BEST_EFFORT, EBUSY, "foreign");
+        expect_refusal(1, OVS_AF_XDP_MODE_GENERIC, EBUSY, "foreign");
+        ovs_assert(!bpf_xdp_query_id(ifindex, flags, &id) && id);
+        ovs_assert(!bpf_xdp_detach(ifindex, flags, NULL));
+    }
+    close(fd);
+    run_mode(OVS_AF_XDP_MODE_BEST_EFFORT, OVS_AF_XDP_MODE_NATIVE, true);
+}
+DPTEST_REGISTER("afxdp-refuse", test_refuse_main);
+
+/* An XDP program that puts 'magic' and 'mark' in front of each packet and
+ * hands it to the socket in entry 0 of map 'xsks'. */
+static int
+load_marker(int xsks, uint32_t magic, uint32_t mark)
+{
+    const struct bpf_insn insns[] = {
+        { BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0 },    /* r6 = context. */
+        { BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, -8 },
+        { BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_xdp_adjust_meta },
+        { BPF_JMP | BPF_JNE | BPF_K, 0, 0, 12, 0 },     /* Pass. */
+        { BPF_LDX | BPF_MEM | BPF_W, 1, 6,
+          offsetof(struct xdp_md, data_meta), 0 },
+        { BPF_LDX | BPF_MEM | BPF_W, 2, 6, offsetof(struct xdp_md, data), 0 },
+        { BPF_ALU64 | BPF_MOV | BPF_X, 3, 1, 0, 0 },
+        { BPF_ALU64 | BPF_ADD | BPF_K, 3, 0, 0, 8 },
+        { BPF_JMP | BPF_JGT | BPF_X, 3, 2, 7, 0 },      /* Pass. */
+        { BPF_ST | BPF_MEM | BPF_W, 1, 0, 0, magic },
+        { BPF_ST | BPF_MEM | BPF_W, 1, 0, 4, mark },
+        { BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, xsks },
+        { 0, 0, 0, 0, 0 },
+        { BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, 0 },
+        { BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, XDP_PASS },
+        { BPF_JMP | BPF_JA, 0, 0, 2, 0 },
+        { BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_PASS },
+        { BPF_JMP | BPF_EXIT, 0, 0, 0, 0 },
+        { BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_map },
+        { BPF_JMP | BPF_EXIT, 0, 0, 0, 0 },
+    };
+
+    return load_program(insns, ARRAY_SIZE(insns));
+}
+
+/* What the program says of a packet counts if it is our program that says so,
+ * and it counts once. */
+static void
+test_marks_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_xsk_config config = {
+        .ifname = "port0", .numa_id = -1, .need_wakeup = true,
+    };
+    const uint32_t magic = 0x1a2b3c4d, key = 0;
+    int xsks, program, fd, ifindex;
+
+    xdp_rig_unshare();
+    dp_xdp_loader_destroy(xdp_rig_load());
+    make_devices();
+    fd = open_packet_socket("host0");
+    ifindex = xdp_rig_ifindex("port0");
+    xsks = bpf_map_create(BPF_MAP_TYPE_XSKMAP, "xsks", sizeof key, sizeof(int),
+                          1, NULL);
+    ovs_assert(xsks >= 0);
+    program = load_marker(xsks, magic, 4711);
+    ovs_assert(!bpf_xdp_attach(ifindex, program, XDP_FLAGS_DRV_MODE, NULL));
+
+    for (int i = 0; i < 3; i++) {
+        /* The right number, a wrong one, and a socket that expects none. */
+        const uint32_t magics[] = { magic, magic + 1, 0 };
+        struct dp_packet *packet;
+        struct dp_xdp_meta meta;
+        struct dp_xsk *xsk;
+        uint32_t mark = 0;
+        int xsk_fd;
+
+        config.magic = magics[i];
+        ovs_assert(!dp_xsk_create(&config, &xsk));
+        xsk_fd = dp_xsk_fd(xsk);
+        ovs_assert(!bpf_map_update_elem(xsks, &key, &xsk_fd, BPF_ANY));
+        send_frame(fd, 5);
+        packet = receive_one(xsk);
+        check_frame(dp_packet_data(packet), dp_packet_size(packet), 5);
+        ovs_assert(dp_packet_has_flow_mark(packet, &mark) == !i);
+        ovs_assert(mark == (i ? 0 : 4711));
+        memcpy(&meta, (char *) dp_packet_data(packet) - sizeof meta,
+               sizeof meta);
+        ovs_assert(meta.magic == (i ? magic : 0));
+        dp_packet_delete(packet);
+        dp_xsk_destroy(xsk);
+    }
+    ovs_assert(!bpf_xdp_detach(ifindex, XDP_FLAGS_DRV_MODE, NULL));
+    close(program);
+    close(xsks);
+    close(fd);
+}
+DPTEST_REGISTER("afxdp-marks", test_marks_main);
