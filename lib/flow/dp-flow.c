@@ -40,6 +40,7 @@ dp_flow_create(const struct flow *flow, struct dp_mask *mask,
 
     atomic_init(&f->dead, false);
     atomic_init(&f->offered, false);
+    atomic_init(&f->generation, 0);
     ovsrcu_init(&f->actions, NULL);
     dp_flow_set_actions(f, actions, len);
     atomic_init(&f->used, 0);
@@ -109,9 +110,12 @@ dp_flow_set_actions(struct dp_flow *flow, const struct nlattr *nla,
     struct dp_actions *old = ovsrcu_get_protected(struct dp_actions *,
                                                   &flow->actions);
     struct dp_actions *new = dp_actions_create(nla, len);
+    uint32_t generation;
 
     ovsrcu_set(&flow->actions, new);
     atomic_store_relaxed(&flow->output, odp_to_u32(new->output));
+    atomic_add_explicit(&flow->generation, 1, &generation,
+                        memory_order_release);
     return old;
 }
 

@@ -71,6 +71,8 @@ struct dp_flow {
                                      * the same megaflow in every lane. */
     struct miniflow *key;           /* Owned; unmasked. */
     unsigned int lane_id;           /* Core of the lane, or NON_PMD_CORE_ID. */
+    atomic_uint32_t generation;     /* Published: how often 'actions' were
+                                     * replaced. */
     struct ovs_refcount ref_cnt;
     struct dp_mask *mask;           /* Counted. */
     struct cmap_node cls_node;      /* Published: in its subtable. */
@@ -115,6 +117,19 @@ static inline const struct dp_actions *
 dp_flow_get_actions(const struct dp_flow *flow)
 {
     return ovsrcu_get(struct dp_actions *, &flow->actions);
+}
+
+/* Returns a number that rises after each replacement of the actions.  Whoever
+ * reads it first and then the actions, and builds on them, finds a higher one
+ * if they were replaced meanwhile, or later. */
+static inline uint32_t
+dp_flow_get_generation(const struct dp_flow *flow)
+{
+    uint32_t generation;
+
+    atomic_read_explicit(&CONST_CAST(struct dp_flow *, flow)->generation,
+                         &generation, memory_order_acquire);
+    return generation;
 }
 
 /* Returns the port if the flow's only action is output to one, or ODPP_NONE.

@@ -9,4 +9,6 @@ lib_libmarkpath_a_SOURCES += \
 	lib/merge/dp-merge-why.def \
 	lib/merge/dp-merge-why.h \
 	lib/merge/dp-merge.c \
-	lib/merge/dp-merge.h
+	lib/merge/dp-merge.h \
+	lib/merge/dp-trace.c \
+	lib/merge/dp-trace.h

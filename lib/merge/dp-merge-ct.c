@@ -246,7 +246,8 @@ dp_merge_ct(struct dp_merge_view *view, const struct nlattr *ct,
         return why;
     }
 
-    /* Who was translated in this zone is known by what came of it. */
+    /* Who was translated in this zone is known by what came of it, and is not
+     * translated once more, be it by another connection. */
     nat = (view->now.ct_state && view->now.ct_zone == args.zone
            ? view->now.ct_state & (CS_SRC_NAT | CS_DST_NAT) : 0);
     key_from_view(view, args.zone, &key);
@@ -255,7 +256,7 @@ dp_merge_ct(struct dp_merge_view *view, const struct nlattr *ct,
                              : &conn->keys[conn->is_reply]))) {
         return DP_MERGE_WHY_C_TUPLE;
     }
-    if (args.has_nat && conn->nat) {
+    if (args.has_nat && !nat && conn->nat) {
         translate(view, &key, &translated, out);
         nat = conn->nat;
     }

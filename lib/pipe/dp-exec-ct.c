@@ -8,7 +8,9 @@
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "util.h"
+#include "ct/ct-execute.h"
 #include "ovs/ovs-conntrack.h"
+#include "pipe/dp-follow.h"
 #include "pipe/dp-lane.h"
 
 /* The arguments of one "ct" action, as Open vSwitch's connection tracker
@@ -162,11 +164,18 @@ void
 dp_exec_ct(const struct dp_exec *x, struct dp_packet_batch *batch,
            const struct nlattr *ct)
 {
+    struct dp_follower *follower = x->lane->follower;
+    bool followed = OVS_UNLIKELY(follower) && dp_follow_is_here(follower);
+    struct ct_sights sights;
     struct ct_args args;
 
     parse_ct(ct, &args);
-    ovs_conntrack_execute(x->lane->shared->conntrack, batch, x->mf, args.force,
-                          args.commit, args.zone, args.mark, args.labels,
-                          args.helper, args.has_nat ? &args.nat : NULL,
-                          x->lane->now / 1000, args.timeout_policy);
+    ct_execute(x->lane->shared->conntrack, batch,
+               MINIFLOW_GET_BE16(x->mf, dl_type), args.force, args.commit,
+               args.zone, args.mark, args.labels, args.helper,
+               args.has_nat ? &args.nat : NULL, x->lane->now / 1000,
+               args.timeout_policy, followed ? &sights : NULL);
+    if (followed) {
+        dp_follow_ct(follower, &sights);
+    }
 }

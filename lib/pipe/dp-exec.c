@@ -14,6 +14,7 @@
 #include "pipe/dp-burst.h"
 #include "pipe/dp-clone.h"
 #include "pipe/dp-drop.h"
+#include "pipe/dp-follow.h"
 #include "pipe/dp-lane.h"
 #include "pipe/dp-meter.h"
 #include "pipe/dp-pipe.h"
@@ -114,6 +115,9 @@ dp_exec_again(const struct dp_exec *x, struct dp_packet_batch *batch)
 
     if (OVS_LIKELY(x->depth < DP_MAX_RECIRC_DEPTH)) {
         if (n) {
+            if (OVS_UNLIKELY(x->lane->follower)) {
+                dp_follow_again(x->lane->follower, batch, x->depth + 1);
+            }
             dp_pipe_again(x->lane, batch, x->depth + 1);
         }
     } else {
@@ -415,6 +419,8 @@ void
 dp_exec_run(struct dp_lane *lane, struct dp_burst *burst)
 {
     struct dp_exec x = { .lane = lane, .depth = burst->depth };
+    bool followed = (OVS_UNLIKELY(lane->follower)
+                      && dp_follow_enter(lane->follower, burst, lane->now));
     struct dp_run run = { .port_no = ODPP_NONE };
     long long int now = lane->now / 1000;
 
@@ -438,4 +444,7 @@ dp_exec_run(struct dp_lane *lane, struct dp_burst *burst)
         run.members |= group->members;
     }
     end_run(lane, burst, &run);
+    if (OVS_UNLIKELY(followed)) {
+        dp_follow_leave(lane->follower);
+    }
 }

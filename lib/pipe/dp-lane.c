@@ -13,6 +13,7 @@
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
 #include "ovs/ovs-odp-format.h"
+#include "pipe/dp-follow.h"
 
 /* Subtables are sorted once a second.  The EMC is swept in ten, of which each
  * housekeeping does its share. */
@@ -53,6 +54,7 @@ dp_lane_uninit(struct dp_lane *lane)
 {
     struct dp_work_item *item;
 
+    dp_follower_destroy(lane->follower);
     dp_emc_uninit(&lane->emc);
     dp_smc_uninit(&lane->smc);
     dp_simple_uninit(&lane->simple);

@@ -32,6 +32,7 @@
 #include "pipe/dp-shared.h"
 #include "pipe/dp-tx.h"
 
+struct dp_follower;
 struct dp_rxq_load;
 
 /* Packets that go through the pipe once more. */
@@ -70,6 +71,7 @@ struct dp_lane {
     struct dp_work *work;       /* Of the innermost call of the pipe. */
     struct ovs_list spare_items;    /* 'struct dp_work_item's to use again:
                                      * few, as the work is bounded. */
+    struct dp_follower *follower;   /* Owned; NULL: no packet is followed. */
     struct dp_rxq_load *load;   /* Of the rx queue being served, or NULL. */
     bool emc_enabled;           /* Of the port being served. */
     long long int now;

@@ -10,4 +10,5 @@ tests_dptest_SOURCES += \
 	tests/merge/merge-world.c \
 	tests/merge/merge-world.h \
 	tests/merge/test-merge-compose.c \
-	tests/merge/test-merge-same.c
+	tests/merge/test-merge-same.c \
+	tests/merge/test-merge-trace.c

@@ -66,7 +66,7 @@ establish(struct conn *conn)
  * translated or not.  'reverse' is that of 'key'. */
 static struct merge_met
 make(struct conntrack *ct, const struct ct_key *key,
-     const struct ct_key *reverse)
+     const struct ct_key *reverse, bool calm)
 {
     const bool reply = random_range(2);
     const uint32_t nat = (random_range(2) ? 0 : random_range(2) ? CT_F_SNAT
@@ -94,7 +94,7 @@ make(struct conntrack *ct, const struct ct_key *key,
         }
     }
     ct_conn_set_flags(conn, nat);
-    if (random_range(64)) {
+    if (calm || random_range(64)) {
         establish(conn);
     } else if (key->proto == IPPROTO_TCP) {
         struct ct_tcp_segment syn = { .win = 8192, .flags = TCP_SYN };
@@ -117,7 +117,8 @@ make(struct conntrack *ct, const struct ct_key *key,
 }
 
 struct merge_met
-merge_conn_meet(struct conntrack *ct, struct dp_packet *packet, uint16_t zone)
+merge_conn_meet(struct conntrack *ct, struct dp_packet *packet, uint16_t zone,
+                bool calm)
 {
     const struct pkt_metadata *md = &packet->md;
     const uint8_t *l3 = dp_packet_l3(packet);
@@ -136,8 +137,8 @@ merge_conn_meet(struct conntrack *ct, struct dp_packet *packet, uint16_t zone)
     met.conn = ct_find(ct, is_translated ? &p.reverse : &p.key, time_msec(),
                        &met.reply);
     met.reply ^= is_translated;
-    if (!met.conn && !is_translated && random_range(64)) {
-        met = make(ct, &p.key, &p.reverse);
+    if (!met.conn && !is_translated && (calm || random_range(64))) {
+        met = make(ct, &p.key, &p.reverse, calm);
     }
     return met;
 }

@@ -27,9 +27,11 @@ struct merge_met {
 };
 
 /* Returns what 'packet' will meet in 'zone' of 'ct'.  If that is nothing, a
- * connection is made for it first, mostly. */
+ * connection is made for it first, mostly; always, and an established one, if
+ * 'calm'. */
 struct merge_met merge_conn_meet(struct conntrack *ct,
-                                 struct dp_packet *packet, uint16_t zone);
+                                 struct dp_packet *packet, uint16_t zone,
+                                 bool calm);
 
 /* Says to the merge engine what was met. */
 void merge_conn_describe(const struct conntrack *, const struct merge_met *,

@@ -389,7 +389,7 @@ put_nat(struct maker *m)
 }
 
 static void
-put_ct(struct maker *m)
+put_ct(struct maker *m, bool calm)
 {
     const bool is_ipv6 = m->flow->dl_type == htons(ETH_TYPE_IPV6);
     size_t ofs = nl_msg_start_nested(m->out, OVS_ACTION_ATTR_CT);
@@ -398,7 +398,7 @@ put_ct(struct maker *m)
         nl_msg_put_flag(m->out, OVS_CT_ATTR_COMMIT);
     }
     nl_msg_put_u16(m->out, OVS_CT_ATTR_ZONE, roll(m->dice, MERGE_ZONES));
-    if (roll(m->dice, 8) == 0) {
+    if (!calm && roll(m->dice, 8) == 0) {
         uint32_t mark[2] = { roll(m->dice, MERGE_MARKS), UINT32_MAX };
 
         if (roll(m->dice, 2)) {
@@ -407,7 +407,7 @@ put_ct(struct maker *m)
         }
         nl_msg_put_unspec(m->out, OVS_CT_ATTR_MARK, mark, sizeof mark);
     }
-    if (roll(m->dice, 8) == 0) {
+    if (!calm && roll(m->dice, 8) == 0) {
         ovs_u128 label[2] = { OVS_U128_ZERO, OVS_U128_MAX };
 
         label[0].u64.hi = roll(m->dice, MERGE_MARKS);
@@ -451,7 +451,7 @@ merge_tables_answer(const struct merge_tables *t, const struct flow *flow,
             nl_msg_put_flag(actions, OVS_ACTION_ATTR_CT_CLEAR);
         }
         for (unsigned int n = roll(&dice, 4) ? 1 : roll(&dice, 3); n; n--) {
-            put_ct(&m);
+            put_ct(&m, t->calm);
             put_some(&m, 2);
         }
         nl_msg_put_u32(actions, OVS_ACTION_ATTR_RECIRC, flow->recirc_id + 1);

@@ -15,6 +15,7 @@
  *
  * Thread-safety.  Any thread. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct flow;
@@ -30,6 +31,7 @@ enum {
 struct merge_tables {
     uint32_t seed;
     unsigned int n;             /* Passes: recirculation IDs 0...n - 1. */
+    bool calm;                  /* No action changes a connection. */
 };
 
 /* Stores the mask of the megaflow of 'flow' into 'wc', which is zero, and

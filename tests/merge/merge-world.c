@@ -14,7 +14,9 @@
 #include "random.h"
 #include "util.h"
 #include "ct/ct.h"
+#include "pipe/dp-follow.h"
 #include "pipe/dp-pipe.h"
+#include "tests/merge/merge-flow.h"
 
 static struct merge_world *world;       /* Whose pipe is at work. */
 
@@ -57,6 +59,8 @@ merge_world_init(struct merge_world *w)
         pipe_rig_add_port(&w->rig, i, "sink");
     }
     w->rig.shared.conntrack = w->ct = conntrack_init();
+    dp_tracer_init(&w->tracer, 4);
+    w->rig.lane.follower = dp_follower_create(&w->tracer, 0);
 
     /* Random sequence numbers are in no window. */
     conntrack_set_tcp_seq_chk(w->ct, false);
@@ -67,6 +71,7 @@ merge_world_uninit(struct merge_world *w)
 {
     dp_lane_flush_flows(&w->rig.lane);
     pipe_rig_uninit(&w->rig);
+    dp_tracer_uninit(&w->tracer);
     conntrack_destroy(w->ct);
     ofpbuf_uninit(&w->sent);
     world = NULL;
@@ -90,6 +95,21 @@ merge_world_send(struct merge_world *w, struct dp_packet *packet)
     dp_packet_batch_init_packet(&batch, packet);
     pipe_rig_receive(&w->rig, &batch,
                      odp_to_u32(packet->md.in_port.odp_port));
+}
+
+struct dp_trace *
+merge_world_follow(struct merge_world *w, const struct flow *sample)
+{
+    struct dp_trace *trace;
+
+    while ((trace = dp_tracer_next(&w->tracer))) {
+        dp_trace_destroy(trace);
+    }
+    merge_world_send(w, merge_flow_packet(sample));
+    ovs_assert(!dp_tracer_next(&w->tracer));    /* It had no flows. */
+    merge_world_send(w, merge_flow_packet(sample));
+    ofpbuf_clear(&w->sent);
+    return dp_tracer_next(&w->tracer);
 }
 
 /* Ways. */
@@ -126,7 +146,8 @@ follow(struct merge_world *w, struct dp_packet *packet, struct merge_way *way,
             const struct nlattr *zone
                 = nl_attr_find_nested(a, OVS_CT_ATTR_ZONE);
             struct merge_met met
-                = merge_conn_meet(w->ct, packet, nl_attr_get_u16(zone));
+                = merge_conn_meet(w->ct, packet, nl_attr_get_u16(zone),
+                                  w->tables.calm);
 
             if (met.conn) {
                 size_t n = stage->n_conns++;

@@ -15,6 +15,7 @@
 #include "flow.h"
 #include "openvswitch/ofpbuf.h"
 #include "merge/dp-merge.h"
+#include "merge/dp-trace.h"
 #include "tests/merge/merge-conn.h"
 #include "tests/merge/merge-tables.h"
 #include "tests/pipe/pipe-rig.h"
@@ -28,6 +29,7 @@ struct merge_world {
     struct merge_tables tables;
     struct ofpbuf sent;         /* For each packet that left its netdev's name,
                                  * its size, and itself. */
+    struct dp_tracer tracer;    /* The lane follows packets for it. */
     unsigned int n_upcalls;
 };
 
@@ -40,6 +42,11 @@ void merge_world_renew(struct merge_world *);
 /* Sends 'packet', of which it takes ownership, and adds what left to
  * 'sent'. */
 void merge_world_send(struct merge_world *, struct dp_packet *packet);
+
+/* Sends packets that look like 'sample' until the lane has flows for them and
+ * has followed one, and returns the trace, or NULL if there is none. */
+struct dp_trace *merge_world_follow(struct merge_world *,
+                                    const struct flow *sample);
 
 /* A way. */
 struct merge_way {

@@ -280,9 +280,11 @@ test_refuse_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     refuse("M38", w, DP_MERGE_WHY_T_LENGTH);
     uninit_way(w);
 
-    /* No reason is there that nothing has. */
+    /* No reason is there that nothing has.  (That something has changed is
+     * found out by others.) */
     for (int i = 0; i < DP_MERGE_N_WHYS; i++) {
-        if (!seen[i] && i != DP_MERGE_WHY_NONE) {
+        if (!seen[i] && i != DP_MERGE_WHY_NONE
+            && i != DP_MERGE_WHY_T_CHANGED) {
             dptest_fail("nothing is refused for \"%s\"",
                         dp_merge_why_text(i));
         }
@@ -334,6 +336,7 @@ static void
 test_rule_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct way way, *w = &way;
+    struct dp_merge_conn other;
 
     /* M3, M4, M9: what nobody asks. */
     init_way(w, CT "," AGAIN, "2");
@@ -393,6 +396,22 @@ test_rule_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     w->wcs[1].masks.ct_state = UINT8_MAX;
     check(w, IN "tcp,in_port=1," PACKET PORTS, "set(ipv4(dst=10.0.0.7)),2",
           0);
+
+    /* M18: whoever was translated, and then rewritten to be of another
+     * connection, is known by its reverse, and not translated again. */
+    init_way(w, "ct(zone=1,nat)," AGAIN, "ct(zone=1,nat),recirc(2)");
+    set_key(&w->conn.keys[1], 0x0a000002, 80, 0x0a000009, 5000);
+    w->conn.nat = CS_SRC_NAT;
+    w->keys[1].ct_state = CS_TRACKED | CS_ESTABLISHED | CS_SRC_NAT;
+    w->wcs[1].masks.ct_state = UINT8_MAX;
+    add_stage(w, "2");
+    w->keys[2].ct_state = CS_TRACKED | CS_ESTABLISHED | CS_SRC_NAT;
+    w->wcs[2].masks.ct_state = UINT8_MAX;
+    other = w->conn;
+    other.nat = CS_DST_NAT;
+    w->stages[1].conns = &other;
+    check(w, IN "tcp,in_port=1," PACKET PORTS,
+          "set(ipv4(src=10.0.0.9)),set(tcp(src=5000)),2", 0);
 
     /* M21, M25: what leaves on the way keeps its place, and what nobody sees
      * is not done. */

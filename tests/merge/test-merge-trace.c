@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+#undef NDEBUG
+
+#include "merge/dp-trace.h"
+
+#include "dp-packet.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "ovs-rcu.h"
+#include "random.h"
+#include "util.h"
+#include "ct/ct.h"
+#include "flow/dp-flow.h"
+#include "pipe/dp-follow.h"
+#include "tests/dptest.h"
+#include "tests/merge/merge-flow.h"
+#include "tests/merge/merge-world.h"
+
+/* Traces as lanes take them, and what becomes of them when something has
+ * changed meanwhile. */
+
+/* Returns a trace of which a rule can be made, of a packet that meets a
+ * connection. */
+static struct dp_trace *
+find_good_trace(struct merge_world *w)
+{
+    for (;;) {
+        struct merge_way *way = xmalloc(sizeof *way);
+        struct dp_merge_rule rule;
+        struct dp_trace *trace;
+        struct flow sample;
+        bool good;
+
+        merge_world_renew(w);
+        merge_flow_random(&sample);
+        merge_world_trace(w, merge_flow_packet(&sample), way);
+        merge_way_uninit(way);
+        free(way);
+
+        trace = merge_world_follow(w, &sample);
+        dp_merge_rule_init(&rule);
+        good = (trace && trace->stages[0].n_conns
+                && !dp_trace_compose(trace, w->ct, 0, &rule));
+        dp_merge_rule_uninit(&rule);
+        if (good) {
+            return trace;
+        }
+        dp_trace_destroy(trace);
+    }
+}
+
+/* Composes 'trace', which is destroyed, and returns what forbids it. */
+static enum dp_merge_why
+try_and_destroy(struct merge_world *w, struct dp_trace *trace)
+{
+    struct dp_merge_rule rule;
+    enum dp_merge_why why;
+
+    dp_merge_rule_init(&rule);
+    why = dp_trace_compose(trace, w->ct, 0, &rule);
+    dp_merge_rule_uninit(&rule);
+    dp_trace_destroy(trace);
+    return why;
+}
+
+static struct conn *
+first_conn(struct merge_world *w, const struct dp_trace *trace)
+{
+    struct conn *conn = ct_handle_find(w->ct,
+                                       trace->stages[0].conns[0].handle);
+
+    ovs_assert(conn);
+    return conn;
+}
+
+/* M35: a connection that has died, whatever has its tuple now.  M36: a
+ * megaflow that has new actions, or has gone.  M38: all that, between the
+ * trace and the rule. */
+static void
+test_changed_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct merge_world w;
+    struct dp_trace *trace;
+    struct dp_lane *lane = &w.rig.lane;
+    struct dp_flow *flow;
+    struct conn *conn;
+
+    random_set_seed(1);
+    merge_world_init(&w);
+
+    trace = find_good_trace(&w);
+    flow = trace->stages[trace->n - 1].flow;
+    ovs_assert(dp_trace_is_current(trace));
+    ovs_mutex_lock(&lane->flows.mutex);
+    dp_actions_postpone_free(dp_flow_set_actions(flow, NULL, 0));
+    ovs_mutex_unlock(&lane->flows.mutex);
+    ovs_assert(!dp_trace_is_current(trace));
+    ovs_assert(try_and_destroy(&w, trace) == DP_MERGE_WHY_T_CHANGED);
+
+    trace = find_good_trace(&w);
+    flow = trace->stages[trace->n - 1].flow;
+    ovs_mutex_lock(&lane->flows.mutex);
+    dp_lane_remove(lane, flow, NULL);
+    ovs_mutex_unlock(&lane->flows.mutex);
+    ovs_assert(!dp_trace_is_current(trace));
+    ovs_assert(try_and_destroy(&w, trace) == DP_MERGE_WHY_T_CHANGED);
+
+    trace = find_good_trace(&w);
+    conn = first_conn(&w, trace);
+    ovs_assert(ct_kill(w.ct, conn, CT_DEATH_FLUSHED));
+    ovs_assert(try_and_destroy(&w, trace) == DP_MERGE_WHY_T_CHANGED);
+
+    /* A helper that is found later: the connection says so. */
+    trace = find_good_trace(&w);
+    ct_conn_set_flags(first_conn(&w, trace), CT_F_FTP);
+    ovs_assert(try_and_destroy(&w, trace) == DP_MERGE_WHY_C_HELPER);
+
+    merge_world_uninit(&w);
+}
+DPTEST_REGISTER("merge-changed-M12-M35-M36-M38", test_changed_main);
+
+/* The queue takes as many as it is told, and counts the others. */
+static void
+test_queue_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_tracer tracer;
+    struct dp_trace *traces[5];
+    uint32_t n_lost;
+
+    dp_tracer_init(&tracer, 4);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 5; i++) {
+            traces[i] = dp_trace_create();
+            dp_tracer_put(&tracer, traces[i]);
+        }
+        atomic_read_relaxed(&tracer.n_lost, &n_lost);
+        ovs_assert(n_lost == round + 1);
+        for (int i = 0; i < 4 - (round == 2); i++) {
+            struct dp_trace *trace = dp_tracer_next(&tracer);
+
+            ovs_assert(trace == traces[i]);
+            dp_trace_destroy(trace);
+        }
+        ovs_assert(round == 2 || !dp_tracer_next(&tracer));
+    }
+    dp_tracer_uninit(&tracer);          /* One is left. */
+}
+DPTEST_REGISTER("merge-queue", test_queue_main);
+
+/* Following. */
+
+enum { N_BURSTS = 3000 };
+
+/* Sends a burst of packets by chance. */
+static void
+send_burst(struct merge_world *w, const struct flow *flows, size_t n)
+{
+    struct dp_packet_batch batch;
+
+    dp_packet_batch_init(&batch);
+    for (size_t i = 0; i < n; i++) {
+        dp_packet_batch_add(&batch, merge_flow_packet(&flows[i]));
+    }
+    pipe_rig_receive(&w->rig, &batch, odp_to_u32(flows[0].in_port.odp_port));
+    ofpbuf_clear(&w->sent);
+}
+
+/* Is 'trace' of a packet that is among the 'n' that look like 'flows', and
+ * does each stage have the megaflow that such a packet meets first? */
+static void
+check_trace(const struct dp_trace *trace, const struct flow *flows, size_t n)
+{
+    struct match match;
+    bool found = false;
+
+    for (size_t i = 0; i < n && !found; i++) {
+        struct dp_packet *packet = merge_flow_packet(&flows[i]);
+        struct flow flow;
+
+        flow_extract(packet, &flow);
+        dp_packet_delete(packet);
+        found = flow_equal(&flow, &trace->packet);
+    }
+    ovs_assert(found && trace->n);
+    dp_flow_get_match(trace->stages[0].flow, &match);
+    ovs_assert(flow_equal_except(&trace->packet, &match.flow, &match.wc));
+}
+
+/* Bursts of many connections, which no packet changes: whoever is followed is
+ * the same packet in all stages, or its trace would not fit together. */
+static void
+test_follow_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    unsigned int n_by_why[DP_MERGE_N_WHYS] = { 0 };
+    struct merge_world w;
+    unsigned int n_traces = 0;
+
+    random_set_seed(1);
+    merge_world_init(&w);
+    w.tables.calm = true;
+    for (int i = 0; i < N_BURSTS; i++) {
+        struct merge_way *way = xmalloc(sizeof *way);
+        struct flow flows[NETDEV_MAX_BURST];
+        size_t n = 1 + random_range(NETDEV_MAX_BURST);
+        struct dp_trace *trace;
+
+        if (i % 10 == 0) {
+            merge_world_renew(&w);
+        }
+        merge_flow_random(&flows[0]);
+        for (size_t j = 0; j < n; j++) {
+            if (j) {
+                flows[j] = flows[j - 1];
+                merge_flow_change(&flows[j]);
+                flows[j].in_port = flows[0].in_port;
+            }
+            merge_world_trace(&w, merge_flow_packet(&flows[j]), way);
+            merge_way_uninit(way);
+        }
+        free(way);
+        send_burst(&w, flows, n);
+        send_burst(&w, flows, n);
+        while ((trace = dp_tracer_next(&w.tracer))) {
+            check_trace(trace, flows, n);
+            n_by_why[try_and_destroy(&w, trace)]++;
+            n_traces++;
+        }
+    }
+    for (int i = 0; i < DP_MERGE_N_WHYS; i++) {
+        if (n_by_why[i]) {
+            printf("%8u %s\n", n_by_why[i], dp_merge_why_text(i));
+        }
+    }
+    ovs_assert(n_traces > N_BURSTS / 2 && n_by_why[DP_MERGE_WHY_NONE]);
+    ovs_assert(!n_by_why[DP_MERGE_WHY_T_MISFIT]);
+    merge_world_uninit(&w);
+}
+DPTEST_REGISTER("merge-follow-M38", test_follow_main);
