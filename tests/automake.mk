@@ -98,7 +98,8 @@ EXTRA_DIST += \
 	tests/models/conn.pml \
 	tests/models/rule.pml \
 	tests/models/run-models \
-	tests/models/ukey.pml
+	tests/models/ukey.pml \
+	tests/models/watch.pml
 check-models:
 	@$(srcdir)/tests/models/run-models
 .PHONY: check-models
