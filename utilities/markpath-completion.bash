@@ -8,7 +8,8 @@
 # completion for ovs-appctl has been loaded before, it is asked for all other
 # commands.
 
-_markpath_commands="offload/show offload/rules offload/why ofproto/detrace"
+_markpath_commands="offload/show offload/rules offload/why ct/show"
+_markpath_commands="$_markpath_commands ofproto/detrace"
 
 # Prints the ports of the offload engine.
 _markpath_ports () {
@@ -24,12 +25,17 @@ _markpath_ufids () {
         | sed -n 's/^\(mega:[-0-9a-f]*\),.*/\1/p'
 }
 
+# Prints the zones that have connections.
+_markpath_zones () {
+    "$1" ct/show 2>/dev/null | sed -n 's/^Zone \([0-9]*\):.*/zone=\1/p'
+}
+
 # Prints what may come next: after 'command' and the words 'given' before.
 _markpath_words () {
     local appctl=$1 command=$2 last=$3 operands=$4 formatted=$5
 
     case $command in
-    offload/*)
+    offload/* | ct/*)
         if [ "$last" = --format ]; then
             echo json text
             return
@@ -40,6 +46,7 @@ _markpath_words () {
     [ "$operands" = 0 ] || return
     case $command in
     offload/rules | offload/show) _markpath_ports "$appctl" ;;
+    ct/show) _markpath_zones "$appctl" ;;
     offload/why) echo all; _markpath_ufids "$appctl" ;;
     ofproto/detrace) _markpath_ufids "$appctl" ;;
     esac

@@ -37,6 +37,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ct/ct-policy.h \
 	lib/ct/ct-ports.c \
 	lib/ct/ct-ports.h \
+	lib/ct/ct-show.c \
+	lib/ct/ct-show.h \
 	lib/ct/ct-slab.c \
 	lib/ct/ct-slab.h \
 	lib/ct/ct-spin.h \

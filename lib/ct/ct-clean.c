@@ -56,6 +56,8 @@ struct ct_clean {
                                  * the last batch, or NULL. */
     long long next_sweep;       /* ms. */
     long long next_forgetting;  /* ms. */
+    long long last_rate;        /* When set-ups were counted last, ms. */
+    uint64_t n_setups;          /* Until then. */
 };
 
 /* Sweeping. */
@@ -137,6 +139,39 @@ ct_clean_sweep(struct conntrack *ct, long long now_ms)
     return n;
 }
 
+/* Counts set-ups per second, once per second: all that there are, and have
+ * been. */
+static void
+update_rate(struct ct_clean *clean, long long now_ms)
+{
+    struct conntrack *ct = clean->ct;
+    long long past_ms = now_ms - clean->last_rate;
+    uint32_t n_conns;
+    uint64_t n;
+
+    if (past_ms < 1000) {
+        return;
+    }
+    atomic_read_relaxed(&ct->n_conns, &n_conns);
+    n = n_conns;
+    for (int i = 0; i < CT_N_DEATHS; i++) {
+        uint64_t n_died;
+
+        atomic_read_relaxed(&ct->n_died[i], &n_died);
+        n += n_died;
+    }
+
+    /* What is being committed or killed may be missing for a moment. */
+    if (n > clean->n_setups) {
+        atomic_store_relaxed(&ct->setups_per_s,
+                             (n - clean->n_setups) * 1000 / past_ms);
+        clean->n_setups = n;
+    } else {
+        atomic_store_relaxed(&ct->setups_per_s, 0);
+    }
+    clean->last_rate = now_ms;
+}
+
 static void
 sweep_if_time(struct ct_clean *clean)
 {
@@ -146,9 +181,14 @@ sweep_if_time(struct ct_clean *clean)
     atomic_read_relaxed(&clean->ct->sweep_ms, &sweep_ms);
     if (now_ms >= clean->next_sweep) {
         size_t n = ct_clean_sweep(clean->ct, now_ms);
+        long long took_ms = time_msec() - now_ms;
 
         VLOG_DBG("conntrack cleanup %"PRIuSIZE" entries in %lld msec", n,
-                 time_msec() - now_ms);
+                 took_ms);
+        atomic_store_relaxed(&clean->ct->sweep_took_ms, took_ms);
+        atomic_store_relaxed(&clean->ct->sweep_late_ms,
+                             now_ms - clean->next_sweep);
+        update_rate(clean, now_ms);
         clean->next_sweep = now_ms + MIN(sweep_ms, SWEEP_MS);
         ct_expect_expire(&clean->ct->expects, now_ms);
     }
@@ -349,7 +389,8 @@ ct_clean_start(struct conntrack *ct)
     latch_init(&clean->wake);
     atomic_init(&clean->is_called, false);
     atomic_init(&clean->is_reaping, false);
-    clean->next_sweep = time_msec() + SWEEP_MS;
+    clean->last_rate = time_msec();
+    clean->next_sweep = clean->last_rate + SWEEP_MS;
     ct->clean = clean;
     clean->thread = ovs_thread_create("ct_clean", clean_main, clean);
 }

@@ -98,24 +98,32 @@ insert_translated(struct conntrack *ct, const struct ct_commit *c,
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
     struct ct_nat *nat = ct_table_nat(&ct->table, conn);
     struct ct_nat_search search;
+    uint64_t orig, n_taken = 0;
+    int error;
 
     ct_nat_search_init(&search, &ct->secret, info, c->key);
-    while (ct_nat_search_next(&search, &ct->ports)) {
-        int error;
-
+    do {
+        if (!ct_nat_search_next(&search, &ct->ports)) {
+            error = EADDRNOTAVAIL;
+            break;
+        }
         nat->reply = search.reply;
         error = ct_commit(ct, conn, c->now_ms, clash);
-        if (error != EADDRINUSE) {
-            if (error) {
-                ct_ports_released(&ct->ports, &nat->reply);
-            }
-            return error;
-        }
+        n_taken += error == EADDRINUSE;
+    } while (error == EADDRINUSE);
+
+    if (n_taken) {
+        atomic_add_relaxed(&ct->n_nat_retries, n_taken, &orig);
     }
-    ct_refuse(ct, CT_REFUSED_NAT);
-    VLOG_WARN_RL(&rl, "Unable to NAT due to tuple space exhaustion - "
-                 "if DoS attack, use firewalling and/or zone partitioning.");
-    return EADDRNOTAVAIL;
+    if (error == EADDRNOTAVAIL) {
+        ct_refuse(ct, CT_REFUSED_NAT);
+        VLOG_WARN_RL(&rl, "Unable to NAT due to tuple space exhaustion - "
+                     "if DoS attack, use firewalling and/or zone "
+                     "partitioning.");
+    } else if (error) {
+        ct_ports_released(&ct->ports, &nat->reply);
+    }
+    return error;
 }
 
 static int

@@ -91,8 +91,14 @@ struct conntrack {
     );
     ATOMIC(uint64_t) n_refused[CT_N_REFUSALS];
     ATOMIC(uint64_t) n_died[CT_N_DEATHS];
+    ATOMIC(uint64_t) n_nat_retries;     /* Tuples that were taken. */
     ATOMIC(uint64_t) n_hidden_packets;  /* That refreshes told of. */
     ATOMIC(uint64_t) n_hidden_bytes;
+
+    /* For users to see.  Written by "ct_clean". */
+    atomic_uint32_t setups_per_s;
+    atomic_uint32_t sweep_took_ms;
+    atomic_uint32_t sweep_late_ms;      /* It began so much too late. */
 
     struct ovs_refcount ref_cnt;        /* The owner, and "ct_clean"'s
                                          * callbacks of RCU. */

@@ -3,6 +3,8 @@
 lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-balance.c \
 	lib/ctl/dp-balance.h \
+	lib/ctl/dp-commands-ct.c \
+	lib/ctl/dp-commands-format.c \
 	lib/ctl/dp-commands-impl.c \
 	lib/ctl/dp-commands-offload.c \
 	lib/ctl/dp-commands-stats.c \

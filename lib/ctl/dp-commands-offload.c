@@ -19,38 +19,6 @@
 
 enum what { SHOW, RULES, WHY };
 
-struct args {
-    bool json;
-    const char *operand;        /* PORT, UFID or "all"; or NULL. */
-};
-
-static char *
-parse_args(int argc, const char *argv[], struct args *args)
-{
-    *args = (struct args) { .json = false };
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--format") && i + 1 < argc) {
-            args->json = !strcmp(argv[++i], "json");
-            if (!args->json && strcmp(argv[i], "text")) {
-                return xasprintf("--format is '%s', but must be 'text' or "
-                                 "'json'", argv[i]);
-            }
-        } else if (!args->operand) {
-            args->operand = argv[i];
-        } else {
-            return xasprintf("unknown argument '%s'", argv[i]);
-        }
-    }
-    return NULL;
-}
-
-static void
-put_json(struct ds *s, struct json *json)
-{
-    json_to_ds(json, JSSF_PRETTY | JSSF_SORT, s);
-    json_destroy(json);
-}
-
 static struct dp_flow *
 find_flow(struct dp *dp, const ovs_u128 *ufid)
 {
@@ -179,7 +147,7 @@ find_rule(struct dp *dp, const char *s, ovs_u128 *mega_ufid)
 }
 
 static char *
-show_why(struct dp *dp, const struct args *args, struct ds *s)
+show_why(struct dp *dp, const struct dp_format_args *args, struct ds *s)
 {
     const struct dp_offload *offload = dp->shared.offload;
     struct json *members;
@@ -190,7 +158,7 @@ show_why(struct dp *dp, const struct args *args, struct ds *s)
         return xstrdup("a UFID, or 'all', is missing");
     } else if (!strcmp(args->operand, "all")) {
         if (args->json) {
-            put_json(s, dp_offload_why_json(offload, NULL));
+            dp_command_put_json(s, dp_offload_why_json(offload, NULL));
         } else {
             dp_offload_format_why(offload, NULL, s);
         }
@@ -206,7 +174,7 @@ show_why(struct dp *dp, const struct args *args, struct ds *s)
         struct json *json = dp_offload_why_json(offload, &mega_ufid);
 
         json_object_put(json, "members", members);
-        put_json(s, json);
+        dp_command_put_json(s, json);
     } else {
         dp_offload_format_why(offload, &mega_ufid, s);
         format_members(members, s);
@@ -236,7 +204,7 @@ find_port(struct dp *dp, const char *name, odp_port_t *port_no)
 }
 
 static char *
-show_rules(struct dp *dp, const struct args *args, struct ds *s)
+show_rules(struct dp *dp, const struct dp_format_args *args, struct ds *s)
 {
     const struct dp_offload *offload = dp->shared.offload;
     odp_port_t port_no;
@@ -245,7 +213,7 @@ show_rules(struct dp *dp, const struct args *args, struct ds *s)
     if (error) {
         return error;
     } else if (args->json) {
-        put_json(s, dp_offload_rules_json(offload, port_no));
+        dp_command_put_json(s, dp_offload_rules_json(offload, port_no));
     } else {
         dp_offload_format_rules(offload, port_no, s);
     }
@@ -254,7 +222,7 @@ show_rules(struct dp *dp, const struct args *args, struct ds *s)
 
 static char *
 show_port(const struct dp_offload *offload, odp_port_t port_no,
-          const struct args *args, struct ds *s)
+          const struct dp_format_args *args, struct ds *s)
 {
     struct json *json;
 
@@ -268,12 +236,12 @@ show_port(const struct dp_offload *offload, odp_port_t port_no,
         return xasprintf("the offload engine has no port '%s'",
                          args->operand);
     }
-    put_json(s, json);
+    dp_command_put_json(s, json);
     return NULL;
 }
 
 static char *
-show_engine(struct dp *dp, const struct args *args, struct ds *s)
+show_engine(struct dp *dp, const struct dp_format_args *args, struct ds *s)
 {
     const struct dp_offload *offload = dp->shared.offload;
     odp_port_t port_no;
@@ -284,7 +252,7 @@ show_engine(struct dp *dp, const struct args *args, struct ds *s)
     } else if (port_no != ODPP_NONE) {
         return show_port(offload, port_no, args, s);
     } else if (args->json) {
-        put_json(s, dp_offload_show_json(offload));
+        dp_command_put_json(s, dp_offload_show_json(offload));
     } else {
         dp_offload_format_show(offload, s);
     }
@@ -295,28 +263,9 @@ static void
 offload_command(struct unixctl_conn *conn, int argc, const char *argv[],
                 void *what)
 {
-    struct ds s = DS_EMPTY_INITIALIZER;
-    struct args args;
-    struct dp *dp;
-    char *error = parse_args(argc, argv, &args);
-
-    dp_registry_lock();
-    dp = dp_find_for_command(NULL);
-    if (!error && !dp) {
-        error = xstrdup("there is not exactly one userspace datapath");
-    } else if (!error) {
-        error = (what == (void *) WHY ? show_why(dp, &args, &s)
-                 : what == (void *) RULES ? show_rules(dp, &args, &s)
-                 : show_engine(dp, &args, &s));
-    }
-    dp_registry_unlock();
-    if (error) {
-        unixctl_command_reply_error(conn, error);
-        free(error);
-    } else {
-        unixctl_command_reply(conn, ds_cstr(&s));
-    }
-    ds_destroy(&s);
+    dp_command_format(conn, argc, argv, (what == (void *) WHY ? show_why
+                                         : what == (void *) RULES ? show_rules
+                                         : show_engine));
 }
 
 /* Appends to 'ds' what upcall/show says about the offloading of the datapath

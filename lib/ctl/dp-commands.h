@@ -2,8 +2,8 @@
 #ifndef DP_COMMANDS_H
 #define DP_COMMANDS_H 1
 
-/* dp-commands: "ovs-appctl dpif-netdev/..." and "offload/..."
- * ===========================================================
+/* dp-commands: "ovs-appctl dpif-netdev/...", "offload/..." and "ct/..."
+ * =====================================================================
  *
  * Job.  Show and change lanes, queues, bonds, counters and the choice of
  * implementations.  Names, arguments and output are those that users and
@@ -14,8 +14,10 @@
 #include <stdbool.h>
 #include "openvswitch/types.h"
 
+struct dp;
 struct ds;
 struct dp_pmd;
+struct json;
 struct unixctl_conn;
 
 void dp_commands_init(void);
@@ -42,6 +44,24 @@ void dp_command_parse_args(int argc, const char *argv[],
                            struct dp_command_args *);
 void dp_command_format_lane(struct ds *, const struct dp_pmd *);
 
+/* What a command that knows "--format json" was asked for. */
+struct dp_format_args {
+    bool json;
+    const char *operand;        /* NULL if there is none. */
+};
+
+/* Appends to '*s'.  Returns NULL, or what is wrong, which the caller frees. */
+typedef char *dp_format_command(struct dp *, const struct dp_format_args *,
+                                struct ds *s);
+
+/* Answers with what 'command' says of the only datapath. */
+void dp_command_format(struct unixctl_conn *, int argc, const char *argv[],
+                       dp_format_command *command);
+
+/* Appends 'json', and destroys it. */
+void dp_command_put_json(struct ds *, struct json *json);
+
+void dp_commands_ct_init(void);
 void dp_commands_stats_init(void);
 void dp_commands_impl_init(void);
 void dp_commands_offload_init(void);

@@ -7,6 +7,7 @@
 #include "openvswitch/netdev.h"
 #include "openvswitch/shash.h"
 #include "util.h"
+#include "ct/ct-show.h"
 #include "ctl/dp.h"
 #include "offload/dp-offload.h"
 #include "rte/dp-rte-telemetry.h"
@@ -126,6 +127,59 @@ answer_stats(const char *params)
     return ask_engine(show_stats, params);
 }
 
+/* Connections. */
+
+static struct json *
+answer_ct_stats(const char *params OVS_UNUSED)
+{
+    struct json *json;
+    struct dp *dp;
+
+    dp_registry_lock();
+    dp = dp_find_for_command(NULL);
+    json = dp ? ct_show_json(dp->shared.conntrack) : NULL;
+    dp_registry_unlock();
+    return json;
+}
+
+/* Returns the zone that 'params' names, or the numbers of all. */
+static struct json *
+answer_ct_zones(const char *params)
+{
+    struct json *zones = NULL, *json = NULL;
+    unsigned int number = 0;
+    uint16_t zone;
+    struct dp *dp;
+
+    if (params && (!str_to_uint(params, 10, &number)
+                   || number > UINT16_MAX)) {
+        return NULL;
+    }
+    zone = number;
+    dp_registry_lock();
+    dp = dp_find_for_command(NULL);
+    if (dp) {
+        zones = ct_show_zones_json(dp->shared.conntrack,
+                                   params ? &zone : NULL);
+    }
+    dp_registry_unlock();
+
+    if (zones && params) {
+        json = json_clone(json_array(zones)->elems[0]);
+    } else if (zones) {
+        json = json_array_create_empty();
+        for (size_t i = 0; i < json_array(zones)->n; i++) {
+            const struct shash *z = json_object(json_array(zones)->elems[i]);
+            char *name = xasprintf("%"PRId64, json_integer(
+                                       shash_find_data(z, "zone")));
+
+            json_array_add(json, json_string_create_nocopy(name));
+        }
+    }
+    json_destroy(zones);
+    return json;
+}
+
 void
 dp_telemetry_run(void)
 {
@@ -137,6 +191,11 @@ dp_telemetry_run(void)
           "Numbers of offload rules.  No parameter", answer_rules },
         { "/markpath/offload/stats",
           "Figures of the offload threads.  No parameter", answer_stats },
+        { "/markpath/ct/stats",
+          "Figures of connection tracking.  No parameter", answer_ct_stats },
+        { "/markpath/ct/zones",
+          "Zones that have connections.  Parameter: a number, for figures",
+          answer_ct_zones },
         { NULL, NULL, NULL },
     };
 

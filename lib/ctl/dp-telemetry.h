@@ -2,13 +2,16 @@
 #ifndef DP_TELEMETRY_H
 #define DP_TELEMETRY_H 1
 
-/* dp-telemetry: /markpath/offload/... on DPDK's telemetry socket
- * ==============================================================
+/* dp-telemetry: /markpath/... on DPDK's telemetry socket
+ * ======================================================
  *
  *     /markpath/offload/ports         names of the engine's ports
  *     /markpath/offload/ports,NAME    what offload/show tells about one
  *     /markpath/offload/rules         how many: all, in NICs, by reason
  *     /markpath/offload/stats         dpctl/offload-stats-show
+ *     /markpath/ct/stats              what ct/show tells, but for zones
+ *     /markpath/ct/zones              numbers of zones
+ *     /markpath/ct/zones,NUMBER       what ct/show tells about one
  *
  * Thread-safety.  Main thread. */
 

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+#include "ct/ct-show.h"
+
+#include <inttypes.h>
+
+#include "ct/ct.h"
+#include "ct-dpif.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/json.h"
+#include "openvswitch/shash.h"
+#include "util.h"
+
+/* Counting. */
+
+/* Protocols that are shown by name; the last is all others. */
+enum proto { PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_SCTP, PROTO_OTHER,
+             N_PROTOS };
+
+static const char *const proto_names[N_PROTOS] = {
+    "tcp", "udp", "icmp", "sctp", "other"
+};
+
+/* States of those that are not TCP's. */
+enum { UNANSWERED, ANSWERED };
+
+struct zone {
+    uint32_t n;
+    uint32_t n_armed;           /* On which rules are built. */
+    uint32_t states[N_PROTOS][CT_DPIF_TCPS_MAX_NUM];
+};
+
+static enum proto
+proto_of(const struct conn *conn)
+{
+    return (ct_key_is_icmp(&conn->key) ? PROTO_ICMP
+            : conn->key.proto == IPPROTO_TCP ? PROTO_TCP
+            : conn->key.proto == IPPROTO_UDP ? PROTO_UDP
+            : conn->key.proto == IPPROTO_SCTP ? PROTO_SCTP
+            : PROTO_OTHER);
+}
+
+/* Returns the state of 'conn', which the caller has locked, as dumps show
+ * it. */
+static int
+state_of(const struct conn *conn)
+{
+    uint8_t state;
+
+    if (conn->key.proto != IPPROTO_TCP) {
+        return (ct_conn_flags(conn) & CT_F_SEEN_REPLY ? ANSWERED : UNANSWERED);
+    }
+    state = MAX(conn->peers[0].state, conn->peers[1].state);
+    return state == CT_DPIF_TCPS_FIN_WAIT_2 ? CT_DPIF_TCPS_TIME_WAIT : state;
+}
+
+static const char *
+state_name(enum proto proto, int state)
+{
+    return (proto == PROTO_TCP ? ct_dpif_tcp_state_string[state]
+            : state == ANSWERED ? "answered" : "unanswered");
+}
+
+/* Counts 'conn', if it is live. */
+static void
+count(struct conn *conn, struct zone *zones)
+{
+    struct zone *zone = &zones[conn->key.zone];
+
+    ct_conn_lock(conn);
+    if (ct_conn_life(conn) == CT_LIVE) {
+        zone->n++;
+        zone->n_armed += !!(ct_conn_flags(conn) & CT_F_ARMED);
+        zone->states[proto_of(conn)][state_of(conn)]++;
+    }
+    ct_conn_unlock(conn);
+}
+
+/* Returns CT_N_ZONES zones; of those but 'only', if that is not NULL, nothing
+ * is counted. */
+static struct zone *
+count_zones(const struct conntrack *ct, const uint16_t *only)
+{
+    struct zone *zones = xcalloc(CT_N_ZONES, sizeof *zones);
+    uint32_t end = ct_slab_end(&ct->conns);
+
+    for (uint32_t i = 1; i < end; i++) {
+        struct ct_slab_columns *columns = ct_slab_columns(&ct->conns, i);
+        uint16_t zone;
+        uint32_t due;
+
+        atomic_read_relaxed(&columns->due[i & CT_SLAB_MASK], &due);
+        atomic_read_relaxed(&columns->zone[i & CT_SLAB_MASK], &zone);
+        if (due && (!only || zone == *only)) {
+            struct conn *conn = ct_table_conn(&ct->table, i);
+
+            if (ct_conn_life(conn) == CT_LIVE) {
+                count(conn, zones);
+            }
+        }
+    }
+    return zones;
+}
+
+/* JSON. */
+
+static void
+put_int(struct json *json, const char *name, long long int value)
+{
+    json_object_put(json, name, json_integer_create(value));
+}
+
+static uint64_t
+read_u64(const atomic_uint64_t *counter)
+{
+    uint64_t value;
+
+    atomic_read_relaxed(CONST_CAST(atomic_uint64_t *, counter), &value);
+    return value;
+}
+
+static uint32_t
+read_u32(const atomic_uint32_t *number)
+{
+    uint32_t value;
+
+    atomic_read_relaxed(CONST_CAST(atomic_uint32_t *, number), &value);
+    return value;
+}
+
+static struct json *
+ended_json(const struct conntrack *ct)
+{
+    struct json *json = json_object_create();
+
+    put_int(json, "expired", read_u64(&ct->n_died[CT_DEATH_EXPIRED]));
+    put_int(json, "reopened", read_u64(&ct->n_died[CT_DEATH_REOPENED]));
+    put_int(json, "forced", read_u64(&ct->n_died[CT_DEATH_FORCED]));
+    put_int(json, "flushed", read_u64(&ct->n_died[CT_DEATH_FLUSHED]));
+    return json;
+}
+
+static struct json *
+refused_json(const struct conntrack *ct)
+{
+    struct json *json = json_object_create();
+
+    put_int(json, "maximum", read_u64(&ct->n_refused[CT_REFUSED_FULL]));
+    put_int(json, "zone_limit", read_u64(&ct->n_refused[CT_REFUSED_ZONE]));
+    put_int(json, "memory", read_u64(&ct->n_refused[CT_REFUSED_MEMORY]));
+    put_int(json, "table", read_u64(&ct->n_refused[CT_REFUSED_CROWDED]));
+    put_int(json, "tuple", read_u64(&ct->n_refused[CT_REFUSED_TUPLE]));
+    put_int(json, "nat", read_u64(&ct->n_refused[CT_REFUSED_NAT]));
+    return json;
+}
+
+static struct json *
+table_json(const struct conntrack *ct)
+{
+    struct json *json = json_object_create();
+    struct ct_table_load load;
+
+    ct_table_get_load(&ct->table, &load);
+    put_int(json, "entries", load.n_entries);
+    put_int(json, "places", (long long int) load.n_buckets * CT_BUCKET_SLOTS);
+    put_int(json, "overflow_buckets", load.n_overflow);
+    put_int(json, "table_bytes", load.bytes);
+    put_int(json, "record_bytes", (ct_slab_bytes(&ct->conns)
+                                   + ct_slab_bytes(&ct->nats)
+                                   + ct_slab_bytes(&ct->extras)));
+    return json;
+}
+
+static struct json *
+sweep_json(const struct conntrack *ct)
+{
+    struct json *json = json_object_create();
+
+    put_int(json, "took_ms", read_u32(&ct->sweep_took_ms));
+    put_int(json, "late_ms", read_u32(&ct->sweep_late_ms));
+    return json;
+}
+
+static struct json *
+hidden_json(const struct conntrack *ct)
+{
+    struct json *json = json_object_create();
+
+    put_int(json, "packets", read_u64(&ct->n_hidden_packets));
+    put_int(json, "bytes", read_u64(&ct->n_hidden_bytes));
+    return json;
+}
+
+struct json *
+ct_show_json(const struct conntrack *ct)
+{
+    struct json *json = json_object_create();
+
+    put_int(json, "connections", read_u32(&ct->n_conns));
+    put_int(json, "maximum", read_u32(&ct->max_conns));
+    put_int(json, "setups_per_second", read_u32(&ct->setups_per_s));
+    put_int(json, "expected",
+            atomic_count_get(CONST_CAST(atomic_count *, &ct->expects.n)));
+    put_int(json, "nat_retries", read_u64(&ct->n_nat_retries));
+    json_object_put(json, "ended", ended_json(ct));
+    json_object_put(json, "refused", refused_json(ct));
+    json_object_put(json, "table", table_json(ct));
+    json_object_put(json, "sweep", sweep_json(ct));
+    json_object_put(json, "past_the_tracker", hidden_json(ct));
+    return json;
+}
+
+static struct json *
+states_json(const struct zone *zone, enum proto proto)
+{
+    struct json *json = NULL;
+
+    for (int i = 0; i < CT_DPIF_TCPS_MAX_NUM; i++) {
+        if (zone->states[proto][i]) {
+            json = json ? json : json_object_create();
+            put_int(json, state_name(proto, i), zone->states[proto][i]);
+        }
+    }
+    return json;
+}
+
+/* 'limit' is NULL if there is none. */
+static struct json *
+zone_json(uint16_t number, const struct zone *zone, const uint32_t *limit)
+{
+    struct json *json = json_object_create();
+
+    put_int(json, "zone", number);
+    put_int(json, "connections", zone->n);
+    put_int(json, "with_rules", zone->n_armed);
+    json_object_put(json, "limit", (limit ? json_integer_create(*limit)
+                                    : json_null_create()));
+    for (int i = 0; i < N_PROTOS; i++) {
+        struct json *states = states_json(zone, i);
+
+        if (states) {
+            json_object_put(json, proto_names[i], states);
+        }
+    }
+    return json;
+}
+
+struct json *
+ct_show_zones_json(const struct conntrack *ct, const uint16_t *only)
+{
+    struct json *json = json_array_create_empty();
+    struct zone *zones = count_zones(ct, only);
+
+    for (int i = only ? *only : 0; i <= (only ? *only : MAX_ZONE); i++) {
+        uint32_t limit;
+        bool own = ct_zone_get_limit(&ct->zones, i, &limit);
+
+        if (own || zones[i].n || only) {
+            bool limited = own || ct_zone_get_limit(&ct->zones, DEFAULT_ZONE,
+                                                    &limit);
+
+            json_array_add(json, zone_json(i, &zones[i],
+                                           limited ? &limit : NULL));
+        }
+    }
+    free(zones);
+    return json;
+}
+
+/* Text. */
+
+static long long int
+get_int(const struct json *json, const char *name)
+{
+    return json_integer(shash_find_data(json_object(json), name));
+}
+
+/* Appends "TITLE: NAME N, NAME N..." for 'json', an object of integers. */
+static void
+format_counts(const char *title, const struct json *json, struct ds *s)
+{
+    const struct shash_node **nodes = shash_sort(json_object(json));
+    size_t n = shash_count(json_object(json));
+
+    ds_put_format(s, "%s:", title);
+    for (size_t i = 0; i < n; i++) {
+        ds_put_format(s, "%s %s %"PRId64, i ? "," : "", nodes[i]->name,
+                      json_integer(nodes[i]->data));
+    }
+    ds_put_char(s, '\n');
+    free(nodes);
+}
+
+static void
+format_tracker(const struct json *json, struct ds *s)
+{
+    static const struct {
+        const char *name, *title;
+    } parts[] = {
+        { "ended", "Ended" },
+        { "refused", "Refused" },
+        { "table", "Table" },
+        { "sweep", "Sweep" },
+        { "past_the_tracker", "Past the tracker" },
+    };
+
+    ds_put_format(s, "Connections: %lld of at most %lld, %lld set up per "
+                  "second\n", get_int(json, "connections"),
+                  get_int(json, "maximum"),
+                  get_int(json, "setups_per_second"));
+    ds_put_format(s, "Expected: %lld\n", get_int(json, "expected"));
+    ds_put_format(s, "NAT: %lld tuples were taken when they were tried\n",
+                  get_int(json, "nat_retries"));
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        format_counts(parts[i].title,
+                      shash_find_data(json_object(json), parts[i].name), s);
+    }
+}
+
+static void
+format_zone(const struct json *json, struct ds *s)
+{
+    const struct json *limit = shash_find_data(json_object(json), "limit");
+
+    ds_put_format(s, "Zone %lld: %lld connections", get_int(json, "zone"),
+                  get_int(json, "connections"));
+    if (limit->type == JSON_INTEGER) {
+        ds_put_format(s, " of at most %"PRId64, json_integer(limit));
+    }
+    if (get_int(json, "with_rules")) {
+        ds_put_format(s, ", %lld with rules", get_int(json, "with_rules"));
+    }
+    ds_put_char(s, '\n');
+    for (int i = 0; i < N_PROTOS; i++) {
+        const struct json *states = shash_find_data(json_object(json),
+                                                    proto_names[i]);
+
+        if (states) {
+            ds_put_cstr(s, "  ");
+            format_counts(proto_names[i], states, s);
+        }
+    }
+}
+
+void
+ct_show_format(const struct conntrack *ct, const uint16_t *zone, struct ds *s)
+{
+    struct json *zones = ct_show_zones_json(ct, zone);
+
+    if (!zone) {
+        struct json *json = ct_show_json(ct);
+
+        format_tracker(json, s);
+        json_destroy(json);
+    }
+    for (size_t i = 0; i < json_array(zones)->n; i++) {
+        format_zone(json_array(zones)->elems[i], s);
+    }
+    json_destroy(zones);
+}
