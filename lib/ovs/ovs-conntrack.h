@@ -55,43 +55,42 @@ ovs_conntrack_execute(struct conntrack *ct, struct dp_packet_batch *batch,
 #endif
 }
 
-/* Asks for a port or address at random, or for the same one each time, which
- * the tracker knows since 3.4; before, it always hashes. */
-static inline void
-ovs_nat_set_random(struct nat_action_info_t *nat OVS_UNUSED)
-{
+/* Asks for a port or address at random, or for the same one each time.  Before
+ * 3.4 there is no member for that, but 'nat_action' has bits that no tracker
+ * looks at but ours. */
 #if OVS_IS_SINCE(3, 4)
-    nat->nat_flags |= NAT_RANGE_RANDOM;
+#define OVS_NAT_FLAGS nat_flags
+#define OVS_NAT_RANDOM NAT_RANGE_RANDOM
+#define OVS_NAT_PERSISTENT NAT_PERSISTENT
+#else
+#define OVS_NAT_FLAGS nat_action
+#define OVS_NAT_RANDOM (1 << 14)
+#define OVS_NAT_PERSISTENT (1 << 15)
 #endif
+
+static inline void
+ovs_nat_set_random(struct nat_action_info_t *nat)
+{
+    nat->OVS_NAT_FLAGS |= OVS_NAT_RANDOM;
 }
 
 static inline void
-ovs_nat_set_persistent(struct nat_action_info_t *nat OVS_UNUSED)
+ovs_nat_set_persistent(struct nat_action_info_t *nat)
 {
-#if OVS_IS_SINCE(3, 4)
-    nat->nat_flags |= NAT_PERSISTENT;
-#endif
+    nat->OVS_NAT_FLAGS |= OVS_NAT_PERSISTENT;
 }
 
 /* Has it been asked for? */
 static inline bool
-ovs_nat_is_random(const struct nat_action_info_t *nat OVS_UNUSED)
+ovs_nat_is_random(const struct nat_action_info_t *nat)
 {
-#if OVS_IS_SINCE(3, 4)
-    return nat->nat_flags & NAT_RANGE_RANDOM;
-#else
-    return false;
-#endif
+    return nat->OVS_NAT_FLAGS & OVS_NAT_RANDOM;
 }
 
 static inline bool
-ovs_nat_is_persistent(const struct nat_action_info_t *nat OVS_UNUSED)
+ovs_nat_is_persistent(const struct nat_action_info_t *nat)
 {
-#if OVS_IS_SINCE(3, 4)
-    return nat->nat_flags & NAT_PERSISTENT;
-#else
-    return false;
-#endif
+    return nat->OVS_NAT_FLAGS & OVS_NAT_PERSISTENT;
 }
 
 /* Stores what limits the connections of 'zone', DEFAULT_ZONE included, and the
