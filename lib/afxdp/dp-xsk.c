@@ -50,6 +50,9 @@ struct dp_xsk {
     /* The thread that receives. */
     struct xsk_ring_cons rx;
     struct xsk_ring_prod fill;
+    unsigned int n_missing;     /* Frames that the fill ring is short of.  The
+                                 * ring itself would tell, but the kernel
+                                 * writes to that cache line all the time. */
 
     /* Published: are there packets in 'tx' that the kernel would not send when
      * it was asked to? */
@@ -65,20 +68,24 @@ struct dp_xsk {
     uint64_t tx_too_long;
 };
 
-/* Puts free frames into the fill ring. */
+/* Makes up for the frames that the kernel has taken out of the fill ring, as
+ * far as there are free ones. */
 static void
 refill(struct dp_xsk *xsk)
 {
-    while (xsk_prod_nb_free(&xsk->fill, FILL_BATCH) >= FILL_BATCH
+    while (xsk->n_missing >= FILL_BATCH
            && dp_umem_gather(xsk->umem, FILL_BATCH) >= FILL_BATCH) {
-        uint32_t index = 0;
+        uint32_t index;
 
-        xsk_ring_prod__reserve(&xsk->fill, FILL_BATCH, &index);
+        if (!xsk_ring_prod__reserve(&xsk->fill, FILL_BATCH, &index)) {
+            break;
+        }
         for (int i = 0; i < FILL_BATCH; i++) {
             *xsk_ring_prod__fill_addr(&xsk->fill, index + i)
                 = dp_umem_take(xsk->umem);
         }
         xsk_ring_prod__submit(&xsk->fill, FILL_BATCH);
+        xsk->n_missing -= FILL_BATCH;
     }
 }
 
@@ -152,6 +159,7 @@ dp_xsk_create(const struct dp_xsk_config *config, struct dp_xsk **xskp)
     for (unsigned int i = N_TX_FRAMES; i-- > 0;) {
         xsk->tx_free[xsk->n_tx_free++] = dp_umem_tx_frame(xsk->umem, i);
     }
+    xsk->n_missing = RING_SIZE;
     refill(xsk);
     *xskp = xsk;
     return 0;
@@ -215,20 +223,19 @@ wake(struct dp_xsk *xsk)
     }
 }
 
-/* Takes what the XDP program has put in front of 'packet'.  It is wiped: the
- * frame may be used again by a program or a driver that writes nothing. */
+/* Takes the mark that the XDP program may have put in front of 'packet'.  It
+ * is wiped: the frame may be used again by a program or a driver that writes
+ * nothing.  What says that there is no mark may stay. */
 static void
-take_meta(const struct dp_xsk *xsk, struct dp_packet *packet)
+take_mark(const struct dp_xsk *xsk, struct dp_packet *packet)
 {
     char *where = (char *) dp_packet_data(packet) - sizeof(struct dp_xdp_meta);
     struct dp_xdp_meta meta;
 
     memcpy(&meta, where, sizeof meta);
-    if (meta.magic == xsk->magic && xsk->magic) {
+    if (meta.magic == xsk->magic && meta.mark && xsk->magic) {
         memset(where, 0, sizeof meta);
-        if (meta.mark) {
-            dp_packet_set_flow_mark(packet, meta.mark);
-        }
+        dp_packet_set_flow_mark(packet, meta.mark);
     }
 }
 
@@ -258,10 +265,11 @@ dp_xsk_recv(struct dp_xsk *xsk, struct dp_packet_batch *batch, int *n_waitingp)
         struct dp_packet *packet = dp_umem_packet(xsk->umem, descs[i]->addr,
                                                   descs[i]->len);
 
-        take_meta(xsk, packet);
+        take_mark(xsk, packet);
         dp_packet_batch_add(batch, packet);
     }
     xsk_ring_cons__release(&xsk->rx, n);
+    xsk->n_missing += n;
     refill(xsk);
     return 0;
 }

@@ -22,6 +22,7 @@
 
 #include "dp-packet.h"
 #include "netdev.h"
+#include "smap.h"
 #include "tests/dptest.h"
 #include "tests/xdp/xdp-rig.h"
 #include "timeval.h"
@@ -490,3 +491,80 @@ test_marks_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     close(fd);
 }
 DPTEST_REGISTER("afxdp-marks", test_marks_main);
+
+/* Sets the options of 'netdev' and brings it into that shape, if 'changed'. */
+static void
+configure(struct netdev *netdev, const char *mode, bool changed)
+{
+    struct smap args = SMAP_INITIALIZER(&args);
+    struct smap shown = SMAP_INITIALIZER(&shown);
+
+    smap_add(&args, "xdp-mode", mode);
+    ovs_assert(!netdev_set_config(netdev, &args, NULL));
+    ovs_assert(netdev_is_reconf_required(netdev) == changed);
+    if (changed) {
+        ovs_assert(!netdev_reconfigure(netdev));
+    }
+    ovs_assert(!netdev_get_config(netdev, &shown));
+    ovs_assert(!strcmp(smap_get(&shown, "xdp-mode"), mode));
+    smap_destroy(&shown);
+    smap_destroy(&args);
+}
+
+/* Packets come, through rx queue 0 of 'netdev', and go. */
+static void
+exercise(struct netdev *netdev)
+{
+    long long int deadline = time_msec() + PATIENCE_MS;
+    int fd = open_packet_socket("host0");
+    struct dp_packet_batch batch;
+    struct netdev_rxq *rxq;
+    uint8_t frame[2048];
+    bool come = false;
+
+    ovs_assert(!netdev_rxq_open(netdev, &rxq, 0));
+    send_frame(fd, 9);
+    while (!come) {
+        if (time_msec() > deadline) {
+            dptest_fail("no packet has come");
+        } else if (!netdev_rxq_recv(rxq, &batch, NULL)) {
+            for (size_t i = 0; i < dp_packet_batch_size(&batch); i++) {
+                come |= is_ours(batch.packets[i]);
+            }
+            dp_packet_delete_batch(&batch, true);
+        }
+    }
+    netdev_rxq_close(rxq);
+
+    dp_packet_batch_init_packet(
+        &batch, dp_packet_clone_data(frame, make_frame(frame, 10)));
+    ovs_assert(!netdev_send(netdev, 0, &batch, false));
+    expect_frame(fd, 10);
+    close(fd);
+}
+
+/* The netdev, with options that change, an MTU that is too large, and a device
+ * that goes and comes back while somebody has the netdev open. */
+static void
+test_netdev_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct netdev *netdev;
+
+    xdp_rig_unshare();
+    dp_xdp_loader_destroy(xdp_rig_load());
+    make_devices();
+    ovs_assert(!netdev_open("port0", "afxdp", &netdev));
+    configure(netdev, "best-effort", true);
+    exercise(netdev);
+    configure(netdev, "best-effort", false);
+    configure(netdev, "generic", true);
+    exercise(netdev);
+    ovs_assert(netdev_set_mtu(netdev, DP_UMEM_MAX_MTU + 1) == EINVAL);
+
+    xdp_rig_shell("ip link del port0");
+    make_devices();
+    configure(netdev, "generic", true);
+    exercise(netdev);
+    netdev_close(netdev);
+}
+DPTEST_REGISTER("afxdp-netdev", test_netdev_main);
