@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 
+#include "csum.h"
 #include "dp-packet.h"
 #include "flow.h"
 #include "packets.h"
@@ -157,12 +158,48 @@ merge_flow_change(struct flow *flow)
     }
 }
 
+/* Puts an option of four bytes, which does nothing, into the IPv4 header. */
+static void
+add_ip_option(struct dp_packet *packet)
+{
+    enum { LEN = 4, NOP = 1 };
+    struct ip_header *ip;
+
+    dp_packet_put_zeros(packet, LEN);
+    ip = dp_packet_l3(packet);
+    memmove((char *) (ip + 1) + LEN, ip + 1,
+            (char *) dp_packet_tail(packet) - (char *) (ip + 1) - LEN);
+    memset(ip + 1, NOP, LEN);
+    ip->ip_ihl_ver = IP_IHL_VER((IP_HEADER_LEN + LEN) / 4, 4);
+    ip->ip_tot_len = htons(ntohs(ip->ip_tot_len) + LEN);
+    ip->ip_csum = 0;
+    ip->ip_csum = csum(ip, IP_HEADER_LEN + LEN);
+}
+
+/* Does what no field shows: IPv4 may have options, and UDP in it need not have
+ * a checksum. */
+static void
+vary_ipv4(struct dp_packet *packet, const struct flow *flow)
+{
+    if (flow->nw_proto == IPPROTO_UDP && random_range(4) == 0) {
+        struct udp_header *udp = dp_packet_l4(packet);
+
+        udp->udp_csum = 0;
+    }
+    if (random_range(4) == 0) {
+        add_ip_option(packet);
+    }
+}
+
 struct dp_packet *
 merge_flow_packet(const struct flow *flow)
 {
     struct dp_packet *packet = dp_packet_new_with_headroom(128, 128);
 
     ovs_flow_compose(packet, flow, random_range(3) * 33);
+    if (flow->dl_type == htons(ETH_TYPE_IP) && !flow->nw_frag) {
+        vary_ipv4(packet, flow);
+    }
     pkt_metadata_init(&packet->md, flow->in_port.odp_port);
     dp_packet_reset_offload(packet);
     return packet;
