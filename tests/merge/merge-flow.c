@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 
+#include "csum.h"
 #include "dp-packet.h"
 #include "flow.h"
 #include "packets.h"
@@ -157,12 +158,79 @@ merge_flow_change(struct flow *flow)
     }
 }
 
+/* Makes room for 'n' bytes behind the header of layer 3 of 'packet', which has
+ * 'header_len' bytes, and returns it.  Layer 4 moves. */
+static void *
+insert_l3(struct dp_packet *packet, size_t header_len, size_t n)
+{
+    char *at;
+
+    dp_packet_put_zeros(packet, n);
+    at = (char *) dp_packet_l3(packet) + header_len;
+    memmove(at + n, at, (char *) dp_packet_tail(packet) - at - n);
+    return at;
+}
+
+/* Puts an option, which does nothing, into the IPv4 header. */
+static void
+add_ipv4_option(struct dp_packet *packet)
+{
+    enum { LEN = 4, NOP = 1 };
+    struct ip_header *ip;
+
+    memset(insert_l3(packet, IP_HEADER_LEN, LEN), NOP, LEN);
+    ip = dp_packet_l3(packet);
+    ip->ip_ihl_ver = IP_IHL_VER((IP_HEADER_LEN + LEN) / 4, 4);
+    ip->ip_tot_len = htons(ntohs(ip->ip_tot_len) + LEN);
+    ip->ip_csum = 0;
+    ip->ip_csum = csum(ip, IP_HEADER_LEN + LEN);
+}
+
+/* The same for IPv6: a header of hop-by-hop options, with padding only. */
+static void
+add_ipv6_option(struct dp_packet *packet)
+{
+    enum { LEN = 8, PADN = 1 };
+    uint8_t *options = insert_l3(packet, IPV6_HEADER_LEN, LEN);
+    struct ovs_16aligned_ip6_hdr *ip = dp_packet_l3(packet);
+
+    memset(options, 0, LEN);
+    options[0] = ip->ip6_nxt;
+    options[2] = PADN;
+    options[3] = LEN - 4;
+    ip->ip6_nxt = IPPROTO_HOPOPTS;
+    ip->ip6_plen = htons(ntohs(ip->ip6_plen) + LEN);
+}
+
+/* Does what no field shows: there may be options, and UDP in IPv4 need not
+ * have a checksum. */
+static void
+vary(struct dp_packet *packet, bool is_ipv6, bool is_udp)
+{
+    if (!is_ipv6 && is_udp && random_range(4) == 0) {
+        struct udp_header *udp = dp_packet_l4(packet);
+
+        udp->udp_csum = 0;
+    }
+    if (random_range(4) == 0) {
+        if (is_ipv6) {
+            add_ipv6_option(packet);
+        } else {
+            add_ipv4_option(packet);
+        }
+    }
+}
+
 struct dp_packet *
 merge_flow_packet(const struct flow *flow)
 {
     struct dp_packet *packet = dp_packet_new_with_headroom(128, 128);
 
     ovs_flow_compose(packet, flow, random_range(3) * 33);
+    if (!flow->nw_frag) {
+        vary(packet, flow->dl_type == htons(ETH_TYPE_IPV6),
+             flow->nw_proto == IPPROTO_UDP);
+    }
     pkt_metadata_init(&packet->md, flow->in_port.odp_port);
     dp_packet_reset_offload(packet);
     return packet;

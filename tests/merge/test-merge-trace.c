@@ -21,24 +21,23 @@
  * changed meanwhile. */
 
 /* Returns a trace of which a rule can be made, of a packet that meets a
- * connection. */
+ * connection and looks like '*sample', which is stored. */
 static struct dp_trace *
-find_good_trace(struct merge_world *w)
+find_good_sample(struct merge_world *w, struct flow *sample)
 {
     for (;;) {
         struct merge_way *way = xmalloc(sizeof *way);
         struct dp_merge_rule rule;
         struct dp_trace *trace;
-        struct flow sample;
         bool good;
 
         merge_world_renew(w);
-        merge_flow_random(&sample);
-        merge_world_trace(w, merge_flow_packet(&sample), way);
+        merge_flow_random(sample);
+        merge_world_trace(w, merge_flow_packet(sample), way);
         merge_way_uninit(way);
         free(way);
 
-        trace = merge_world_follow(w, &sample);
+        trace = merge_world_follow(w, sample);
         dp_merge_rule_init(&rule);
         good = (trace && trace->stages[0].n_conns
                 && !dp_trace_compose(trace, w->ct, 0, &rule));
@@ -48,6 +47,14 @@ find_good_trace(struct merge_world *w)
         }
         dp_trace_destroy(trace);
     }
+}
+
+static struct dp_trace *
+find_good_trace(struct merge_world *w)
+{
+    struct flow sample;
+
+    return find_good_sample(w, &sample);
 }
 
 /* Composes 'trace', which is destroyed, and returns what forbids it. */
@@ -149,6 +156,45 @@ test_queue_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 DPTEST_REGISTER("merge-queue", test_queue_main);
 
 /* Following. */
+
+/* A packet that is dropped on its way leaves no trace, and the next one is
+ * followed as if nothing had been. */
+static void
+test_lost_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct merge_world w;
+    struct dp_lane *lane = &w.rig.lane;
+
+    random_set_seed(1);
+    merge_world_init(&w);
+    for (int i = 0; i < 20; i++) {
+        struct flow sample;
+        struct dp_trace *trace = find_good_sample(&w, &sample);
+        size_t n = trace->n;
+
+        /* The last megaflow is gone, and nobody answers for it. */
+        ovs_mutex_lock(&lane->flows.mutex);
+        dp_lane_remove(lane, trace->stages[n - 1].flow, NULL);
+        ovs_mutex_unlock(&lane->flows.mutex);
+        dp_trace_destroy(trace);
+        w.rig.shared.upcalls_enabled = false;
+        merge_world_send(&w, merge_flow_packet(&sample));
+        w.rig.shared.upcalls_enabled = true;
+        ovs_assert(!dp_tracer_next(&w.tracer));
+
+        /* Nor is there a trace if an upcall has decided the packet. */
+        merge_world_send(&w, merge_flow_packet(&sample));
+        ovs_assert(!dp_tracer_next(&w.tracer));
+
+        merge_world_send(&w, merge_flow_packet(&sample));
+        trace = dp_tracer_next(&w.tracer);
+        ovs_assert(trace && trace->n == n);
+        dp_trace_destroy(trace);
+        ofpbuf_clear(&w.sent);
+    }
+    merge_world_uninit(&w);
+}
+DPTEST_REGISTER("merge-lost", test_lost_main);
 
 enum { N_BURSTS = 3000 };
 
