@@ -340,8 +340,8 @@ check_l4_csum(const struct dp_packet *packet, const struct part *part,
                      && (!has_csum(part, key)
                          || l4_csum_is_good(packet, part, key, said_len))));
 
-    if (!good && key->proto != IPPROTO_SCTP) {
-        COVERAGE_INC(conntrack_l4csum_err);     /* As Open vSwitch does. */
+    if (!good) {
+        COVERAGE_INC(conntrack_l4csum_err);
     }
     return good;
 }
