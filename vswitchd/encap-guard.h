@@ -10,8 +10,8 @@
  * a packet for Ethernet again once it is through with that port, but does not
  * know any more that a header is to be pushed before the next output.
  * commit_odp_actions() then finds that Ethernet can't have been made from what
- * there is by taking something off, and aborts.  Any packet from an L3 tunnel
- * of a bridge that floods and has two of them gets there.
+ * there is by taking something off, and aborts.  "flood" on a bridge with two
+ * L3 tunnels is enough, if a packet comes from one and the other is not last.
  *
  * How.  The linker lets the library's calls come here (--wrap).
  *

@@ -137,6 +137,7 @@ def groups(rng):
 def dp_hash(rng):
     """Groups that choose by the datapath's hash."""
     # Open vSwitch loops where nothing can be hashed: only what can gets there.
+    # What goes back to its in-port is dropped: no bucket does that.
     lines = [
         "group_id=2,type=select,bucket=weight:100,2,bucket=weight:50,3,"
         "bucket=weight:100,4",
@@ -149,7 +150,8 @@ def dp_hash(rng):
         "priority=2,tcp6,nw_frag=no,actions=group:7",
         "priority=3,udp,actions=dec_ttl,group:7",
         "priority=3,udp6,actions=dec_ttl,group:2"]
-    return Table(flows, openflow=[("br0", "add-group", lines)], spread=True)
+    return Table(flows, openflow=[("br0", "add-group", lines)],
+                 in_ports=["p1"], spread=True)
 
 
 def normal(rng):
