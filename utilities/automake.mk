@@ -76,12 +76,16 @@ bench: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 .PHONY: bench
 
 # Instructions for each packet in the stages of the datapath, which unlike
-# times are the same on each run.
+# times are the same on each run, and are compared with a base line.
 bench-instructions: tests/bench/bench-flow$(EXEEXT)
-	$(PYTHON3) $(srcdir)/tests/bench/instructions \
-		tests/bench/bench-flow$(EXEEXT)
+	@$(PYTHON3) $(srcdir)/tests/bench/instructions \
+		--baseline=$(srcdir)/tests/bench/instructions.json \
+		tests/bench/bench-flow$(EXEEXT) || test $$? = 77
 .PHONY: bench-instructions
-EXTRA_DIST += tests/bench/instructions tests/bench/upcall-bench
+EXTRA_DIST += \
+	tests/bench/instructions \
+	tests/bench/instructions.json \
+	tests/bench/upcall-bench
 check_PROGRAMS += tests/bench/bench-flow
 tests_bench_bench_flow_SOURCES = \
 	tests/bench/bench-flow.c \

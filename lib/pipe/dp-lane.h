@@ -73,6 +73,8 @@ struct dp_lane {
                                      * few, as the work is bounded. */
     struct dp_follower *follower;   /* Owned; NULL: no packet is followed. */
     struct dp_rxq_load *load;   /* Of the rx queue being served, or NULL. */
+    uint64_t booked_at;         /* Cycles before have been booked, see
+                                 * dp_lane_lap(). */
     bool emc_enabled;           /* Of the port being served. */
     long long int now;
     long long int next_rank;    /* When to sort subtables again. */
@@ -118,6 +120,27 @@ static inline void
 dp_lane_update_clock(struct dp_lane *lane)
 {
     lane->now = time_usec();
+}
+
+/* Work begins that is to be booked: it began when the lane last looked at the
+ * time-stamp counter. */
+static inline void
+dp_lane_begin_lap(struct dp_lane *lane)
+{
+    lane->booked_at = cycles_counter_get(&lane->perf);
+}
+
+/* Returns the cycles since the last call of this or dp_lane_begin_lap().  So a
+ * lane looks at the counter once between two things that are booked apart, and
+ * not at the start and at the end of each: a look costs as much as half a
+ * packet. */
+static inline uint64_t
+dp_lane_lap(struct dp_lane *lane)
+{
+    uint64_t began = lane->booked_at;
+
+    lane->booked_at = cycles_counter_update(&lane->perf);
+    return lane->booked_at - began;
 }
 
 /* Called by the owner before packets enter the pipe, and when they have left

@@ -168,15 +168,29 @@ book_cycles(const struct dp_tx_port *port, size_t n, uint64_t cycles)
     }
 }
 
+/* Books what 'lane' has done so far, before it sends what is pending on
+ * 'port'.  If it is all work for the same rx queue, it may as well be booked
+ * when that has been sent. */
+static void
+book_before(struct dp_lane *lane, const struct dp_tx_port *port)
+{
+    if (!lane->load || port->n_pieces != 1
+        || port->pieces[0].load != lane->load) {
+        uint64_t cycles = dp_lane_lap(lane);
+
+        if (lane->load) {
+            dp_rxq_load_charge(lane->load, cycles);
+        }
+    }
+}
+
 /* Hands what is pending on 'port' to its netdev.  Returns how many packets. */
 static int
 flush_port(struct dp_lane *lane, struct dp_tx_port *port)
 {
     int n = dp_packet_batch_size(&port->pending);
-    struct cycle_timer timer;
-    uint64_t cycles;
 
-    cycle_timer_start(&lane->perf, &timer);
+    book_before(lane, port);
     switch (port->txqs->mode) {
     case DP_TXQ_HASH:
         send_by_hash(port, &port->pending);
@@ -193,8 +207,7 @@ flush_port(struct dp_lane *lane, struct dp_tx_port *port)
     }
     dp_packet_batch_init(&port->pending);
     ovs_list_remove(&port->dirty);
-    cycles = cycle_timer_stop(&lane->perf, &timer);
-    book_cycles(port, n, cycles);
+    book_cycles(port, n, dp_lane_lap(lane));
     port->n_pieces = 0;
     lane->n_sent += n;
     dp_lane_count(lane, PMD_STAT_SENT_PKTS, n);

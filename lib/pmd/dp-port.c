@@ -316,18 +316,19 @@ rxq_failed(struct dp_rxq *rxq, int error)
 }
 
 /* Receives a burst from 'rxq' and forwards it.  Returns the number of packets.
- * The time that it takes goes to the queue's account. */
+ * The time since the last look at the time-stamp counter, that is since the
+ * caller began or polled another queue, goes to the queue's account, unless
+ * there were no packets. */
 int
 dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
 {
     struct dp_shared *shared = lane->shared;
     struct dp_packet_batch batch;
-    struct cycle_timer timer;
     bool metrics;
     int qfill = 0;
     int error, n;
 
-    cycle_timer_start(&lane->perf, &timer);
+    dp_lane_begin_lap(lane);
     atomic_read_relaxed(&shared->perf_metrics, &metrics);
     dp_packet_batch_init(&batch);
     error = netdev_rxq_recv(rxq->rx, &batch, metrics ? &qfill : NULL);
@@ -363,11 +364,12 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
         if (OVS_UNLIKELY(!marks_seen) && n_mark_hits(lane) != n_hits) {
             atomic_store_relaxed(&rxq->drains->marks_seen, true);
         }
+        if (!dp_tx_flush(lane, false)) {
+            dp_rxq_load_charge(&rxq->load, dp_lane_lap(lane));
+        }
         lane->load = NULL;
-        dp_rxq_load_charge(&rxq->load, cycle_timer_stop(&lane->perf, &timer));
-        dp_tx_flush(lane, false);
     } else {
-        cycle_timer_stop(&lane->perf, &timer);
+        cycles_counter_update(&lane->perf);
         if (error && error != EAGAIN && error != EOPNOTSUPP) {
             rxq_failed(rxq, error);
         }

@@ -639,6 +639,7 @@ dp_topology_poll_main(struct dp_topology *t)
 
     ovs_mutex_lock(&lane->main_mutex);
     dp_lane_update_clock(lane);
+    cycles_counter_update(&lane->perf);
     for (size_t i = 0; i < main->n_polls; i++) {
         dp_rxq_poll(lane, main->polls[i]);
     }

@@ -4,7 +4,8 @@
 /* Does one thing of the packet path often, for tests/bench/instructions to
  * count how many instructions it takes.
  *
- * usage: bench-flow CASE TIMES */
+ * usage: bench-flow CASE TIMES
+ *        bench-flow compiler 0         (prints who has compiled it) */
 
 #include <netinet/in.h>
 
@@ -16,6 +17,7 @@
 #include "odp-util.h"
 #include "openvswitch/ofpbuf.h"
 #include "packets.h"
+#include "random.h"
 #include "util.h"
 #include "flow/dp-edit.h"
 #include "flow/dp-emc.h"
@@ -353,6 +355,15 @@ main(int argc, char *argv[])
         ovs_fatal(0, "usage: bench-flow CASE TIMES");
     }
     name = argv[1];
+    if (!strcmp(name, "compiler")) {
+#ifdef __clang__
+        printf("clang %d\n", __clang_major__);
+#else
+        printf("gcc %d\n", __GNUC__);
+#endif
+        return 0;
+    }
+    random_set_seed(1);
     n = strtoul(argv[2], NULL, 10) / BURST * BURST;
     flow_limit_vlans(1);
     make_burst(packets, ends_with(name, "6"),

@@ -605,7 +605,7 @@ stall(struct fake *fake)
     struct dp_lane *lane = ovsthread_getspecific(topology->lane_key);
 
     lane->perf.start_tsc -= stall_cycles;
-    lane->perf.cur_timer->start -= stall_cycles;
+    lane->booked_at -= stall_cycles;
     fake->on_recv = NULL;
 }
 
