@@ -4,6 +4,8 @@ tests_dptest_SOURCES += \
 	tests/ct/ct-keys.h \
 	tests/ct/ct-frame.c \
 	tests/ct/ct-frame.h \
+	tests/ct/ct-pass.c \
+	tests/ct/ct-pass.h \
 	tests/ct/ct-rival.c \
 	tests/ct/ct-rival.h \
 	tests/ct/ct-talk.c \

@@ -13,10 +13,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "csum.h"
 #include "ct-dpif.h"
 #include "dp-packet.h"
-#include "flow.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofp-print.h"
 #include "ovs-rcu.h"
@@ -25,6 +23,8 @@
 #include "svec.h"
 #include "timeval.h"
 #include "ct/ct.h"
+#include "tests/ct/ct-pass.h"
+#include "tests/ct/ct-rival.h"
 #include "tests/ct/ct-talk.h"
 #include "tests/ct/ct-theirs.h"
 #include "tests/dptest.h"
@@ -47,30 +47,7 @@ advance(struct twin *twin, long long ms)
     atomic_store(&ct_theirs_now_ms, twin->now);
 }
 
-/* What both make of a packet. */
-
-static void
-format_metadata(const struct dp_packet *p, struct ds *ds)
-{
-    const struct pkt_metadata *md = &p->md;
-
-    ds_put_format(ds, "state=%02x zone=%d mark=%x label=%"PRIx64"%016"PRIx64,
-                  md->ct_state, md->ct_zone, md->ct_mark, md->ct_label.u64.hi,
-                  md->ct_label.u64.lo);
-    if (md->ct_orig_tuple_ipv6) {
-        const struct ovs_key_ct_tuple_ipv6 *t = &md->ct_orig_tuple.ipv6;
-
-        ds_put_format(ds, " %d>%d %d>%d %d", t->ipv6_src.s6_addr[15],
-                      t->ipv6_dst.s6_addr[15], ntohs(t->src_port),
-                      ntohs(t->dst_port), t->ipv6_proto);
-    } else {
-        const struct ovs_key_ct_tuple_ipv4 *t = &md->ct_orig_tuple.ipv4;
-
-        ds_put_format(ds, " %x>%x %d>%d %d", ntohl(t->ipv4_src),
-                      ntohl(t->ipv4_dst), ntohs(t->src_port),
-                      ntohs(t->dst_port), t->ipv4_proto);
-    }
-}
+/* What both make of packets. */
 
 /* Appends the connections of 'ct' to 'lines', those also to 'near' of which it
  * is not sure whether they have expired. */
@@ -119,56 +96,15 @@ dump(struct conntrack *ct, bool theirs, long long now, struct svec *lines,
 
 /* Actions. */
 
-struct action {
-    bool commit, force;
-    uint16_t zone;
-    bool has_mark, has_label, has_nat;
-    uint32_t mark[2];
-    struct ovs_key_ct_labels label[2];
-    struct nat_action_info_t nat;
-};
-
 static void
-choose_action(const struct ct_talk *t, bool reply, struct action *a)
-{
-    memset(a, 0, sizeof *a);
-    a->zone = random_range(12) ? t->zone : random_range(CT_TALK_ZONES);
-    /* Theirs aborts when what looks like a reply begins a translated one. */
-    a->commit = random_range(2) && !(reply && t->nat != CT_TALK_NAT_NONE);
-    a->force = a->commit && !random_range(12);
-    a->has_nat = t->nat != CT_TALK_NAT_NONE && random_range(8);
-    if (t->nat == CT_TALK_NAT_BARE && a->commit) {
-        a->has_nat = false;     /* Theirs stores a tuple of zeros. */
-    }
-    if (a->has_nat) {
-        ct_talk_choose_nat(t, &a->nat);
-    }
-    if (a->commit && !random_range(3)) {
-        a->has_mark = random_range(2);
-        a->mark[1] = random_range(2) ? UINT32_MAX : random_uint32();
-        a->mark[0] = random_uint32() & a->mark[1];
-        a->has_label = random_range(2);
-        for (size_t i = 0; i < 4; i++) {
-            a->label[1].ct_labels_32[i] = random_range(2) ? UINT32_MAX : 0xff;
-            a->label[0].ct_labels_32[i]
-                = random_uint32() & a->label[1].ct_labels_32[i];
-        }
-    }
-}
-
-static void
-run(struct twin *twin, struct dp_packet *p, const struct action *a,
+run(struct twin *twin, struct dp_packet *p, const struct ct_pass_action *a,
     bool theirs)
 {
-    ovs_be16 dl_type = ((struct eth_header *) dp_packet_data(p))->eth_type;
     struct dp_packet_batch batch;
 
     dp_packet_batch_init_packet(&batch, p);
-    (theirs ? theirs_conntrack_execute : conntrack_execute)(
-        theirs ? twin->theirs : twin->ours, &batch, dl_type, a->force,
-        a->commit, a->zone, a->has_mark ? a->mark : NULL,
-        a->has_label ? a->label : NULL, OVS_CT_NO_PORTS NULL,
-        a->has_nat ? &a->nat : NULL, twin->now, 0);
+    ct_pass_run(&ct_rivals[theirs ? CT_RIVAL_THEIRS : CT_RIVAL_OURS],
+                theirs ? twin->theirs : twin->ours, &batch, a, twin->now);
     ovs_assert(batch.count == 1 && batch.packets[0] == p);
 }
 
@@ -189,7 +125,7 @@ print_dump(const char *name, struct conntrack *ct, bool theirs, long long now)
 }
 
 static void
-describe(const struct ct_talk *t, const struct action *a, bool reply,
+describe(const struct ct_talk *t, const struct ct_pass_action *a, bool reply,
          struct ds *ds)
 {
     ds_put_format(ds, "v%d proto=%d nat=%d %s %s%s zone=%d %s%s",
@@ -212,7 +148,7 @@ n_refused(const struct conntrack *ct, enum ct_refusal why)
 /* One pass of a packet through both. */
 struct pass {
     const struct ct_talk *talk;
-    const struct action *a;
+    const struct ct_pass_action *a;
     bool reply, is_error;
     const struct dp_packet *before, *ours, *theirs;
 };
@@ -224,7 +160,7 @@ explain(struct twin *twin, const struct pass *pass, bool same)
     const uint8_t translated = CS_SRC_NAT | CS_DST_NAT;
     const struct pkt_metadata *ours = &pass->ours->md;
     const struct pkt_metadata *theirs = &pass->theirs->md;
-    const struct action *a = pass->a;
+    const struct ct_pass_action *a = pass->a;
     uint64_t n_tuple = n_refused(twin->ours, CT_REFUSED_TUPLE);
     bool refused = n_tuple != twin->n_tuple;
 
@@ -302,8 +238,8 @@ compare(struct twin *twin, const struct pass *pass)
     const char *why;
     bool same;
 
-    format_metadata(o, &ours);
-    format_metadata(t, &theirs);
+    ct_pass_format(o, &ours);
+    ct_pass_format(t, &theirs);
     same = (!strcmp(ds_cstr(&ours), ds_cstr(&theirs))
             && dp_packet_size(o) == dp_packet_size(t)
             && !memcmp(dp_packet_data(o), dp_packet_data(t),
@@ -365,23 +301,6 @@ compare_dumps(struct twin *twin)
 
 /* Turns. */
 
-static struct dp_packet *
-make_packet(struct ct_talk *t, bool reply, bool is_error)
-{
-    size_t payload = random_range(2) ? 0 : random_range(100);
-    struct dp_packet *p = dp_packet_new(512);
-    struct flow flow;
-
-    if (is_error) {
-        ct_talk_put_error(p, t, reply);
-    } else {
-        ct_talk_put_plain(p, t, reply, payload);
-    }
-    pkt_metadata_init(&p->md, 1);
-    flow_extract(p, &flow);
-    return p;
-}
-
 static void
 turn(struct twin *twin)
 {
@@ -393,17 +312,17 @@ turn(struct twin *twin)
     if (twin->now >= t->end) {
         ct_talk_start(t, twin->now);
     }
-    p = make_packet(t, reply, is_error);
+    p = ct_pass_make_packet(t, reply, is_error);
     ours = dp_packet_clone(p);
     theirs = dp_packet_clone(p);
     /* Theirs writes a sum where an inner header that is cut would have one. */
     dp_packet_prealloc_tailroom(theirs, 64);
     for (bool same = true; same && n_passes; n_passes--) {
         struct dp_packet *before = dp_packet_clone(ours);
-        struct action a;
+        struct ct_pass_action a;
         struct pass pass = { t, &a, reply, is_error, before, ours, theirs };
 
-        choose_action(t, reply, &a);
+        ct_pass_choose(t, reply, &a);
         run(twin, ours, &a, false);
         run(twin, theirs, &a, true);
         twin->n_packets++;
