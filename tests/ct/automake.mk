@@ -11,11 +11,13 @@ tests_dptest_SOURCES += \
 	tests/ct/ct-talk.c \
 	tests/ct/ct-talk.h \
 	tests/ct/ct-theirs.h \
+	tests/ct/test-ct-burst.c \
 	tests/ct/test-ct-conn.c \
 	tests/ct/test-ct-core.c \
 	tests/ct/test-ct-frag.c \
 	tests/ct/test-ct-ftp.c \
 	tests/ct/test-ct-helper.c \
+	tests/ct/test-ct-lanes.c \
 	tests/ct/test-ct-nat.c \
 	tests/ct/test-ct-relearn.c \
 	tests/ct/test-ct-rivals.c \
