@@ -249,10 +249,7 @@ parse_l4(const struct part *part, struct ct_key *key)
     if (ct_has_ports(part->proto)) {
         return parse_ports(part, key);
     }
-    if (part->proto == IPPROTO_ICMP || part->proto == IPPROTO_ICMPV6) {
-        return ct_key_is_icmp(key) && parse_query(part, key);
-    }
-    return true;
+    return !ct_key_is_icmp(key) || parse_query(part, key);
 }
 
 /* Replaces the key of an error by that of its direction: the reverse of the
@@ -384,26 +381,27 @@ ct_packet_parse(const struct ct_secret *secret, struct dp_packet *packet,
 }
 
 /* Returns the window scale that the SYN with header 'tcp' offers, with
- * CT_WSCALE_SEEN, or 0. */
+ * CT_WSCALE_SEEN, or 0.  Of several, the last one counts, as it does to those
+ * who receive it. */
 static uint8_t
 find_wscale(const struct tcp_header *tcp)
 {
     enum { END, NOP, WSCALE = 3, WSCALE_LEN = 3, MAX_SHIFT = 14 };
     const uint8_t *opt = (const uint8_t *) (tcp + 1);
     const uint8_t *end = (const uint8_t *) tcp + TCP_OFFSET(tcp->tcp_ctl) * 4;
+    uint8_t wscale = 0;
 
-    while (end - opt >= WSCALE_LEN) {
-        if (opt[0] == END) {
-            break;
-        } else if (opt[0] == NOP) {
+    while (end - opt >= WSCALE_LEN && opt[0] != END) {
+        if (opt[0] == NOP) {
             opt++;
-        } else if (opt[0] == WSCALE) {
-            return MIN(opt[2], MAX_SHIFT) | CT_WSCALE_SEEN;
-        } else {
-            opt += MAX(opt[1], 2);
+            continue;
         }
+        if (opt[0] == WSCALE) {
+            wscale = MIN(opt[2], MAX_SHIFT) | CT_WSCALE_SEEN;
+        }
+        opt += MAX(opt[1], 2);
     }
-    return 0;
+    return wscale;
 }
 
 void

@@ -155,9 +155,11 @@ ct_state_may_begin(const struct dp_packet *packet, const struct ct_packet *p)
 
         return !ct_tcp_flags_are_bad(flags) && ct_tcp_may_begin(flags);
     }
-    return (!ct_key_is_icmp(&p->key)
-            || ct_key_icmp_is_query(p->key.is_ipv6,
-                                    ct_key_icmp_type(&p->key)));
+    if (ct_key_is_icmp(&p->key)) {
+        return ct_key_icmp_is_query(p->key.is_ipv6, ct_key_icmp_type(&p->key));
+    }
+    /* Nor does that of the other family. */
+    return p->key.proto != IPPROTO_ICMP && p->key.proto != IPPROTO_ICMPV6;
 }
 
 void

@@ -56,13 +56,11 @@ scale_down(uint32_t win, uint8_t shift)
 bool
 ct_tcp_flags_are_bad(uint8_t flags)
 {
-    if (flags & TCP_SYN) {
-        return flags & (TCP_FIN | TCP_RST);
+    if (flags & TCP_SYN ? flags & (TCP_FIN | TCP_RST)
+        : !(flags & (TCP_ACK | TCP_RST))) {
+        return true;
     }
-    if (!(flags & TCP_ACK)) {
-        return !(flags & TCP_RST) || flags & (TCP_FIN | TCP_PSH | TCP_URG);
-    }
-    return false;
+    return !(flags & TCP_ACK) && flags & (TCP_FIN | TCP_PSH | TCP_URG);
 }
 
 bool

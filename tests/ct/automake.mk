@@ -26,6 +26,7 @@ tests_dptest_SOURCES += \
 	tests/ct/test-ct-speed.c \
 	tests/ct/test-ct-stress.c \
 	tests/ct/test-ct-table.c \
+	tests/ct/test-ct-tcp.c \
 	tests/ct/test-ct-twin.c \
 	tests/ct/test-ct-watch.c
 
@@ -42,6 +43,23 @@ $(ct_theirs): $(OVS_ARCHIVES)
 	echo 'time_msec theirs_time_msec' >>symbols && \
 	objcopy --redefine-syms=symbols all.o $(abs_builddir)/$@ && \
 	cd $(abs_builddir) && rm -r $@.d
+
+# The twin for long: conversations, and the captures that check-twin fetches,
+# if they are there.
+CT_SOAK_PACKETS = 10000000
+ct_soak_captures = $${XDG_CACHE_HOME:-$$HOME/.cache}/markpath/captures
+check-ct-soak: tests/dptest$(EXEEXT)
+	@captures="$(ct_soak_captures)"; chunk=500000; status=0; \
+	test -e "$$captures" || echo "SKIPPED: no real captures"; \
+	for seed in `seq $$(($(CT_SOAK_PACKETS) / $$chunk))`; do \
+	    if test $$(($$seed % 2)) = 0 && test -e "$$captures"; then \
+	        set captures $$chunk $$seed "$$captures"; \
+	    else \
+	        set check $$chunk $$seed; \
+	    fi; \
+	    tests/dptest ct-twin "$$@" || status=1; \
+	done; exit $$status
+.PHONY: check-ct-soak
 
 # What both cost, beside each other.
 CT_CONNECTIONS = 1000000

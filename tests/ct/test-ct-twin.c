@@ -10,11 +10,14 @@
 
 #include "conntrack.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "ct-dpif.h"
 #include "dp-packet.h"
+#include "flow.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofp-print.h"
 #include "ovs-rcu.h"
@@ -22,7 +25,9 @@
 #include "random.h"
 #include "svec.h"
 #include "timeval.h"
+#include "unaligned.h"
 #include "ct/ct.h"
+#include "ct/ct-packet.h"
 #include "tests/ct/ct-pass.h"
 #include "tests/ct/ct-rival.h"
 #include "tests/ct/ct-talk.h"
@@ -153,6 +158,36 @@ struct pass {
     const struct dp_packet *before, *ours, *theirs;
 };
 
+/* Theirs takes what goes to or comes from this port for FTP, whoever asked for
+ * a helper. */
+static bool
+is_ftp(const struct dp_packet *p)
+{
+    const struct tcp_header *tcp = dp_packet_l4(p);
+
+    return (tcp && dp_packet_l4_size(p) >= TCP_HEADER_LEN
+            && (tcp->tcp_src == htons(21) || tcp->tcp_dst == htons(21)));
+}
+
+/* Does 'p' belong to a connection of TCP that has no window scale, as one side
+ * did not offer it? */
+static bool
+has_no_scale(const struct twin *twin, struct dp_packet *p)
+{
+    const struct eth_header *eth = dp_packet_data(p);
+    struct ct_packet parsed;
+    struct conn *conn;
+    bool reply;
+
+    if (!ct_packet_parse(&twin->ours->secret, p, eth->eth_type,
+                         p->md.ct_zone, NULL, &parsed)) {
+        return false;
+    }
+    conn = ct_find(twin->ours, &parsed.key, twin->now, &reply);
+    return (conn && conn->key.proto == IPPROTO_TCP
+            && !conn->peers[0].wscale && !conn->peers[1].wscale);
+}
+
 /* Why may the two differ after 'pass'?  Returns NULL if they must not. */
 static const char *
 explain(struct twin *twin, const struct pass *pass, bool same)
@@ -187,6 +222,14 @@ explain(struct twin *twin, const struct pass *pass, bool same)
     }
     if (pass->talk->is_ipv6 && pass->is_error && a->has_nat) {
         return "sums of ICMPv6 errors about translated packets";
+    }
+    if (theirs->ct_state == (CS_TRACKED | CS_INVALID)
+        && ours->ct_state & CS_ESTABLISHED
+        && has_no_scale(twin, CONST_CAST(struct dp_packet *, pass->ours))) {
+        return "windows that lose their scale keep their upper bits";
+    }
+    if (is_ftp(pass->before)) {
+        return "helpers do not go by port";
     }
     if (theirs->ct_state == CS_TRACKED) {
         return "translated connections that are opened again";
@@ -301,20 +344,16 @@ compare_dumps(struct twin *twin)
 
 /* Turns. */
 
-static void
-turn(struct twin *twin)
+/* Sends 'p', a packet of 't', through both, up to 'n_passes' times.  Returns
+ * it as ours leaves it; the caller frees it. */
+static struct dp_packet *
+send_packet(struct twin *twin, const struct ct_talk *t,
+            const struct dp_packet *p, bool reply, bool is_error,
+            unsigned int n_passes)
 {
-    struct ct_talk *t = &twin->talks[random_range(N_TALKS)];
-    unsigned int n_passes = random_range(4) ? 1 : 1 + random_range(3);
-    bool reply = random_range(5) < 2, is_error = !random_range(16);
-    struct dp_packet *p, *ours, *theirs;
+    struct dp_packet *ours = dp_packet_clone(p);
+    struct dp_packet *theirs = dp_packet_clone(p);
 
-    if (twin->now >= t->end) {
-        ct_talk_start(t, twin->now);
-    }
-    p = ct_pass_make_packet(t, reply, is_error);
-    ours = dp_packet_clone(p);
-    theirs = dp_packet_clone(p);
     /* Theirs writes a sum where an inner header that is cut would have one. */
     dp_packet_prealloc_tailroom(theirs, 64);
     for (bool same = true; same && n_passes; n_passes--) {
@@ -329,12 +368,135 @@ turn(struct twin *twin)
         same = compare(twin, &pass);
         dp_packet_delete(before);
     }
+    dp_packet_delete(theirs);
+    return ours;
+}
+
+static unsigned int
+choose_n_passes(void)
+{
+    return random_range(4) ? 1 : 1 + random_range(3);
+}
+
+static void
+turn(struct twin *twin)
+{
+    struct ct_talk *t = &twin->talks[random_range(N_TALKS)];
+    bool reply = random_range(5) < 2, is_error = !random_range(16);
+    struct dp_packet *p, *ours;
+
+    if (twin->now >= t->end) {
+        ct_talk_start(t, twin->now);
+    }
+    p = ct_pass_make_packet(t, reply, is_error);
+    ours = send_packet(twin, t, p, reply, is_error, choose_n_passes());
     if (!reply && !is_error) {
         ct_talk_learn(t, ours);
     }
     dp_packet_delete(p);
     dp_packet_delete(ours);
-    dp_packet_delete(theirs);
+}
+
+/* Captures. */
+
+/* Frames, each after its length, of two bytes. */
+struct captures {
+    char *data;
+    size_t size;
+    size_t *offsets;            /* Of frames. */
+    size_t n;
+};
+
+static size_t
+frame_size(const struct captures *c, size_t offset)
+{
+    return ntohs(get_unaligned_be16((ovs_be16 *) (c->data + offset)));
+}
+
+static void
+read_captures(const char *name, struct captures *c)
+{
+    FILE *file = fopen(name, "rb");
+    size_t allocated = 0;
+    struct stat st;
+
+    if (!file || fstat(fileno(file), &st)) {
+        dptest_fail("%s: %s", name, ovs_strerror(errno));
+    }
+    c->data = xmalloc(st.st_size + 1);
+    c->size = fread(c->data, 1, st.st_size, file);
+    fclose(file);
+    c->offsets = NULL;
+    c->n = 0;
+    for (size_t i = 0; i + 2 <= c->size && i + 2 + frame_size(c, i) <= c->size;
+         i += 2 + frame_size(c, i)) {
+        if (c->n >= allocated) {
+            c->offsets = x2nrealloc(c->offsets, &allocated,
+                                    sizeof *c->offsets);
+        }
+        c->offsets[c->n++] = i;
+    }
+    if (!c->n) {
+        dptest_fail("%s: no packets", name);
+    }
+}
+
+/* Changes some bytes of the headers of 'p'.  A NIC may call its sums good. */
+static void
+mutate(struct dp_packet *p)
+{
+    size_t n = MIN(dp_packet_size(p) - ETH_HEADER_LEN, 60);
+    uint8_t *l3 = (uint8_t *) dp_packet_data(p) + ETH_HEADER_LEN;
+
+    for (unsigned int i = random_range(5); n && i > 0; i--) {
+        l3[random_range(n)] ^= 1 << random_range(8);
+    }
+    if (random_range(2)) {
+        *dp_packet_ol_flags_ptr(p) |= (DP_PACKET_OL_RX_IP_CKSUM_GOOD
+                                       | DP_PACKET_OL_RX_L4_CKSUM_GOOD);
+    }
+}
+
+/* Returns frame 'i', or NULL if it is nothing for a tracker, or a fragment,
+ * which a tracker keeps. */
+static struct dp_packet *
+get_frame(const struct captures *c, size_t i, bool *is_ipv6)
+{
+    size_t size = frame_size(c, c->offsets[i]);
+    struct dp_packet *p = dp_packet_new(size);
+    struct flow flow;
+
+    dp_packet_put(p, c->data + c->offsets[i] + 2, size);
+    if (random_range(4) == 0) {
+        mutate(p);
+    }
+    pkt_metadata_init(&p->md, 1);
+    flow_extract(p, &flow);
+    *is_ipv6 = flow.dl_type == htons(ETH_TYPE_IPV6);
+    if (p->l3_ofs == UINT16_MAX || p->l4_ofs == UINT16_MAX || flow.nw_frag) {
+        dp_packet_delete(p);
+        return NULL;
+    }
+    return p;
+}
+
+/* Some frames that follow each other, in one zone. */
+static void
+replay(struct twin *twin, const struct captures *c)
+{
+    struct ct_talk t = { .zone = random_range(CT_TALK_ZONES) };
+    size_t i = random_range(c->n), end = MIN(i + random_range(100), c->n);
+
+    for (; i < end; i++) {
+        struct dp_packet *p = get_frame(c, i, &t.is_ipv6);
+
+        if (p) {
+            t.nat = random_range(4) ? CT_TALK_NAT_NONE : CT_TALK_NAT_BARE;
+            dp_packet_delete(send_packet(twin, &t, p, false, false,
+                                         choose_n_passes()));
+            dp_packet_delete(p);
+        }
+    }
 }
 
 /* Now and then, something happens that is no packet. */
@@ -370,13 +532,20 @@ event(struct twin *twin)
     }
 }
 
+/* usage: ct-twin [check [PACKETS [SEED]]]
+ *        ct-twin captures PACKETS SEED FILE */
 static void
 test_ct_twin_main(int argc, char *argv[])
 {
     unsigned int n = argc > 2 ? atoi(argv[2]) : 500000;
     unsigned int seed = argc > 3 ? atoi(argv[3]) : 1;
+    bool has_captures = argc > 4 && !strcmp(argv[1], "captures");
     struct twin twin = { .now = 0 };
+    struct captures captures = { .n = 0 };
 
+    if (has_captures) {
+        read_captures(argv[4], &captures);
+    }
     random_set_seed(seed);
     advance(&twin, time_msec());
     twin.ours = conntrack_init();
@@ -385,8 +554,12 @@ test_ct_twin_main(int argc, char *argv[])
         ct_talk_start(&twin.talks[i], twin.now);
     }
     while (twin.n_packets < n) {
-        turn(&twin);
-        if (!random_range(8)) {
+        if (has_captures) {
+            replay(&twin, &captures);
+        } else {
+            turn(&twin);
+        }
+        if (has_captures || !random_range(8)) {
             event(&twin);
             ovsrcu_quiesce();
         }
@@ -395,6 +568,8 @@ test_ct_twin_main(int argc, char *argv[])
            twin.n_differences, twin.n_explained);
     conntrack_destroy(twin.ours);
     theirs_conntrack_destroy(twin.theirs);
+    free(captures.data);
+    free(captures.offsets);
     if (twin.n_differences) {
         dptest_fail("%u differences", twin.n_differences);
     }
