@@ -20,7 +20,7 @@
 #include "ct/ct-clean.h"
 #include "ovs/ovs-conntrack.h"
 
-enum { N_CONNS = 32 * 1024, N_PORTS = 4096, OUTSIDE = 0x3000, N_LANES = 2 };
+enum { N_CONNS = 8 * 1024, N_PORTS = 1024, OUTSIDE = 0x3000, N_LANES = 2 };
 BUILD_ASSERT_DECL(N_CONNS % NETDEV_MAX_BURST == 0);
 
 /* What became of one connection's packet. */
