@@ -193,20 +193,56 @@ conntrack_dump_start(struct conntrack *ct, struct conntrack_dump *dump,
     return 0;
 }
 
-/* Is the record 'index' worth a look? */
-static bool
-is_in_use(const struct ct_slab *slab, uint32_t index, const uint16_t *zone)
+/* Returns the first of four records, from 'index' on, which is a multiple of
+ * four, one of which has 'zone'; the first of the next block if there is none
+ * in this one. */
+static uint32_t
+skip_other_zones(const struct ct_slab *slab, uint32_t index, uint16_t zone)
 {
+    const uint64_t ones = 0x0001000100010001;
     struct ct_slab_columns *columns = ct_slab_columns(slab, index);
-    uint16_t its_zone;
-    uint32_t due;
+    uint32_t i = index & CT_SLAB_MASK;
 
-    atomic_read_relaxed(&columns->due[index & CT_SLAB_MASK], &due);
-    if (!due || !zone) {
-        return due;
+    for (; i < CT_SLAB_BLOCK; i += 4) {
+        uint64_t four;
+
+        atomic_read_relaxed((ATOMIC(uint64_t) *) &columns->zone[i], &four);
+        four ^= zone * ones;
+        if ((four - ones) & ~four & ones << 15) {
+            break;              /* One of them is zero now. */
+        }
     }
-    atomic_read_relaxed(&columns->zone[index & CT_SLAB_MASK], &its_zone);
-    return its_zone == *zone;
+    return (index & ~CT_SLAB_MASK) + i;
+}
+
+/* Returns the first record from 'index' on, below 'end', that is worth a look:
+ * in use, and of 'zone' unless that is null.  Returns 'end' if there is
+ * none. */
+static uint32_t
+next_in_use(const struct ct_slab *slab, uint32_t index, uint32_t end,
+            const uint16_t *zone)
+{
+    while (index < end) {
+        struct ct_slab_columns *columns = ct_slab_columns(slab, index);
+        uint16_t its_zone;
+        uint32_t due;
+
+        if (zone && !(index % 4)) {
+            uint32_t next = skip_other_zones(slab, index, *zone);
+
+            if (next != index) {
+                index = next;
+                continue;
+            }
+        }
+        atomic_read_relaxed(&columns->due[index & CT_SLAB_MASK], &due);
+        atomic_read_relaxed(&columns->zone[index & CT_SLAB_MASK], &its_zone);
+        if (due && (!zone || its_zone == *zone)) {
+            return index;
+        }
+        index++;
+    }
+    return end;
 }
 
 int
@@ -217,14 +253,16 @@ conntrack_dump_next(struct conntrack_dump *dump, struct ct_dpif_entry *entry)
     uint32_t end = ct_slab_end(&ct->conns);
     long long now_ms = time_msec();
 
-    while (dump->bucket < end) {
-        uint32_t index = dump->bucket++;
+    for (;;) {
+        uint32_t index = next_in_use(&ct->conns, dump->bucket, end, zone);
         struct conn *conn;
         bool found;
 
-        if (!is_in_use(&ct->conns, index, zone)) {
-            continue;
+        if (index >= end) {
+            dump->bucket = end;
+            return EOF;
         }
+        dump->bucket = index + 1;
         conn = ct_table_conn(&ct->table, index);
         if (!ct_conn_is_visible(conn, now_ms)
             || (zone && conn->key.zone != *zone)) {
@@ -240,7 +278,6 @@ conntrack_dump_next(struct conntrack_dump *dump, struct ct_dpif_entry *entry)
             return 0;
         }
     }
-    return EOF;
 }
 
 int
@@ -258,13 +295,12 @@ conntrack_flush(struct conntrack *ct, const uint16_t *zone)
     uint32_t found[KILL_BATCH];
     size_t n = 0;
 
-    for (uint32_t index = 1; index < end; index++) {
-        if (is_in_use(&ct->conns, index, zone)) {
-            found[n++] = index;
-            if (n == KILL_BATCH) {
-                ct_kill_all(ct, found, n, CT_DEATH_FLUSHED);
-                n = 0;
-            }
+    for (uint32_t index = next_in_use(&ct->conns, 1, end, zone); index < end;
+         index = next_in_use(&ct->conns, index + 1, end, zone)) {
+        found[n++] = index;
+        if (n == KILL_BATCH) {
+            ct_kill_all(ct, found, n, CT_DEATH_FLUSHED);
+            n = 0;
         }
     }
     ct_kill_all(ct, found, n, CT_DEATH_FLUSHED);

@@ -469,9 +469,11 @@ show(struct ct_sights *sights, const struct ct_item *item)
 /* Second pass, over the 'n' that were parsed.  Packets of one connection often
  * come one after the other. */
 static void
-look_ahead(const struct conntrack *ct, struct ct_item *const parsed[],
-           size_t n)
+look_ahead(struct conntrack *ct, struct ct_item *const parsed[], size_t n,
+           const struct ct_args *args)
 {
+    bool translates = args->commit && ct_nat_is_choice(args->nat);
+
     for (size_t i = 0; i < n; i++) {
         uint32_t hash = parsed[i]->p.hash;
 
@@ -480,7 +482,11 @@ look_ahead(const struct conntrack *ct, struct ct_item *const parsed[],
                            : ct_table_hint(&ct->table, hash));
     }
     for (size_t i = 0; i < n; i++) {
-        ct_table_warm(&ct->table, parsed[i]->hint);
+        if (translates && !parsed[i]->hint) {
+            ct_nat_foresee(ct, args->nat, &parsed[i]->p.key);
+        } else {
+            ct_table_warm(&ct->table, parsed[i]->hint);
+        }
     }
 }
 
@@ -502,7 +508,7 @@ execute(struct conntrack *ct, struct dp_packet_batch *batch,
         }
     }
     if (n_parsed > 1) {
-        look_ahead(ct, parsed, n_parsed);
+        look_ahead(ct, parsed, n_parsed, args);
     }
     for (size_t i = 0; i < n; i++) {
         struct ct_item *item = &items[i];

@@ -50,6 +50,7 @@ struct ct_slab_columns {
     atomic_uint32_t due[CT_SLAB_BLOCK];
     ATOMIC(uint16_t) zone[CT_SLAB_BLOCK];
 };
+BUILD_ASSERT_DECL(offsetof(struct ct_slab_columns, zone) % 8 == 0);
 
 struct ct_slab {
     /* Constant after creation. */
