@@ -311,13 +311,16 @@ write_flow(struct dp_xdp_table *table, uint32_t id,
     }
     flow->mask = mask->id;
     flow->action = *action;
-    flow->valid = true;
     for (unsigned int cpu = 0; cpu < table->maps->n_cpus; cpu++) {
         struct dp_xdp_stats *stats
             = dp_xdp_array_at(&table->maps->stats, dp_xdp_stats_key(cpu, id));
 
         memset(stats, 0, sizeof *stats);
     }
+
+    /* A cache may lead here still. */
+    atomic_store_explicit((atomic_uint32_t *) &flow->valid, true,
+                          memory_order_release);
 }
 
 static int
