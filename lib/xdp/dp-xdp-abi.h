@@ -187,11 +187,15 @@ struct dp_xdp_port_entry {
     __u64 list;                 /* Of its masks. */
 };
 
-#define DP_XDP_BUCKET_BITS 14
-#define DP_XDP_BUCKET_ENTRIES 8
+#define DP_XDP_BUCKET_BITS 15
+#define DP_XDP_BUCKET_ENTRIES 7
 
+/* A cache line.  A flow stands in its second bucket only if the first one was
+ * full, and is counted there then: so it is rare that both have to be looked
+ * at. */
 struct dp_xdp_bucket {
     __u64 entries[DP_XDP_BUCKET_ENTRIES];       /* dp_xdp_index_entry(). */
+    __u64 n_elsewhere;
 };
 
 /* The cache of a CPU, "markpath_cache": from the hash of a key to a flow.
@@ -279,7 +283,7 @@ dp_xdp_hash(const struct dp_xdp_key *key, const struct dp_xdp_key *mask,
 static inline __u32
 dp_xdp_hash_bucket(__u64 hash, int choice)
 {
-    return (hash >> (choice ? 50 : 32)) & ((1 << DP_XDP_BUCKET_BITS) - 1);
+    return (hash >> (choice ? 49 : 32)) & ((1 << DP_XDP_BUCKET_BITS) - 1);
 }
 
 /* An entry of a bucket: part of the hash, and the number of the flow. */

@@ -65,6 +65,9 @@ find(const struct packet *packet, __u32 mask_id)
                 return entry;
             }
         }
+        if (!*(const volatile __u64 *) &bucket->n_elsewhere) {
+            return 0;
+        }
     }
     return 0;
 }

@@ -339,9 +339,10 @@ open_socket(const char *name)
     return fd;
 }
 
-/* Sends packets to 'tp_dst' into 'tx' until one comes out of 'rx'. */
+/* Sends a packet to 'tp_dst' into 'tx', and waits until it comes out of
+ * 'rx'. */
 static void
-cross(int tx, int rx, uint16_t tp_dst)
+cross(const struct rig *rig, int tx, int rx, uint16_t tp_dst)
 {
     uint8_t packet[60], got[2048];
     ssize_t n;
@@ -351,7 +352,11 @@ cross(int tx, int rx, uint16_t tp_dst)
     do {
         n = read(rx, got, sizeof got);
         if (n < 0) {
-            dptest_fail("nothing came: %s", ovs_strerror(errno));
+            struct ds ds = DS_EMPTY_INITIALIZER;
+
+            dp_offload_format_show(rig->offload, &ds);
+            dptest_fail("nothing came: %s\n%s", ovs_strerror(errno),
+                        ds_cstr(&ds));
         }
     } while (n != sizeof packet || memcmp(got, packet, sizeof packet));
 }
@@ -405,7 +410,7 @@ test_xdp_redirect(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     mega_put(&rig, mega);
     wait_for_flows(&rig, 1);
     for (int i = 0; i < 10; i++) {
-        cross(tx, rx, 100);
+        cross(&rig, tx, rx, 100);
     }
 
     /* Other programs take the place of this one, under way. */
@@ -414,7 +419,7 @@ test_xdp_redirect(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         char *why;
 
         ovs_assert(!dp_xdp_loader_switch(rig.loader, can, &why));
-        cross(tx, rx, 100);
+        cross(&rig, tx, rx, 100);
     }
     mega_del(&rig, mega, &n_packets);
     ovs_assert(n_packets + rig.n_late == 16);

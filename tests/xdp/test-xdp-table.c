@@ -81,11 +81,15 @@ look_up(const struct memory *m, const struct dp_xdp_key *key)
         uint64_t hash = dp_xdp_hash(key, &mask->key, list->masks[i],
                                     &m->constants, DP_XDP_N_WORDS);
 
-        for (int j = 0; j < 2 * DP_XDP_BUCKET_ENTRIES; j++) {
+        const struct dp_xdp_bucket *first
+            = dp_xdp_array_at(&m->maps.index, dp_xdp_hash_bucket(hash, 0));
+        int n = first->n_elsewhere ? 2 : 1;
+
+        for (int j = 0; j < n * DP_XDP_BUCKET_ENTRIES; j++) {
             const struct dp_xdp_bucket *bucket
                 = dp_xdp_array_at(&m->maps.index,
-                                  dp_xdp_hash_bucket(hash, j & 1));
-            uint64_t entry = bucket->entries[j / 2];
+                                  dp_xdp_hash_bucket(hash, j % n));
+            uint64_t entry = bucket->entries[j / n];
             const struct dp_xdp_flow *flow
                 = dp_xdp_array_at(&m->maps.flows, (uint32_t) entry);
             bool same = entry >> 32 == (uint32_t) hash && (uint32_t) entry
