@@ -52,10 +52,11 @@ struct xdp_port {
     const struct dp_offload_class *class;
     struct dp_xdp_loader *loader;       /* Counted, see dp-xdp-shared.h. */
     struct dp_xdp_table *table;         /* Of 'loader'. */
-    uint32_t ifindex;
+    struct netdev *netdev;              /* Counted; may be null, in tests. */
 
     /* Changed only while no other call is under way. */
-    uint32_t slot;
+    uint32_t ifindex;                   /* The device may be another one. */
+    uint32_t slot;                      /* 0: the program is not attached. */
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
@@ -81,6 +82,11 @@ struct dp_xdp_rule {
 static void
 refresh(struct xdp_port *port, struct dp_offload_port_info *info)
 {
+    if (port->netdev) {
+        int ifindex = netdev_get_ifindex(port->netdev);
+
+        port->ifindex = MAX(ifindex, 0);
+    }
     port->slot = dp_xdp_find_slot(port->loader, port->ifindex);
     info->mark_bits = 24;
     info->whole = true;
@@ -117,6 +123,7 @@ dp_offload_xdp_open(const struct dp_offload_class *class,
     port->class = class;
     port->loader = loader;
     port->table = dp_xdp_loader_table(loader);
+    port->netdev = netdev ? netdev_ref(netdev) : NULL;
     port->ifindex = ifindex;
     ovs_mutex_init(&port->mutex);
     ovs_list_init(&port->rules);
@@ -246,6 +253,7 @@ xdp_close(void *port_)
     }
     ovs_assert(ovs_list_is_empty(&port->leaving));
     ovs_mutex_destroy(&port->mutex);
+    netdev_close(port->netdev);
     dp_xdp_shared_unref();
     free(port);
     return 0;
@@ -367,7 +375,9 @@ put_one(struct xdp_port *port, struct dp_offload_op *op,
     struct dp_xdp_match m;
     enum dp_offload_why why;
 
-    op->why = dp_xdp_match_translate(match, port->slot, &m);
+    op->why = (port->slot
+               ? dp_xdp_match_translate(match, port->slot, &m)
+               : DP_OFFLOAD_WHY_REFUSED);
     if (op->why) {
         op->error = EOPNOTSUPP;
         return;

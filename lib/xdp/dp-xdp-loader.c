@@ -535,7 +535,8 @@ attach__(struct dp_xdp_port *port, char **errorp)
     return error == EEXIST ? EBUSY : error;
 }
 
-/* Gives 'port' a slot, under which the program finds it. */
+/* Gives 'port' a slot, under which the program finds it: one that no flow is
+ * left of, if the port that had it before has gone without its rules. */
 static int
 get_slot(struct dp_xdp_port *port)
     OVS_REQUIRES(port->loader->mutex)
@@ -544,7 +545,8 @@ get_slot(struct dp_xdp_port *port)
     atomic_uint64_t *entry = find_if_entry(loader, port->ifindex, 0);
 
     for (uint32_t slot = 1; entry && slot < DP_XDP_MAX_PORTS; slot++) {
-        if (!loader->ports[slot]) {
+        if (!loader->ports[slot]
+            && !dp_xdp_table_has_flows(loader->table, slot)) {
             port->slot = slot;
             loader->ports[slot] = port;
             atomic_store_explicit(entry,

@@ -485,6 +485,18 @@ dp_xdp_table_read(const struct dp_xdp_table *table, uint32_t id,
     }
 }
 
+bool
+dp_xdp_table_has_flows(const struct dp_xdp_table *table_, uint32_t slot)
+{
+    struct dp_xdp_table *table = CONST_CAST(struct dp_xdp_table *, table_);
+    bool has;
+
+    ovs_mutex_lock(&table->mutex);
+    has = table->ports[slot].n > 0;
+    ovs_mutex_unlock(&table->mutex);
+    return has;
+}
+
 uint64_t
 dp_xdp_table_epoch_begin(struct dp_xdp_table *table)
 {

@@ -303,9 +303,21 @@ test_xdp_offload(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     run_packet(&rig, 100, &run);
     ovs_assert(run.verdict == XDP_DROP);
 
+    /* A port that comes does not get the flows of one that has gone without
+     * taking them out. */
+    dp_xdp_detach(port);
+    ovs_assert(!dp_xdp_attach(rig.loader, ifindexes[1], DP_XDP_NOWHERE, &port,
+                              &why));
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_PASS && !run.mark);
+    dp_offload_port_restart(rig.offload, PORT1);
+    wait_for_flows(&rig, 2);
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_DROP);
+
     /* What was counted is told when the flow goes, or just after. */
     mega_del(&rig, drop, &n_packets);
-    ovs_assert(n_packets + rig.n_late == 6);
+    ovs_assert(n_packets + rig.n_late == 7);
     run_packet(&rig, 100, &run);
     ovs_assert(run.verdict == XDP_PASS && !run.mark);
     mega_del(&rig, meter, &n_packets);
