@@ -38,9 +38,6 @@
 
 VLOG_DEFINE_THIS_MODULE(dp_offload_xdp);
 
-/* dp_offload_port_info.domain: can the port be output to? */
-enum { CAN_NOT_TRANSMIT, CAN_TRANSMIT };
-
 /* dp_offload_port_info.table: all ports share their places. */
 enum { THE_TABLE = 1 };
 
@@ -97,7 +94,7 @@ refresh(struct xdp_port *port, struct dp_offload_port_info *info)
     info->dp_layer = "xdp";
     info->device = port->slot;
     info->domain = (dp_xdp_device_can_transmit(port->ifindex)
-                    ? CAN_TRANSMIT : CAN_NOT_TRANSMIT);
+                    ? DP_OFFLOAD_XDP_CAN_TRANSMIT : 0);
 }
 
 int
@@ -284,7 +281,7 @@ find_port(void *asker_, odp_port_t port_no, struct dp_xdp_member *member)
     found = (asker->op
              ? dp_offload_op_peer(asker->op, port_no, &info)
              : dp_offload_peer(port->offload, port->class, port_no, &info));
-    if (!found || info.domain != CAN_TRANSMIT) {
+    if (!found || info.domain != DP_OFFLOAD_XDP_CAN_TRANSMIT) {
         return false;
     }
     member->slot = info.device;

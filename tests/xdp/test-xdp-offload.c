@@ -5,8 +5,8 @@
 #include "xdp/dp-offload-xdp.h"
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
-#include <linux/bpf.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,6 +30,7 @@
 #include "util.h"
 #include "xdp/dp-xdp-abi.h"
 #include "xdp/dp-xdp-device.h"
+#include "xdp/dp-xdp-object.h"
 #include "xdp/dp-xdp-shared.h"
 #include "xdp/dp-xdp-table.h"
 
@@ -330,6 +331,70 @@ test_xdp_offload(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("xdp-offload", test_xdp_offload);
 
+static int
+open_as_output(const struct dp_offload_class *class,
+               const struct dp_offload *offload, odp_port_t port_no,
+               struct netdev *netdev, void **portp,
+               struct dp_offload_port_info *info)
+{
+    int error = open_by_ifindex(class, offload, port_no, netdev, portp, info);
+
+    info->domain = DP_OFFLOAD_XDP_CAN_TRANSMIT;
+    return error;
+}
+
+/* A rule runs whole as soon as its output is there, and no longer. */
+static void
+test_xdp_peer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_xdp_port *ports[2];
+    uint64_t n_packets;
+    struct mega *mega;
+    struct xdp_run run;
+    struct rig rig;
+    uint32_t slot;
+    char *why;
+
+    ifindexes[1] = xdp_rig_ifindex("lo");
+    ifindexes[2] = 1000000;
+    rig_init(&rig);
+    rig.class.open = open_as_output;
+    for (int i = 0; i < 2; i++) {
+        ovs_assert(!dp_xdp_attach(rig.loader, ifindexes[i + 1],
+                                  DP_XDP_NOWHERE, &ports[i], &why));
+    }
+    slot = dp_xdp_port_slot(ports[1]);
+    ovs_assert(!bpf_map_update_elem(dp_xdp_loader_maps(rig.loader)->devs_fd,
+                                    &slot, &ifindexes[1], 0));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+
+    mega = mega_create(PORT1, 100, odp_to_u32(PORT2));
+    mega_put(&rig, mega);
+    wait_for_flows(&rig, 1);
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_PASS && run.mark);
+
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT2, NULL));
+    dp_offload_drain(rig.offload);
+    wait_for_flows(&rig, 1);
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_REDIRECT);
+
+    dp_offload_port_del(rig.offload, PORT2);
+    dp_offload_drain(rig.offload);
+    wait_for_flows(&rig, 1);
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_PASS && run.mark);
+
+    mega_del(&rig, mega, &n_packets);
+    ovs_assert(n_packets + rig.n_late == 1);
+    dp_offload_port_del(rig.offload, PORT1);
+    dp_xdp_detach(ports[0]);
+    dp_xdp_detach(ports[1]);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("xdp-peer", test_xdp_peer);
+
 /* Real packets. */
 
 static int
@@ -366,6 +431,10 @@ cross(const struct rig *rig, int tx, int rx, uint16_t tp_dst)
         if (n < 0) {
             struct ds ds = DS_EMPTY_INITIALIZER;
 
+            dp_offload_format_why(rig->offload, NULL, &ds);
+            ds_put_format(&ds, "transmit: %d %d\n",
+                          dp_xdp_device_can_transmit(ifindexes[1]),
+                          dp_xdp_device_can_transmit(ifindexes[2]));
             dp_offload_format_show(rig->offload, &ds);
             dptest_fail("nothing came: %s\n%s", ovs_strerror(errno),
                         ds_cstr(&ds));
