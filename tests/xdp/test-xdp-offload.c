@@ -343,11 +343,20 @@ open_as_output(const struct dp_offload_class *class,
     return error;
 }
 
+static enum dp_offload_restart
+restart_as_output(void *port, struct dp_offload_port_info *info)
+{
+    enum dp_offload_restart result = dp_offload_xdp_class.restart(port, info);
+
+    info->domain = DP_OFFLOAD_XDP_CAN_TRANSMIT;
+    return result;
+}
+
 /* A rule runs whole as soon as its output is there, and no longer. */
 static void
 test_xdp_peer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
-    struct dp_xdp_port *ports[2];
+    struct dp_xdp_port *ports[2], *other;
     uint64_t n_packets;
     struct mega *mega;
     struct xdp_run run;
@@ -359,6 +368,7 @@ test_xdp_peer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ifindexes[2] = 1000000;
     rig_init(&rig);
     rig.class.open = open_as_output;
+    rig.class.restart = restart_as_output;
     for (int i = 0; i < 2; i++) {
         ovs_assert(!dp_xdp_attach(rig.loader, ifindexes[i + 1],
                                   DP_XDP_NOWHERE, &ports[i], &why));
@@ -380,6 +390,23 @@ test_xdp_peer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     run_packet(&rig, 100, &run);
     ovs_assert(run.verdict == XDP_REDIRECT);
 
+    /* It may get another slot: that of its new device. */
+    dp_offload_port_pause(rig.offload, PORT2);
+    dp_xdp_detach(ports[1]);
+    ovs_assert(!dp_xdp_attach(rig.loader, 1000001, DP_XDP_NOWHERE, &other,
+                              &why));
+    ovs_assert(!dp_xdp_attach(rig.loader, ifindexes[2], DP_XDP_NOWHERE,
+                              &ports[1], &why));
+    ovs_assert(dp_xdp_port_slot(ports[1]) != slot);
+    slot = dp_xdp_port_slot(ports[1]);
+    ovs_assert(!bpf_map_update_elem(dp_xdp_loader_maps(rig.loader)->devs_fd,
+                                    &slot, &ifindexes[1], 0));
+    dp_offload_port_restart(rig.offload, PORT2);
+    dp_offload_drain(rig.offload);
+    wait_for_flows(&rig, 1);
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_REDIRECT);
+
     dp_offload_port_del(rig.offload, PORT2);
     dp_offload_drain(rig.offload);
     wait_for_flows(&rig, 1);
@@ -387,8 +414,9 @@ test_xdp_peer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(run.verdict == XDP_PASS && run.mark);
 
     mega_del(&rig, mega, &n_packets);
-    ovs_assert(n_packets + rig.n_late == 1);
+    ovs_assert(n_packets + rig.n_late == 2);
     dp_offload_port_del(rig.offload, PORT1);
+    dp_xdp_detach(other);
     dp_xdp_detach(ports[0]);
     dp_xdp_detach(ports[1]);
     rig_uninit(&rig);
