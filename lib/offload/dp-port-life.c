@@ -425,6 +425,7 @@ dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no)
         port->info.whole = info.whole;
         port->info.verifies = info.verifies;
         port->info.capacity = info.capacity;
+        port->info.device = info.device;
         port->info.domain = info.domain;
         port->state = DP_OFFLOAD_PORT_RUNNING;
         ovs_mutex_unlock(&port->mutex);

@@ -38,9 +38,6 @@
 
 VLOG_DEFINE_THIS_MODULE(dp_offload_xdp);
 
-/* dp_offload_port_info.domain: can the port be output to? */
-enum { CAN_NOT_TRANSMIT, CAN_TRANSMIT };
-
 /* dp_offload_port_info.table: all ports share their places. */
 enum { THE_TABLE = 1 };
 
@@ -52,10 +49,11 @@ struct xdp_port {
     const struct dp_offload_class *class;
     struct dp_xdp_loader *loader;       /* Counted, see dp-xdp-shared.h. */
     struct dp_xdp_table *table;         /* Of 'loader'. */
-    uint32_t ifindex;
+    struct netdev *netdev;              /* Counted; may be null, in tests. */
 
     /* Changed only while no other call is under way. */
-    uint32_t slot;
+    uint32_t ifindex;                   /* The device may be another one. */
+    uint32_t slot;                      /* 0: the program is not attached. */
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
@@ -81,6 +79,11 @@ struct dp_xdp_rule {
 static void
 refresh(struct xdp_port *port, struct dp_offload_port_info *info)
 {
+    if (port->netdev) {
+        int ifindex = netdev_get_ifindex(port->netdev);
+
+        port->ifindex = MAX(ifindex, 0);
+    }
     port->slot = dp_xdp_find_slot(port->loader, port->ifindex);
     info->mark_bits = 24;
     info->whole = true;
@@ -91,7 +94,7 @@ refresh(struct xdp_port *port, struct dp_offload_port_info *info)
     info->dp_layer = "xdp";
     info->device = port->slot;
     info->domain = (dp_xdp_device_can_transmit(port->ifindex)
-                    ? CAN_TRANSMIT : CAN_NOT_TRANSMIT);
+                    ? DP_OFFLOAD_XDP_CAN_TRANSMIT : 0);
 }
 
 int
@@ -117,6 +120,7 @@ dp_offload_xdp_open(const struct dp_offload_class *class,
     port->class = class;
     port->loader = loader;
     port->table = dp_xdp_loader_table(loader);
+    port->netdev = netdev ? netdev_ref(netdev) : NULL;
     port->ifindex = ifindex;
     ovs_mutex_init(&port->mutex);
     ovs_list_init(&port->rules);
@@ -246,6 +250,7 @@ xdp_close(void *port_)
     }
     ovs_assert(ovs_list_is_empty(&port->leaving));
     ovs_mutex_destroy(&port->mutex);
+    netdev_close(port->netdev);
     dp_xdp_shared_unref();
     free(port);
     return 0;
@@ -276,7 +281,7 @@ find_port(void *asker_, odp_port_t port_no, struct dp_xdp_member *member)
     found = (asker->op
              ? dp_offload_op_peer(asker->op, port_no, &info)
              : dp_offload_peer(port->offload, port->class, port_no, &info));
-    if (!found || info.domain != CAN_TRANSMIT) {
+    if (!found || info.domain != DP_OFFLOAD_XDP_CAN_TRANSMIT) {
         return false;
     }
     member->slot = info.device;
@@ -367,7 +372,9 @@ put_one(struct xdp_port *port, struct dp_offload_op *op,
     struct dp_xdp_match m;
     enum dp_offload_why why;
 
-    op->why = dp_xdp_match_translate(match, port->slot, &m);
+    op->why = (port->slot
+               ? dp_xdp_match_translate(match, port->slot, &m)
+               : DP_OFFLOAD_WHY_REFUSED);
     if (op->why) {
         op->error = EOPNOTSUPP;
         return;

@@ -187,12 +187,37 @@ struct dp_xdp_port_entry {
     __u64 list;                 /* Of its masks. */
 };
 
-#define DP_XDP_BUCKET_BITS 14
-#define DP_XDP_BUCKET_ENTRIES 8
+#define DP_XDP_BUCKET_BITS 15
+#define DP_XDP_BUCKET_ENTRIES 7
 
+/* A cache line.  A flow stands in its second bucket only if the first one was
+ * full, and is counted there then: so it is rare that both have to be looked
+ * at. */
 struct dp_xdp_bucket {
     __u64 entries[DP_XDP_BUCKET_ENTRIES];       /* dp_xdp_index_entry(). */
+    __u64 n_elsewhere;
 };
+
+/* The cache of a CPU, "markpath_cache": from the hash of a key to a flow.
+ * Entries look like those of the index.  One may be of any age: who uses it
+ * looks whether the flow is there, and the packet of it.  When less than half
+ * of a window's look-ups are answered, the CPU does without for a while. */
+#define DP_XDP_CACHE_BITS 13
+#define DP_XDP_CACHE_WINDOW 1024        /* Look-ups. */
+#define DP_XDP_CACHE_PAUSE 65536        /* Packets. */
+#define DP_XDP_CACHE_MIN_MASKS 3        /* For fewer it does not pay. */
+
+struct dp_xdp_cache_state {
+    __u32 n_lookups;            /* In this window. */
+    __u32 n_hits;
+    __u32 pause;                /* Packets to go without. */
+};
+
+static inline __u32
+dp_xdp_cache_index(__u64 hash)
+{
+    return hash >> (64 - DP_XDP_CACHE_BITS);
+}
 
 /* In "markpath_stats", of a flow on a CPU, at dp_xdp_stats_key(). */
 struct dp_xdp_stats {
@@ -258,7 +283,7 @@ dp_xdp_hash(const struct dp_xdp_key *key, const struct dp_xdp_key *mask,
 static inline __u32
 dp_xdp_hash_bucket(__u64 hash, int choice)
 {
-    return (hash >> (choice ? 50 : 32)) & ((1 << DP_XDP_BUCKET_BITS) - 1);
+    return (hash >> (choice ? 49 : 32)) & ((1 << DP_XDP_BUCKET_BITS) - 1);
 }
 
 /* An entry of a bucket: part of the hash, and the number of the flow. */

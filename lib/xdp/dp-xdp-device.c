@@ -31,7 +31,8 @@ get_features(uint32_t ifindex, uint64_t *features)
     };
     struct nlattr *attrs[ARRAY_SIZE(policy)];
     struct ofpbuf request, *reply;
-    int family, error;
+    int family = 0;             /* Not 0: it is known already. */
+    int error;
 
     error = nl_lookup_genl_family("netdev", &family);
     if (error) {

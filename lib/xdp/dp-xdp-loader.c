@@ -509,8 +509,9 @@ explain(const char *name, uint32_t ifindex, enum dp_xdp_mode mode, int error)
 }
 
 static int
-attach__(struct dp_xdp_port *port, char **errorp)
-    OVS_REQUIRES(port->loader->mutex)
+attach__(struct dp_xdp_loader *loader, struct dp_xdp_port *port,
+         char **errorp)
+    OVS_REQUIRES(loader->mutex)
 {
     LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = mode_flags(port->mode));
     char name[IF_NAMESIZE];
@@ -519,7 +520,7 @@ attach__(struct dp_xdp_port *port, char **errorp)
     if (port->mode == DP_XDP_NOWHERE) {
         return 0;
     }
-    port->link_fd = bpf_link_create(port->loader->object->prog_fd,
+    port->link_fd = bpf_link_create(loader->object->prog_fd,
                                     port->ifindex, BPF_XDP, &opts);
     if (port->link_fd >= 0) {
         return 0;
@@ -535,16 +536,17 @@ attach__(struct dp_xdp_port *port, char **errorp)
     return error == EEXIST ? EBUSY : error;
 }
 
-/* Gives 'port' a slot, under which the program finds it. */
+/* Gives 'port' a slot, under which the program finds it: one that no flow is
+ * left of, if the port that had it before has gone without its rules. */
 static int
-get_slot(struct dp_xdp_port *port)
-    OVS_REQUIRES(port->loader->mutex)
+get_slot(struct dp_xdp_loader *loader, struct dp_xdp_port *port)
+    OVS_REQUIRES(loader->mutex)
 {
-    struct dp_xdp_loader *loader = port->loader;
     atomic_uint64_t *entry = find_if_entry(loader, port->ifindex, 0);
 
     for (uint32_t slot = 1; entry && slot < DP_XDP_MAX_PORTS; slot++) {
-        if (!loader->ports[slot]) {
+        if (!loader->ports[slot]
+            && !dp_xdp_table_has_flows(loader->table, slot)) {
             port->slot = slot;
             loader->ports[slot] = port;
             atomic_store_explicit(entry,
@@ -557,11 +559,9 @@ get_slot(struct dp_xdp_port *port)
 }
 
 static void
-put_slot(struct dp_xdp_port *port)
-    OVS_REQUIRES(port->loader->mutex)
+put_slot(struct dp_xdp_loader *loader, struct dp_xdp_port *port)
+    OVS_REQUIRES(loader->mutex)
 {
-    struct dp_xdp_loader *loader = port->loader;
-
     atomic_store_explicit(find_if_entry(loader, port->ifindex, port->ifindex),
                           0, memory_order_release);
     loader->ports[port->slot] = NULL;
@@ -598,13 +598,13 @@ dp_xdp_attach(struct dp_xdp_loader *loader, uint32_t ifindex,
         *errorp = xasprintf("interface %"PRIu32" is another port already",
                             ifindex);
         error = EEXIST;
-    } else if ((error = get_slot(port))) {
+    } else if ((error = get_slot(loader, port))) {
         *errorp = xasprintf("there are %d ports with XDP already",
                             DP_XDP_MAX_PORTS - 1);
     } else {
-        error = attach__(port, errorp);
+        error = attach__(loader, port, errorp);
         if (error) {
-            put_slot(port);
+            put_slot(loader, port);
         } else if (mode != DP_XDP_NOWHERE) {
             be_output(port);
         }
@@ -640,7 +640,7 @@ dp_xdp_detach(struct dp_xdp_port *port)
     if (port->link_fd >= 0) {
         close(port->link_fd);
     }
-    put_slot(port);
+    put_slot(loader, port);
     ovs_mutex_unlock(&loader->mutex);
     free(port);
 }

@@ -57,6 +57,20 @@ struct {
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1 << DP_XDP_CACHE_BITS);
+    __type(key, __u32);
+    __type(value, __u64);
+} markpath_cache SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct dp_xdp_cache_state);
+} markpath_pause SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, DP_XDP_N_COUNTS);
     __type(key, __u32);
     __type(value, __u64);

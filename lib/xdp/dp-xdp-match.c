@@ -259,6 +259,11 @@ needs(const struct dp_xdp_match *match)
 {
     uint32_t can = DP_XDP_CAN_LOOKUP;
 
+    /* An old entry of the cache leads to a flow that is being written; that is
+     * safe where the program sees stores in their order. */
+#ifdef __x86_64__
+    can |= DP_XDP_CAN_CACHE;
+#endif
     for (int i = DP_XDP_N_BASE_WORDS; i < DP_XDP_N_WORDS; i++) {
         if (match->mask.words[i]) {
             can |= DP_XDP_CAN_IPV6;

@@ -33,7 +33,9 @@ struct dp_xdp_port_masks {
 
 /* Where a flow is. */
 struct dp_xdp_place {
+    uint64_t hash;
     atomic_uint64_t *entry;     /* In a bucket; null if the flow is not in. */
+    bool elsewhere;             /* It is not the first bucket. */
     struct dp_xdp_mask_node *mask;
     uint64_t epoch;             /* In which it was taken out. */
 };
@@ -267,33 +269,67 @@ unlist_mask(struct dp_xdp_table *table, uint32_t slot,
 
 /* The index. */
 
-/* Returns a free entry for 'hash', in the emptier one of its buckets, or
- * null. */
-static atomic_uint64_t *
-find_entry(const struct dp_xdp_table *table, uint64_t hash)
+static struct dp_xdp_bucket *
+bucket_at(const struct dp_xdp_table *table, uint64_t hash, int choice)
 {
-    atomic_uint64_t *best = NULL;
-    int best_n = 0;
+    return dp_xdp_array_at(&table->maps->index,
+                           dp_xdp_hash_bucket(hash, choice));
+}
 
-    for (int choice = 0; choice < 2; choice++) {
-        struct dp_xdp_bucket *bucket
-            = dp_xdp_array_at(&table->maps->index,
-                              dp_xdp_hash_bucket(hash, choice));
-        atomic_uint64_t *empty = NULL;
-        int n = 0;
-
-        for (int i = 0; i < DP_XDP_BUCKET_ENTRIES; i++) {
-            if (!bucket->entries[i]) {
-                empty = (atomic_uint64_t *) &bucket->entries[i];
-                n++;
-            }
-        }
-        if (n > best_n) {
-            best = empty;
-            best_n = n;
+/* Returns a free entry of 'bucket', or null. */
+static atomic_uint64_t *
+find_entry(struct dp_xdp_bucket *bucket)
+{
+    for (int i = 0; i < DP_XDP_BUCKET_ENTRIES; i++) {
+        if (!bucket->entries[i]) {
+            return (atomic_uint64_t *) &bucket->entries[i];
         }
     }
-    return best;
+    return NULL;
+}
+
+/* Adds 'n' to what the first bucket of 'hash' says of flows in others. */
+static void
+count_elsewhere(struct dp_xdp_table *table, uint64_t hash, int n)
+    OVS_REQUIRES(table->mutex)
+{
+    struct dp_xdp_bucket *bucket = bucket_at(table, hash, 0);
+
+    atomic_store_explicit((atomic_uint64_t *) &bucket->n_elsewhere,
+                          bucket->n_elsewhere + n, memory_order_release);
+}
+
+/* Publishes flow 'id'.  Stores where it stands in '*place'.  Returns false if
+ * both buckets are full. */
+static bool
+publish_flow(struct dp_xdp_table *table, uint64_t hash, uint32_t id,
+             struct dp_xdp_place *place)
+    OVS_REQUIRES(table->mutex)
+{
+    place->entry = find_entry(bucket_at(table, hash, 0));
+    place->elsewhere = !place->entry;
+    if (place->elsewhere) {
+        place->entry = find_entry(bucket_at(table, hash, 1));
+        if (!place->entry) {
+            return false;
+        }
+        count_elsewhere(table, hash, 1);
+    }
+    place->hash = hash;
+    atomic_store_explicit(place->entry, dp_xdp_index_entry(hash, id),
+                          memory_order_release);
+    return true;
+}
+
+static void
+unpublish_flow(struct dp_xdp_table *table, struct dp_xdp_place *place)
+    OVS_REQUIRES(table->mutex)
+{
+    atomic_store_explicit(place->entry, 0, memory_order_release);
+    place->entry = NULL;
+    if (place->elsewhere) {
+        count_elsewhere(table, place->hash, -1);
+    }
 }
 
 /* Flows. */
@@ -311,13 +347,29 @@ write_flow(struct dp_xdp_table *table, uint32_t id,
     }
     flow->mask = mask->id;
     flow->action = *action;
-    flow->valid = true;
     for (unsigned int cpu = 0; cpu < table->maps->n_cpus; cpu++) {
         struct dp_xdp_stats *stats
             = dp_xdp_array_at(&table->maps->stats, dp_xdp_stats_key(cpu, id));
 
         memset(stats, 0, sizeof *stats);
     }
+
+    /* A cache may lead here still. */
+    atomic_store_explicit((atomic_uint32_t *) &flow->valid, true,
+                          memory_order_release);
+}
+
+/* Flow 'id' is not put after all.  A cache can't lead to it, but to one that
+ * had the number before. */
+static void
+withdraw(struct dp_xdp_table *table, uint32_t id, uint32_t slot,
+         struct dp_xdp_mask_node *mask)
+    OVS_REQUIRES(table->mutex)
+{
+    atomic_store_relaxed((atomic_uint32_t *) &flow_at(table, id)->valid,
+                         false);
+    unlist_mask(table, slot, mask);
+    rest(table, &table->flow_ids, id);
 }
 
 static int
@@ -328,13 +380,9 @@ put__(struct dp_xdp_table *table, const struct dp_xdp_key *key,
 {
     uint64_t hash = dp_xdp_hash(key, &mask->key, mask->id, table->constants,
                                 DP_XDP_N_WORDS);
-    atomic_uint64_t *entry = find_entry(table, hash);
-    uint32_t id;
+    struct dp_xdp_place *place;
+    uint32_t id = dp_xdp_ids_get(&table->flow_ids);
 
-    if (!entry) {
-        return ENOSPC;
-    }
-    id = dp_xdp_ids_get(&table->flow_ids);
     if (!id) {
         return ENOSPC;
     }
@@ -343,9 +391,13 @@ put__(struct dp_xdp_table *table, const struct dp_xdp_key *key,
         return ENOSPC;
     }
     write_flow(table, id, key, mask, action);
-    atomic_store_explicit(entry, dp_xdp_index_entry(hash, id),
-                          memory_order_release);
-    table->places[id] = (struct dp_xdp_place) { .entry = entry, .mask = mask };
+    place = &table->places[id];
+    if (!publish_flow(table, hash, id, place)) {
+        withdraw(table, id, key->slot, mask);
+        return ENOSPC;
+    }
+    place->mask = mask;
+    place->epoch = 0;
     table->n_flows++;
     *flowp = id;
     return 0;
@@ -364,7 +416,9 @@ dp_xdp_table_put(struct dp_xdp_table *table, const struct dp_xdp_key *key,
     ovs_mutex_lock(&table->mutex);
     mask = get_mask(table, mask_key);
     if (mask) {
+        mask->n_ports++;                /* It stays while this goes on. */
         error = put__(table, key, mask, action, flowp);
+        mask->n_ports--;
         put_mask(table, mask);
     }
     ovs_mutex_unlock(&table->mutex);
@@ -381,8 +435,7 @@ dp_xdp_table_del(struct dp_xdp_table *table, uint32_t id)
     ovs_mutex_lock(&table->mutex);
     ovs_assert(place->entry);
     atomic_store_relaxed((atomic_uint32_t *) &flow->valid, false);
-    atomic_store_explicit(place->entry, 0, memory_order_release);
-    place->entry = NULL;
+    unpublish_flow(table, place);
     unlist_mask(table, flow->key.slot, place->mask);
     place->mask = NULL;
     table->n_flows--;
@@ -430,6 +483,18 @@ dp_xdp_table_read(const struct dp_xdp_table *table, uint32_t id,
         *n_packets += stats->n_packets;
         *n_bytes += stats->n_bytes;
     }
+}
+
+bool
+dp_xdp_table_has_flows(const struct dp_xdp_table *table_, uint32_t slot)
+{
+    struct dp_xdp_table *table = CONST_CAST(struct dp_xdp_table *, table_);
+    bool has;
+
+    ovs_mutex_lock(&table->mutex);
+    has = table->ports[slot].n > 0;
+    ovs_mutex_unlock(&table->mutex);
+    return has;
 }
 
 uint64_t

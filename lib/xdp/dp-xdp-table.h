@@ -68,6 +68,9 @@ void dp_xdp_table_forget(struct dp_xdp_table *, uint32_t flow);
 void dp_xdp_table_read(const struct dp_xdp_table *, uint32_t flow,
                        uint64_t *n_packets, uint64_t *n_bytes);
 
+/* Are there flows of packets from the port with 'slot'? */
+bool dp_xdp_table_has_flows(const struct dp_xdp_table *, uint32_t slot);
+
 /* Ends the epoch, and begins the next one.  Returns its number, or 0 if there
  * is nothing that waits for its being over. */
 uint64_t dp_xdp_table_epoch_begin(struct dp_xdp_table *);

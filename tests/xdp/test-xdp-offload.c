@@ -5,8 +5,8 @@
 #include "xdp/dp-offload-xdp.h"
 
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
-#include <linux/bpf.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,6 +30,7 @@
 #include "util.h"
 #include "xdp/dp-xdp-abi.h"
 #include "xdp/dp-xdp-device.h"
+#include "xdp/dp-xdp-object.h"
 #include "xdp/dp-xdp-shared.h"
 #include "xdp/dp-xdp-table.h"
 
@@ -270,7 +271,8 @@ test_xdp_offload(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     drop = mega_create(PORT1, 100, 0);
     mega_put(&rig, drop);
     wait_for_flows(&rig, 1);
-    ovs_assert(dp_xdp_loader_can(rig.loader) == DP_XDP_CAN_LOOKUP);
+    ovs_assert((dp_xdp_loader_can(rig.loader) & ~DP_XDP_CAN_CACHE)
+               == DP_XDP_CAN_LOOKUP);
     for (int i = 0; i < 5; i++) {
         run_packet(&rig, 100, &run);
         ovs_assert(run.verdict == XDP_DROP);
@@ -287,7 +289,7 @@ test_xdp_offload(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(dp_mark_index_get(rig.lane, run.mark) == meter);
 
     expect_shown(&rig, "Providers: xdp\n");
-    expect_shown(&rig, "    xdp program: flows\n");
+    expect_shown(&rig, "    xdp program: flows");
     expect_shown(&rig, "    xdp flows: 2\n");
     expect_shown(&rig, "    xdp hits of the index: 6\n");
     expect_shown(&rig, "    xdp misses: 1\n");
@@ -302,9 +304,21 @@ test_xdp_offload(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     run_packet(&rig, 100, &run);
     ovs_assert(run.verdict == XDP_DROP);
 
+    /* A port that comes does not get the flows of one that has gone without
+     * taking them out. */
+    dp_xdp_detach(port);
+    ovs_assert(!dp_xdp_attach(rig.loader, ifindexes[1], DP_XDP_NOWHERE, &port,
+                              &why));
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_PASS && !run.mark);
+    dp_offload_port_restart(rig.offload, PORT1);
+    wait_for_flows(&rig, 2);
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_DROP);
+
     /* What was counted is told when the flow goes, or just after. */
     mega_del(&rig, drop, &n_packets);
-    ovs_assert(n_packets + rig.n_late == 6);
+    ovs_assert(n_packets + rig.n_late == 7);
     run_packet(&rig, 100, &run);
     ovs_assert(run.verdict == XDP_PASS && !run.mark);
     mega_del(&rig, meter, &n_packets);
@@ -316,6 +330,98 @@ test_xdp_offload(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("xdp-offload", test_xdp_offload);
+
+static int
+open_as_output(const struct dp_offload_class *class,
+               const struct dp_offload *offload, odp_port_t port_no,
+               struct netdev *netdev, void **portp,
+               struct dp_offload_port_info *info)
+{
+    int error = open_by_ifindex(class, offload, port_no, netdev, portp, info);
+
+    info->domain = DP_OFFLOAD_XDP_CAN_TRANSMIT;
+    return error;
+}
+
+static enum dp_offload_restart
+restart_as_output(void *port, struct dp_offload_port_info *info)
+{
+    enum dp_offload_restart result = dp_offload_xdp_class.restart(port, info);
+
+    info->domain = DP_OFFLOAD_XDP_CAN_TRANSMIT;
+    return result;
+}
+
+/* A rule runs whole as soon as its output is there, and no longer. */
+static void
+test_xdp_peer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_xdp_port *ports[2], *other;
+    uint64_t n_packets;
+    struct mega *mega;
+    struct xdp_run run;
+    struct rig rig;
+    uint32_t slot;
+    char *why;
+
+    ifindexes[1] = xdp_rig_ifindex("lo");
+    ifindexes[2] = 1000000;
+    rig_init(&rig);
+    rig.class.open = open_as_output;
+    rig.class.restart = restart_as_output;
+    for (int i = 0; i < 2; i++) {
+        ovs_assert(!dp_xdp_attach(rig.loader, ifindexes[i + 1],
+                                  DP_XDP_NOWHERE, &ports[i], &why));
+    }
+    slot = dp_xdp_port_slot(ports[1]);
+    ovs_assert(!bpf_map_update_elem(dp_xdp_loader_maps(rig.loader)->devs_fd,
+                                    &slot, &ifindexes[1], 0));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+
+    mega = mega_create(PORT1, 100, odp_to_u32(PORT2));
+    mega_put(&rig, mega);
+    wait_for_flows(&rig, 1);
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_PASS && run.mark);
+
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT2, NULL));
+    dp_offload_drain(rig.offload);
+    wait_for_flows(&rig, 1);
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_REDIRECT);
+
+    /* It may get another slot: that of its new device. */
+    dp_offload_port_pause(rig.offload, PORT2);
+    dp_xdp_detach(ports[1]);
+    ovs_assert(!dp_xdp_attach(rig.loader, 1000001, DP_XDP_NOWHERE, &other,
+                              &why));
+    ovs_assert(!dp_xdp_attach(rig.loader, ifindexes[2], DP_XDP_NOWHERE,
+                              &ports[1], &why));
+    ovs_assert(dp_xdp_port_slot(ports[1]) != slot);
+    slot = dp_xdp_port_slot(ports[1]);
+    ovs_assert(!bpf_map_update_elem(dp_xdp_loader_maps(rig.loader)->devs_fd,
+                                    &slot, &ifindexes[1], 0));
+    dp_offload_port_restart(rig.offload, PORT2);
+    dp_offload_drain(rig.offload);
+    wait_for_flows(&rig, 1);
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_REDIRECT);
+
+    dp_offload_port_del(rig.offload, PORT2);
+    dp_offload_drain(rig.offload);
+    wait_for_flows(&rig, 1);
+    run_packet(&rig, 100, &run);
+    ovs_assert(run.verdict == XDP_PASS && run.mark);
+
+    mega_del(&rig, mega, &n_packets);
+    ovs_assert(n_packets + rig.n_late == 2);
+    dp_offload_port_del(rig.offload, PORT1);
+    dp_xdp_detach(other);
+    dp_xdp_detach(ports[0]);
+    dp_xdp_detach(ports[1]);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("xdp-peer", test_xdp_peer);
 
 /* Real packets. */
 
@@ -338,9 +444,10 @@ open_socket(const char *name)
     return fd;
 }
 
-/* Sends packets to 'tp_dst' into 'tx' until one comes out of 'rx'. */
+/* Sends a packet to 'tp_dst' into 'tx', and waits until it comes out of
+ * 'rx'. */
 static void
-cross(int tx, int rx, uint16_t tp_dst)
+cross(const struct rig *rig, int tx, int rx, uint16_t tp_dst)
 {
     uint8_t packet[60], got[2048];
     ssize_t n;
@@ -350,7 +457,15 @@ cross(int tx, int rx, uint16_t tp_dst)
     do {
         n = read(rx, got, sizeof got);
         if (n < 0) {
-            dptest_fail("nothing came: %s", ovs_strerror(errno));
+            struct ds ds = DS_EMPTY_INITIALIZER;
+
+            dp_offload_format_why(rig->offload, NULL, &ds);
+            ds_put_format(&ds, "transmit: %d %d\n",
+                          dp_xdp_device_can_transmit(ifindexes[1]),
+                          dp_xdp_device_can_transmit(ifindexes[2]));
+            dp_offload_format_show(rig->offload, &ds);
+            dptest_fail("nothing came: %s\n%s", ovs_strerror(errno),
+                        ds_cstr(&ds));
         }
     } while (n != sizeof packet || memcmp(got, packet, sizeof packet));
 }
@@ -404,7 +519,7 @@ test_xdp_redirect(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     mega_put(&rig, mega);
     wait_for_flows(&rig, 1);
     for (int i = 0; i < 10; i++) {
-        cross(tx, rx, 100);
+        cross(&rig, tx, rx, 100);
     }
 
     /* Other programs take the place of this one, under way. */
@@ -413,7 +528,7 @@ test_xdp_redirect(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         char *why;
 
         ovs_assert(!dp_xdp_loader_switch(rig.loader, can, &why));
-        cross(tx, rx, 100);
+        cross(&rig, tx, rx, 100);
     }
     mega_del(&rig, mega, &n_packets);
     ovs_assert(n_packets + rig.n_late == 16);

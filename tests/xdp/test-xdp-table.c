@@ -6,8 +6,10 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ovs-atomic.h"
 #include "ovs-thread.h"
@@ -79,11 +81,15 @@ look_up(const struct memory *m, const struct dp_xdp_key *key)
         uint64_t hash = dp_xdp_hash(key, &mask->key, list->masks[i],
                                     &m->constants, DP_XDP_N_WORDS);
 
-        for (int j = 0; j < 2 * DP_XDP_BUCKET_ENTRIES; j++) {
+        const struct dp_xdp_bucket *first
+            = dp_xdp_array_at(&m->maps.index, dp_xdp_hash_bucket(hash, 0));
+        int n = first->n_elsewhere ? 2 : 1;
+
+        for (int j = 0; j < n * DP_XDP_BUCKET_ENTRIES; j++) {
             const struct dp_xdp_bucket *bucket
                 = dp_xdp_array_at(&m->maps.index,
-                                  dp_xdp_hash_bucket(hash, j & 1));
-            uint64_t entry = bucket->entries[j / 2];
+                                  dp_xdp_hash_bucket(hash, j % n));
+            uint64_t entry = bucket->entries[j / n];
             const struct dp_xdp_flow *flow
                 = dp_xdp_array_at(&m->maps.flows, (uint32_t) entry);
             bool same = entry >> 32 == (uint32_t) hash && (uint32_t) entry
@@ -270,6 +276,184 @@ test_xdp_table_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     free(flows);
 }
 DPTEST_REGISTER("xdp-table-full", test_xdp_table_full);
+
+/* Puts a flow that drops the packets of key 'i'. */
+static uint32_t
+put_drop(struct dp_xdp_loader *loader, uint32_t i, uint32_t mask_i)
+{
+    static const struct dp_xdp_action drop = { .fate = DP_XDP_DROP };
+    struct dp_xdp_key mask, key;
+    uint32_t flow;
+
+    memset(&key, 0, sizeof key);
+    memset(&mask, 0, sizeof mask);
+    key.slot = 1;
+    mask.slot = UINT16_MAX;
+    key.dl_dst[4] = i >> 8;
+    key.dl_dst[5] = i;
+    mask.dl_dst[4] = mask.dl_dst[5] = UINT8_MAX;
+    mask.dl_src[0] = mask_i;
+    ovs_assert(!dp_xdp_table_put(dp_xdp_loader_table(loader), &key, &mask,
+                                 &drop, &flow));
+    return flow;
+}
+
+/* The cache finds flows when there are some masks, does not find one that has
+ * gone, and is not asked while it is of no use. */
+static void
+test_xdp_cache(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    uint32_t lo = xdp_rig_ifindex("lo");
+    struct dp_xdp_loader *loader = xdp_rig_load();
+    struct dp_xdp_table *table = dp_xdp_loader_table(loader);
+    static uint32_t flows[40000];
+    uint8_t packet[60] = { [12] = 0x12, [13] = 0x34 };
+    struct dp_xdp_port *port;
+    struct xdp_run run;
+    uint64_t hits;
+    char *why;
+
+    if (dp_xdp_loader_switch(loader, DP_XDP_CAN_ALL, &why)
+        || dp_xdp_attach(loader, lo, DP_XDP_NOWHERE, &port, &why)) {
+        dptest_fail("%s", why);
+    }
+    xdp_rig_pin();
+    for (uint32_t i = 0; i < ARRAY_SIZE(flows); i++) {
+        flows[i] = put_drop(loader, i, i % 31);
+    }
+    xdp_rig_run(loader, lo, packet, sizeof packet, 100, &run);
+    ovs_assert(run.verdict == XDP_DROP);
+    hits = dp_xdp_loader_count(loader, DP_XDP_COUNT_CACHE);
+    ovs_assert(hits > 90);
+
+    dp_xdp_table_del(table, flows[0]);
+    xdp_rig_run(loader, lo, packet, sizeof packet, 10, &run);
+    ovs_assert(run.verdict == XDP_PASS);
+    ovs_assert(dp_xdp_loader_count(loader, DP_XDP_COUNT_CACHE) == hits);
+
+    /* More flows than it has places, in turn: hardly any is found twice, and
+     * soon it is not asked for some 65,536 packets. */
+    for (uint32_t i = 1; i < ARRAY_SIZE(flows); i++) {
+        packet[4] = i >> 8;
+        packet[5] = i;
+        xdp_rig_run(loader, lo, packet, sizeof packet, 1, &run);
+        ovs_assert(run.verdict == XDP_DROP);
+    }
+    hits = dp_xdp_loader_count(loader, DP_XDP_COUNT_CACHE);
+    xdp_rig_run(loader, lo, packet, sizeof packet, 1000, &run);
+    ovs_assert(dp_xdp_loader_count(loader, DP_XDP_COUNT_CACHE) - hits < 100);
+
+    for (uint32_t i = 0; i < ARRAY_SIZE(flows); i++) {
+        if (i) {
+            dp_xdp_table_del(table, flows[i]);
+        }
+        dp_xdp_table_forget(table, flows[i]);
+    }
+    dp_xdp_detach(port);
+    dp_xdp_loader_destroy(loader);
+}
+DPTEST_REGISTER("xdp-cache", test_xdp_cache);
+
+/* Benchmark. */
+
+static int
+compare_u64(const void *a_, const void *b_)
+{
+    const uint64_t *a = a_, *b = b_;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* Puts flows and prints how long that takes. */
+static void
+bench_put(struct dp_xdp_loader *loader)
+{
+    enum { N = 50000 };
+    static uint32_t flows[N];
+    static uint64_t ns[N];
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < N; i++) {
+        struct timespec t0, t1;
+
+        clock_gettime(CLOCK_MONOTONIC, &t0);
+        flows[i] = put_drop(loader, i, i % 31);
+        clock_gettime(CLOCK_MONOTONIC, &t1);
+        ns[i] = (t1.tv_sec - t0.tv_sec) * UINT64_C(1000000000)
+                + t1.tv_nsec - t0.tv_nsec;
+        sum += ns[i];
+    }
+    printf("put, the first 31 with a new mask: slowest of these ");
+    qsort(ns, 31, sizeof *ns, compare_u64);
+    printf("%"PRIu64" ns; ", ns[30]);
+    qsort(ns, N, sizeof *ns, compare_u64);
+    printf("median %"PRIu64", 99%% %"PRIu64", mean %"PRIu64" ns\n", ns[N / 2],
+           ns[N - N / 100], sum / N);
+    for (uint32_t i = 0; i < N; i++) {
+        dp_xdp_table_del(dp_xdp_loader_table(loader), flows[i]);
+        dp_xdp_table_forget(dp_xdp_loader_table(loader), flows[i]);
+    }
+}
+
+/* Prints ns for a packet whose flow has the last of 'n' masks, the best of
+ * some runs of 'repeat' packets. */
+static void
+bench_lookup(struct dp_xdp_loader *loader, uint32_t lo, uint32_t n,
+             int repeat)
+{
+    uint8_t packet[60] = { [12] = 0x12, [13] = 0x34 };
+    uint32_t flows[DP_XDP_LIST_MASKS], best = UINT32_MAX;
+    struct xdp_run run;
+
+    for (uint32_t i = 0; i < n; i++) {
+        flows[i] = put_drop(loader, i, i);
+    }
+    packet[5] = n - 1;
+    for (int i = 0; i < 7; i++) {
+        xdp_rig_run(loader, lo, packet, sizeof packet, repeat, &run);
+        ovs_assert(run.verdict == XDP_DROP);
+        best = MIN(best, run.ns);
+    }
+    printf(" %"PRIu32, best);
+    for (uint32_t i = 0; i < n; i++) {
+        dp_xdp_table_del(dp_xdp_loader_table(loader), flows[i]);
+        dp_xdp_table_forget(dp_xdp_loader_table(loader), flows[i]);
+    }
+}
+
+static void
+test_xdp_speed(int argc, char *argv[])
+{
+    static const uint32_t programs[] = {
+        DP_XDP_CAN_ALL & ~DP_XDP_CAN_CACHE & ~DP_XDP_CAN_IPV6,
+        DP_XDP_CAN_ALL & ~DP_XDP_CAN_CACHE,
+        DP_XDP_CAN_ALL,
+    };
+    uint32_t lo = xdp_rig_ifindex("lo");
+    struct dp_xdp_loader *loader;
+    struct dp_xdp_port *port;
+    int repeat = 100;
+    char *why;
+
+    if (argc > 1 && !strcmp(argv[1], "benchmark")) {
+        repeat = 300000;
+    }
+    loader = xdp_rig_load();
+    ovs_assert(!dp_xdp_attach(loader, lo, DP_XDP_NOWHERE, &port, &why));
+    for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+        ovs_assert(!dp_xdp_loader_switch(loader, programs[i], &why));
+        printf("program %#"PRIx32", ns for 1, 2, 4, 8, 16, 31 masks:",
+               programs[i]);
+        for (uint32_t n = 1; n <= 32; n *= 2) {
+            bench_lookup(loader, lo, MIN(n, DP_XDP_LIST_MASKS), repeat);
+        }
+        printf("\n");
+    }
+    bench_put(loader);
+    dp_xdp_detach(port);
+    dp_xdp_loader_destroy(loader);
+}
+DPTEST_REGISTER("xdp-speed", test_xdp_speed);
 
 /* Update safety, with the real program: while one thread changes flows as fast
  * as it can, packets of each are either of none or wholly of the right one. */

@@ -41,6 +41,16 @@ xdp_rig_load(void)
 }
 
 void
+xdp_rig_pin(void)
+{
+    cpu_set_t cpus;
+
+    CPU_ZERO(&cpus);
+    CPU_SET(sched_getcpu(), &cpus);
+    ovs_assert(!sched_setaffinity(0, sizeof cpus, &cpus));
+}
+
+void
 xdp_rig_shell(const char *command)
 {
     if (system(command)) {

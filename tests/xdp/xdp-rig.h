@@ -33,6 +33,9 @@ void xdp_rig_unshare(void);
 /* Loads the program, or skips the test. */
 struct dp_xdp_loader *xdp_rig_load(void);
 
+/* Stays on one CPU from now on: the program has memory for each. */
+void xdp_rig_pin(void);
+
 /* Runs 'command', which must succeed, in a shell. */
 void xdp_rig_shell(const char *command);
 
