@@ -68,7 +68,7 @@ LEFT_OUT = {
     "exit": "ends the daemon; tests/vswitchd.at has it",
     "time/stop": "stops the clock at the time of day, once and again",
     "time/warp": "lets protocols go on, by how much is a matter of timing",
-    "vlog/close": "the comparison reads the log, and gives this all the time",
+    "vlog/close": "lines that are under way get lost, and the log is read",
     "vlog/reopen": "the comparison reads the log, and gives this all the time",
 }
 
