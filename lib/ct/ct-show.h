@@ -12,8 +12,8 @@
  * Thread-safety.  Any thread, between two quiescent states.  Packets go on
  * meanwhile, so the sum of the zones may differ from the total.
  *
- * Cost.  Looks at every connection if zones are asked for, one by one under its
- * lock. */
+ * Cost.  Looks at every connection if zones are asked for, one by one under
+ * its lock. */
 
 #include <stdbool.h>
 #include <stdint.h>
