@@ -28,8 +28,10 @@ enum {
 };
 
 /* 'word' has the number of times that it was built, and its state.  The tag
- * has both numbers: of the rule, and how many times it was built. */
-enum { DEAD, BUILDING, LIVE, STATE_MASK = 3, BUILT_ONE = 4 };
+ * has both numbers: of the rule, and how many times it was built.  A rule that
+ * is told of while it is built is SPOILED until its builder lets go of it:
+ * nobody else may build meanwhile, who would find his fields overwritten. */
+enum { DEAD, BUILDING, LIVE, SPOILED, STATE_MASK = 3, BUILT_ONE = 4 };
 
 static uint32_t
 make_tag(uint32_t n, uint32_t word)
@@ -39,8 +41,8 @@ make_tag(uint32_t n, uint32_t word)
 
 struct rule {
     atomic_uint32_t word;
-    ATOMIC(uint64_t) handle;    /* Valid while LIVE. */
-    atomic_uint32_t mark;
+    ATOMIC(uint64_t) handle;    /* Both are the builder's while he builds, */
+    atomic_uint32_t mark;       /* and valid while LIVE. */
 };
 
 struct stress {
@@ -76,6 +78,14 @@ stress_of(struct ct_listener *listener)
     return CONTAINER_OF(listener, struct stress, up);
 }
 
+static uint32_t
+killed(uint32_t word)
+{
+    bool is_built = (word & STATE_MASK) != BUILDING;
+
+    return (word & ~STATE_MASK) | (is_built ? DEAD : SPOILED);
+}
+
 /* Slow at times, so that a change that does not wait for it is seen. */
 static void
 kill_rule(struct stress *stress, uint32_t tag)
@@ -88,9 +98,10 @@ kill_rule(struct stress *stress, uint32_t tag)
         sched_yield();
     }
     atomic_read_relaxed(&rule->word, &word);
-    while (make_tag(n, word) == tag && word & STATE_MASK
+    while (make_tag(n, word) == tag
+           && ((word & STATE_MASK) == BUILDING || (word & STATE_MASK) == LIVE)
            && !atomic_compare_exchange_weak_explicit(
-                  &rule->word, &word, word & ~STATE_MASK,
+                  &rule->word, &word, killed(word),
                   memory_order_acq_rel, memory_order_relaxed)) {
         continue;
     }
@@ -216,12 +227,36 @@ view(struct lane *lane, uint32_t n, struct ct_handle handle,
     return found;
 }
 
+/* Fills 'rule', which is to have 'tag', for the connection of 'handle'.  Slow
+ * at times, so that the connection changes meanwhile.  Returns false if
+ * nothing can be built on it. */
+static bool
+fill(struct lane *lane, struct rule *rule, uint32_t tag,
+     struct ct_handle handle)
+{
+    struct conntrack *ct = lane->stress->ct;
+    struct ct_view v;
+
+    if (ct_watch_arm(ct, handle, tag) != CT_ARMED
+        || !view(lane, tag % 64, handle, &v) || !v.is_established) {
+        return false;
+    }
+    ct_bypass_begin(ct, handle);
+    if (next_random(lane, 16) == 0) {
+        sched_yield();
+    }
+    atomic_store_relaxed(&rule->handle, ((uint64_t) handle.generation << 32
+                                         | handle.index));
+    atomic_store_relaxed(&rule->mark, v.mark);
+    return true;
+}
+
 static void
 build(struct lane *lane, uint32_t n, struct ct_handle handle)
 {
     struct rule *rule = &lane->stress->rules[n];
-    struct ct_view v;
-    uint32_t word;
+    uint32_t word, expected;
+    bool is_filled;
 
     atomic_read_relaxed(&rule->word, &word);
     if (word & STATE_MASK
@@ -229,18 +264,16 @@ build(struct lane *lane, uint32_t n, struct ct_handle handle)
                                            word + BUILT_ONE + BUILDING)) {
         return;
     }
-    word += BUILT_ONE + BUILDING;
-    if (ct_watch_arm(lane->stress->ct, handle, make_tag(n, word)) != CT_ARMED
-        || !view(lane, n, handle, &v) || !v.is_established) {
-        kill_rule(lane->stress, make_tag(n, word));
-        return;
+    word += BUILT_ONE;
+    is_filled = fill(lane, rule, make_tag(n, word), handle);
+    expected = word + BUILDING;
+    if (is_filled && atomic_compare_exchange_strong(&rule->word, &expected,
+                                                    word + LIVE)) {
+        lane->n_built++;
+    } else {
+        /* It is his alone, so nobody has changed it, but to SPOILED. */
+        atomic_store_explicit(&rule->word, word, memory_order_release);
     }
-    ct_bypass_begin(lane->stress->ct, handle);
-    atomic_store_relaxed(&rule->handle, ((uint64_t) handle.generation << 32
-                                         | handle.index));
-    atomic_store_relaxed(&rule->mark, v.mark);
-    lane->n_built += atomic_compare_exchange_strong(&rule->word, &word,
-                                                    word - BUILDING + LIVE);
 }
 
 /* Is the connection of 'handle' established, with 'mark'? */
