@@ -534,6 +534,20 @@ execute(struct conntrack *ct, struct dp_packet_batch *batch,
     }
 }
 
+/* Finishes fragments that waited in vain for the rest of their datagrams.
+ * They come last, and reassembly writes their state alone: the other fields
+ * are what they were when it got them, perhaps of another zone, or never
+ * written. */
+static void
+write_expired(struct dp_packet_batch *batch, uint16_t zone)
+{
+    size_t i = dp_packet_batch_size(batch);
+
+    while (i && batch->packets[i - 1]->md.ct_state == CS_INVALID) {
+        write_invalid(batch->packets[--i], zone);
+    }
+}
+
 void
 ct_execute(struct conntrack *ct, struct dp_packet_batch *batch,
            ovs_be16 dl_type, bool force, bool commit_, uint16_t zone,
@@ -563,6 +577,7 @@ ct_execute(struct conntrack *ct, struct dp_packet_batch *batch,
                              IPF_HASH_BASIS);
     execute(ct, batch, &args);
     ipf_postprocess_conntrack(ct->ipf, batch, now_ms, dl_type);
+    write_expired(batch, zone);
 }
 
 int
