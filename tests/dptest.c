@@ -172,14 +172,21 @@ copy_output(FILE *output)
     }
 }
 
-/* Runs the tests in 'selected'; returns true if none has failed. */
+/* Runs the tests that the 'n_names' words in 'names' name, or all tests if
+ * there is none; returns true if none has failed.  Has no memory of its own
+ * that the tests' processes, which never return to it, would be said to
+ * leak. */
 static bool
-run_all(const struct dptest *selected[], size_t n)
+run_all(char *names[], size_t n_names)
 {
-    struct ds names = DS_EMPTY_INITIALIZER;
+    struct ds failures = DS_EMPTY_INITIALIZER;
     int passed = 0, failed = 0, skipped = 0;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n_names; i++) {
+        get_test(names[i]);     /* Before any runs. */
+    }
+    for (size_t i = 0; i < (n_names ? n_names : n_tests); i++) {
+        const struct dptest *test = n_names ? get_test(names[i]) : &tests[i];
         long long int start = time_msec();
         FILE *output = tmpfile();
         int status;
@@ -187,8 +194,8 @@ run_all(const struct dptest *selected[], size_t n)
         if (!output) {
             ovs_fatal(errno, "no temporary file");
         }
-        printf("%-28s ", selected[i]->name);
-        status = run_in_child(selected[i], output);
+        printf("%-28s ", test->name);
+        status = run_in_child(test, output);
         if (WIFEXITED(status) && !WEXITSTATUS(status)) {
             printf("ok (%lld ms)\n", time_msec() - start);
             passed++;
@@ -202,15 +209,15 @@ run_all(const struct dptest *selected[], size_t n)
             printf("FAILED (%s)\n", how);
             free(how);
             copy_output(output);
-            ds_put_format(&names, " %s", selected[i]->name);
+            ds_put_format(&failures, " %s", test->name);
             failed++;
         }
         fclose(output);
     }
     if (failed) {
-        printf("failed:%s\n", ds_cstr(&names));
+        printf("failed:%s\n", ds_cstr(&failures));
     }
-    ds_destroy(&names);
+    ds_destroy(&failures);
     printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
     return !failed;
 }
@@ -248,17 +255,7 @@ main(int argc, char *argv[])
             puts(tests[i].name);
         }
     } else if (!strcmp(argv[1], "all")) {
-        const struct dptest **selected;
-        size_t n = argc > 2 ? argc - 2 : n_tests;
-        bool ok;
-
-        selected = xmalloc(n * sizeof *selected);
-        for (size_t i = 0; i < n; i++) {
-            selected[i] = argc > 2 ? get_test(argv[i + 2]) : &tests[i];
-        }
-        ok = run_all(selected, n);
-        free(selected);
-        return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+        return run_all(argv + 2, argc - 2) ? EXIT_SUCCESS : EXIT_FAILURE;
     } else {
         call_test(get_test(argv[1]), argc - 2, argv + 2);
     }
