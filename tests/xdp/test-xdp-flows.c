@@ -312,9 +312,21 @@ has_extension(const struct dp_packet *packet, const struct dp_xdp_match *m)
             && ip6->ip6_nxt == IPPROTO_FRAGMENT);
 }
 
-/* Has the program do 'actions' to 'packet', the only one of its flow, and
- * compares with software. */
+/* Fails unless 'flow' has counted the packet of 'run', or has left that to
+ * software, which gets it. */
 static void
+check_count(const struct rig *rig, uint32_t flow, const struct xdp_run *run)
+{
+    uint64_t n_packets, n_bytes;
+
+    dp_xdp_table_read(rig->table, flow, &n_packets, &n_bytes);
+    ovs_assert(n_packets == (run->verdict != XDP_PASS));
+    ovs_assert(!n_bytes == !n_packets);
+}
+
+/* Has the program do 'actions' to 'packet', the only one of its flow, and
+ * compares with software.  Returns what has become of it. */
+static uint32_t
 check_actions(struct rig *rig, const struct dp_packet *packet,
               const struct ofpbuf *actions, const struct dp_xdp_match *m,
               struct dp_xdp_actions *a)
@@ -331,6 +343,7 @@ check_actions(struct rig *rig, const struct dp_packet *packet,
     flow = put_flow(rig, m, &a->action);
     xdp_rig_run(rig->loader, rig->lo, dp_packet_data(packet),
                 dp_packet_size(packet), 1, &run);
+    check_count(rig, flow, &run);
     if (!a->n_outputs) {
         ovs_assert(run.verdict == XDP_DROP);
     } else if (has_extension(packet, m)) {
@@ -348,12 +361,13 @@ check_actions(struct rig *rig, const struct dp_packet *packet,
     if (a->n_outputs > 1) {
         dp_xdp_groups_unref(dp_xdp_loader_groups(rig->loader), a->action.out);
     }
+    return run.verdict;
 }
 
 static void
 test_xdp_actions(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
-    unsigned int n_checked = 0, n_set = 0, n_tag = 0;
+    unsigned int n_checked = 0, n_set = 0, n_tag = 0, n_left = 0;
     struct rig rig;
 
     rig_init(&rig, DP_XDP_CAN_ALL);
@@ -382,7 +396,8 @@ test_xdp_actions(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         if (is_plain(&packet, &flow)
             && !dp_xdp_match_translate(&match, dp_xdp_port_slot(rig.in), &m)
             && !dp_xdp_actions_translate(&actions, &m, find_port, &rig, &a)) {
-            check_actions(&rig, &packet, &actions, &m, &a);
+            n_left += check_actions(&rig, &packet, &actions, &m, &a)
+                      == XDP_PASS;
             n_checked++;
             n_set += (a.can & DP_XDP_CAN_SET) != 0;
             n_tag += (a.can & DP_XDP_CAN_TAG) != 0;
@@ -390,7 +405,8 @@ test_xdp_actions(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         ofpbuf_uninit(&actions);
         dp_packet_uninit(&packet);
     }
-    ovs_assert(n_checked > 10000 && n_set > 2000 && n_tag > 2000);
+    ovs_assert(n_checked > 10000 && n_set > 2000 && n_tag > 2000
+               && n_left > 50);
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("xdp-actions", test_xdp_actions);
