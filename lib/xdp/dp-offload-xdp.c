@@ -326,6 +326,9 @@ put_rule(struct xdp_port *port, struct dp_offload_op *op,
     if (!error) {
         error = dp_xdp_table_put(port->table, &match->key, &match->mask,
                                  &actions->action, &rule->flow);
+        if (error == EBUSY) {
+            dp_xdp_loader_wake(port->loader);
+        }
     }
     if (error) {
         rule->flow = 0;
@@ -384,7 +387,8 @@ put_one(struct xdp_port *port, struct dp_offload_op *op,
         op->level = DP_OFFLOAD_WHOLE;
         return;
     } else if (dp_offload_is_busy(op->error)) {
-        /* A program is being loaded.  A rule that marks would stay one. */
+        /* A program is being loaded, or places wait for an epoch to be over.
+         * A rule that marks would stay one. */
         return;
     } else if (!op->mark) {
         op->error = EOPNOTSUPP;

@@ -310,13 +310,19 @@ is_for_software(const struct packet *packet,
             && packet->l4_ofs != packet->l3_ofs + sizeof(struct ipv6hdr));
 }
 
+/* Does 'action', of flow 'id'.  A packet that software gets after all is not
+ * counted here: software counts it. */
 DP_XDP_STAGE int
-act(struct xdp_md *ctx, const struct packet *packet,
+act(struct xdp_md *ctx, const struct packet *packet, __u32 id,
     const struct dp_xdp_action *action)
 {
     int moved = 0;
 
-    if (!packet || !action || action->fate == DP_XDP_DROP) {
+    if (!packet || !action) {
+        return XDP_DROP;                /* Never. */
+    }
+    if (action->fate == DP_XDP_DROP) {
+        count_flow(id, packet->size);
         return XDP_DROP;
     }
     if (CAN(SET) && is_for_software(packet, action)) {
@@ -330,6 +336,7 @@ act(struct xdp_md *ctx, const struct packet *packet,
         }
         moved = (action->n_push - action->n_pop) * 4;
     }
+    count_flow(id, packet->size);
     set_addresses(ctx, action);
     if (CAN(SET) && action->set & DP_XDP_SET_L3L4
         && set_fields(ctx, packet, action, moved)) {

@@ -114,6 +114,14 @@ rest(struct dp_xdp_table *table, struct dp_xdp_ids *ids, uint32_t id)
     dp_xdp_ids_rest(ids, id, table->epoch);
 }
 
+/* Returns why 'ids' has no number to give: EBUSY if one will be free when the
+ * epoch is over. */
+static int
+why_none(const struct dp_xdp_ids *ids)
+{
+    return ids->n_resting ? EBUSY : ENOSPC;
+}
+
 /* Masks. */
 
 /* Returns the node for 'key', a new one if need be, or null if there are too
@@ -205,9 +213,9 @@ find_in_list(const struct dp_xdp_port_masks *port,
     return i;
 }
 
-/* One more flow of port 'slot' has 'mask'.  Returns false if the port has too
- * many masks. */
-static bool
+/* One more flow of port 'slot' has 'mask'.  Returns 0 or a positive errno
+ * value. */
+static int
 list_mask(struct dp_xdp_table *table, uint32_t slot,
           struct dp_xdp_mask_node *mask)
     OVS_REQUIRES(table->mutex)
@@ -217,19 +225,19 @@ list_mask(struct dp_xdp_table *table, uint32_t slot,
 
     if (i == port->n) {
         if (i >= DP_XDP_LIST_MASKS) {
-            return false;
+            return ENOSPC;
         }
         port->masks[i].mask = mask;
         port->masks[i].n_flows = 0;
         port->n++;
         if (!publish_list(table, slot)) {
             port->n--;
-            return false;
+            return why_none(&table->list_ids);
         }
         mask->n_ports++;
     }
     port->masks[i].n_flows++;
-    return true;
+    return 0;
 }
 
 /* One flow less has 'mask', which may have gone on return.  A mask that no
@@ -382,13 +390,16 @@ put__(struct dp_xdp_table *table, const struct dp_xdp_key *key,
                                 DP_XDP_N_WORDS);
     struct dp_xdp_place *place;
     uint32_t id = dp_xdp_ids_get(&table->flow_ids);
+    int error;
 
     if (!id) {
-        return ENOSPC;
+        /* Some may have been taken out, and not be forgotten yet. */
+        return table->n_flows < DP_XDP_MAX_FLOWS - 1 ? EBUSY : ENOSPC;
     }
-    if (!list_mask(table, key->slot, mask)) {
+    error = list_mask(table, key->slot, mask);
+    if (error) {
         dp_xdp_ids_put(&table->flow_ids, id);
-        return ENOSPC;
+        return error;
     }
     write_flow(table, id, key, mask, action);
     place = &table->places[id];
@@ -409,7 +420,7 @@ dp_xdp_table_put(struct dp_xdp_table *table, const struct dp_xdp_key *key,
                  const struct dp_xdp_action *action, uint32_t *flowp)
 {
     struct dp_xdp_mask_node *mask;
-    int error = ENOSPC;
+    int error;
 
     ovs_assert(mask_key->slot == UINT16_MAX
                && key->slot && key->slot < DP_XDP_MAX_PORTS);
@@ -420,6 +431,8 @@ dp_xdp_table_put(struct dp_xdp_table *table, const struct dp_xdp_key *key,
         error = put__(table, key, mask, action, flowp);
         mask->n_ports--;
         put_mask(table, mask);
+    } else {
+        error = why_none(&table->mask_ids);
     }
     ovs_mutex_unlock(&table->mutex);
     return error;

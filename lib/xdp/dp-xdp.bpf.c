@@ -65,11 +65,11 @@ run_flow(struct xdp_md *ctx, __u32 slot)
         count(DP_XDP_COUNT_MISS);
         return to_user(ctx, slot, 0);
     }
-    count_flow(id, packet.size);
     if (flow->action.fate == DP_XDP_MARK) {
+        count_flow(id, packet.size);
         return to_user(ctx, slot, flow->action.mark);
     }
-    return act(ctx, &packet, &flow->action);
+    return act(ctx, &packet, id, &flow->action);
 }
 
 SEC("xdp")

@@ -277,6 +277,51 @@ test_xdp_table_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("xdp-table-full", test_xdp_table_full);
 
+/* What only waits for an epoch to be over is not called full. */
+static void
+test_xdp_table_busy(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    uint32_t *flows = xcalloc(DP_XDP_MAX_FLOWS, sizeof *flows);
+    uint32_t n = 0, flow;
+    struct memory m;
+    int error = 0;
+
+    /* Masks, and lists of them: each flow has one of its own. */
+    memory_init(&m);
+    for (uint32_t i = 0; !error && i <= DP_XDP_MAX_MASKS; i++) {
+        error = put(&m, 1, i, i, &flow);
+        if (!error) {
+            del(&m, flow);
+        }
+    }
+    ovs_assert(error == EBUSY);
+    end_epoch(&m);
+    ovs_assert(!put(&m, 1, 0, 0, &flow));
+    del(&m, flow);
+    end_epoch(&m);
+
+    /* Flows. */
+    while (n < DP_XDP_MAX_FLOWS && !put(&m, 3, n, 1, &flows[n])) {
+        n++;
+    }
+    ovs_assert(n == DP_XDP_MAX_FLOWS - 1);
+    ovs_assert(put(&m, 3, n, 1, &flow) == ENOSPC);
+    dp_xdp_table_del(m.table, flows[0]);
+    ovs_assert(put(&m, 3, n, 1, &flow) == EBUSY);
+    dp_xdp_table_forget(m.table, flows[0]);
+    ovs_assert(put(&m, 3, n, 1, &flow) == EBUSY);
+    end_epoch(&m);
+    ovs_assert(!put(&m, 3, n, 1, &flows[0]));
+    while (n > 0) {
+        del(&m, flows[--n]);
+    }
+    end_epoch(&m);
+    dp_xdp_table_check(m.table);
+    memory_uninit(&m);
+    free(flows);
+}
+DPTEST_REGISTER("xdp-table-busy", test_xdp_table_busy);
+
 /* Puts a flow that drops the packets of key 'i'. */
 static uint32_t
 put_drop(struct dp_xdp_loader *loader, uint32_t i, uint32_t mask_i)
