@@ -107,7 +107,7 @@ pick(struct dp_follower *f, const struct dp_burst *burst)
     for (int skip = random_range(count_1bits(candidates)); skip; skip--) {
         candidates = zero_rightmost_1bit(candidates);
     }
-    i = rightmost_1bit_idx(candidates);
+    i = raw_ctz(candidates);
     packet = burst->packets[i];
     if (burst->bare & (UINT32_C(1) << i)) {
         pkt_metadata_init(&packet->md, burst->in_port);

@@ -272,12 +272,15 @@ capture(void *dp, struct dp_packet_batch *batch,
     dp_packet_put(copy, dp_packet_data(packet), dp_packet_size(packet));
 }
 
-/* What leaves if software runs 'actions'. */
+/* What leaves if software runs 'actions'.  Nobody has told it anything about
+ * the checksums of the packet, which it could leave to a port then. */
 static void
 execute(const struct dp_packet *packet, const struct ofpbuf *actions,
         struct dp_packet *sent)
 {
-    struct dp_packet *copy = dp_packet_clone_with_headroom(packet, 64);
+    struct dp_packet *copy
+        = dp_packet_clone_data_with_headroom(dp_packet_data(packet),
+                                             dp_packet_size(packet), 64);
     struct dp_packet_batch batch;
     struct flow ignored;
 
