@@ -116,30 +116,13 @@ dp_offload_glue_create(const struct dp_offload_glue *glue)
     return dp_offload_create(&env, classes, 1);
 }
 
-/* Returns the flows that 'lane' has now, borrowed until the caller quiesces;
- * the caller frees the array. */
-static struct dp_flow **
-list_flows(struct dp_lane *lane, size_t *n)
-{
-    struct dp_flow **flows, *flow;
-
-    *n = 0;
-    dp_flow_table_lock(&lane->flows);
-    flows = xmalloc(MAX(cmap_count(&lane->flows.flows), 1) * sizeof *flows);
-    CMAP_FOR_EACH (flow, ufid_node, &lane->flows.flows) {
-        flows[(*n)++] = flow;
-    }
-    dp_flow_table_unlock(&lane->flows);
-    return flows;
-}
-
 /* Registers all flows of 'lane' that are alive.  It may have a million, and
  * upcalls want the mutex, too. */
 static void
 register_flows(struct dp_lane *lane)
 {
     size_t n;
-    struct dp_flow **flows = list_flows(lane, &n);
+    struct dp_flow **flows = dp_flow_table_list(&lane->flows, &n);
 
     for (size_t i = 0; i < n; ) {
         dp_flow_table_lock(&lane->flows);

@@ -65,6 +65,24 @@ dp_flow_table_give_way(struct dp_flow_table *table)
     }
 }
 
+/* Returns the flows that 'table' has now, '*n' of them, borrowed until the
+ * caller quiesces; the caller frees the array.  Any of them may be dead by the
+ * time that he looks at it. */
+struct dp_flow **
+dp_flow_table_list(struct dp_flow_table *table, size_t *n)
+{
+    struct dp_flow **flows, *flow;
+
+    *n = 0;
+    dp_flow_table_lock(table);
+    flows = xmalloc(MAX(cmap_count(&table->flows), 1) * sizeof *flows);
+    CMAP_FOR_EACH (flow, ufid_node, &table->flows) {
+        flows[(*n)++] = flow;
+    }
+    dp_flow_table_unlock(table);
+    return flows;
+}
+
 /* Adds 'flow' and takes over the caller's reference.  A classifier stays when
  * its last flow leaves: ports are few, and come back. */
 void

@@ -44,6 +44,9 @@ void dp_flow_table_unlock(struct dp_flow_table *table)
 void dp_flow_table_give_way(struct dp_flow_table *table)
     OVS_EXCLUDED(table->mutex);
 
+struct dp_flow **dp_flow_table_list(struct dp_flow_table *table, size_t *n)
+    OVS_EXCLUDED(table->mutex);
+
 void dp_flow_table_insert(struct dp_flow_table *table, struct dp_flow *)
     OVS_REQUIRES(table->mutex);
 void dp_flow_table_remove(struct dp_flow_table *table, struct dp_flow *)

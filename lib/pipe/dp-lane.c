@@ -24,6 +24,8 @@
  * let run, in case the lane's is one of them. */
 enum { SPINS = 1000 };
 
+enum { FLUSH_BATCH = 64 };      /* Flows, with the lane's mutex held. */
+
 void
 dp_lane_init(struct dp_lane *lane, struct dp_shared *shared,
              unsigned int core_id, int numa_id)
@@ -188,16 +190,25 @@ dp_lane_remove(struct dp_lane *lane, struct dp_flow *flow,
     dp_flow_table_remove(&lane->flows, flow);
 }
 
+/* Removes the flows that 'lane' has now.  It may have a million, and upcalls
+ * want the mutex, too. */
 void
 dp_lane_flush_flows(struct dp_lane *lane)
 {
-    struct dp_flow *flow;
+    size_t n;
+    struct dp_flow **flows = dp_flow_table_list(&lane->flows, &n);
 
-    dp_flow_table_lock(&lane->flows);
-    CMAP_FOR_EACH (flow, ufid_node, &lane->flows.flows) {
-        dp_lane_remove(lane, flow, NULL);
+    for (size_t i = 0; i < n; ) {
+        dp_flow_table_lock(&lane->flows);
+        for (size_t end = MIN(i + FLUSH_BATCH, n); i < end; i++) {
+            if (!dp_flow_is_dead(flows[i])) {
+                dp_lane_remove(lane, flows[i], NULL);
+            }
+        }
+        dp_flow_table_unlock(&lane->flows);
+        dp_flow_table_give_way(&lane->flows);
     }
-    dp_flow_table_unlock(&lane->flows);
+    free(flows);
 }
 
 /* Waits until no packet that is in the pipe now is there any more: a flow that
