@@ -22,6 +22,7 @@
 #include "ovs-thread.h"
 #include "packets.h"
 #include "ovs/ovs-conntrack.h"
+#include "ovs/ovs-conntrack-own.h"
 #include "tests/ct/ct-frame.h"
 #include "tests/ct/ct-keys.h"
 #include "tests/dptest.h"
@@ -168,12 +169,13 @@ lane_main(void *lane_)
 /* Packets. */
 
 /* The packets of a burst are of one host's connections, some of them UDP's,
- * some TCP's.  The host has its zone, and mark and label that tell it.  Odd
- * zones translate, all hosts to the same few ports. */
+ * some TCP's.  The host has its zone.  The low half of a mark tells the host,
+ * the high one the burst, and the label tells the mark.  Odd zones translate,
+ * all hosts to the same few ports. */
 enum {
-    FIRST_HOST = 256, N_HOSTS = 64,
-    FIRST_PORT = 2000, N_PORTS = 64,
-    SERVER = 1, OUTSIDE = 2, OUTSIDE_PORT = 5000, N_OUTSIDE_PORTS = 256,
+    FIRST_HOST = 256, N_HOSTS = 16,
+    FIRST_PORT = 2000, N_PORTS = 16,
+    SERVER = 1, OUTSIDE = 2, OUTSIDE_PORT = 5000, N_OUTSIDE_PORTS = 32,
 };
 
 static uint16_t
@@ -189,9 +191,9 @@ zone_translates(uint16_t zone)
 }
 
 static ovs_u128
-label_of(uint16_t host)
+label_of(uint32_t mark)
 {
-    return (ovs_u128) { .u64 = { .lo = host, .hi = ~(uint64_t) host } };
+    return (ovs_u128) { .u64 = { .lo = mark, .hi = ~(uint64_t) mark } };
 }
 
 /* Aborts unless 'mark' and 'label' are those of 'host's connections, or those
@@ -200,8 +202,8 @@ static void
 check_marks(uint16_t host, uint32_t mark, ovs_u128 label)
 {
     ovs_assert(host >= FIRST_HOST && host < FIRST_HOST + N_HOSTS);
-    ovs_assert(mark == host || !mark);
-    ovs_assert(ovs_u128_equals(label, mark ? label_of(host) : OVS_U128_ZERO));
+    ovs_assert((uint16_t) mark == host || !mark);
+    ovs_assert(ovs_u128_equals(label, mark ? label_of(mark) : OVS_U128_ZERO));
 }
 
 static struct dp_packet *
@@ -272,8 +274,8 @@ send_burst(struct lane *lane, uint16_t host, bool reply)
         .min_port = OUTSIDE_PORT,
         .max_port = OUTSIDE_PORT + N_OUTSIDE_PORTS - 1,
     };
-    uint32_t mark[2] = { host, UINT32_MAX };
-    ovs_u128 label[2] = { label_of(host), OVS_U128_MAX };
+    uint32_t mark[2] = { host | next_random(lane) << 16, UINT32_MAX };
+    ovs_u128 label[2] = { label_of(mark[0]), OVS_U128_MAX };
     struct ovs_key_ct_labels labels[2];
     struct dp_packet *packets[BURST];
     struct dp_packet_batch batch;
@@ -297,6 +299,14 @@ send_burst(struct lane *lane, uint16_t host, bool reply)
     dp_packet_delete_batch(&batch, true);
 }
 
+/* Often, both lanes want the same host. */
+static uint16_t
+choose_host(struct lane *lane)
+{
+    return FIRST_HOST + (next_random(lane) % 4 ? time_msec() / 4
+                         : next_random(lane)) % N_HOSTS;
+}
+
 static void *
 packets_main(void *lane_)
 {
@@ -305,8 +315,7 @@ packets_main(void *lane_)
 
     for (int i = 0; i < lane->stress->n_bursts || !lane->n_replies
                     || !lane->n_translated; i++) {
-        send_burst(lane, FIRST_HOST + next_random(lane) % N_HOSTS,
-                   next_random(lane) % 2);
+        send_burst(lane, choose_host(lane), next_random(lane) % 2);
         ovsrcu_quiesce();
     }
     atomic_sub(&lane->stress->n_lanes, 1, &orig);
@@ -416,6 +425,7 @@ run(void *(*loop)(void *), int n_bursts, struct lane lanes[2])
     struct stress stress = { .ct = conntrack_init(), .n_bursts = n_bursts };
     struct ct_table_load load;
 
+    conntrack_set_sweep_interval(stress.ct, 2);
     atomic_init(&stress.n_lanes, 2);
     for (int i = 0; i < 2; i++) {
         lanes[i] = (struct lane) { .stress = &stress, .random = i };
