@@ -77,11 +77,15 @@ bench: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 
 # Instructions for each packet in the stages of the datapath, which unlike
 # times are the same on each run, and are compared with a base line.
+bench_instructions = $(PYTHON3) $(srcdir)/tests/bench/instructions \
+	--flags="$(strip $(CFLAGS) $(SANITIZER_CFLAGS))" \
+	--baseline=$(srcdir)/tests/bench/instructions.json
 bench-instructions: tests/bench/bench-flow$(EXEEXT)
-	@$(PYTHON3) $(srcdir)/tests/bench/instructions \
-		--baseline=$(srcdir)/tests/bench/instructions.json \
-		tests/bench/bench-flow$(EXEEXT) || test $$? = 77
-.PHONY: bench-instructions
+	@$(bench_instructions) tests/bench/bench-flow$(EXEEXT) || test $$? = 77
+check-instructions: tests/bench/bench-flow$(EXEEXT)
+	@$(bench_instructions) --check tests/bench/bench-flow$(EXEEXT) || \
+		test $$? = 77
+.PHONY: bench-instructions check-instructions
 EXTRA_DIST += \
 	tests/bench/instructions \
 	tests/bench/instructions.json \

@@ -12,12 +12,13 @@ class Scenario:
     """Traffic of generator 'gen', port p0, through a switch to sinks p1...
 
     'flows' are OpenFlow flows; port 1 is the generator, 2 the first sink.
-    'setup' is called with the switch before traffic begins."""
+    'setup' is called with the switch before traffic begins, 'after' when it has
+    been measured once more."""
 
     def __init__(self, name, gen="", flows=("in_port=1,actions=output:2",),
                  sinks=1, other_config=(), setup=None,
                  options=(), offload=0, capture=None, settle=1.0, memory=512,
-                 megaflows=0):
+                 megaflows=0, after=None):
         self.name = name
         self.gen = gen
         self.flows = flows
@@ -30,6 +31,7 @@ class Scenario:
         self.settle = settle
         self.memory = memory
         self.megaflows = megaflows      # To wait for.
+        self.after = after
         if offload:
             self.other_config.append("hw-offload=true")
         SCENARIOS[name] = self
@@ -162,6 +164,31 @@ Scenario("ct-established", capture=lambda: connections(False),
          flows=ct_flows(False), settle=3)
 Scenario("ct-nat", capture=lambda: connections(True), flows=ct_flows(True),
          settle=3)
+
+
+def allow_connections(switch):
+    switch.appctl("dpctl/ct-set-maxconns", 1 << 26)
+
+
+def forget_connections(switch):
+    """Sees to it that each packet has opened a connection, and removes them,
+    so that the next window finds as few."""
+    packets = switch.count()
+    n = int(switch.appctl("dpctl/ct-get-nconns"))
+    if n < .95 * packets:
+        raise RuntimeError("%s: %d packets opened %d connections only"
+                           % (switch.name, packets, n))
+    switch.appctl("dpctl/flush-conntrack")
+    switch.appctl("dpif-netdev/pmd-stats-clear")
+
+
+# Each packet opens a connection: streams come in turn, and more than there are
+# packets between two windows' ends.
+Scenario("ct-new", "streams=%d" % (1 << 23),
+         ("table=0,in_port=1,udp,actions=ct(table=1)",
+          "table=1,ct_state=+trk+new,udp,actions=ct(commit),output:2",
+          "table=1,ct_state=+trk+est,udp,actions=output:2"), settle=0,
+         setup=allow_connections, after=forget_connections)
 
 # Bonds.
 
