@@ -18,6 +18,9 @@ COVERAGE_DEFINE(conntrack_l4csum_err);
 /* What an ICMP error tells of the packet that it is about. */
 #define ICMP_ERROR_L4_LEN 8
 
+/* Type, flags and length. */
+#define SCTP_CHUNK_HEADER_LEN 4
+
 /* Bytes that begin with layer 3 or 4, of a packet or within an error. */
 struct part {
     const void *l3, *l4;
@@ -172,6 +175,25 @@ parse_l3(const void *data, size_t size, bool inner, struct ct_key *key,
 
 /* Layer 4. */
 
+/* Has an association's packet of 'len' bytes, which begins at 'data', a header
+ * and chunks that fill it?  The length of a chunk is without its padding. */
+static bool
+has_whole_chunks(const uint8_t *data, size_t len)
+{
+    size_t used = SCTP_HEADER_LEN;
+
+    while (used + SCTP_CHUNK_HEADER_LEN <= len) {
+        const void *size_in = &data[used + 2];
+        size_t size = ntohs(get_unaligned_be16(size_in));
+
+        if (size < SCTP_CHUNK_HEADER_LEN) {
+            return false;
+        }
+        used += ROUND_UP(size, 4);
+    }
+    return used == len;
+}
+
 /* Are the headers of 'part', which is not within an error, as long as they say
  * that they are? */
 static bool
@@ -191,7 +213,7 @@ is_whole(const struct part *part)
         return (len >= UDP_HEADER_LEN && ntohs(udp->udp_len) >= UDP_HEADER_LEN
                 && ntohs(udp->udp_len) <= len);
     }
-    return !ct_has_ports(part->proto) || len >= SCTP_HEADER_LEN;
+    return !ct_has_ports(part->proto) || has_whole_chunks(part->l4, len);
 }
 
 /* The same for what is within an error. */

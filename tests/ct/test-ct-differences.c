@@ -237,8 +237,10 @@ check_sctp(void)
                                            server, "01234567890123456789");
         struct ip_header *ip = dp_packet_l3(p);
         struct sctp_header *sctp = dp_packet_l4(p);
+        ovs_be16 *chunk = (ovs_be16 *) (sctp + 1);
         size_t len = dp_packet_l4_size(p);
 
+        chunk[1] = htons(len - sizeof *sctp);   /* One of any type. */
         ip->ip_proto = IPPROTO_SCTP;
         ip->ip_csum = 0;
         ip->ip_csum = csum(ip, sizeof *ip);

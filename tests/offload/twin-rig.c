@@ -530,7 +530,7 @@ twin_has_port(const struct twin *twin, int port)
 static void
 add_port(struct twin_side *side, int side_no, int port)
 {
-    char name[16];
+    char name[32];
     int error;
 
     snprintf(name, sizeof name, "twin%d-%d", side_no, port);

@@ -22,19 +22,17 @@ Difference = collections.namedtuple("Difference", "kind name theirs ours")
 class Allowed:
     """A difference that is known, and why it is there.
 
-    'kind' is that of the difference; 'name', 'table' and 'release' (of Open
-    vSwitch) are regular expressions.  'same', if given, decides about what the daemons have shown:
+    'kind' is that of the difference; 'name' and 'table' are regular
+    expressions.  'same', if given, decides about what the daemons have shown:
     a frame each for "output", a text or a number for the others.  Its third
     argument are all frames that came in."""
 
-    def __init__(self, reason, kind, name=".*", table=".*", same=None,
-                 release=".*"):
+    def __init__(self, reason, kind, name=".*", table=".*", same=None):
         self.reason = reason
         self.kind = kind
         self.name = re.compile(name)
         self.table = re.compile(table)
         self.same = same
-        self.release = re.compile(release)
         self.n_used = 0
 
     def covers(self, table, kind, name, theirs, ours, fed):
@@ -90,9 +88,6 @@ ALLOWED = [
             "addresses, and then finds the checksum of the datagram wrong",
             "drops", "conntrack_l4csum_err", "patches",
             same=lambda theirs, ours, _: ours < theirs),
-    Allowed("Open vSwitch does not count all wrong checksums of SCTP", "drops",
-            "conntrack_l4csum_err", release="3.5",
-            same=lambda theirs, ours, _: ours > theirs),
     Allowed("ours breaks the loop of packets whose hash is 0", "drops",
             "datapath_drop_recirc_error|drop_action_of_pipeline", "dp_hash"),
     Allowed("ERSPAN tells the time of the day", "output", "p1", "erspan",
@@ -104,12 +99,6 @@ ALLOWED = [
             "theirs"),
     Allowed("Open vSwitch's own daemon did not end well", "wrong", "theirs"),
 ]
-
-
-def keep_release(release):
-    """Forgets what is allowed with other releases of Open vSwitch only."""
-    ALLOWED[:] = [entry for entry in ALLOWED
-                  if entry.release.fullmatch(release)]
 
 
 def allowed(table, kind, name, theirs, ours, fed=()):

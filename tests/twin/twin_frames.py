@@ -37,6 +37,23 @@ def checksum(data):
     return ~total & 0xffff
 
 
+def crc32c_of_byte(byte):
+    for _ in range(8):
+        byte = byte >> 1 ^ (0x82f63b78 if byte & 1 else 0)
+    return byte
+
+
+CRC32C = [crc32c_of_byte(byte) for byte in range(256)]
+
+
+def crc32c(data):
+    """The checksum of SCTP; a packet has it with the low byte first."""
+    crc = 0xffffffff
+    for byte in data:
+        crc = crc >> 8 ^ CRC32C[(crc ^ byte) & 0xff]
+    return crc ^ 0xffffffff
+
+
 class Maker:
     """Makes frames.  With 'hostile', a tenth of the length and checksum
     fields are wrong."""
@@ -89,8 +106,18 @@ class Maker:
 
     def sctp(self, _):
         rng = self.rng
-        return struct.pack("!HHII", rng.choice(PORTS), rng.choice(PORTS), 1,
-                           0x12345678) + self.blob(30)
+        data = struct.pack("!HHII", rng.choice(PORTS), rng.choice(PORTS), 1, 0)
+        for _ in range(rng.choice([0, 1, 1, 1, 2])):
+            chunk = self.blob(20)
+            size = 4 + len(chunk)
+            if self.odd():
+                size = rng.choice([0, 3, size + 1, size + 4, 0xffff])
+            padding = b"" if self.odd() else b"\0" * (-len(chunk) % 4)
+            data += struct.pack("!BBH", rng.choice([0, 1, 2, 3, 6, 14, 200]),
+                                0, size) + chunk + padding
+        if self.odd():
+            return data
+        return data[:8] + struct.pack("<I", crc32c(data)) + data[12:]
 
     def icmp(self, _):
         rng = self.rng

@@ -225,7 +225,7 @@ def ip_checksums_are_right(frame):
     _, start = type_of(frame)
     for at in all_after(frame, IP4):
         rest = frame[at:]
-        if len(rest) >= 20 and (rest[0] >> 4 == 4 or at == start) \
+        if len(rest) >= 20 and (rest[0] & 15 >= 5 or at == start) \
                 and checksum(rest[:4 * (rest[0] & 15)]):
             return False
     return True

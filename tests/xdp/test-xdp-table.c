@@ -244,12 +244,32 @@ test_xdp_table_rest(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("xdp-table-rest", test_xdp_table_rest);
 
+/* Fills the table with flows of port 3, the first of which gets the key '*n'.
+ * Stores them from '*n' on, which grows.  Returns a key that is not there. */
+static uint32_t
+fill(struct memory *m, uint32_t *flows, uint32_t *n)
+{
+    uint32_t key = *n, n_refused = 0;
+
+    while (*n < DP_XDP_MAX_FLOWS - 1) {
+        if (!put(m, 3, key++, 1, &flows[*n])) {
+            (*n)++;
+        } else {
+            n_refused++;
+            end_epoch(m);               /* Its number rests. */
+        }
+        /* One time in twenty, both buckets of some key are full. */
+        ovs_assert(n_refused < 10);
+    }
+    return key;
+}
+
 /* What does not fit is refused, and leaves no trace. */
 static void
 test_xdp_table_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     uint32_t *flows = xcalloc(DP_XDP_MAX_FLOWS, sizeof *flows);
-    uint32_t n = 0, n_refused = 0, key, flow;
+    uint32_t n = 0, key, flow;
     struct memory m;
 
     memory_init(&m);
@@ -260,17 +280,7 @@ test_xdp_table_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(dp_xdp_table_get_size(m.table).n_masks == DP_XDP_LIST_MASKS);
     ovs_assert(!put(&m, 2, 0, DP_XDP_LIST_MASKS + 1, &flows[n++]));
 
-    key = n;
-    while (n < DP_XDP_MAX_FLOWS - 1) {
-        if (!put(&m, 3, key++, 1, &flows[n])) {
-            n++;
-        } else {
-            n_refused++;
-            end_epoch(&m);             /* Its number rests. */
-        }
-        /* One time in twenty, both buckets of some key are full. */
-        ovs_assert(n_refused < 10);
-    }
+    key = fill(&m, flows, &n);
     ovs_assert(put(&m, 3, key, 1, &flow) == ENOSPC);
     dp_xdp_table_check(m.table);
     while (n > 0) {
@@ -288,7 +298,7 @@ static void
 test_xdp_table_busy(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     uint32_t *flows = xcalloc(DP_XDP_MAX_FLOWS, sizeof *flows);
-    uint32_t n = 0, flow;
+    uint32_t n = 0, key, flow;
     struct memory m;
     int error = 0;
 
@@ -307,17 +317,14 @@ test_xdp_table_busy(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     end_epoch(&m);
 
     /* Flows. */
-    while (n < DP_XDP_MAX_FLOWS && !put(&m, 3, n, 1, &flows[n])) {
-        n++;
-    }
-    ovs_assert(n == DP_XDP_MAX_FLOWS - 1);
-    ovs_assert(put(&m, 3, n, 1, &flow) == ENOSPC);
+    key = fill(&m, flows, &n);
+    ovs_assert(put(&m, 3, key, 1, &flow) == ENOSPC);
     dp_xdp_table_del(m.table, flows[0]);
-    ovs_assert(put(&m, 3, n, 1, &flow) == EBUSY);
+    ovs_assert(put(&m, 3, key, 1, &flow) == EBUSY);
     dp_xdp_table_forget(m.table, flows[0]);
-    ovs_assert(put(&m, 3, n, 1, &flow) == EBUSY);
+    ovs_assert(put(&m, 3, key, 1, &flow) == EBUSY);
     end_epoch(&m);
-    ovs_assert(!put(&m, 3, n, 1, &flows[0]));
+    ovs_assert(!put(&m, 3, key, 1, &flows[0]));
     while (n > 0) {
         del(&m, flows[--n]);
     }
