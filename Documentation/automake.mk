@@ -2,6 +2,7 @@
 
 EXTRA_DIST += \
 	Documentation/howto/simnic.rst \
+	Documentation/howto/xdp.rst \
 	Documentation/internals/afxdp.rst \
 	Documentation/internals/conformance.rst \
 	Documentation/internals/conntrack.rst \

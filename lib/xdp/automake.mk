@@ -31,7 +31,9 @@ lib_libmarkpath_a_SOURCES += \
 	lib/xdp/dp-xdp-shared.c \
 	lib/xdp/dp-xdp-shared.h \
 	lib/xdp/dp-xdp-table.c \
-	lib/xdp/dp-xdp-table.h
+	lib/xdp/dp-xdp-table.h \
+	lib/xdp/dp-xdp-watch.c \
+	lib/xdp/dp-xdp-watch.h
 
 # Compiled for BPF, without debugging information but types
 # of its own, and as a header that holds the result.

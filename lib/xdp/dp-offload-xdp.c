@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "netdev-offload.h"
+#include "netdev-provider.h"
 #include "netdev.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
@@ -29,12 +30,12 @@
 #include "ovs-thread.h"
 #include "util.h"
 #include "xdp/dp-xdp-actions.h"
-#include "xdp/dp-xdp-device.h"
 #include "xdp/dp-xdp-groups.h"
 #include "xdp/dp-xdp-loader.h"
 #include "xdp/dp-xdp-match.h"
 #include "xdp/dp-xdp-shared.h"
 #include "xdp/dp-xdp-table.h"
+#include "xdp/dp-xdp-watch.h"
 
 VLOG_DEFINE_THIS_MODULE(dp_offload_xdp);
 
@@ -50,10 +51,12 @@ struct xdp_port {
     struct dp_xdp_loader *loader;       /* Counted, see dp-xdp-shared.h. */
     struct dp_xdp_table *table;         /* Of 'loader'. */
     struct netdev *netdev;              /* Counted; may be null, in tests. */
+    struct dp_xdp_watch watch;          /* Of the device. */
 
     /* Changed only while no other call is under way. */
     uint32_t ifindex;                   /* The device may be another one. */
     uint32_t slot;                      /* 0: the program is not attached. */
+    uint32_t mtu;
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
@@ -76,15 +79,33 @@ struct dp_xdp_rule {
 
 /* Ports. */
 
+/* The device of 'port' can do something else than before: has the port
+ * restarted, for the engine plans its rules, and those to it, anew then.  Its
+ * sockets stay. */
+static void
+device_changed(void *port_)
+{
+    struct xdp_port *port = port_;
+
+    if (port->netdev) {
+        netdev_request_reconfigure(port->netdev);
+    }
+}
+
 static void
 refresh(struct xdp_port *port, struct dp_offload_port_info *info)
 {
+    struct dp_xdp_device device;
+
     if (port->netdev) {
         int ifindex = netdev_get_ifindex(port->netdev);
 
         port->ifindex = MAX(ifindex, 0);
     }
     port->slot = dp_xdp_find_slot(port->loader, port->ifindex);
+    device = dp_xdp_watch_look(dp_xdp_loader_watches(port->loader),
+                               &port->watch, port->ifindex);
+    port->mtu = device.mtu;
     info->mark_bits = 24;
     info->whole = true;
     info->verifies = true;
@@ -93,8 +114,7 @@ refresh(struct xdp_port *port, struct dp_offload_port_info *info)
     info->counts_stay = true;
     info->dp_layer = "xdp";
     info->device = port->slot;
-    info->domain = (dp_xdp_device_can_transmit(port->ifindex)
-                    ? DP_OFFLOAD_XDP_CAN_TRANSMIT : 0);
+    info->domain = device.can_transmit ? device.mtu : 0;
 }
 
 int
@@ -125,6 +145,9 @@ dp_offload_xdp_open(const struct dp_offload_class *class,
     ovs_mutex_init(&port->mutex);
     ovs_list_init(&port->rules);
     ovs_list_init(&port->leaving);
+    port->watch.changed = device_changed;
+    port->watch.aux = port;
+    dp_xdp_watch_start(dp_xdp_loader_watches(loader), &port->watch);
     refresh(port, info);
     VLOG_DBG("%s: port %"PRIu32", slot %"PRIu32,
              netdev ? netdev_get_name(netdev) : "", odp_to_u32(port_no),
@@ -243,6 +266,7 @@ xdp_close(void *port_)
     struct xdp_port *port = port_;
     struct dp_xdp_rule *rule;
 
+    dp_xdp_watch_stop(dp_xdp_loader_watches(port->loader), &port->watch);
     xdp_flush(port);
     LIST_FOR_EACH_POP (rule, node, &port->rules) {
         settle_rule(port, rule);
@@ -270,6 +294,8 @@ struct asker {
     struct dp_offload_op *op;
 };
 
+/* An output must be able to transmit whatever the port can receive: the kernel
+ * drops what is too long for it. */
 static bool
 find_port(void *asker_, odp_port_t port_no, struct dp_xdp_member *member)
 {
@@ -281,7 +307,7 @@ find_port(void *asker_, odp_port_t port_no, struct dp_xdp_member *member)
     found = (asker->op
              ? dp_offload_op_peer(asker->op, port_no, &info)
              : dp_offload_peer(port->offload, port->class, port_no, &info));
-    if (!found || info.domain != DP_OFFLOAD_XDP_CAN_TRANSMIT) {
+    if (!found || !info.domain || info.domain < port->mtu) {
         return false;
     }
     member->slot = info.device;

@@ -13,9 +13,8 @@
 
 extern const struct dp_offload_class dp_offload_xdp_class;
 
-/* What dp_offload_port_info has for 'domain' if packets can be redirected to
- * the port; else 0. */
-#define DP_OFFLOAD_XDP_CAN_TRANSMIT 1
+/* dp_offload_port_info has for 'domain' the MTU of a port that packets can be
+ * redirected to; else 0. */
 
 /* For tests: takes any netdev that has the program attached. */
 int dp_offload_xdp_open(const struct dp_offload_class *,

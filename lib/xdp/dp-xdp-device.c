@@ -4,12 +4,14 @@
 #include "xdp/dp-xdp-device.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <unistd.h>
 
 #include "netlink-socket.h"
 #include "netlink.h"
 #include "openvswitch/ofpbuf.h"
+#include "rtnetlink.h"
 #include "util.h"
 
 /* Of the generic netlink family "netdev", which the headers of older kernels
@@ -72,8 +74,8 @@ is_hardware(uint32_t ifindex)
     return found;
 }
 
-bool
-dp_xdp_device_can_transmit(uint32_t ifindex)
+static bool
+can_transmit(uint32_t ifindex)
 {
     uint64_t features;
 
@@ -81,4 +83,35 @@ dp_xdp_device_can_transmit(uint32_t ifindex)
         return is_hardware(ifindex);
     }
     return (features & XDP_FEATURE_NDO_XMIT) != 0;
+}
+
+static uint32_t
+get_mtu(uint32_t ifindex)
+{
+    struct rtnetlink_change change;
+    struct ofpbuf request, *reply;
+    struct ifinfomsg *ifi;
+    uint32_t mtu = 0;
+
+    ofpbuf_init(&request, 0);
+    nl_msg_put_nlmsghdr(&request, sizeof *ifi, RTM_GETLINK, NLM_F_REQUEST);
+    ifi = ofpbuf_put_zeros(&request, sizeof *ifi);
+    ifi->ifi_index = ifindex;
+    if (!nl_transact(NETLINK_ROUTE, &request, &reply)) {
+        if (rtnetlink_parse(reply, &change)) {
+            mtu = MAX(change.mtu, 0);
+        }
+        ofpbuf_delete(reply);
+    }
+    ofpbuf_uninit(&request);
+    return mtu;
+}
+
+struct dp_xdp_device
+dp_xdp_device_get(uint32_t ifindex)
+{
+    return (struct dp_xdp_device) {
+        .mtu = get_mtu(ifindex),
+        .can_transmit = can_transmit(ifindex),
+    };
 }

@@ -12,10 +12,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Do packets that a program redirects to 'ifindex' leave there?  A driver that
- * can't send them drops them without a word; a veth device can as long as its
- * peer has a program or GRO.  Kernels before 6.3 do not tell: then devices of
- * hardware are believed to. */
-bool dp_xdp_device_can_transmit(uint32_t ifindex);
+struct dp_xdp_device {
+    uint32_t mtu;               /* 0 if that is not known. */
+
+    /* Do packets that a program redirects to the device leave there?  A driver
+     * that can't send them drops them without a word; a veth device can as
+     * long as its peer has a program or GRO.  Kernels before 6.3 do not tell:
+     * then devices of hardware are believed to. */
+    bool can_transmit;
+};
+
+/* A device that is not there has no MTU, and can't. */
+struct dp_xdp_device dp_xdp_device_get(uint32_t ifindex);
 
 #endif /* dp-xdp-device.h */

@@ -24,13 +24,13 @@
 #include "xdp/dp-xdp-groups.h"
 #include "xdp/dp-xdp-object.h"
 #include "xdp/dp-xdp-table.h"
+#include "xdp/dp-xdp-watch.h"
 
 VLOG_DEFINE_THIS_MODULE(dp_xdp_loader);
 
 /* How long nobody must have needed what a program can do, for another one to
- * be loaded that can't; and how often that is looked at. */
+ * be loaded that can't. */
 #define IDLE_MS (3 * 60 * 1000)
-#define IDLE_CHECK_MS (10 * 1000)
 
 /* Bits of DP_XDP_CAN_*. */
 enum { N_CAN = 6 };
@@ -48,6 +48,7 @@ struct dp_xdp_loader {
     struct dp_xdp_table *table;
     struct dp_xdp_groups *groups;
     int nobody_fd;              /* A set without ports, see synchronize. */
+    struct dp_xdp_watches watches;
     struct seq *wake;
     struct latch exit;
     pthread_t thread;
@@ -124,6 +125,7 @@ dp_xdp_loader_create(struct dp_xdp_loader **loaderp, char **errorp)
                                         &loader->constants);
     loader->groups = dp_xdp_groups_create(loader->first.maps.groups_fd);
     ovs_mutex_init(&loader->mutex);
+    dp_xdp_watches_init(&loader->watches);
     loader->wake = seq_create();
     latch_init(&loader->exit);
     loader->thread = ovs_thread_create("xdp", loader_main, loader);
@@ -153,6 +155,7 @@ dp_xdp_loader_destroy(struct dp_xdp_loader *loader)
     for (size_t i = 0; i < DP_XDP_MAX_PORTS; i++) {
         ovs_assert(!loader->ports[i]);
     }
+    dp_xdp_watches_uninit(&loader->watches);
     dp_xdp_groups_destroy(loader->groups);
     dp_xdp_table_destroy(loader->table);
     close(loader->nobody_fd);
@@ -178,6 +181,12 @@ struct dp_xdp_groups *
 dp_xdp_loader_groups(const struct dp_xdp_loader *loader)
 {
     return loader->groups;
+}
+
+struct dp_xdp_watches *
+dp_xdp_loader_watches(struct dp_xdp_loader *loader)
+{
+    return &loader->watches;
 }
 
 const struct dp_xdp_maps *
@@ -399,11 +408,12 @@ loader_main(void *loader_)
         ovsrcu_quiesce_start();
         run_programs(loader);
         end_epoch(loader);
+        dp_xdp_watches_run(&loader->watches);
         ovsrcu_quiesce_end();
 
         seq_wait(loader->wake, seq);
         latch_wait(&loader->exit);
-        poll_timer_wait(IDLE_CHECK_MS);
+        dp_xdp_watches_wait(&loader->watches);
         poll_block();
     }
     return NULL;

@@ -29,6 +29,7 @@ struct dp_xdp_loader;
 struct dp_xdp_maps;
 struct dp_xdp_port;
 struct dp_xdp_table;
+struct dp_xdp_watches;
 
 enum dp_xdp_mode {
     DP_XDP_NATIVE,              /* In the driver. */
@@ -50,6 +51,10 @@ uint32_t dp_xdp_loader_magic(const struct dp_xdp_loader *);
 struct dp_xdp_table *dp_xdp_loader_table(const struct dp_xdp_loader *);
 struct dp_xdp_groups *
 dp_xdp_loader_groups(const struct dp_xdp_loader *);
+
+/* Who wants to know of changes of devices; borrowed from the loader, whose
+ * thread looks. */
+struct dp_xdp_watches *dp_xdp_loader_watches(struct dp_xdp_loader *);
 
 /* The maps of all programs, borrowed from the loader. */
 const struct dp_xdp_maps *dp_xdp_loader_maps(const struct dp_xdp_loader *);

@@ -33,6 +33,7 @@
 #include "xdp/dp-xdp-object.h"
 #include "xdp/dp-xdp-shared.h"
 #include "xdp/dp-xdp-table.h"
+#include "xdp/dp-xdp-watch.h"
 
 /* The engine, with ports that have the program, and flows. */
 
@@ -331,6 +332,9 @@ test_xdp_offload(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("xdp-offload", test_xdp_offload);
 
+/* More than that of "lo". */
+#define ENOUGH_MTU 100000
+
 static int
 open_as_output(const struct dp_offload_class *class,
                const struct dp_offload *offload, odp_port_t port_no,
@@ -339,7 +343,7 @@ open_as_output(const struct dp_offload_class *class,
 {
     int error = open_by_ifindex(class, offload, port_no, netdev, portp, info);
 
-    info->domain = DP_OFFLOAD_XDP_CAN_TRANSMIT;
+    info->domain = ENOUGH_MTU;
     return error;
 }
 
@@ -348,7 +352,7 @@ restart_as_output(void *port, struct dp_offload_port_info *info)
 {
     enum dp_offload_restart result = dp_offload_xdp_class.restart(port, info);
 
-    info->domain = DP_OFFLOAD_XDP_CAN_TRANSMIT;
+    info->domain = ENOUGH_MTU;
     return result;
 }
 
@@ -461,8 +465,8 @@ cross(const struct rig *rig, int tx, int rx, uint16_t tp_dst)
 
             dp_offload_format_why(rig->offload, NULL, &ds);
             ds_put_format(&ds, "transmit: %d %d\n",
-                          dp_xdp_device_can_transmit(ifindexes[1]),
-                          dp_xdp_device_can_transmit(ifindexes[2]));
+                          dp_xdp_device_get(ifindexes[1]).can_transmit,
+                          dp_xdp_device_get(ifindexes[2]).can_transmit);
             dp_offload_format_show(rig->offload, &ds);
             dptest_fail("nothing came: %s\n%s", ovs_strerror(errno),
                         ds_cstr(&ds));
@@ -508,9 +512,9 @@ test_xdp_redirect(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     tx = open_socket("peer1");
     rx = open_socket("peer2");
 
-    ovs_assert(!dp_xdp_device_can_transmit(ifindexes[2]));
+    ovs_assert(!dp_xdp_device_get(ifindexes[2]).can_transmit);
     if (system("ethtool -K peer2 gro on")
-        || !dp_xdp_device_can_transmit(ifindexes[2])) {
+        || !dp_xdp_device_get(ifindexes[2]).can_transmit) {
         dptest_skip("the kernel does not tell what devices can transmit");
     }
     ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
@@ -542,3 +546,75 @@ test_xdp_redirect(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("xdp-redirect", test_xdp_redirect);
+
+/* Changes of devices. */
+
+static void
+note_change(void *n_)
+{
+    atomic_uint *n = n_;
+    unsigned int orig;
+
+    atomic_add(n, 1, &orig);
+}
+
+static void
+wait_for_change(atomic_uint *n, unsigned int expected)
+{
+    unsigned int seen;
+
+    for (int i = 0; atomic_read(n, &seen), seen != expected; i++) {
+        if (i > 60000) {
+            dptest_fail("%u changes instead of %u", seen, expected);
+        }
+        xnanosleep(1000 * 1000);
+    }
+}
+
+/* Whoever watches a device is told when packets can be redirected to it, and
+ * of its MTU; and if it goes. */
+static void
+test_xdp_watch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    atomic_uint n = ATOMIC_VAR_INIT(0);
+    struct dp_xdp_watch watch = { .changed = note_change, .aux = &n };
+    struct dp_xdp_watches *watches;
+    struct dp_xdp_device device;
+    struct dp_xdp_loader *loader;
+    struct dp_xdp_port *port;
+    uint32_t ifindex;
+    char *why;
+
+    xdp_rig_unshare();
+    loader = xdp_rig_load();
+    watches = dp_xdp_loader_watches(loader);
+    xdp_rig_shell("ip link add xdp1 type veth peer name peer1 && "
+                  "ip link set xdp1 up && ip link set peer1 up");
+    ifindex = xdp_rig_ifindex("xdp1");
+    if (dp_xdp_attach(loader, ifindex, DP_XDP_NATIVE, &port, &why)) {
+        dptest_fail("%s", why);
+    }
+    dp_xdp_watch_start(watches, &watch);
+    device = dp_xdp_watch_look(watches, &watch, ifindex);
+    ovs_assert(device.mtu == 1500 && !device.can_transmit);
+
+    xdp_rig_shell("ip link set xdp1 mtu 1400");
+    wait_for_change(&n, 1);
+    ovs_assert(dp_xdp_device_get(ifindex).mtu == 1400);
+    if (!system("ethtool -K peer1 gro on")
+        && dp_xdp_device_get(ifindex).can_transmit) {
+        wait_for_change(&n, 2);
+        xdp_rig_shell("ethtool -K peer1 gro off");
+        wait_for_change(&n, 3);
+    }
+    atomic_init(&n, 0);
+    xdp_rig_shell("ip link del xdp1");
+    wait_for_change(&n, 1);
+    device = dp_xdp_device_get(ifindex);
+    ovs_assert(!device.mtu && !device.can_transmit);
+
+    dp_xdp_watch_stop(watches, &watch);
+    dp_xdp_detach(port);
+    dp_xdp_loader_destroy(loader);
+}
+DPTEST_REGISTER("xdp-watch", test_xdp_watch);
