@@ -206,7 +206,7 @@ skip_other_zones(const struct ct_slab *slab, uint32_t index, uint16_t zone)
     for (; i < CT_SLAB_BLOCK; i += 4) {
         uint64_t four;
 
-        atomic_read_relaxed((ATOMIC(uint64_t) *) &columns->zone[i], &four);
+        atomic_read_relaxed(&columns->zones[i / 4], &four);
         four ^= zone * ones;
         if ((four - ones) & ~four & ones << 15) {
             break;              /* One of them is zero now. */
