@@ -134,29 +134,31 @@ pop_vlan(struct dp_packet *packet)
     move_offsets(packet, -VLAN_HEADER_LEN);
 }
 
-static void
-set_eth(struct dp_packet_batch *batch, const struct ovs_key_ethernet key[2])
+/* Sets an address as it is read: in words of which none was just written in
+ * parts, which processors wait for. */
+static inline void
+set_eth_addr(uint8_t *p, const struct eth_addr *value,
+             const struct eth_addr *mask)
 {
-    /* In the order of packets. */
-    const struct eth_addr values[2] = { key[0].eth_dst, key[0].eth_src };
-    const struct eth_addr masks[2] = { key[1].eth_dst, key[1].eth_src };
-    const uint8_t *value = values[0].ea, *mask = masks[0].ea;
-    const uint64_t bits_a = dp_load64(mask);
-    const uint32_t bits_b = dp_load32(mask + sizeof bits_a);
-    const uint64_t value_a = dp_load64(value) & bits_a;
-    const uint32_t value_b = dp_load32(value + sizeof bits_a) & bits_b;
-    struct dp_packet *packet;
+    uint32_t head_bits = dp_load32(mask->ea);
+    uint16_t tail_bits = dp_load16(mask->ea + sizeof head_bits);
+    uint32_t head = ((dp_load32(p) & ~head_bits)
+                     | (dp_load32(value->ea) & head_bits));
+    uint16_t tail = ((dp_load16(p + sizeof head) & ~tail_bits)
+                     | (dp_load16(value->ea + sizeof head) & tail_bits));
 
-    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        uint8_t *p = dp_packet_data(packet);
+    memcpy(p, &head, sizeof head);
+    memcpy(p + sizeof head, &tail, sizeof tail);
+}
 
-        if (OVS_LIKELY(dp_packet_is_eth(packet))) {
-            uint64_t a = (dp_load64(p) & ~bits_a) | value_a;
-            uint32_t b = (dp_load32(p + sizeof a) & ~bits_b) | value_b;
+static void
+set_eth(struct dp_packet *packet, const struct ovs_key_ethernet key[2])
+{
+    uint8_t *p = dp_packet_data(packet);
 
-            memcpy(p, &a, sizeof a);
-            memcpy(p + sizeof a, &b, sizeof b);
-        }
+    if (OVS_LIKELY(dp_packet_is_eth(packet))) {
+        set_eth_addr(p, &key[0].eth_dst, &key[1].eth_dst);
+        set_eth_addr(p + ETH_ADDR_LEN, &key[0].eth_src, &key[1].eth_src);
     }
 }
 
@@ -439,7 +441,9 @@ dp_edit_run(struct dp_packet_batch *batch, enum dp_edit edit, const void *arg)
         break;
 
     case DP_EDIT_SET_ETH:
-        set_eth(batch, arg);
+        DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+            set_eth(packet, arg);
+        }
         break;
 
     case DP_EDIT_SET_IPV4:
