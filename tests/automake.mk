@@ -111,7 +111,7 @@ EXTRA_DIST += tests/stress/stress_switch.py tests/stress/upcall-stress
 STRESSFLAGS =
 stress: vswitchd/ovs-vswitchd$(EXEEXT)
 	$(with_ovs_tools) $(PYTHON3) $(srcdir)/tests/stress/upcall-stress \
-		--time=$(or $(TIME),60) \
+		--time=$(or $(TIME),300) \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) $(STRESSFLAGS)
 .PHONY: stress
 
@@ -138,7 +138,7 @@ check-twin: vswitchd/ovs-vswitchd$(EXEEXT)
 	$(with_ovs_tools) PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
 		$(srcdir)/tests/twin/run-twin --release=$(OVS_RELEASE) \
 		--theirs=$$theirs/vswitchd/ovs-vswitchd \
-		--ours=vswitchd/ovs-vswitchd$(EXEEXT) --time=$(or $(TIME),60) \
+		--ours=vswitchd/ovs-vswitchd$(EXEEXT) --time=$(or $(TIME),300) \
 		--seed=$(or $(SEED),1) $(TWINFLAGS)
 .PHONY: check-twin
 
