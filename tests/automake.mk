@@ -111,7 +111,7 @@ EXTRA_DIST += tests/stress/stress_switch.py tests/stress/upcall-stress
 STRESSFLAGS =
 stress: vswitchd/ovs-vswitchd$(EXEEXT)
 	$(with_ovs_tools) $(PYTHON3) $(srcdir)/tests/stress/upcall-stress \
-		--time=$(or $(TIME),300) \
+		--time=$(or $(TIME),60) \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) $(STRESSFLAGS)
 .PHONY: stress
 
