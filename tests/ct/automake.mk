@@ -19,12 +19,12 @@ tests_dptest_SOURCES += \
 	tests/ct/test-ct-ftp.c \
 	tests/ct/test-ct-helper.c \
 	tests/ct/test-ct-lanes.c \
+	tests/ct/test-ct-memory.c \
 	tests/ct/test-ct-nat.c \
 	tests/ct/test-ct-relearn.c \
 	tests/ct/test-ct-rivals.c \
 	tests/ct/test-ct-rules.c \
 	tests/ct/test-ct-slab.c \
-	tests/ct/test-ct-speed.c \
 	tests/ct/test-ct-stress.c \
 	tests/ct/test-ct-table.c \
 	tests/ct/test-ct-tcp.c \
