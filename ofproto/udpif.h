@@ -131,8 +131,13 @@ struct ovs_list *udpif_all(void);
  * operators have nothing against it. */
 bool udpif_use_ufid(const struct udpif *);
 
-/* Flows in the datapath, at most 100 ms ago.  Any thread; never waits. */
+/* Flows in the datapath, at most 100 ms ago, and those that upcalls have made
+ * since: else these would go beyond the limit by what they can make in this
+ * time.  Any thread; never waits. */
 uint64_t udpif_n_flows(struct udpif *);
+
+/* Counts a flow that an upcall makes. */
+void udpif_count_new_flow(struct udpif *);
 
 /* Stops all revalidators between two rounds, with all ukeys idle, and lets
  * them go on.  Main thread only; may nest; does nothing if none runs. */
