@@ -339,6 +339,7 @@ udpif_create(struct dpif_backer *backer, struct dpif *dpif)
     udpif->backer = backer;
     udpif->counts_offload_apart = !dpif_is_netdev(dpif);
     udpif->has_late_stats = dpif_is_netdev(dpif);
+    udpif->lesson = FLOW_LIMIT_NO_LESSON;
     udpif->ukeys = xmalloc(sizeof *udpif->ukeys);
     ukey_map_init(udpif->ukeys);
     latch_init(&udpif->exit_latch);

@@ -91,6 +91,7 @@ struct udpif {
     struct dpif_flow_dump *dump;
     bool terse;                 /* 'dump' has statistics only? */
     bool dump_failed;           /* Did it miss flows for an error? */
+    unsigned int lesson;        /* Of rounds, for flow_limit_next(). */
 
     /* Revalidators; the leader clears it. */
     atomic_count n_asked_again; /* Translations for a neighbor, this round. */
