@@ -19,6 +19,7 @@
 #include "offload/dp-offload.h"
 #include "offload/dp-places.h"
 #include "pipe/dp-bond.h"
+#include "pipe/dp-fence.h"
 #include "pipe/dp-meter.h"
 #include "rebalance/dp-rebalance.h"
 
@@ -50,6 +51,7 @@ init_shared(struct dp *dp)
     };
     shared->offload = dp_offload_glue_create(&dp->glue);
     dp->rebalance = dp_rebalance_create(shared->offload);
+    shared->fence_registered = dp_fence_register();
     atomic_init(&shared->emc_insert_inv, 0);
     atomic_init(&shared->smc_enable, false);
     atomic_init(&shared->tx_flush_interval, 0);

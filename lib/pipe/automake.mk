@@ -14,6 +14,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pipe/dp-exec-userspace.c \
 	lib/pipe/dp-exec.c \
 	lib/pipe/dp-exec.h \
+	lib/pipe/dp-fence.c \
+	lib/pipe/dp-fence.h \
 	lib/pipe/dp-follow.c \
 	lib/pipe/dp-follow.h \
 	lib/pipe/dp-group.c \

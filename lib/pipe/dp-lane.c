@@ -222,8 +222,7 @@ dp_lane_wait(const struct dp_lane *lane_)
     struct dp_lane *lane = CONST_CAST(struct dp_lane *, lane_);
     unsigned int turn, now;
 
-    atomic_thread_fence(memory_order_seq_cst);  /* Pairs with the fence in
-                                                 * dp_lane_begin_turn(). */
+    dp_fence_rare(lane->shared->fence_registered);
     atomic_read_explicit(&lane->turn, &turn, memory_order_acquire);
     now = turn;
     for (int i = 0; turn % 2 && now == turn; i++) {

@@ -29,6 +29,7 @@
 #include "flow/dp-simple.h"
 #include "flow/dp-smc.h"
 #include "offload/dp-mark-index.h"
+#include "pipe/dp-fence.h"
 #include "pipe/dp-shared.h"
 #include "pipe/dp-tx.h"
 
@@ -153,8 +154,7 @@ dp_lane_begin_turn(struct dp_lane *lane)
 
     atomic_read_relaxed(&lane->turn, &turn);
     atomic_store_relaxed(&lane->turn, turn + 1);
-    atomic_thread_fence(memory_order_seq_cst);  /* Pairs with the fence in
-                                                 * dp_lane_wait(). */
+    dp_fence_frequent(lane->shared->fence_registered);
 }
 
 static inline void

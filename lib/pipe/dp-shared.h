@@ -34,6 +34,7 @@ struct dp_shared {
     struct dp_meters *meters;
     struct dp_bonds *bonds;
     struct dp_offload *offload;
+    bool fence_registered;      /* See dp-fence.h. */
 
     /* Written by the main thread. */
     atomic_uint32_t emc_insert_inv; /* A packet's connection enters the EMC
