@@ -22,6 +22,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/xdp/dp-xdp-groups.h \
 	lib/xdp/dp-xdp-ids.c \
 	lib/xdp/dp-xdp-ids.h \
+	lib/xdp/dp-xdp-link.c \
+	lib/xdp/dp-xdp-link.h \
 	lib/xdp/dp-xdp-loader.c \
 	lib/xdp/dp-xdp-loader.h \
 	lib/xdp/dp-xdp-match.c \

@@ -6,8 +6,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/if_link.h>
-#include <net/if.h>
 #include <unistd.h>
 
 #include "latch.h"
@@ -22,6 +20,7 @@
 #include "timeval.h"
 #include "util.h"
 #include "xdp/dp-xdp-groups.h"
+#include "xdp/dp-xdp-link.h"
 #include "xdp/dp-xdp-object.h"
 #include "xdp/dp-xdp-table.h"
 #include "xdp/dp-xdp-watch.h"
@@ -447,105 +446,6 @@ find_if_entry(const struct dp_xdp_loader *loader, uint32_t hashed,
 
 /* Attachment. */
 
-static uint32_t
-mode_flags(enum dp_xdp_mode mode)
-{
-    return mode == DP_XDP_NATIVE ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
-}
-
-static const char *
-mode_name(enum dp_xdp_mode mode)
-{
-    return (mode == DP_XDP_NATIVE ? "native"
-            : mode == DP_XDP_GENERIC ? "generic" : "no");
-}
-
-/* Returns the program that interface 'ifindex' has already, as "id 12
- * (name)", or null if it has none.  The caller frees it. */
-static char *
-describe_foreign(uint32_t ifindex)
-{
-    LIBBPF_OPTS(bpf_xdp_query_opts, query);
-    struct bpf_prog_info info;
-    __u32 len = sizeof info;
-    uint32_t id;
-    int fd;
-
-    if (bpf_xdp_query(ifindex, 0, &query)) {
-        return NULL;
-    }
-    id = (query.prog_id ? query.prog_id
-          : query.drv_prog_id ? query.drv_prog_id
-          : query.skb_prog_id ? query.skb_prog_id
-          : query.hw_prog_id);
-    if (!id) {
-        return NULL;
-    }
-    memset(&info, 0, sizeof info);
-    fd = bpf_prog_get_fd_by_id(id);
-    if (fd >= 0) {
-        bpf_obj_get_info_by_fd(fd, &info, &len);
-        close(fd);
-    }
-    return (info.name[0]
-            ? xasprintf("id %"PRIu32" (%.*s)", id, (int) sizeof info.name,
-                        info.name)
-            : xasprintf("id %"PRIu32, id));
-}
-
-static char *
-explain(const char *name, uint32_t ifindex, enum dp_xdp_mode mode, int error)
-{
-    char *foreign = describe_foreign(ifindex);
-    char *text;
-
-    if (foreign) {
-        text = xasprintf("%s: has another XDP program, %s, which stays; "
-                         "\"ip link set dev %s xdp off\" removes it", name,
-                         foreign, name);
-    } else if (error == EOPNOTSUPP && mode == DP_XDP_NATIVE) {
-        text = xasprintf("%s: the driver does not run XDP programs", name);
-    } else if (error == ERANGE || error == EINVAL) {
-        text = xasprintf("%s: the driver does not run an XDP program in %s "
-                         "mode with the interface's settings (%s): its MTU "
-                         "may be too large", name, mode_name(mode),
-                         ovs_strerror(error));
-    } else {
-        text = xasprintf("%s: can't attach the XDP program in %s mode (%s)",
-                         name, mode_name(mode), ovs_strerror(error));
-    }
-    free(foreign);
-    return text;
-}
-
-static int
-attach__(struct dp_xdp_loader *loader, struct dp_xdp_port *port,
-         char **errorp)
-    OVS_REQUIRES(loader->mutex)
-{
-    LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = mode_flags(port->mode));
-    char name[IF_NAMESIZE];
-    int error;
-
-    if (port->mode == DP_XDP_NOWHERE) {
-        return 0;
-    }
-    port->link_fd = bpf_link_create(loader->object->prog_fd,
-                                    port->ifindex, BPF_XDP, &opts);
-    if (port->link_fd >= 0) {
-        return 0;
-    }
-    error = errno;
-    if (!if_indextoname(port->ifindex, name)) {
-        *errorp = xasprintf("interface %"PRIu32" does not exist",
-                            port->ifindex);
-        return ENODEV;
-    }
-    *errorp = explain(name, port->ifindex, port->mode, error);
-    /* One that runs in the other mode is EEXIST. */
-    return error == EEXIST ? EBUSY : error;
-}
-
 /* Gives 'port' a slot, under which the program finds it: one that no flow is
  * left of, if the port that had it before has gone without its rules. */
 static int
@@ -612,7 +512,9 @@ dp_xdp_attach(struct dp_xdp_loader *loader, uint32_t ifindex,
         *errorp = xasprintf("there are %d ports with XDP already",
                             DP_XDP_MAX_PORTS - 1);
     } else {
-        error = attach__(loader, port, errorp);
+        error = (mode == DP_XDP_NOWHERE ? 0
+                 : dp_xdp_link_create(ifindex, mode, loader->object->prog_fd,
+                                      &port->link_fd, errorp));
         if (error) {
             put_slot(loader, port);
         } else if (mode != DP_XDP_NOWHERE) {
@@ -626,7 +528,7 @@ dp_xdp_attach(struct dp_xdp_loader *loader, uint32_t ifindex,
         port = NULL;
     } else {
         VLOG_DBG("interface %"PRIu32": attached in %s mode, slot %"PRIu32,
-                 ifindex, mode_name(mode), port->slot);
+                 ifindex, dp_xdp_mode_name(mode), port->slot);
     }
     *portp = port;
     return error;

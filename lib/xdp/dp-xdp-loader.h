@@ -24,20 +24,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "xdp/dp-xdp-link.h"
+
 struct dp_xdp_groups;
 struct dp_xdp_loader;
 struct dp_xdp_maps;
 struct dp_xdp_port;
 struct dp_xdp_table;
 struct dp_xdp_watches;
-
-enum dp_xdp_mode {
-    DP_XDP_NATIVE,              /* In the driver. */
-    DP_XDP_GENERIC,             /* In the kernel's stack: any interface, but
-                                 * slower. */
-    DP_XDP_NOWHERE              /* It is not attached: for tests, which run it
-                                 * on packets of their own. */
-};
 
 /* Loads the program.  All ports must be detached before it is destroyed. */
 int dp_xdp_loader_create(struct dp_xdp_loader **, char **errorp);
