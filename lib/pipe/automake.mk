@@ -4,6 +4,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pipe/dp-bond.c \
 	lib/pipe/dp-bond.h \
 	lib/pipe/dp-burst.h \
+	lib/pipe/dp-clock.c \
+	lib/pipe/dp-clock.h \
 	lib/pipe/dp-clone.c \
 	lib/pipe/dp-clone.h \
 	lib/pipe/dp-drop.c \

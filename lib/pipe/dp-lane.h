@@ -18,7 +18,7 @@
  * pass through the pipe: that is in 'struct dp_burst' and 'struct dp_work', on
  * the stack.
  *
- * Units.  'now' in us of time_usec(), read once per poll. */
+ * Units.  'now' in us of time_usec(), once per poll that brings packets. */
 
 #include "dpif-netdev-perf.h"
 #include "openvswitch/list.h"
@@ -29,6 +29,7 @@
 #include "flow/dp-simple.h"
 #include "flow/dp-smc.h"
 #include "offload/dp-mark-index.h"
+#include "pipe/dp-clock.h"
 #include "pipe/dp-fence.h"
 #include "pipe/dp-shared.h"
 #include "pipe/dp-tx.h"
@@ -77,6 +78,7 @@ struct dp_lane {
     uint64_t booked_at;         /* Cycles before have been booked, see
                                  * dp_lane_lap(). */
     bool emc_enabled;           /* Of the port being served. */
+    struct dp_clock clock;      /* Of a PMD thread. */
     long long int now;
     long long int next_rank;    /* When to sort subtables again. */
     long long int swept_at;     /* When the EMC was last swept. */
@@ -121,6 +123,21 @@ static inline void
 dp_lane_update_clock(struct dp_lane *lane)
 {
     lane->now = time_usec();
+}
+
+/* Sets the lane's clock, by the time-stamp counter as it was last read if that
+ * will do. */
+static inline void
+dp_lane_glance_at_clock(struct dp_lane *lane)
+{
+    long long int now;
+
+    if (OVS_LIKELY(dp_clock_read(&lane->clock, cycles_counter_get(&lane->perf),
+                                 &now))) {
+        lane->now = MAX(lane->now, now);
+    } else {
+        dp_lane_update_clock(lane);
+    }
 }
 
 /* Work begins that is to be booked: it began when the lane last looked at the

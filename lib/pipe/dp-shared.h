@@ -35,6 +35,7 @@ struct dp_shared {
     struct dp_bonds *bonds;
     struct dp_offload *offload;
     bool fence_registered;      /* See dp-fence.h. */
+    bool clock_may_stop;        /* Tests can stop Open vSwitch's clock. */
 
     /* Written by the main thread. */
     atomic_uint32_t emc_insert_inv; /* A packet's connection enters the EMC

@@ -345,7 +345,7 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
         uint64_t n_hits;
         bool marks_seen;
 
-        dp_lane_update_clock(lane);
+        dp_lane_glance_at_clock(lane);
         current->batches++;
         if (metrics) {
             histogram_add_sample(&lane->perf.pkts_per_batch, n);

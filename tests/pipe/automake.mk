@@ -3,6 +3,7 @@
 tests_dptest_SOURCES += \
 	tests/pipe/pipe-rig.h \
 	tests/pipe/test-bond.c \
+	tests/pipe/test-clock.c \
 	tests/pipe/test-clone.c \
 	tests/pipe/test-drop.c \
 	tests/pipe/test-exec.c \

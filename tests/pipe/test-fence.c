@@ -4,9 +4,9 @@
  * for all threads and with one in each turn.
  *
  * What a lane's turns and the one who removes do is reduced to what matters:
- * a lane that sees the flow counts on it.  That the lane reads 'removed' before
- * the others see 'turn' odd happens within some nanoseconds, so it takes many
- * tries to hit upon it; without fences it does in the first thousands. */
+ * a lane that sees the flow counts on it.  That the lane reads 'removed'
+ * before the others see 'turn' odd happens within some nanoseconds, so it
+ * takes many tries to hit upon it; without fences some hundreds. */
 
 #include <config.h>
 #undef NDEBUG
