@@ -92,6 +92,18 @@ void dp_xdp_loader_synchronize(struct dp_xdp_loader *);
 int dp_xdp_attach(struct dp_xdp_loader *, uint32_t ifindex, enum dp_xdp_mode,
                   struct dp_xdp_port **portp, char **errorp);
 
+/* 'port' has all its sockets.  From now on the loader's thread looks once a
+ * second whether the program is on the interface still.  When it is not any
+ * more, or somebody has put another one in its place, it says so and calls
+ * 'lost', once, which must not call this module; then nothing is left but to
+ * detach the port.  It warns, too, if the interface has queues without a
+ * socket. */
+void dp_xdp_port_watch(struct dp_xdp_port *, void (*lost)(void *aux),
+                       void *aux);
+
+/* Has that happened? */
+bool dp_xdp_port_is_lost(const struct dp_xdp_port *);
+
 /* Detaches it, forgets the sockets, and frees 'port'.  The interface may be
  * gone. */
 void dp_xdp_detach(struct dp_xdp_port *);
