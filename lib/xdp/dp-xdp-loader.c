@@ -339,6 +339,13 @@ dp_xdp_loader_wake(struct dp_xdp_loader *loader)
     seq_change(loader->wake);
 }
 
+void
+dp_xdp_loader_look(struct dp_xdp_loader *loader)
+{
+    dp_xdp_watches_hurry(&loader->watches);
+    dp_xdp_loader_wake(loader);
+}
+
 /* Whoever writes a map of maps is made to wait until all programs that may
  * have seen the old value have ended; the kernel promises that. */
 void
@@ -657,6 +664,7 @@ dp_xdp_detach(struct dp_xdp_port *port)
     loader = port->loader;
     bpf_map_delete_elem(loader->first.maps.devs_fd, &port->slot);
     dp_xdp_groups_leave(loader->groups, port->slot);
+    dp_xdp_loader_look(loader);
     for (unsigned int queue = 0; queue < DP_XDP_MAX_QUEUES; queue++) {
         dp_xdp_port_clear_socket(port, queue);
     }

@@ -83,6 +83,9 @@ int dp_xdp_loader_switch(struct dp_xdp_loader *, uint32_t can, char **errorp);
  * over. */
 void dp_xdp_loader_wake(struct dp_xdp_loader *);
 
+/* Something has changed that watches look at: the thread looks now. */
+void dp_xdp_loader_look(struct dp_xdp_loader *);
+
 /* Waits until every CPU has left the program: some ms. */
 void dp_xdp_loader_synchronize(struct dp_xdp_loader *);
 

@@ -317,3 +317,40 @@ def case_xdp_queues(bed):
             raise RuntimeError("packets were lost: " + pinned.stdout)
     if len(switch.log(said)) != 1:
         raise RuntimeError("not one line in the log")
+
+
+def received(host):
+    return int(run("ip", "netns", "exec", host, "cat",
+                   "/sys/class/net/eth0/statistics/rx_packets"))
+
+
+def check_copies(switch, hosts):
+    """All packets of the first host get to the others, by way of XDP."""
+    wait_for_rules(switch, hosts, 2, "yes")
+    before = [received(host) for host in hosts[1:]]
+    if ping(hosts[0], XDP_ADDRESSES[1], 200) != 200:
+        raise RuntimeError("packets were lost")
+    for host, n in zip(hosts[1:], before):
+        wait_until(lambda: received(host) >= n + 200, "copies in " + host)
+    wait_for_rules(switch, hosts, 2, "yes")
+
+
+def case_xdp_copies(bed):
+    """One rule has several outputs, and each of them changes."""
+    switch, hosts = xdp_bed(bed, True)
+    hosts.append(bed.host(switch, "h3", "10.7.0.3", xdp_interface(3)))
+    run("ip", "netns", "exec", hosts[2], "ethtool", "-K", "eth0", "gro", "on")
+    switch.add_flows("in_port=h1,ip,actions=output:h2,output:h3", XDP_FLOWS[1])
+    check_copies(switch, hosts)
+    for name, host in zip(("h2", "h3"), hosts[1:]):
+        for command in (
+                ("ip", "-n", switch.namespace, "link", "set", name, "mtu"),
+                ("ip", "netns", "exec", host, "ethtool", "-K", "eth0", "gro")):
+            for value, n in zip(("1400", "1500") if "mtu" in command
+                                else ("off", "on"), (0, 1)):
+                run(*command, value)
+                wait_for_rules(switch, hosts, 1 + n, "yes")
+        check_copies(switch, hosts)
+        for mode in "generic", "native":
+            switch.vsctl("set", "interface", name, "options:xdp-mode=" + mode)
+            check_copies(switch, hosts)
