@@ -439,9 +439,9 @@ put_one(struct xdp_port *port, struct dp_offload_op *op,
     if (!op->error) {
         op->level = DP_OFFLOAD_WHOLE;
         return;
-    } else if (dp_offload_is_busy(op->error)) {
+    } else if (dp_offload_is_busy(op->error) || op->error == EMLINK) {
         /* A program is being loaded, or places wait for an epoch to be over.
-         * A rule that marks would stay one. */
+         * A rule that marks would stay one.  It takes the same mask. */
         return;
     } else if (!op->mark) {
         op->error = EOPNOTSUPP;
@@ -470,6 +470,10 @@ xdp_put(void *port, struct dp_offload_op *ops[], size_t n)
         ofpbuf_clear(&actions);
         if (dp_offload_op_describe(ops[i], match, &actions)) {
             put_one(port, ops[i], match, &actions);
+            if (ops[i]->error == EMLINK) {
+                ops[i]->error = ENOSPC;
+                ops[i]->why = DP_OFFLOAD_WHY_MASKS;
+            }
         } else {
             ops[i]->error = ENOENT;
         }
