@@ -26,14 +26,34 @@ dp_xdp_mode_name(enum dp_xdp_mode mode)
             : mode == DP_XDP_GENERIC ? "generic" : "no");
 }
 
-/* Returns the program that interface 'ifindex' has already, as "id 12
- * (name)", or null if it has none.  The caller frees it. */
-static char *
-describe_foreign(uint32_t ifindex)
+/* Stores what the kernel tells about program 'fd' in '*info'. */
+static bool
+get_program(int fd, struct bpf_prog_info *info)
+{
+    __u32 len = sizeof *info;
+
+    memset(info, 0, sizeof *info);
+    return !bpf_obj_get_info_by_fd(fd, info, &len);
+}
+
+bool
+dp_xdp_link_holds(int fd, int prog_fd)
+{
+    struct bpf_prog_info prog;
+    struct bpf_link_info link;
+    __u32 len = sizeof link;
+
+    memset(&link, 0, sizeof link);
+    return (!bpf_obj_get_info_by_fd(fd, &link, &len) && link.xdp.ifindex
+            && get_program(prog_fd, &prog) && link.prog_id == prog.id);
+}
+
+char *
+dp_xdp_link_describe(uint32_t ifindex)
 {
     LIBBPF_OPTS(bpf_xdp_query_opts, query);
     struct bpf_prog_info info;
-    __u32 len = sizeof info;
+    bool named = false;
     uint32_t id;
     int fd;
 
@@ -47,13 +67,12 @@ describe_foreign(uint32_t ifindex)
     if (!id) {
         return NULL;
     }
-    memset(&info, 0, sizeof info);
     fd = bpf_prog_get_fd_by_id(id);
     if (fd >= 0) {
-        bpf_obj_get_info_by_fd(fd, &info, &len);
+        named = get_program(fd, &info) && info.name[0];
         close(fd);
     }
-    return (info.name[0]
+    return (named
             ? xasprintf("id %"PRIu32" (%.*s)", id, (int) sizeof info.name,
                         info.name)
             : xasprintf("id %"PRIu32, id));
@@ -62,7 +81,7 @@ describe_foreign(uint32_t ifindex)
 static char *
 explain(const char *name, uint32_t ifindex, enum dp_xdp_mode mode, int error)
 {
-    char *foreign = describe_foreign(ifindex);
+    char *foreign = dp_xdp_link_describe(ifindex);
     char *text;
 
     if (foreign) {

@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <net/if.h>
 #include <unistd.h>
 
 #include "latch.h"
@@ -19,6 +20,7 @@
 #include "seq.h"
 #include "timeval.h"
 #include "util.h"
+#include "xdp/dp-xdp-device.h"
 #include "xdp/dp-xdp-groups.h"
 #include "xdp/dp-xdp-link.h"
 #include "xdp/dp-xdp-object.h"
@@ -30,6 +32,9 @@ VLOG_DEFINE_THIS_MODULE(dp_xdp_loader);
 /* How long nobody must have needed what a program can do, for another one to
  * be loaded that can't. */
 #define IDLE_MS (3 * 60 * 1000)
+
+/* How often the thread looks after attached ports. */
+#define LOOK_MS 1000
 
 /* Bits of DP_XDP_CAN_*. */
 enum { N_CAN = 6 };
@@ -60,6 +65,7 @@ struct dp_xdp_loader {
     uint32_t wanted;            /* What somebody has asked for. */
     uint32_t refused;           /* What the kernel did not take. */
     struct dp_xdp_need needs[N_CAN];
+    long long int next_look;    /* When to look after ports. */
 };
 
 struct dp_xdp_port {
@@ -69,6 +75,13 @@ struct dp_xdp_port {
     uint32_t slot;
     enum dp_xdp_mode mode;
     int link_fd;                /* Owned. */
+
+    /* Guarded by the loader's mutex. */
+    void (*lost)(void *aux);    /* Null: nobody watches. */
+    void *aux;
+    bool is_lost;
+    unsigned int n_sockets;     /* Of queues from 0 on. */
+    unsigned int n_rxqs;        /* Of the interface, when last looked at. */
 };
 
 static void *loader_main(void *);
@@ -326,6 +339,13 @@ dp_xdp_loader_wake(struct dp_xdp_loader *loader)
     seq_change(loader->wake);
 }
 
+void
+dp_xdp_loader_look(struct dp_xdp_loader *loader)
+{
+    dp_xdp_watches_hurry(&loader->watches);
+    dp_xdp_loader_wake(loader);
+}
+
 /* Whoever writes a map of maps is made to wait until all programs that may
  * have seen the old value have ended; the kernel promises that. */
 void
@@ -396,6 +416,82 @@ run_programs(struct dp_xdp_loader *loader)
     }
 }
 
+/* Attached ports. */
+
+/* Tells what has become of our program on interface 'name'. */
+static void
+say_lost(const struct dp_xdp_port *port, const char *name)
+{
+    char *other = dp_xdp_link_describe(port->ifindex);
+
+    VLOG_WARN("%s: somebody has taken our XDP program off, and with it all "
+              "flows that it had; now there is %s", name,
+              other ? other : "none");
+    free(other);
+}
+
+/* Packets of queues without a socket are lost for the switch. */
+static void
+look_at_queues(struct dp_xdp_port *port, const char *name)
+{
+    unsigned int n = dp_xdp_device_n_rxqs(name);
+
+    if (n != port->n_rxqs) {
+        port->n_rxqs = n;
+        if (n > port->n_sockets) {
+            VLOG_WARN("%s: receives through %u queues, but has 'n_rxq' %u: "
+                      "packets of the others go to the kernel", name, n,
+                      port->n_sockets);
+        }
+    }
+}
+
+static void
+look_at_port(struct dp_xdp_loader *loader, struct dp_xdp_port *port)
+    OVS_REQUIRES(loader->mutex)
+{
+    bool holds = dp_xdp_link_holds(port->link_fd, loader->object->prog_fd);
+    char name[IF_NAMESIZE];
+    bool exists = if_indextoname(port->ifindex, name) != NULL;
+
+    if (!holds) {
+        if (exists) {
+            say_lost(port, name);
+        }
+        port->is_lost = true;
+        port->lost(port->aux);
+    } else if (exists) {
+        look_at_queues(port, name);
+    }
+}
+
+static void
+look_at_ports(struct dp_xdp_loader *loader)
+{
+    long long int now = time_msec();
+
+    ovs_mutex_lock(&loader->mutex);
+    if (now >= loader->next_look) {
+        loader->next_look = now + LOOK_MS;
+        for (size_t slot = 1; slot < DP_XDP_MAX_PORTS; slot++) {
+            struct dp_xdp_port *port = loader->ports[slot];
+
+            if (port && port->lost && !port->is_lost) {
+                look_at_port(loader, port);
+            }
+        }
+    }
+    ovs_mutex_unlock(&loader->mutex);
+}
+
+static void
+wait_to_look(struct dp_xdp_loader *loader)
+{
+    ovs_mutex_lock(&loader->mutex);
+    poll_timer_wait_until(loader->next_look);
+    ovs_mutex_unlock(&loader->mutex);
+}
+
 static void *
 loader_main(void *loader_)
 {
@@ -407,11 +503,13 @@ loader_main(void *loader_)
         ovsrcu_quiesce_start();
         run_programs(loader);
         end_epoch(loader);
+        look_at_ports(loader);
         dp_xdp_watches_run(&loader->watches);
         ovsrcu_quiesce_end();
 
         seq_wait(loader->wake, seq);
         latch_wait(&loader->exit);
+        wait_to_look(loader);
         dp_xdp_watches_wait(&loader->watches);
         poll_block();
     }
@@ -535,6 +633,27 @@ dp_xdp_attach(struct dp_xdp_loader *loader, uint32_t ifindex,
 }
 
 void
+dp_xdp_port_watch(struct dp_xdp_port *port, void (*lost)(void *aux),
+                  void *aux)
+{
+    ovs_mutex_lock(&port->loader->mutex);
+    port->lost = lost;
+    port->aux = aux;
+    ovs_mutex_unlock(&port->loader->mutex);
+}
+
+bool
+dp_xdp_port_is_lost(const struct dp_xdp_port *port)
+{
+    bool is_lost;
+
+    ovs_mutex_lock(&port->loader->mutex);
+    is_lost = port->is_lost;
+    ovs_mutex_unlock(&port->loader->mutex);
+    return is_lost;
+}
+
+void
 dp_xdp_detach(struct dp_xdp_port *port)
 {
     struct dp_xdp_loader *loader;
@@ -545,6 +664,7 @@ dp_xdp_detach(struct dp_xdp_port *port)
     loader = port->loader;
     bpf_map_delete_elem(loader->first.maps.devs_fd, &port->slot);
     dp_xdp_groups_leave(loader->groups, port->slot);
+    dp_xdp_loader_look(loader);
     for (unsigned int queue = 0; queue < DP_XDP_MAX_QUEUES; queue++) {
         dp_xdp_port_clear_socket(port, queue);
     }
@@ -600,9 +720,14 @@ dp_xdp_port_set_socket(struct dp_xdp_port *port, unsigned int queue, int fd)
     if (queue >= DP_XDP_MAX_QUEUES) {
         return ENOBUFS;
     }
-    return (bpf_map_update_elem(port->loader->first.maps.xsks_fd, &key, &value,
-                                0)
-            ? errno : 0);
+    if (bpf_map_update_elem(port->loader->first.maps.xsks_fd, &key, &value,
+                            0)) {
+        return errno;
+    }
+    ovs_mutex_lock(&port->loader->mutex);
+    port->n_sockets = MAX(port->n_sockets, queue + 1);
+    ovs_mutex_unlock(&port->loader->mutex);
+    return 0;
 }
 
 void

@@ -117,12 +117,12 @@ rest(struct dp_xdp_table *table, struct dp_xdp_ids *ids, uint32_t id)
     dp_xdp_ids_rest(ids, id, table->epoch);
 }
 
-/* Returns why 'ids' has no number to give: EBUSY if one will be free when the
- * epoch is over. */
+/* Returns why 'ids', of masks or of lists of them, has no number to give:
+ * EBUSY if one will be free when the epoch is over. */
 static int
 why_none(const struct dp_xdp_ids *ids)
 {
-    return ids->n_resting ? EBUSY : ENOSPC;
+    return ids->n_resting ? EBUSY : EMLINK;
 }
 
 /* Masks. */
@@ -228,7 +228,7 @@ list_mask(struct dp_xdp_table *table, uint32_t slot,
 
     if (i == port->n) {
         if (i >= DP_XDP_LIST_MASKS) {
-            return ENOSPC;
+            return EMLINK;
         }
         port->masks[i].mask = mask;
         port->masks[i].n_flows = 0;

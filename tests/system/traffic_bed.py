@@ -45,6 +45,7 @@ class Bed:
         self.folder = tempfile.mkdtemp(prefix="markpath-traffic-")
         self.prefix = "mpt%d-" % os.getpid()
         self.namespaces, self.servers, self.switches = [], [], []
+        self.queues = 1         # Of devices.
         self.data = os.urandom(SIZE)
         with open(self.folder + "/data", "wb") as f:
             f.write(self.data)
@@ -58,8 +59,10 @@ class Bed:
 
     def link(self, one, one_name, two, two_name, mtu=1500):
         """A pair of veth devices; packets have their checksums."""
-        run("ip", "-n", one, "link", "add", one_name, "type", "veth", "peer",
-            "name", two_name, "netns", two)
+        run("ip", "-n", one, "link", "add", one_name, "numrxqueues",
+            str(self.queues), "numtxqueues", str(self.queues), "type", "veth",
+            "peer", "name", two_name, "numrxqueues", str(self.queues),
+            "numtxqueues", str(self.queues), "netns", two)
         for namespace, name in ((one, one_name), (two, two_name)):
             run("ip", "netns", "exec", namespace, "ethtool", "-K", name, "tx",
                 "off")
@@ -175,9 +178,16 @@ class Switch:
                  self.folder + "/ovs-vswitchd", "-vconsole:off", "--detach",
                  "--no-chdir", "--pidfile", "--log-file")
 
-    def kill(self):
+    def pid(self):
         with open(self.folder + "/ovs-vswitchd.pid") as f:
-            os.kill(int(f.read()), signal.SIGKILL)
+            return int(f.read())
+
+    def kill(self):
+        """Kills the daemon, and waits until it has no files any more."""
+        pid = self.pid()
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not os.path.exists("/proc/%d/fd/0" % pid),
+                   "an end of the daemon")
 
     def run(self, *command):
         return run(*command, env=self.env)

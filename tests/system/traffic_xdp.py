@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ports whose packets an XDP program forwards or marks; see "traffic"."""
 
+import glob
+import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -177,6 +180,17 @@ def xdp_port_goes(switch, hosts):
     wait_for_rules(switch, hosts, 2, "yes")
 
 
+def xdp_device_goes(bed, switch, hosts):
+    """The device of an output goes, and another one gets its name."""
+    run("ip", "-n", switch.namespace, "link", "delete", "h2")
+    wait_until(lambda: rules(switch, "yes") == 0, "no rules")
+    bed.link(switch.namespace, "h2", hosts[1], "eth0")
+    run("ip", "-n", hosts[1], "address", "add", XDP_ADDRESSES[1] + "/24",
+        "dev", "eth0")
+    ready_host(bed, 2, True)
+    wait_for_rules(switch, hosts, 2, "yes")
+
+
 def xdp_others_come(switch, hosts):
     """Nobody removes or replaces the program of a port by accident."""
     for kind in "xdp", "xdpdrv", "xdpgeneric":
@@ -188,15 +202,81 @@ def xdp_others_come(switch, hosts):
     wait_for_rules(switch, hosts, 2, "yes")
 
 
+def detach_program(switch, name):
+    """Takes the program off the device, as only its owner should."""
+    ifindex = run("ip", "netns", "exec", switch.namespace, "cat",
+                  "/sys/class/net/%s/ifindex" % name).strip()
+    for path in glob.glob("/proc/%d/fdinfo/*" % switch.pid()):
+        with open(path) as f:
+            info = dict(line.split(":\t") for line in f.read().splitlines()
+                        if ":\t" in line)
+        if info.get("link_type") == "xdp" and info.get("ifindex") == ifindex:
+            run("bpftool", "link", "detach", "id", info["link_id"])
+            return
+    raise RuntimeError("the program of %s has no link" % name)
+
+
+def xdp_program_goes(bed, switch, hosts):
+    """Somebody takes the program off a port, and puts another one there."""
+    if not shutil.which("bpftool") or not shutil.which("clang"):
+        return
+    said = "h1: somebody has taken our XDP program off"
+    detach_program(switch, "h1")
+    wait_until(lambda: len(switch.log(said)) == 1, "a line in the log")
+    wait_for_rules(switch, hosts, 2, "yes")
+
+    source, foreign = bed.folder + "/foreign.c", bed.folder + "/foreign.o"
+    with open(source, "w") as f:
+        f.write("int foreign(void *ctx) __attribute__((section(\"xdp\")));\n"
+                "int foreign(void *ctx) { return 2; }\n")
+    run("clang", "--target=bpf", "-O2", "-c", source, "-o", foreign)
+    detach_program(switch, "h1")
+    run("ip", "-n", switch.namespace, "link", "set", "dev", "h1", "xdpdrv",
+        "obj", foreign, "sec", "xdp")
+    wait_until(lambda: switch.error("h1") != "[]", "an error")
+    if not switch.log("has another XDP program, id ") \
+            or len(switch.log(said)) != 2:
+        raise RuntimeError("the log does not name the other program")
+    wait_until(lambda: rules(switch, "yes") == 0, "no rules")
+    if not program(switch, "h1"):
+        raise RuntimeError("the other program was removed")
+    run("ip", "-n", switch.namespace, "link", "set", "dev", "h1", "xdpdrv",
+        "off")
+    wait_until(lambda: switch.error("h1") == "[]", "no error")
+    wait_for_rules(switch, hosts, 2, "yes")
+
+
 def xdp_daemon_goes(switch, hosts):
+    """Packets go to the kernel, as they do without a switch."""
+    kernel = "10.7.0.9"
+    run("ip", "-n", switch.namespace, "address", "add", kernel + "/24", "dev",
+        "h1")
+    mac = run("ip", "netns", "exec", switch.namespace, "cat",
+              "/sys/class/net/h1/address").strip()
+    run("ip", "-n", hosts[0], "neighbour", "replace", kernel, "lladdr", mac,
+        "dev", "eth0")
+    if ping(hosts[0], kernel):
+        raise RuntimeError("the kernel gets packets of the switch")
     switch.kill()
+    wait_until(lambda: ping(hosts[0], kernel), "an answer of the kernel")
     for name in "h1", "h2":
-        wait_until(lambda: not program(switch, name),
-                   "no program on " + name)
+        if program(switch, name):
+            raise RuntimeError("a program was left on " + name)
+        if "promiscuity 0" not in run("ip", "-n", switch.namespace, "-d",
+                                      "link", "show", name):
+            raise RuntimeError(name + " receives all packets")
+
+    # Nothing that the last one has left is in the way of the next.
+    for _ in range(3):
+        switch.start()
+        switch.vsctl("--timeout=30", "list-br")
+        switch.add_flows(*XDP_FLOWS)
+        wait_for_rules(switch, hosts, 2, "yes")
+        switch.kill()
     switch.start()
     switch.vsctl("--timeout=30", "list-br")
-    switch.add_flows(*XDP_FLOWS)
-    wait_for_rules(switch, hosts, 2, "yes")
+    for name in "h1", "h2":
+        wait_until(lambda: switch.error(name) == "[]", "no error")
 
 
 def case_xdp_changes(bed):
@@ -207,5 +287,70 @@ def case_xdp_changes(bed):
     xdp_flows_go(switch, hosts)
     xdp_offload_goes(switch, hosts)
     xdp_port_goes(switch, hosts)
+    xdp_device_goes(bed, switch, hosts)
     xdp_others_come(switch, hosts)
+    xdp_program_goes(bed, switch, hosts)
     xdp_daemon_goes(switch, hosts)
+
+
+def case_xdp_queues(bed):
+    """Packets of all queues are the switch's, or it says so."""
+    bed.queues = 2
+    switch, hosts = xdp_bed(bed, True)
+    switch.add_flows(*XDP_FLOWS)
+    said = "h1: receives through 2 queues, but has 'n_rxq' 1"
+    wait_until(lambda: switch.log(said), "a line in the log")
+    for name in "h1", "h2":
+        switch.vsctl("set", "interface", name, "options:n_rxq=2")
+    for n in "1", "2":
+        # The sockets stay, whatever the kernel makes of that.
+        subprocess.run(["ip", "netns", "exec", switch.namespace, "ethtool",
+                        "-L", "h1", "rx", n], stderr=subprocess.DEVNULL,
+                       check=False)
+        wait_for_rules(switch, hosts, 2, "yes")
+    for cpu in os.sched_getaffinity(0):     # They make for the queue.
+        pinned = subprocess.run(
+            ["taskset", "-c", str(cpu), "ip", "netns", "exec", hosts[0],
+             "ping", "-q", "-c", "20", "-i", "0.002", XDP_ADDRESSES[1]],
+            stdout=subprocess.PIPE, check=False, universal_newlines=True)
+        if " 0% packet loss" not in pinned.stdout:
+            raise RuntimeError("packets were lost: " + pinned.stdout)
+    if len(switch.log(said)) != 1:
+        raise RuntimeError("not one line in the log")
+
+
+def received(host):
+    return int(run("ip", "netns", "exec", host, "cat",
+                   "/sys/class/net/eth0/statistics/rx_packets"))
+
+
+def check_copies(switch, hosts):
+    """All packets of the first host get to the others, by way of XDP."""
+    wait_for_rules(switch, hosts, 2, "yes")
+    before = [received(host) for host in hosts[1:]]
+    if ping(hosts[0], XDP_ADDRESSES[1], 200) != 200:
+        raise RuntimeError("packets were lost")
+    for host, n in zip(hosts[1:], before):
+        wait_until(lambda: received(host) >= n + 200, "copies in " + host)
+    wait_for_rules(switch, hosts, 2, "yes")
+
+
+def case_xdp_copies(bed):
+    """One rule has several outputs, and each of them changes."""
+    switch, hosts = xdp_bed(bed, True)
+    hosts.append(bed.host(switch, "h3", "10.7.0.3", xdp_interface(3)))
+    run("ip", "netns", "exec", hosts[2], "ethtool", "-K", "eth0", "gro", "on")
+    switch.add_flows("in_port=h1,ip,actions=output:h2,output:h3", XDP_FLOWS[1])
+    check_copies(switch, hosts)
+    for name, host in zip(("h2", "h3"), hosts[1:]):
+        for command in (
+                ("ip", "-n", switch.namespace, "link", "set", name, "mtu"),
+                ("ip", "netns", "exec", host, "ethtool", "-K", "eth0", "gro")):
+            for value, n in zip(("1400", "1500") if "mtu" in command
+                                else ("off", "on"), (0, 1)):
+                run(*command, value)
+                wait_for_rules(switch, hosts, 1 + n, "yes")
+        check_copies(switch, hosts)
+        for mode in "generic", "native":
+            switch.vsctl("set", "interface", name, "options:xdp-mode=" + mode)
+            check_copies(switch, hosts)

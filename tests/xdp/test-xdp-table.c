@@ -279,7 +279,7 @@ test_xdp_table_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     for (uint32_t i = 0; i < DP_XDP_LIST_MASKS; i++) {
         ovs_assert(!put(&m, 1, i, i + 1, &flows[n++]));
     }
-    ovs_assert(put(&m, 1, 0, DP_XDP_LIST_MASKS + 1, &flow) == ENOSPC);
+    ovs_assert(put(&m, 1, 0, DP_XDP_LIST_MASKS + 1, &flow) == EMLINK);
     ovs_assert(dp_xdp_table_get_size(m.table).n_masks == DP_XDP_LIST_MASKS);
     ovs_assert(!put(&m, 2, 0, DP_XDP_LIST_MASKS + 1, &flows[n++]));
 
