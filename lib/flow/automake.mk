@@ -5,6 +5,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/flow/dp-actions.h \
 	lib/flow/dp-cls.c \
 	lib/flow/dp-cls.h \
+	lib/flow/dp-credit.c \
+	lib/flow/dp-credit.h \
 	lib/flow/dp-edit.c \
 	lib/flow/dp-edit.h \
 	lib/flow/dp-emc.c \

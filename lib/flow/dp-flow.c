@@ -41,6 +41,7 @@ dp_flow_create(const struct flow *flow, struct dp_mask *mask,
     atomic_init(&f->dead, false);
     atomic_init(&f->offered, false);
     atomic_init(&f->generation, 0);
+    atomic_init(&f->credit, NULL);
     ovsrcu_init(&f->actions, NULL);
     dp_flow_set_actions(f, actions, len);
     atomic_init(&f->used, 0);
@@ -74,6 +75,7 @@ dp_flow_free(struct dp_flow *flow)
 {
     dp_actions_free(ovsrcu_get_protected(struct dp_actions *,
                                          &flow->actions));
+    dp_credit_destroy(dp_flow_get_credit(flow));
     dp_mask_unref(flow->mask);
     free(flow->key);
     free_cacheline(flow);
@@ -123,6 +125,7 @@ void
 dp_flow_get_stats(const struct dp_flow *flow_, struct dpif_flow_stats *stats)
 {
     struct dp_flow *flow = CONST_CAST(struct dp_flow *, flow_);
+    const struct dp_credit *credit = dp_flow_get_credit(flow);
     unsigned long long int count;
     long long int used;
 
@@ -133,6 +136,9 @@ dp_flow_get_stats(const struct dp_flow *flow_, struct dpif_flow_stats *stats)
     atomic_read_relaxed(&flow->used, &used);
     stats->used = used;
     atomic_read_relaxed(&flow->tcp_flags, &stats->tcp_flags);
+    if (OVS_UNLIKELY(credit)) {
+        dp_credit_add_stats(credit, stats);
+    }
 }
 
 /* Zeroes the statistics.  Packets that the owner lane books at this moment
@@ -140,6 +146,11 @@ dp_flow_get_stats(const struct dp_flow *flow_, struct dpif_flow_stats *stats)
 void
 dp_flow_clear_stats(struct dp_flow *flow)
 {
+    struct dp_credit *credit = dp_flow_get_credit(flow);
+
+    if (credit) {
+        dp_credit_clear(credit);
+    }
     atomic_store_relaxed(&flow->n_packets, 0);
     atomic_store_relaxed(&flow->n_bytes, 0);
     atomic_store_relaxed(&flow->used, 0);
@@ -153,4 +164,18 @@ dp_flow_get_match(const struct dp_flow *flow, struct match *match)
     memset(match, 0, sizeof *match);
     miniflow_expand(flow->key, &match->flow);
     dp_mask_expand(flow->mask, &match->wc);
+}
+
+/* Returns the flow's credit, which is created if there is none.  Callers must
+ * exclude each other. */
+struct dp_credit *
+dp_flow_ensure_credit(struct dp_flow *flow)
+{
+    struct dp_credit *credit = dp_flow_get_credit(flow);
+
+    if (!credit) {
+        credit = dp_credit_create();
+        atomic_store_explicit(&flow->credit, credit, memory_order_release);
+    }
+    return credit;
 }

@@ -9,8 +9,8 @@
  * that made it, its mask, its masked words for the classifier, its compiled
  * actions and its statistics.
  *
- * Owns.  Key, masked words and actions; a reference to the mask, which it
- * shares with its subtable.
+ * Owns.  Key, masked words, actions and credit; a reference to the mask, which
+ * it shares with its subtable.
  *
  * Life.  dp_flow_create() gives one reference, which belongs to the flow
  * table.  Caches and the offload engine take their own.  The last reference
@@ -22,6 +22,8 @@
  * Thread-safety.  Three kinds of members, see the headings below.  Statistics
  * are written by the owner lane only, with relaxed stores, and read by anyone;
  * a reader may see packets without their bytes for a moment, never garbage.
+ * What merged rules did in the flow's place is booked beside them, in
+ * dp-credit.h, and is part of what dp_flow_get_stats() tells.
  *
  * Units.  'used' in ms of time_msec(), 0 for "never"; bytes of frames. */
 
@@ -31,6 +33,7 @@
 #include "ovs-atomic.h"
 #include "ovs-rcu.h"
 #include "flow/dp-actions.h"
+#include "flow/dp-credit.h"
 #include "flow/dp-mask.h"
 #include "flow/dp-verify.h"
 
@@ -73,6 +76,8 @@ struct dp_flow {
     unsigned int lane_id;           /* Core of the lane, or NON_PMD_CORE_ID. */
     atomic_uint32_t generation;     /* Published: how often 'actions' were
                                      * replaced. */
+    ATOMIC(struct dp_credit *) credit;  /* Owned, published: NULL if nothing
+                                         * was ever built on the flow. */
     struct ovs_refcount ref_cnt;
     struct dp_mask *mask;           /* Counted. */
     struct cmap_node cls_node;      /* Published: in its subtable. */
@@ -92,6 +97,7 @@ struct dp_actions *dp_flow_set_actions(struct dp_flow *,
 void dp_flow_get_stats(const struct dp_flow *, struct dpif_flow_stats *);
 void dp_flow_clear_stats(struct dp_flow *);
 void dp_flow_get_match(const struct dp_flow *, struct match *);
+struct dp_credit *dp_flow_ensure_credit(struct dp_flow *);
 
 /* Asks for the memory that a dump reads. */
 static inline void
@@ -130,6 +136,17 @@ dp_flow_get_generation(const struct dp_flow *flow)
     atomic_read_explicit(&CONST_CAST(struct dp_flow *, flow)->generation,
                          &generation, memory_order_acquire);
     return generation;
+}
+
+/* Returns the flow's credit, or NULL if nothing was ever built on it. */
+static inline struct dp_credit *
+dp_flow_get_credit(const struct dp_flow *flow)
+{
+    struct dp_credit *credit;
+
+    atomic_read_explicit(&CONST_CAST(struct dp_flow *, flow)->credit, &credit,
+                         memory_order_acquire);
+    return credit;
 }
 
 /* Returns the port if the flow's only action is output to one, or ODPP_NONE.

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 lib_libmarkpath_a_SOURCES += \
+	lib/merge/dp-books-cause.def \
+	lib/merge/dp-books.h \
 	lib/merge/dp-merge-ct.c \
 	lib/merge/dp-merge-ct.h \
 	lib/merge/dp-merge-view.c \

@@ -10,10 +10,11 @@
 #include "flow/dp-flow.h"
 
 struct dp_trace *
-dp_trace_create(void)
+dp_trace_create(void *lane)
 {
     struct dp_trace *trace = xmalloc(sizeof *trace);
 
+    trace->lane = lane;
     trace->is_cut = false;
     trace->n = 0;
     return trace;

@@ -49,13 +49,14 @@ struct dp_trace_stage {
 
 struct dp_trace {
     struct mpsc_queue_node node;        /* In the queue. */
+    void *lane;                         /* Whose it is; opaque here. */
     struct flow packet;                 /* As it arrived. */
     bool is_cut;                        /* There was more than fits. */
     size_t n;
     struct dp_trace_stage stages[DP_MERGE_MAX_STAGES];
 };
 
-struct dp_trace *dp_trace_create(void);
+struct dp_trace *dp_trace_create(void *lane);
 void dp_trace_destroy(struct dp_trace *);
 
 /* The packet is in 'flow' now, which the caller has found since it last was

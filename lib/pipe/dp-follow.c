@@ -22,6 +22,7 @@ enum where {
 
 struct dp_follower {
     struct dp_tracer *tracer;   /* Borrowed. */
+    void *lane;                 /* Named in traces. */
     long long int interval_us;
     long long int next_us;      /* When to begin another trace. */
     enum where where;
@@ -31,10 +32,12 @@ struct dp_follower {
 };
 
 struct dp_follower *
-dp_follower_create(struct dp_tracer *tracer, long long int interval_us)
+dp_follower_create(struct dp_tracer *tracer, void *lane,
+                   long long int interval_us)
 {
     struct dp_follower *f = xzalloc(sizeof *f);
 
+    f->lane = lane;
     f->tracer = tracer;
     f->interval_us = interval_us;
     f->where = NOWHERE;
@@ -112,7 +115,7 @@ pick(struct dp_follower *f, const struct dp_burst *burst)
     if (burst->bare & (UINT32_C(1) << i)) {
         pkt_metadata_init(&packet->md, burst->in_port);
     }
-    f->trace = dp_trace_create();
+    f->trace = dp_trace_create(f->lane);
     flow_extract(packet, &f->trace->packet);
     f->packet = packet;
     return arrive(f, burst, i);

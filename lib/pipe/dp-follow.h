@@ -30,9 +30,9 @@ struct dp_follower;
 struct dp_packet_batch;
 struct dp_tracer;
 
-/* Creates a follower that puts a trace into 'tracer', borrowed, every
- * 'interval_us' at most. */
-struct dp_follower *dp_follower_create(struct dp_tracer *tracer,
+/* Creates a follower that puts a trace, in the name of 'lane', into 'tracer',
+ * borrowed, every 'interval_us' at most. */
+struct dp_follower *dp_follower_create(struct dp_tracer *tracer, void *lane,
                                        long long int interval_us);
 void dp_follower_destroy(struct dp_follower *);
 

@@ -4,6 +4,7 @@ tests_dptest_SOURCES += \
 	tests/flow/flow-random.h \
 	tests/flow/library-edit.h \
 	tests/flow/test-actions.c \
+	tests/flow/test-credit.c \
 	tests/flow/test-edit.c \
 	tests/flow/test-emc.c \
 	tests/flow/test-flow-table.c \

@@ -60,7 +60,8 @@ merge_world_init(struct merge_world *w)
     }
     w->rig.shared.conntrack = w->ct = conntrack_init();
     dp_tracer_init(&w->tracer, 4);
-    w->rig.lane.follower = dp_follower_create(&w->tracer, 0);
+    w->rig.lane.follower = dp_follower_create(&w->tracer, &w->rig.lane,
+                                             0);
 
     /* Random sequence numbers are in no window. */
     conntrack_set_tcp_seq_chk(w->ct, false);

@@ -138,7 +138,7 @@ test_queue_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     dp_tracer_init(&tracer, 4);
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 5; i++) {
-            traces[i] = dp_trace_create();
+            traces[i] = dp_trace_create(NULL);
             dp_tracer_put(&tracer, traces[i]);
         }
         atomic_read_relaxed(&tracer.n_lost, &n_lost);
