@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 
 lib_libmarkpath_a_SOURCES += \
-	lib/merge/dp-books-cause.def \
+	lib/merge/dp-books-account.c \
+	lib/merge/dp-books-entry.c \
+	lib/merge/dp-books-entry.h \
+	lib/merge/dp-books-life.c \
+	lib/merge/dp-books-life.h \
+	lib/merge/dp-books-policy.c \
+	lib/merge/dp-books-policy.h \
+	lib/merge/dp-books-show.c \
+	lib/merge/dp-books-watch.c \
+	lib/merge/dp-books-words.def \
+	lib/merge/dp-books.c \
 	lib/merge/dp-books.h \
 	lib/merge/dp-merge-ct.c \
 	lib/merge/dp-merge-ct.h \

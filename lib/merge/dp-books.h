@@ -51,17 +51,16 @@
  * that is removed wants its last counts, and a last time when a dead rule has
  * left its lane.
  *
- * Policy (dp-books-policy.h).  Traces are taken of packets by chance, so a
- * connection is seen in proportion to its rate.  One that is seen for the
- * 2nd, 4th, 8th... time is tried; so it must be worth it, and one of which no
- * rule can be made is tried ever more rarely.  If there are rules enough, the
- * idlest must be idler than it to make room.
+ * Policy (dp-books-policy.h).  Who takes traces takes them of connections that
+ * are worth it.  One of which no rule could be made is tried again at its 2nd,
+ * 4th, 8th... trace: ever more rarely.  If there are rules enough, one that
+ * had few packets of late must make room, and if none has, there is no more.
  *
  * Thread-safety
  * =============
  *
- *     keeper      One thread at a time, guarded inside: offer, age, start,
- *                 stop, carrier_gone.  May wait for lanes.
+ *     keeper      offer, age, start, stop, carrier_gone.  They exclude each
+ *                 other, and may wait for lanes.
  *     any thread  flow_changed, settle_flow, port_gone, and what reads.
  *
  * dp_books_flow_changed() may be called with the lock of a flow table held;
@@ -113,29 +112,22 @@ struct dp_books_carrier {
     void (*wait)(void *lane);
 };
 
-/* Why a rule has died. */
-enum dp_books_cause {
-#define DP_BOOKS_CAUSE(NAME, TEXT) DP_BOOKS_CAUSE_##NAME,
-#include "merge/dp-books-cause.def"
-    DP_BOOKS_N_CAUSES
-};
-
-const char *dp_books_cause_text(enum dp_books_cause);
-
-/* What became of a trace. */
+/* What became of a trace, and why a rule has died: dp-books-words.def has the
+ * texts. */
 enum dp_books_verdict {
-    DP_BOOKS_MADE,              /* There is a rule now. */
-    DP_BOOKS_EARLY,             /* Policy: not yet, or not again so soon. */
-    DP_BOOKS_FULL,              /* Policy: all rules are busier; or the carrier
-                                 * has no place. */
-    DP_BOOKS_KNOWN,             /* There is such a rule. */
-    DP_BOOKS_REFUSED,           /* For a reason of dp-merge-why.def. */
-    DP_BOOKS_FOREIGN,           /* The carrier can't run it. */
-    DP_BOOKS_OVERTAKEN,         /* Something changed meanwhile. */
+#define DP_BOOKS_VERDICT(NAME, TEXT) DP_BOOKS_##NAME,
+#include "merge/dp-books-words.def"
     DP_BOOKS_N_VERDICTS
 };
 
+enum dp_books_cause {
+#define DP_BOOKS_CAUSE(NAME, TEXT) DP_BOOKS_CAUSE_##NAME,
+#include "merge/dp-books-words.def"
+    DP_BOOKS_N_CAUSES
+};
+
 const char *dp_books_verdict_text(enum dp_books_verdict);
+const char *dp_books_cause_text(enum dp_books_cause);
 
 /* Creates books without rules, that make none until they are started.
  * 'carrier' and 'conntrack' are borrowed.  Destroy only what was stopped. */
@@ -156,8 +148,7 @@ void dp_books_set_max(struct dp_books *, uint32_t max_rules);
 
 /* Makes a rule of 'trace', which is destroyed in any case, or does not. */
 enum dp_books_verdict dp_books_offer(struct dp_books *,
-                                     struct dp_trace *trace,
-                                     long long int now_ms);
+                                     struct dp_trace *trace);
 
 /* Books what was counted, lets idle rules die, and takes dead ones out. */
 void dp_books_age(struct dp_books *, long long int now_ms);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 tests_dptest_SOURCES += \
+	tests/merge/books-lab.c \
+	tests/merge/books-lab.h \
 	tests/merge/merge-conn.c \
 	tests/merge/merge-conn.h \
 	tests/merge/merge-flow.c \
@@ -9,6 +11,7 @@ tests_dptest_SOURCES += \
 	tests/merge/merge-tables.h \
 	tests/merge/merge-world.c \
 	tests/merge/merge-world.h \
+	tests/merge/test-merge-books.c \
 	tests/merge/test-merge-compose.c \
 	tests/merge/test-merge-same.c \
 	tests/merge/test-merge-trace.c

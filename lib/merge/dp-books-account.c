@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Counts are booked as differences to what was booked before, under 'mutex',
+ * so it does not matter who does it, nor how often.
+ *
+ * A lane stores packets first and bytes then, and may be read in between.
+ * Then a stage that packets enter shorter than they came might be credited
+ * less than nothing; so what can't be is left for the next time. */
+
+#include <config.h>
+
+#include "merge/dp-books-entry.h"
+
+#include "coverage.h"
+#include "openvswitch/util.h"
+#include "packets.h"
+#include "util.h"
+#include "ct/ct-bypass.h"
+#include "flow/dp-credit.h"
+
+COVERAGE_DEFINE(merge_packet);
+
+/* What a rule's packets have done since the last time. */
+struct activity {
+    uint64_t n_packets, n_bytes;        /* As they arrived. */
+    uint16_t tcp_flags;
+    long long int used;
+};
+
+/* Refreshes the connections of 'entry' that packets meet in 'stage', where
+ * they are 'n_bytes'. */
+static void
+account_conns(struct dp_books *books, struct dp_books_entry *entry,
+              size_t stage, const struct activity *a, uint64_t n_bytes,
+              long long int now_ms)
+{
+    size_t end = (stage + 1 < entry->n_stages
+                  ? entry->stages[stage + 1].first_visit : entry->n_visits);
+
+    for (size_t i = entry->stages[stage].first_visit; i < end; i++) {
+        const struct dp_books_visit *visit = &entry->visits[i];
+        struct ct_activity activity = {
+            .conn = visit->conn->handle,
+            .reply = visit->reply,
+            .packets = a->n_packets,
+            .bytes = n_bytes,
+            .used_ms = a->used,
+        };
+
+        atomic_store_relaxed(&visit->conn->asked, 0);
+        if (!ct_bypass_refresh(books->ct, &activity, now_ms)) {
+            dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_EXPIRED);
+        }
+    }
+}
+
+/* Stores what 'entry' has to tell.  Returns false if that is nothing. */
+static bool
+take_activity(struct dp_books_entry *entry, bool is_last, struct activity *a)
+{
+    const struct dp_flow *flow = dp_books_entry_get_flow(entry);
+    struct dpif_flow_stats stats;
+
+    if (!flow) {
+        return false;
+    }
+    dp_flow_get_stats(flow, &stats);
+    *a = (struct activity) {
+        .n_packets = stats.n_packets - entry->n_packets,
+        .n_bytes = stats.n_bytes - entry->n_bytes,
+        .tcp_flags = stats.tcp_flags,
+        .used = stats.used,
+    };
+    if (!a->n_packets
+        || (a->n_bytes < a->n_packets * ETH_HEADER_LEN && !is_last)) {
+        return false;
+    }
+    entry->n_packets = stats.n_packets;
+    entry->n_bytes = stats.n_bytes;
+    entry->n_recent += a->n_packets;
+    entry->used = stats.used;
+    return true;
+}
+
+void
+dp_books_account(struct dp_books *books, struct dp_books_entry *entry,
+                 long long int now_ms, bool is_last)
+{
+    struct activity a;
+
+    if (!take_activity(entry, is_last, &a)) {
+        return;
+    }
+    for (size_t i = 0; i < entry->n_stages; i++) {
+        const struct dp_books_stage *stage = &entry->stages[i];
+        uint64_t n_bytes = a.n_bytes + a.n_packets * (int64_t) stage->length;
+
+        dp_credit_count(dp_flow_get_credit(stage->flow), a.n_packets, n_bytes,
+                        a.tcp_flags, a.used);
+        account_conns(books, entry, i, &a, n_bytes, now_ms);
+    }
+    books->n_packets += a.n_packets;
+    books->n_bytes += a.n_bytes;
+    COVERAGE_ADD(merge_packet, a.n_packets);
+}

@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "merge/dp-books.h"
+
+#include "coverage.h"
+#include "flow.h"
+#include "hmapx.h"
+#include "netlink.h"
+#include "odp-netlink.h"
+#include "ovs-rcu.h"
+#include "timeval.h"
+#include "util.h"
+#include "ct/ct-bypass.h"
+#include "flow/dp-actions.h"
+#include "flow/dp-credit.h"
+#include "merge/dp-books-entry.h"
+#include "merge/dp-merge.h"
+#include "merge/dp-trace.h"
+
+COVERAGE_DEFINE(merge_rule_made);
+COVERAGE_DEFINE(merge_trace_refused);
+
+/* A rule without packets for so long dies. */
+#define IDLE_MS 10000
+
+/* How often refused connections are forgotten by half. */
+enum { PASSES_PER_POLICY_AGE = 16 };
+
+/* How many rules to look at for one that gives way. */
+enum { ROOM_LOOKS = 16 };
+
+/* Rules, with 'mutex' held at a stretch. */
+enum { SLICE = 64 };
+
+struct dp_books *
+dp_books_create(const struct dp_books_carrier *carrier,
+                struct conntrack *conntrack)
+{
+    struct dp_books *books = xzalloc(sizeof *books);
+
+    books->carrier = carrier;
+    books->ct = conntrack;
+    dp_books_init_listener(&books->listener);
+    cmap_init(&books->conns);
+    atomic_init(&books->is_started, false);
+    atomic_init(&books->max_rules, DP_BOOKS_MAX_RULES);
+    atomic_init(&books->n_begun, 0);
+    atomic_init(&books->n_ended, 0);
+    atomic_count_init(&books->n_rules, 0);
+    for (size_t i = 0; i < DP_BOOKS_N_CAUSES; i++) {
+        atomic_init(&books->n_killed[i], 0);
+    }
+    ovs_mutex_init(&books->keeper);
+    hmap_init(&books->by_match);
+    dp_books_policy_init(&books->policy);
+    ovs_mutex_init(&books->mutex);
+    ovs_list_init(&books->entries);
+    return books;
+}
+
+void
+dp_books_destroy(struct dp_books *books)
+{
+    if (books) {
+        ovs_assert(!dp_books_is_started(books)
+                   && ovs_list_is_empty(&books->entries));
+        cmap_destroy(&books->conns);
+        hmap_destroy(&books->by_match);
+        ovs_mutex_destroy(&books->keeper);
+        ovs_mutex_destroy(&books->mutex);
+        free(books);
+    }
+}
+
+bool
+dp_books_is_started(const struct dp_books *books)
+{
+    bool is_started;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_books *, books)->is_started,
+                        &is_started);
+    return is_started;
+}
+
+void
+dp_books_set_max(struct dp_books *books, uint32_t max_rules)
+{
+    atomic_store_relaxed(&books->max_rules, max_rules);
+}
+
+static bool
+is_full(struct dp_books *books)
+{
+    uint32_t max_rules;
+
+    atomic_read_relaxed(&books->max_rules, &max_rules);
+    return atomic_count_get(&books->n_rules) >= max_rules;
+}
+
+/* Making a rule. */
+
+/* Lets a rule die that had fewer packets of late than somebody has asked times
+ * for a place.  Returns false if none is found soon. */
+static bool
+make_room(struct dp_books *books, uint32_t n_asked)
+    OVS_REQUIRES(books->keeper)
+{
+    struct dp_books_entry *entry = books->hand;
+
+    for (int i = 0; i < ROOM_LOOKS; i++) {
+        struct ovs_list *next = (entry ? entry->node.next
+                                 : books->entries.next);
+
+        if (next == &books->entries) {
+            next = next->next;
+            if (next == &books->entries) {
+                return false;
+            }
+        }
+        entry = books->hand = CONTAINER_OF(next, struct dp_books_entry, node);
+        if (dp_books_entry_get_life(entry) == DP_BOOKS_LIVE
+            && dp_books_policy_gives_way(entry->n_recent, n_asked)) {
+            dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_ROOM);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+have_equal_actions(const struct dp_flow *a, const struct dp_flow *b)
+{
+    const struct dp_actions *actions_a = dp_flow_get_actions(a);
+    const struct dp_actions *actions_b = dp_flow_get_actions(b);
+
+    return (actions_a->nla_len == actions_b->nla_len
+            && !memcmp(actions_a->nla, actions_b->nla, actions_a->nla_len));
+}
+
+/* Is there a living rule in 'lane' that does what 'flow' does, to the same
+ * packets?  One that does something else to them is out of date, and dies. */
+static bool
+is_known(struct dp_books *books, void *lane, const struct dp_flow *flow)
+    OVS_REQUIRES(books->keeper)
+{
+    struct dp_books_entry *entry;
+
+    HMAP_FOR_EACH_WITH_HASH (entry, by_match, flow->mega_ufid.u32[0],
+                             &books->by_match) {
+        const struct dp_flow *other = dp_books_entry_get_flow(entry);
+
+        if (entry->lane == lane
+            && ovs_u128_equals(other->mega_ufid, flow->mega_ufid)
+            && dp_books_entry_get_life(entry) == DP_BOOKS_LIVE) {
+            if (have_equal_actions(other, flow)) {
+                return true;
+            }
+            dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_REPLACED);
+        }
+    }
+    return false;
+}
+
+/* From here on packets may be hidden from the connections of 'entry'. */
+static void
+begin_bypass(struct dp_books *books, struct dp_books_entry *entry)
+    OVS_REQUIRES(books->mutex)
+{
+    for (size_t i = 0; i < entry->n_visits; i++) {
+        struct dp_books_conn *conn = entry->visits[i].conn;
+
+        if (!conn->is_hidden) {
+            conn->is_hidden = true;
+            ct_bypass_begin(books->ct, conn->handle);
+        }
+    }
+}
+
+/* Gives 'entry' the flow that does what 'rule' says.  Its reference goes to
+ * the entry. */
+static void
+set_flow(struct dp_books *books, struct dp_books_entry *entry,
+         struct dp_flow *flow, const struct dp_merge_rule *rule)
+    OVS_REQUIRES(books->keeper)
+{
+    for (size_t i = 0; i < entry->n_stages; i++) {
+        entry->stages[i].length = rule->length[i];
+    }
+    hmap_insert(&books->by_match, &entry->by_match, flow->mega_ufid.u32[0]);
+    atomic_store_explicit(&entry->flow, flow, memory_order_release);
+}
+
+/* Turns 'entry', whose trace has become 'rule', into one that the lane
+ * runs. */
+static enum dp_books_verdict
+enliven(struct dp_books *books, struct dp_books_entry *entry,
+        const struct dp_trace *trace, const struct dp_merge_rule *rule)
+    OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex)
+{
+    struct dp_flow *flow = books->carrier->create(entry->lane, rule);
+
+    if (!flow) {
+        return DP_BOOKS_FOREIGN;
+    }
+    if (is_known(books, entry->lane, flow)) {
+        dp_flow_unref(flow);
+        return DP_BOOKS_KNOWN;
+    }
+    set_flow(books, entry, flow, rule);
+    begin_bypass(books, entry);
+    if (!dp_trace_is_current(trace)
+        || !dp_books_entry_go(books, entry, DP_BOOKS_LIVE)) {
+        return DP_BOOKS_OVERTAKEN;
+    }
+    entry->used = time_msec();
+    entry->is_inserted = books->carrier->insert(entry->lane, flow);
+    return entry->is_inserted ? DP_BOOKS_MADE : DP_BOOKS_FULL;
+}
+
+static enum dp_books_verdict
+build(struct dp_books *books, struct dp_books_entry *entry,
+      const struct dp_trace *trace)
+    OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex)
+{
+    enum dp_books_verdict verdict = DP_BOOKS_REFUSED;
+    struct dp_merge_rule rule;
+    enum dp_merge_why why;
+
+    dp_merge_rule_init(&rule);
+    why = dp_trace_compose(trace, books->ct, 0, &rule);
+    if (!why) {
+        verdict = enliven(books, entry, trace, &rule);
+    } else if (why == DP_MERGE_WHY_T_CHANGED) {
+        verdict = DP_BOOKS_OVERTAKEN;
+    } else {
+        books->n_refused[why]++;
+        COVERAGE_INC(merge_trace_refused);
+    }
+    dp_merge_rule_uninit(&rule);
+    return verdict;
+}
+
+static enum dp_books_verdict
+make_rule(struct dp_books *books, const struct dp_trace *trace)
+    OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex)
+{
+    struct dp_books_entry *entry = dp_books_entry_create(books, trace);
+    enum dp_books_verdict verdict;
+
+    if (!entry) {
+        return DP_BOOKS_FULL;
+    }
+    verdict = build(books, entry, trace);
+    if (verdict == DP_BOOKS_MADE) {
+        COVERAGE_INC(merge_rule_made);
+    } else {
+        /* The lane has never seen it. */
+        dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_UNBORN);
+        dp_books_entry_go(books, entry, DP_BOOKS_PARTING);
+        dp_books_entry_destroy(books, entry);
+    }
+    return verdict;
+}
+
+/* What to do with a trace that is the 'n'th of its connection. */
+static enum dp_books_verdict
+judge(struct dp_books *books, const struct dp_trace *trace, uint32_t n)
+    OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex)
+{
+    if (!dp_books_is_started(books)) {
+        return DP_BOOKS_OFF;
+    } else if (!dp_books_policy_is_try(n)) {
+        return DP_BOOKS_EARLY;
+    } else if (is_full(books) && !make_room(books, n)) {
+        return DP_BOOKS_FULL;
+    }
+    return make_rule(books, trace);
+}
+
+enum dp_books_verdict
+dp_books_offer(struct dp_books *books, struct dp_trace *trace)
+{
+    uint32_t hash = flow_hash_5tuple(&trace->packet, 0);
+    enum dp_books_verdict verdict;
+
+    ovs_mutex_lock(&books->keeper);
+    ovs_mutex_lock(&books->mutex);
+    verdict = judge(books, trace, dp_books_policy_see(&books->policy, hash));
+    books->n_verdicts[verdict]++;
+    ovs_mutex_unlock(&books->mutex);
+    if (verdict == DP_BOOKS_MADE || verdict == DP_BOOKS_KNOWN) {
+        dp_books_policy_forget(&books->policy, hash);
+    }
+    ovs_mutex_unlock(&books->keeper);
+    dp_trace_destroy(trace);
+    return verdict;
+}
+
+/* Taking rules out. */
+
+/* Takes dead rules out of their lanes and moves them to 'parting'; stores the
+ * lanes in 'lanes'. */
+static void
+part(struct dp_books *books, struct ovs_list *parting, struct hmapx *lanes)
+    OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)
+{
+    struct dp_books_entry *entry;
+
+    LIST_FOR_EACH (entry, node, &books->entries) {
+        if (dp_books_entry_get_life(entry) == DP_BOOKS_DEAD) {
+            ovs_mutex_lock(&books->mutex);
+            books->carrier->remove(entry->lane,
+                                   dp_books_entry_get_flow(entry));
+            dp_books_entry_go(books, entry, DP_BOOKS_PARTING);
+            ovs_mutex_unlock(&books->mutex);
+            ovs_list_push_back(parting, &entry->parting);
+            hmapx_add(lanes, entry->lane);
+        }
+    }
+}
+
+/* Lets all rules go that are dead. */
+static void
+reap(struct dp_books *books)
+    OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)
+{
+    struct ovs_list parting = OVS_LIST_INITIALIZER(&parting);
+    struct hmapx lanes = HMAPX_INITIALIZER(&lanes);
+    struct dp_books_entry *entry;
+    struct hmapx_node *lane;
+
+    part(books, &parting, &lanes);
+    HMAPX_FOR_EACH (lane, &lanes) {
+        books->carrier->wait(lane->data);
+    }
+    LIST_FOR_EACH_POP (entry, parting, &parting) {
+        ovs_mutex_lock(&books->mutex);
+        dp_books_account(books, entry, time_msec(), true);
+        dp_books_entry_destroy(books, entry);
+        ovs_mutex_unlock(&books->mutex);
+    }
+    hmapx_destroy(&lanes);
+}
+
+/* Kills all rules of 'lane', or of all lanes if NULL. */
+static void
+kill_lane(struct dp_books *books, void *lane, enum dp_books_cause cause)
+    OVS_EXCLUDED(books->mutex)
+{
+    struct dp_books_entry *entry;
+
+    ovs_mutex_lock(&books->mutex);
+    LIST_FOR_EACH (entry, node, &books->entries) {
+        if (!lane || entry->lane == lane) {
+            dp_books_entry_kill(books, entry, cause);
+        }
+    }
+    ovs_mutex_unlock(&books->mutex);
+}
+
+void
+dp_books_carrier_gone(struct dp_books *books, void *lane)
+{
+    ovs_mutex_lock(&books->keeper);
+    kill_lane(books, lane, DP_BOOKS_CAUSE_LANE);
+    reap(books);
+    ovs_mutex_unlock(&books->keeper);
+}
+
+void
+dp_books_start(struct dp_books *books)
+{
+    if (!dp_books_is_started(books)) {
+        ct_watch_start(books->ct, &books->listener);
+        ovs_mutex_lock(&books->keeper);
+        atomic_store_relaxed(&books->is_started, true);
+        ovs_mutex_unlock(&books->keeper);
+    }
+}
+
+void
+dp_books_stop(struct dp_books *books)
+{
+    if (dp_books_is_started(books)) {
+        ovs_mutex_lock(&books->keeper);
+        atomic_store_relaxed(&books->is_started, false);
+        kill_lane(books, NULL, DP_BOOKS_CAUSE_STOP);
+        reap(books);
+        ovs_mutex_unlock(&books->keeper);
+
+        /* Waits for threads that may be waiting for us. */
+        ct_watch_stop(books->ct);
+    }
+}
+
+/* Passes. */
+
+void
+dp_books_account_all(struct dp_books *books)
+{
+    struct dp_books_entry *entry;
+
+    ovs_mutex_lock(&books->mutex);
+    LIST_FOR_EACH (entry, node, &books->entries) {
+        dp_books_account(books, entry, time_msec(), false);
+    }
+    ovs_mutex_unlock(&books->mutex);
+}
+
+/* Books what 'entry' has counted.  Half of its recent packets are forgotten,
+ * and it dies if it is idle or one too many. */
+static void
+age(struct dp_books *books, struct dp_books_entry *entry,
+    long long int now_ms)
+    OVS_REQUIRES(books->mutex)
+{
+    uint32_t max_rules;
+
+    entry->n_recent /= 2;
+    dp_books_account(books, entry, now_ms, false);
+    if (now_ms - entry->used >= IDLE_MS) {
+        dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_IDLE);
+    }
+    atomic_read_relaxed(&books->max_rules, &max_rules);
+    if (atomic_count_get(&books->n_rules) > max_rules) {
+        dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_ROOM);
+    }
+}
+
+static void
+age_all(struct dp_books *books, long long int now_ms)
+    OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)
+{
+    struct dp_books_entry *entry;
+    size_t n = 0;
+
+    /* Entries come and go by the keeper's hand alone, so the list stays as it
+     * is while others have 'mutex' for a moment. */
+    ovs_mutex_lock(&books->mutex);
+    LIST_FOR_EACH (entry, node, &books->entries) {
+        age(books, entry, now_ms);
+        if (++n % SLICE == 0) {
+            ovs_mutex_unlock(&books->mutex);
+            ovs_mutex_lock(&books->mutex);
+        }
+    }
+    ovs_mutex_unlock(&books->mutex);
+}
+
+void
+dp_books_age(struct dp_books *books, long long int now_ms)
+{
+    uint32_t n;
+
+    ovs_mutex_lock(&books->keeper);
+    atomic_add(&books->n_begun, 1, &n);
+    age_all(books, now_ms);
+    reap(books);
+    if (n % PASSES_PER_POLICY_AGE == 0) {
+        dp_books_policy_age(&books->policy);
+    }
+    atomic_add(&books->n_ended, 1, &n);
+    ovs_mutex_unlock(&books->keeper);
+}
+
+/* What contributors tell. */
+
+void
+dp_books_flow_changed(struct dp_books *books, struct dp_flow *flow)
+{
+    struct dp_books_stage *stage;
+    struct dp_credit *credit;
+
+    /* Pairs with the fence in dp_books_entry_create(). */
+    atomic_thread_fence(memory_order_seq_cst);
+    credit = dp_flow_get_credit(flow);
+    if (credit) {
+        ovs_mutex_lock(&books->mutex);
+        LIST_FOR_EACH (stage, node, &credit->dependents) {
+            dp_books_entry_kill(books, stage->entry, DP_BOOKS_CAUSE_FLOW);
+        }
+        ovs_mutex_unlock(&books->mutex);
+    }
+}
+
+void
+dp_books_settle_flow(struct dp_books *books, struct dp_flow *flow)
+{
+    struct dp_credit *credit = dp_flow_get_credit(flow);
+    struct dp_books_stage *stage;
+
+    if (credit) {
+        ovs_mutex_lock(&books->mutex);
+        LIST_FOR_EACH (stage, node, &credit->dependents) {
+            dp_books_account(books, stage->entry, time_msec(), false);
+        }
+        ovs_mutex_unlock(&books->mutex);
+    }
+}
+
+/* Does one of the actions send to 'port'? */
+static bool
+sends_to(const struct nlattr *actions, size_t len, odp_port_t port)
+{
+    const struct nlattr *a;
+    size_t left;
+
+    NL_ATTR_FOR_EACH_UNSAFE (a, left, actions, len) {
+        if (nl_attr_type(a) == OVS_ACTION_ATTR_OUTPUT
+            ? nl_attr_get_odp_port(a) == port
+            : (nl_attr_type(a) == OVS_ACTION_ATTR_CLONE
+               && sends_to(nl_attr_get(a), nl_attr_get_size(a), port))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+dp_books_port_gone(struct dp_books *books, odp_port_t port)
+{
+    struct dp_books_entry *entry;
+
+    ovs_mutex_lock(&books->mutex);
+    LIST_FOR_EACH (entry, node, &books->entries) {
+        const struct dp_flow *flow = dp_books_entry_get_flow(entry);
+        const struct dp_actions *actions;
+
+        if (flow) {
+            actions = dp_flow_get_actions(flow);
+            if (flow->in_port == port
+                || sends_to(actions->nla, actions->nla_len, port)) {
+                dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_PORT);
+            }
+        }
+    }
+    ovs_mutex_unlock(&books->mutex);
+}
