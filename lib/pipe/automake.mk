@@ -4,6 +4,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pipe/dp-bond.c \
 	lib/pipe/dp-bond.h \
 	lib/pipe/dp-burst.h \
+	lib/pipe/dp-carrier.c \
+	lib/pipe/dp-carrier.h \
 	lib/pipe/dp-clone.c \
 	lib/pipe/dp-clone.h \
 	lib/pipe/dp-drop.c \
@@ -28,6 +30,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pipe/dp-rx.c \
 	lib/pipe/dp-rxq-load.c \
 	lib/pipe/dp-rxq-load.h \
+	lib/pipe/dp-sample.h \
 	lib/pipe/dp-shared.h \
 	lib/pipe/dp-tx.c \
 	lib/pipe/dp-tx.h \
