@@ -54,6 +54,8 @@ ct_bypass_refresh(struct conntrack *ct, const struct ct_activity *a,
     if (a->packets) {
         ct_state_refresh(ct, conn, a->reply, MIN(a->used_ms, now_ms));
         atomic_add_relaxed(&ct->n_hidden_packets, a->packets, &orig);
+    }
+    if (a->bytes) {
         atomic_add_relaxed(&ct->n_hidden_bytes, a->bytes, &orig);
     }
     return true;

@@ -36,7 +36,8 @@
 struct ct_activity {
     struct ct_handle conn;
     bool reply;                 /* The direction of the packets. */
-    uint64_t packets, bytes;    /* Since the last time; 0 packets: none. */
+    uint64_t packets, bytes;    /* Since the last time.  Bytes of packets that
+                                 * were told before may come later. */
     long long used_ms;          /* When the last of them was seen, or at most
                                  * that; of time_msec(). */
 };

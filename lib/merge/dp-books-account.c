@@ -3,9 +3,10 @@
 /* Counts are booked as differences to what was booked before, under 'mutex',
  * so it does not matter who does it, nor how often.
  *
- * A lane stores packets first and bytes then, and may be read in between.
- * Then a stage that packets enter shorter than they came might be credited
- * less than nothing; so what can't be is left for the next time. */
+ * A lane stores packets first and bytes then, and may be read in between: the
+ * rest comes the next time, if only as bytes.  But a stage that packets enter
+ * shorter than they came must not be credited less than nothing; so what can't
+ * be is left for the next time altogether. */
 
 #include <config.h>
 
@@ -71,7 +72,7 @@ take_activity(struct dp_books_entry *entry, bool is_last, struct activity *a)
         .tcp_flags = stats.tcp_flags,
         .used = stats.used,
     };
-    if (!a->n_packets
+    if ((!a->n_packets && !a->n_bytes)
         || (a->n_bytes < a->n_packets * ETH_HEADER_LEN && !is_last)) {
         return false;
     }

@@ -12,6 +12,7 @@ tests_dptest_SOURCES += \
 	tests/merge/merge-world.c \
 	tests/merge/merge-world.h \
 	tests/merge/test-merge-books.c \
+	tests/merge/test-merge-churn.c \
 	tests/merge/test-merge-compose.c \
 	tests/merge/test-merge-same.c \
 	tests/merge/test-merge-trace.c

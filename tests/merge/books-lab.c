@@ -24,8 +24,8 @@ enum { RECIRC_ID = 0x10, TCP_FLAGS = 0x10 };
 /* A merged rule as the lane has it. */
 struct lab_rule {
     struct dp_flow *flow;       /* Counted. */
-    uint32_t drawn[LAB_STAGES + 1];     /* When the packet had been traced: of
-                                         * stages, and of the connection. */
+    uint32_t drawn[LAB_SERIALS];        /* When the packet had been traced; of
+                                         * the mark, when it had been seen. */
 };
 
 /* Serial numbers. */
@@ -55,25 +55,20 @@ show(struct lab_serial *serial)
                           memory_order_release);
 }
 
-/* Stores the numbers that have been shown by now. */
+/* Stores the numbers of all that a rule for the connection depends on: those
+ * that have been shown by now, or else drawn. */
 static void
-get_shown(const struct lab *lab, size_t conn_no,
-          uint32_t serials[LAB_STAGES + 1])
+get_serials(const struct lab *lab, size_t conn_no, bool shown,
+            uint32_t serials[LAB_SERIALS])
 {
-    for (size_t i = 0; i < LAB_STAGES; i++) {
-        serials[i] = read_serial(&lab->flow_serials[i].shown);
-    }
-    serials[LAB_STAGES] = read_serial(&lab->conn_serials[conn_no].shown);
-}
+    for (size_t i = 0; i < LAB_SERIALS; i++) {
+        const struct lab_serial *serial
+            = (i < LAB_STAGES ? &lab->flow_serials[i]
+               : i == LAB_STAGES ? &lab->conn_serials[conn_no]
+               : &lab->mark_serials[conn_no]);
 
-static void
-get_drawn(const struct lab *lab, size_t conn_no,
-          uint32_t serials[LAB_STAGES + 1])
-{
-    for (size_t i = 0; i < LAB_STAGES; i++) {
-        serials[i] = read_serial(&lab->flow_serials[i].drawn);
+        serials[i] = read_serial(shown ? &serial->shown : &serial->drawn);
     }
-    serials[LAB_STAGES] = read_serial(&lab->conn_serials[conn_no].drawn);
 }
 
 /* The carrier. */
@@ -92,6 +87,8 @@ create_rule(void *lane, const struct dp_merge_rule *rule)
     ovs_u128 ufid = OVS_U128_ZERO;
 
     ufid.u32[0] = lab->conn_no;
+    lab->drawn[LAB_SERIALS - 1]
+        = read_serial(&lab->mark_serials[lab->conn_no].drawn);
     if (lab->meddle_create) {
         lab->meddle_create(lab);
     }
@@ -116,8 +113,10 @@ static bool
 insert_rule(void *lane, struct dp_flow *flow)
 {
     struct lab *lab = lab_of_lane(lane);
+    unsigned long long int orig;
     bool inserted = false;
 
+    atomic_add_relaxed(&lab->n_inserted, 1, &orig);
     for (size_t i = 0; i < LAB_PLACES && !lab->is_full && !inserted; i++) {
         if (!ovsrcu_get_protected(struct lab_rule *,
                                   &lab->rules[lab->conn_no][i])) {
@@ -243,7 +242,7 @@ lab_replace_conn(struct lab *lab, size_t conn_no)
 void
 lab_mark_conn(struct lab *lab, size_t conn_no)
 {
-    struct lab_serial *serial = &lab->conn_serials[conn_no];
+    struct lab_serial *serial = &lab->mark_serials[conn_no];
     struct conn *conn;
 
     ovs_mutex_lock(&lab->mutex);
@@ -416,7 +415,7 @@ lab_offer(struct lab *lab, size_t conn_no)
 
     lab->conn_no = conn_no;
     trace = lab_make_trace(lab, conn_no);
-    get_drawn(lab, conn_no, lab->drawn);
+    get_serials(lab, conn_no, false, lab->drawn);
     return trace ? dp_books_offer(lab->books, trace) : DP_BOOKS_OVERTAKEN;
 }
 
@@ -457,12 +456,12 @@ run_long_way(struct lab *lab, unsigned int size)
 bool
 lab_run_packet(struct lab *lab, size_t conn_no, unsigned int size)
 {
-    uint32_t shown[LAB_STAGES + 1];
+    uint32_t shown[LAB_SERIALS];
     unsigned long long int orig;
     struct lab_rule *rule;
 
     dp_lane_begin_turn(&lab->lane);
-    get_shown(lab, conn_no, shown);
+    get_serials(lab, conn_no, true, shown);
     rule = find_rule(lab, conn_no);
     if (rule) {
         for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {

@@ -37,6 +37,7 @@ enum {
     LAB_CONNS = 8,
     LAB_PLACES = 4,             /* Of the carrier, for one connection. */
     LAB_STAGES = 3,
+    LAB_SERIALS = LAB_STAGES + 2,       /* Of stages, connection, mark. */
     LAB_IN_PORT = 1,
     LAB_OUT_PORT = 2,
     LAB_VLAN_HEADER = 4,        /* Bytes that stage 2 adds for stage 3. */
@@ -61,6 +62,7 @@ struct lab {
     struct lab_serial flow_serials[LAB_STAGES];
     ATOMIC(uint64_t) handles[LAB_CONNS];        /* lab_get_handle(). */
     struct lab_serial conn_serials[LAB_CONNS];
+    struct lab_serial mark_serials[LAB_CONNS];
 
     /* What the carrier has: one living rule for each connection, at most, and
      * some dead ones. */
@@ -68,7 +70,7 @@ struct lab {
 
     /* Of the trace that is being offered; the thread that offers. */
     size_t conn_no;
-    uint32_t drawn[LAB_STAGES + 1];
+    uint32_t drawn[LAB_SERIALS];
 
     /* What the test wants: called from create() or insert(), or NULL; no
      * place; nothing that the carrier can do. */
@@ -81,6 +83,7 @@ struct lab {
     struct dpif_flow_stats told[LAB_STAGES];
     atomic_ullong n_packets, n_bytes;   /* As they arrived. */
     atomic_ullong n_merged;     /* Packets by merged rules. */
+    atomic_ullong n_inserted;   /* Rules, or tried to. */
 };
 
 void lab_init(struct lab *);

@@ -313,14 +313,21 @@ test_credit_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     dp_flow_get_stats(lab_get_megaflow(&lab, 2), &stats);
     ovs_assert(stats.n_packets == 4 && stats.n_bytes == 376);
 
+    dp_flow_count(lab_find_rule(&lab, 0), 2, 1000, 0, now + 1);
+    dp_books_age(lab.books, time_msec());
+    dp_flow_count(lab_find_rule(&lab, 0), 0, 500, 0, now + 1);
+    dp_books_age(lab.books, time_msec());
+    dp_flow_get_stats(lab_get_megaflow(&lab, 2), &stats);
+    ovs_assert(stats.n_packets == 6 && stats.n_bytes == 376 + 1508);
+
     /* Zeroed in between. */
     dp_flow_clear_stats(lab_get_megaflow(&lab, 0));
     dp_flow_count(lab_find_rule(&lab, 0), 1, 60, 0, now + 2);
     dp_books_age(lab.books, time_msec());
     dp_flow_get_stats(lab_get_megaflow(&lab, 0), &stats);
     ovs_assert(stats.n_packets == 1 && stats.n_bytes == 60);
-    ovs_assert(stats_of(&lab).n_packets == 5
-               && stats_of(&lab).n_bytes == 420);
+    ovs_assert(stats_of(&lab).n_packets == 7
+               && stats_of(&lab).n_bytes == 1920);
 
     flows = dp_books_list(lab.books, &n);
     ovs_assert(n == 1 && flows[0] == lab_find_rule(&lab, 0));
