@@ -18,5 +18,6 @@ EXTRA_DIST += \
 	Documentation/topics/performance-table-3.5.rst \
 	Documentation/topics/performance.rst \
 	Documentation/topics/performance.svg \
+	Documentation/topics/merging.rst \
 	Documentation/topics/rebalancing.rst \
 	Documentation/tour.rst

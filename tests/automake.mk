@@ -55,6 +55,7 @@ check-soak: tests/dptest$(EXEEXT)
 AT_FILES = \
 	tests/lanes.at \
 	tests/mends.at \
+	tests/merge.at \
 	tests/commands.at \
 	tests/offload.at \
 	tests/packets.at \

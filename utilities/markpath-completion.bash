@@ -9,6 +9,7 @@
 # commands.
 
 _markpath_commands="offload/show offload/rules offload/why ct/show"
+_markpath_commands="$_markpath_commands merge/show merge/dump-flows"
 _markpath_commands="$_markpath_commands ofproto/detrace"
 
 # Prints the ports of the offload engine.
@@ -35,7 +36,7 @@ _markpath_words () {
     local appctl=$1 command=$2 last=$3 operands=$4 formatted=$5
 
     case $command in
-    offload/* | ct/*)
+    offload/* | ct/* | merge/show)
         if [ "$last" = --format ]; then
             echo json text
             return
@@ -47,6 +48,7 @@ _markpath_words () {
     case $command in
     offload/rules | offload/show) _markpath_ports "$appctl" ;;
     ct/show) _markpath_zones "$appctl" ;;
+    merge/dump-flows) echo -m ;;
     offload/why) echo all; _markpath_ufids "$appctl" ;;
     ofproto/detrace) _markpath_ufids "$appctl" ;;
     esac

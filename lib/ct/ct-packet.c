@@ -368,6 +368,47 @@ check_l4_csum(const struct dp_packet *packet, const struct part *part,
     return good;
 }
 
+/* Is the checksum of TCP or UDP sound, of 'len' bytes at 'l4', which follow
+ * the IP header at 'l3' at once? */
+static bool
+plain_csum_is_good(const uint8_t *l3, const uint8_t *l4, size_t len,
+                   bool is_ipv6)
+{
+    uint8_t proto = l3[is_ipv6 ? 6 : 9];
+    uint64_t sum;
+
+    if (!is_ipv6 && proto == IPPROTO_UDP
+        && !((const struct udp_header *) l4)->udp_csum) {
+        return true;
+    }
+    sum = add_bytes(0, l4, len);
+    sum = is_ipv6 ? add_bytes(sum, l3 + 8, 32) : add_bytes(sum, l3 + 12, 8);
+    sum += (OVS_FORCE uint16_t) htons(proto);
+    sum += (OVS_FORCE uint16_t) htons(len);
+    return is_sound(sum);
+}
+
+bool
+ct_packet_csums_are_good(const struct dp_packet *packet, bool is_ipv6)
+{
+    const uint8_t *l3 = dp_packet_l3(packet);
+    enum ovs_csum status;
+
+    if (!is_ipv6) {
+        status = ovs_packet_ip_csum(packet);
+        if (status != OVS_CSUM_GOOD
+            && (status == OVS_CSUM_BAD
+                || !is_sound(add_bytes(0, l3, IP_HEADER_LEN)))) {
+            return false;
+        }
+    }
+    status = ovs_packet_l4_csum(packet);
+    return (status != OVS_CSUM_UNKNOWN
+            ? status == OVS_CSUM_GOOD
+            : plain_csum_is_good(l3, dp_packet_l4(packet),
+                                 dp_packet_l4_size(packet), is_ipv6));
+}
+
 bool
 ct_packet_parse(const struct ct_secret *secret, struct dp_packet *packet,
                 ovs_be16 dl_type, uint16_t zone, const struct ct_packet *last,

@@ -44,6 +44,11 @@ bool ct_packet_parse(const struct ct_secret *, struct dp_packet *packet,
                      ovs_be16 dl_type, uint16_t zone,
                      const struct ct_packet *last, struct ct_packet *p);
 
+/* Are the checksums sound of 'packet', TCP or UDP in IPv6 ('is_ipv6') or in
+ * IPv4 without options, whose offsets are set and whose lengths fit together?
+ * Says what ct_packet_parse() would, and counts nothing. */
+bool ct_packet_csums_are_good(const struct dp_packet *packet, bool is_ipv6);
+
 /* Stores the segment that 'packet' is, which is TCP and was parsed to 'p'. */
 void ct_packet_get_segment(const struct dp_packet *packet,
                            const struct ct_packet *p, struct ct_tcp_segment *);

@@ -6,6 +6,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-commands-ct.c \
 	lib/ctl/dp-commands-format.c \
 	lib/ctl/dp-commands-impl.c \
+	lib/ctl/dp-commands-merge.c \
 	lib/ctl/dp-commands-offload.c \
 	lib/ctl/dp-commands-stats.c \
 	lib/ctl/dp-commands.c \
@@ -15,6 +16,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-late.c \
 	lib/ctl/dp-late.h \
 	lib/ctl/dp-log-modules.c \
+	lib/ctl/dp-merging.c \
+	lib/ctl/dp-merging.h \
 	lib/ctl/dp-offload-glue.c \
 	lib/ctl/dp-offload-glue.h \
 	lib/ctl/dp-registry.c \

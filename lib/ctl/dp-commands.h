@@ -2,8 +2,8 @@
 #ifndef DP_COMMANDS_H
 #define DP_COMMANDS_H 1
 
-/* dp-commands: "ovs-appctl dpif-netdev/...", "offload/..." and "ct/..."
- * =====================================================================
+/* dp-commands: "ovs-appctl dpif-netdev/...", "offload/..." and so on
+ * ==================================================================
  *
  * Job.  Show and change lanes, queues, bonds, counters and the choice of
  * implementations.  Names, arguments and output are those that users and
@@ -62,6 +62,7 @@ void dp_command_format(struct unixctl_conn *, int argc, const char *argv[],
 void dp_command_put_json(struct ds *, struct json *json);
 
 void dp_commands_ct_init(void);
+void dp_commands_merge_init(void);
 void dp_commands_stats_init(void);
 void dp_commands_impl_init(void);
 void dp_commands_offload_init(void);

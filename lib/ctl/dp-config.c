@@ -11,6 +11,7 @@
 #include "ovs/ovs-pmd-sleep.h"
 #include "smap.h"
 #include "util.h"
+#include "merge/dp-books.h"
 
 /* Parsing never fails: it always yields a struct that can be used, and words
  * about what it could not use.  The words are kept with the settings, so that
@@ -54,6 +55,9 @@ static const struct number_key number_keys[] = {
     { DP_CONFIG_OFFLOAD_MIN_PPS, "offload-min-pps",
       offsetof(struct dp_config, offload_min_pps),
       0, 1000000000, 0, false, VLL_WARN },
+    { DP_CONFIG_CT_MERGE_MAX, "ct-merge-max",
+      offsetof(struct dp_config, ct_merge_max),
+      1, 1000000, DP_BOOKS_MAX_RULES, true, VLL_WARN },
 };
 
 static uint32_t *
@@ -235,6 +239,7 @@ dp_config_parse(struct dp_config *config, const struct smap *other_config)
                    &config->offload_verify);
     parse_bool_key(config, other_config, "offload-rebalance",
                    &config->offload_rebalance);
+    parse_bool_key(config, other_config, "ct-merge", &config->ct_merge);
     for (size_t i = 0; i < ARRAY_SIZE(number_keys); i++) {
         parse_number_key(config, other_config, &number_keys[i]);
     }

@@ -53,6 +53,7 @@ enum dp_config_key {
     DP_CONFIG_TX_FLUSH_INTERVAL, DP_CONFIG_EMC_INSERT_INV_PROB,
     DP_CONFIG_N_OFFLOAD_THREADS, DP_CONFIG_OFFLOAD_DELAY,
     DP_CONFIG_OFFLOAD_REBALANCE_INTERVAL, DP_CONFIG_OFFLOAD_MIN_PPS,
+    DP_CONFIG_CT_MERGE_MAX,
     DP_CONFIG_BOOLS,            /* Any of the keys that are true or false. */
     DP_CONFIG_N_KEYS
 };
@@ -80,6 +81,9 @@ struct dp_config {
     bool offload_rebalance;     /* false. */
     uint32_t offload_rebalance_interval;    /* ms: 1000. */
     uint32_t offload_min_pps;   /* 0. */
+
+    bool ct_merge;              /* false. */
+    uint32_t ct_merge_max;      /* Rules: DP_BOOKS_MAX_RULES. */
 
     char *problems[DP_CONFIG_N_KEYS];   /* What is wrong, or NULL. */
 };

@@ -17,9 +17,11 @@
 #include "ctl/dp-balance.h"
 #include "ctl/dp-telemetry.h"
 #include "flow/dp-log.h"
+#include "merge/dp-books.h"
 #include "offload/dp-offload.h"
 #include "offload/dp-places.h"
 #include "pipe/dp-bond.h"
+#include "pipe/dp-carrier.h"
 #include "pipe/dp-fence.h"
 #include "pipe/dp-meter.h"
 #include "rebalance/dp-rebalance.h"
@@ -58,6 +60,8 @@ init_shared(struct dp *dp)
     shared->conntrack = conntrack_init();
     shared->meters = dp_meters_create();
     shared->bonds = dp_bonds_create();
+    shared->books = dp_books_create(&dp_carrier, shared->conntrack);
+    dp_merging_init(&dp->merging, shared->books, &dp->topology);
     dp_late_init(&dp->late);
     dp->glue = (struct dp_offload_glue) {
         .topology = &dp->topology,
@@ -98,6 +102,8 @@ apply_config(struct dp *dp)
     dp_offload_set_delay(shared->offload, config->offload_delay);
     dp_offload_set_verify(shared->offload, config->offload_verify);
     dp_rebalance_configure(dp->rebalance, &places);
+    dp_merging_configure(&dp->merging, config->ct_merge,
+                         config->ct_merge_max);
 }
 
 /* Takes over Open_vSwitch:other_config. */
@@ -133,6 +139,7 @@ static void
 dp_free(struct dp *dp)
 {
     dp_registry_remove(dp);
+    dp_merging_uninit(&dp->merging);
 
     ovs_mutex_lock(&dp->topology.mutex);
     dp_topology_del_ports(&dp->topology);
@@ -144,6 +151,7 @@ dp_free(struct dp *dp)
     dp_late_uninit(&dp->late);
     dp_bonds_destroy(dp->shared.bonds);
     dp_meters_destroy(dp->shared.meters);
+    dp_books_destroy(dp->shared.books);
     conntrack_destroy(dp->shared.conntrack);
     fat_rwlock_destroy(&dp->shared.upcall_rwlock);
     dp_config_uninit(&dp->config);

@@ -22,6 +22,7 @@
 #include "ctl/dp-balance.h"
 #include "ctl/dp-config.h"
 #include "ctl/dp-late.h"
+#include "ctl/dp-merging.h"
 #include "ctl/dp-offload-glue.h"
 #include "pipe/dp-shared.h"
 #include "pmd/dp-topology.h"
@@ -37,6 +38,7 @@ struct dp {
     struct dp_shared shared;
     struct dp_topology topology;
     struct dp_late late;
+    struct dp_merging merging;
     struct dp_offload_glue glue;
     struct dp_rebalance *rebalance;     /* Main thread only. */
 

@@ -169,6 +169,7 @@ modify(struct dp_lane *lane, struct dp_flow *flow,
 
     dp_actions_postpone_free(dp_flow_set_actions(flow, put->actions,
                                                  put->actions_len));
+    dp_lane_flow_changed(lane, flow);
     atomic_read_relaxed(&flow->offered, &offered);
     if (offered) {
         dp_offload_flow_modify(lane->shared->offload, flow, &flow->mega_ufid);
@@ -199,6 +200,20 @@ is_by_key(const struct dpif_flow_put *put)
             && ovs_u128_equals(made, *put->ufid));
 }
 
+/* Has what merged rules have counted for the flow that 'put' means booked to
+ * it, so that it is zeroed with the rest. */
+static void
+settle_before_zeroing(struct dp_lane *lane, const struct dpif_flow_put *put,
+                      const struct match *match, const ovs_u128 *ufid)
+{
+    struct dp_flow *flow = find_flow(lane, ufid,
+                                     is_by_key(put) ? &match->flow : NULL);
+
+    if (flow) {
+        dp_lane_settle_flow(lane, flow);
+    }
+}
+
 static int
 put_on_lane(struct dp_lane *lane, const struct dpif_flow_put *put,
             const struct match *match, const ovs_u128 *ufid,
@@ -208,6 +223,9 @@ put_on_lane(struct dp_lane *lane, const struct dpif_flow_put *put,
     int error = 0;
 
     memset(stats, 0, sizeof *stats);
+    if (put->flags & DPIF_FP_ZERO_STATS) {
+        settle_before_zeroing(lane, put, match, ufid);
+    }
     dp_flow_table_lock(&lane->flows);
     flow = find_flow(lane, ufid, is_by_key(put) ? &match->flow : NULL);
     if (flow && put->flags & DPIF_FP_MODIFY) {
@@ -311,6 +329,7 @@ collect_last_counts(struct removed_flows *removed)
         if (hmapx_add(&quiet, r->lane)) {
             dp_lane_wait(r->lane);
         }
+        dp_lane_settle_flow(r->lane, r->flow);
         dp_flow_get_stats(r->flow, &stats);
         dp_flow_add_stats(r->stats, &stats);
         dp_flow_unref(r->flow);

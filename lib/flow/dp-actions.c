@@ -137,10 +137,12 @@ dp_actions_create(const struct nlattr *nla, size_t len)
     }
     actions->output = (actions->n_steps == 1 && prev->type == DP_STEP_OUTPUT
                        ? prev->port : ODPP_NONE);
-    actions->parse = actions->metadata = false;
+    actions->parse = actions->metadata = actions->goes_on = false;
     for (size_t i = 0; i < actions->n_steps; i++) {
         actions->parse |= step_needs_offsets(&actions->steps[i]);
         actions->metadata |= step_needs_metadata(&actions->steps[i]);
+        actions->goes_on |= (actions->steps[i].type == DP_STEP_CT
+                             || actions->steps[i].type == DP_STEP_RECIRC);
     }
     return actions;
 }

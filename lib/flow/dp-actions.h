@@ -63,6 +63,7 @@ struct dp_actions {
     odp_port_t output;          /* Of the only step, or ODPP_NONE. */
     bool parse;                 /* Some step needs the packet's offsets... */
     bool metadata;              /* ...or its metadata. */
+    bool goes_on;               /* Some step tracks or recirculates. */
     struct dp_step steps[];     /* The attributes' copy follows them. */
 };
 

@@ -74,8 +74,8 @@ check_packet(const struct flow *packet)
     return DP_MERGE_WHY_NONE;
 }
 
-/* Whatever the megaflows ask: the connection exactly, whole packets of it, and
- * none that moves it on. */
+/* Whatever the megaflows ask: the connection exactly, headers in their places,
+ * so as many tags, whole packets, and none that moves the connection on. */
 static void
 look_at_packet(struct dp_merge_view *view)
 {
@@ -85,6 +85,12 @@ look_at_packet(struct dp_merge_view *view)
     mask.in_port.odp_port = u32_to_odp(UINT32_MAX);
     mask.packet_type = OVS_BE32_MAX;
     mask.dl_type = OVS_BE16_MAX;
+    for (int i = 0; i < FLOW_MAX_VLAN_HEADERS; i++) {
+        mask.vlans[i].tci = htons(VLAN_CFI);
+        if (!view->now.vlans[i].tci) {
+            break;
+        }
+    }
     if (view->now.dl_type == htons(ETH_TYPE_IPV6)) {
         mask.ipv6_src = mask.ipv6_dst = in6addr_exact;
     } else {

@@ -4,6 +4,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pipe/dp-bond.c \
 	lib/pipe/dp-bond.h \
 	lib/pipe/dp-burst.h \
+	lib/pipe/dp-carrier.c \
+	lib/pipe/dp-carrier.h \
 	lib/pipe/dp-clock.c \
 	lib/pipe/dp-clock.h \
 	lib/pipe/dp-clone.c \
@@ -32,6 +34,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pipe/dp-rx.c \
 	lib/pipe/dp-rxq-load.c \
 	lib/pipe/dp-rxq-load.h \
+	lib/pipe/dp-sample.h \
 	lib/pipe/dp-shared.h \
 	lib/pipe/dp-tx.c \
 	lib/pipe/dp-tx.h \

@@ -3,15 +3,20 @@
 
 #include "pipe/dp-follow.h"
 
+#include <netinet/in.h>
+
 #include "dp-packet.h"
 #include "flow.h"
+#include "packets.h"
 #include "random.h"
 #include "util.h"
 #include "ct/ct-execute.h"
 #include "flow/dp-actions.h"
 #include "flow/dp-flow.h"
+#include "flow/dp-tuple.h"
 #include "merge/dp-trace.h"
 #include "pipe/dp-burst.h"
+#include "pipe/dp-sample.h"
 
 /* Where the packet is. */
 enum where {
@@ -24,7 +29,8 @@ struct dp_follower {
     struct dp_tracer *tracer;   /* Borrowed. */
     void *lane;                 /* Named in traces. */
     long long int interval_us;
-    long long int next_us;      /* When to begin another trace. */
+    long long int next_us;      /* When to look at packets again. */
+    struct dp_sample *sample;   /* Owned; NULL: any packet will do. */
     enum where where;
     const struct dp_packet *packet;     /* Only to be compared. */
     unsigned int depth;         /* In which pass it will be, if AHEAD. */
@@ -40,6 +46,7 @@ dp_follower_create(struct dp_tracer *tracer, void *lane,
     f->lane = lane;
     f->tracer = tracer;
     f->interval_us = interval_us;
+    f->sample = interval_us ? xzalloc(sizeof *f->sample) : NULL;
     f->where = NOWHERE;
     return f;
 }
@@ -58,24 +65,9 @@ dp_follower_destroy(struct dp_follower *f)
 {
     if (f) {
         forget(f);
+        free(f->sample);
         free(f);
     }
-}
-
-/* Does something happen to packets of 'flow' that a merged rule would
- * spare? */
-static bool
-is_worth_it(const struct dp_flow *flow)
-{
-    const struct dp_actions *actions = dp_flow_get_actions(flow);
-
-    for (size_t i = 0; i < actions->n_steps; i++) {
-        if (actions->steps[i].type == DP_STEP_CT
-            || actions->steps[i].type == DP_STEP_RECIRC) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Notes that packet 'i' of 'burst' is here. */
@@ -90,27 +82,89 @@ arrive(struct dp_follower *f, const struct dp_burst *burst, int i)
     return true;
 }
 
+/* Returns those packets of 'burst' to which a merged rule would matter. */
+static uint32_t
+find_candidates(const struct dp_burst *burst)
+{
+    uint32_t candidates = burst->decided & ~burst->answered;
+    int i;
+
+    ULLONG_FOR_EACH_1 (i, candidates) {
+        if (!dp_flow_get_actions(burst->flows[i])->goes_on) {
+            candidates &= ~(UINT32_C(1) << i);
+        }
+    }
+    return candidates;
+}
+
+/* May packet 'i' of 'burst' be of a merged rule?  If so, stores the hash of
+ * its connection. */
+static bool
+get_hash(const struct dp_burst *burst, int i, uint32_t *hash)
+{
+    const uint16_t flags = (OVS_FORCE uint16_t) htons(TCP_ACK | TCP_SYN
+                                                      | TCP_FIN | TCP_RST);
+    const uint16_t ack = (OVS_FORCE uint16_t) htons(TCP_ACK);
+    struct dp_tuple t;
+
+    if (!dp_tuple_read(&t, burst->packets[i], burst->in_port)
+        || (t.is_tcp && (t.tcp_flags & flags) != ack)) {
+        return false;
+    }
+    *hash = t.hash;
+    return true;
+}
+
+/* Returns a packet by chance. */
+static int
+choose(uint32_t packets)
+{
+    for (int skip = random_range(count_1bits(packets)); skip; skip--) {
+        packets = zero_rightmost_1bit(packets);
+    }
+    return raw_ctz(packets);
+}
+
+/* Counts 'candidates', and chooses one whose connection is due.  Returns -1 if
+ * there is none. */
+static int
+choose_due(struct dp_follower *f, const struct dp_burst *burst,
+           uint32_t candidates)
+{
+    uint32_t hashes[NETDEV_MAX_BURST];
+    uint32_t due = 0;
+    int chosen, i;
+
+    ULLONG_FOR_EACH_1 (i, candidates) {
+        if (get_hash(burst, i, &hashes[i])
+            && dp_sample_count(f->sample, hashes[i])) {
+            due |= UINT32_C(1) << i;
+        }
+    }
+    if (!due) {
+        return -1;
+    }
+    chosen = choose(due);
+    ULLONG_FOR_EACH_1 (i, due & ~(UINT32_C(1) << chosen)) {
+        dp_sample_defer(f->sample, hashes[i]);
+    }
+    return chosen;
+}
+
 /* Picks a packet of 'burst'.  Returns false if there is none that is worth
  * it.  The packet may not have been parsed yet. */
 static bool
 pick(struct dp_follower *f, const struct dp_burst *burst)
 {
-    uint32_t candidates = burst->decided & ~burst->answered;
+    uint32_t candidates = find_candidates(burst);
     struct dp_packet *packet;
-    int i;
+    int i = (!candidates ? -1
+             : f->sample ? choose_due(f, burst, candidates)
+             : choose(candidates));
 
-    ULLONG_FOR_EACH_1 (i, candidates) {
-        if (!is_worth_it(burst->flows[i])) {
-            candidates &= ~(UINT32_C(1) << i);
-        }
-    }
-    if (!candidates) {
+    if (i < 0) {
         return false;
     }
-    for (int skip = random_range(count_1bits(candidates)); skip; skip--) {
-        candidates = zero_rightmost_1bit(candidates);
-    }
-    i = raw_ctz(candidates);
     packet = burst->packets[i];
     if (burst->bare & (UINT32_C(1) << i)) {
         pkt_metadata_init(&packet->md, burst->in_port);
@@ -148,11 +202,14 @@ dp_follow_enter(struct dp_follower *f, const struct dp_burst *burst,
     if (f->where == AHEAD) {
         forget(f);              /* It was dropped in an earlier turn. */
     }
-    if (f->where == HERE || now_us < f->next_us || !pick(f, burst)) {
+    if (f->where == HERE || now_us < f->next_us) {
         return false;
     }
     f->next_us = now_us + f->interval_us;
-    return true;
+    if (f->sample) {
+        dp_sample_run(f->sample, now_us);
+    }
+    return pick(f, burst);
 }
 
 void

@@ -5,9 +5,10 @@
 /* dp-follow: follows one packet through a lane
  * ============================================
  *
- * Job.  Now and then pick a packet that has just arrived and has a way to go,
- * note which flows and connections it meets until it leaves the pipe, and put
- * that trace (merge/dp-trace.h) into a queue.
+ * Job.  Now and then pick a packet that has just arrived, has a way to go, and
+ * is of a connection that has been seen for some packets (dp-sample.h); note
+ * which flows and connections it meets until it leaves the pipe, and put that
+ * trace (merge/dp-trace.h) into a queue.
  *
  * A packet is known by its address.  Clones have others, and are not followed.
  * The trace ends when it does not come back.  Another packet may be taken for
@@ -20,7 +21,8 @@
  *
  * Cost.  A lane that follows nobody has no follower, and looks for one by one
  * load per burst, per "ct" and per recirculation.  One that has a follower
- * extracts and allocates once per interval. */
+ * looks at one burst per interval, and extracts and allocates for one packet
+ * of it at most. */
 
 #include <stdbool.h>
 
@@ -30,8 +32,11 @@ struct dp_follower;
 struct dp_packet_batch;
 struct dp_tracer;
 
+enum { DP_FOLLOW_INTERVAL_US = 50 };    /* At work. */
+
 /* Creates a follower that puts a trace, in the name of 'lane', into 'tracer',
- * borrowed, every 'interval_us' at most. */
+ * borrowed, every 'interval_us' at most; with 0 it follows any packet that has
+ * a way to go. */
 struct dp_follower *dp_follower_create(struct dp_tracer *tracer, void *lane,
                                        long long int interval_us);
 void dp_follower_destroy(struct dp_follower *);

@@ -11,6 +11,7 @@
 #include "packets.h"
 #include "util.h"
 #include "flow/dp-log.h"
+#include "merge/dp-books.h"
 #include "offload/dp-offload.h"
 #include "ovs/ovs-odp-format.h"
 #include "pipe/dp-follow.h"
@@ -44,6 +45,7 @@ dp_lane_init(struct dp_lane *lane, struct dp_shared *shared,
     ovs_list_init(&lane->spare_items);
     pmd_perf_stats_init(&lane->perf);
     dp_flow_table_init(&lane->flows);
+    dp_tuples_init(&lane->merged);
     ovs_mutex_init_recursive(&lane->main_mutex);
     dp_lane_update_clock(lane);
     lane->swept_at = lane->now;
@@ -65,6 +67,7 @@ dp_lane_uninit(struct dp_lane *lane)
         free(item);
     }
     dp_flow_table_uninit(&lane->flows);
+    dp_tuples_uninit(&lane->merged);
     ovs_mutex_destroy(&lane->main_mutex);
 }
 
@@ -188,6 +191,27 @@ dp_lane_remove(struct dp_lane *lane, struct dp_flow *flow,
         memset(nic, 0, sizeof *nic);
     }
     dp_flow_table_remove(&lane->flows, flow);
+    dp_lane_flow_changed(lane, flow);
+}
+
+/* 'flow' of 'lane' has just been removed, or has got new actions: nothing may
+ * be built on it any more. */
+void
+dp_lane_flow_changed(const struct dp_lane *lane, struct dp_flow *flow)
+{
+    if (lane->shared->books) {
+        dp_books_flow_changed(lane->shared->books, flow);
+    }
+}
+
+/* Books to 'flow' of 'lane' what merged rules have counted for it.  The caller
+ * has no lock. */
+void
+dp_lane_settle_flow(const struct dp_lane *lane, struct dp_flow *flow)
+{
+    if (lane->shared->books) {
+        dp_books_settle_flow(lane->shared->books, flow);
+    }
 }
 
 /* Removes the flows that 'lane' has now.  It may have a million, and upcalls

@@ -28,6 +28,7 @@
 #include "flow/dp-flow-table.h"
 #include "flow/dp-simple.h"
 #include "flow/dp-smc.h"
+#include "flow/dp-tuple.h"
 #include "offload/dp-mark-index.h"
 #include "pipe/dp-clock.h"
 #include "pipe/dp-fence.h"
@@ -88,6 +89,7 @@ struct dp_lane {
     /* Published (RCU or atomic), or guarded inside. */
     struct pmd_perf_stats perf;
     struct dp_flow_table flows;
+    struct dp_tuples merged;    /* Merged flows, see dp-carrier.h. */
     struct dp_mark_index *marks;    /* The engine's; NULL without engine. */
     atomic_uint turn;           /* Odd while packets are in the pipe. */
     atomic_uint peak_waiting;   /* Highest 'n_waiting' so far. */
@@ -109,6 +111,8 @@ void dp_lane_offer(struct dp_lane *lane, struct dp_flow *)
 void dp_lane_remove(struct dp_lane *lane, struct dp_flow *,
                     struct dpif_flow_stats *nic)
     OVS_REQUIRES(lane->flows.mutex);
+void dp_lane_flow_changed(const struct dp_lane *, struct dp_flow *);
+void dp_lane_settle_flow(const struct dp_lane *, struct dp_flow *);
 void dp_lane_flush_flows(struct dp_lane *);
 void dp_lane_housekeeping(struct dp_lane *);
 void dp_lane_wait(const struct dp_lane *);

@@ -7,16 +7,17 @@
 #include "flow/dp-log.h"
 #include "ovs/ovs-packet-offload.h"
 #include "pipe/dp-burst.h"
+#include "pipe/dp-carrier.h"
 #include "pipe/dp-lane.h"
 #include "pipe/dp-pipe.h"
 
 /* The second stage: finds the flow of each packet that is still undecided.
  *
  * Goes over the burst in passes, so that the loads of all packets are under
- * way before the first is used: exact-match cache by the packets' first bytes,
- * extract and prefetch, exact-match cache by keys, signature cache,
- * classifier.  What a later pass finds is put into the caches that missed
- * it. */
+ * way before the first is used: merged flows, exact-match cache by the
+ * packets' first bytes, extract and prefetch, exact-match cache by keys,
+ * signature cache, classifier.  What a later pass finds is put into the caches
+ * that missed it. */
 
 static void
 decide_by_key(struct dp_burst *burst, int i, struct dp_flow *flow)
@@ -249,6 +250,12 @@ dp_lookup_run(struct dp_lane *lane, struct dp_burst *burst)
 
     if (!burst->undecided) {
         return;
+    }
+    if (OVS_UNLIKELY(dp_tuples_count(&lane->merged)) && !burst->depth) {
+        dp_carrier_run(lane, burst);
+        if (!burst->undecided) {
+            return;
+        }
     }
     if (!burst->depth && dp_simple_enabled(&lane->simple, burst->in_port)) {
         lookup_simple(lane, burst);

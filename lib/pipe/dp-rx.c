@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include "dp-packet.h"
+#include "odp-util.h"
 #include "packets.h"
 #include "flow/dp-key.h"
 #include "offload/dp-offload.h"
@@ -15,9 +16,19 @@
  * A mark means the packet as it arrived, so this is the only stage that looks
  * at marks.  A mark without a flow, or with a flow of another port, means
  * nothing: the packet goes the long way.  So does a packet that a NIC may have
- * read otherwise than extraction would (dp-verify.h).
+ * read otherwise than extraction would (dp-verify.h).  If there are merged
+ * flows, the next stage looks first whether there is one for packets whose
+ * mark means the begin of a longer way.
  *
  * Packets leave this stage without metadata ('bare'): many never need them. */
+
+/* May a packet of 'flow' have a merged flow, which takes it to its end? */
+static inline bool
+may_be_merged(const struct dp_flow *flow)
+{
+    return (dp_flow_get_output(flow) == ODPP_NONE
+            && dp_flow_get_actions(flow)->goes_on);
+}
 
 /* Decides the 'marked' packets whose mark means a flow.  Their metadata are
  * not touched: whoever needs them or the offsets sets them.
@@ -30,6 +41,7 @@ lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
 {
     const struct dp_mark_slot *slots[NETDEV_MAX_BURST];
     struct dp_flow *flows[NETDEV_MAX_BURST];
+    bool merging = dp_tuples_count(&lane->merged);
     uint32_t hits = 0;
     int i;
 
@@ -45,6 +57,9 @@ lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
         struct dp_packet *packet = burst->packets[i];
         struct dp_flow *flow = flows[i];
 
+        if (OVS_UNLIKELY(merging) && flow && may_be_merged(flow)) {
+            continue;
+        }
         if (flow && flow->in_port == burst->in_port && !dp_flow_is_dead(flow)
             && dp_verify_packet(&flow->verify, packet)) {
             burst->flows[i] = flow;

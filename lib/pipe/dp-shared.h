@@ -6,8 +6,8 @@
  * =============================================
  *
  * Job.  Give a lane all that it needs from its datapath without knowing the
- * datapath: connection tracker, meters, bonds, offload engine, the way to the
- * upper layers, and the settings that matter per packet.
+ * datapath: connection tracker, meters, bonds, offload engine, books, the way
+ * to the upper layers, and the settings that matter per packet.
  *
  * Owns.  The upcall lock.  The pointers are borrowed: the datapath creates
  * what they point to before its first lane and destroys it after its last.
@@ -24,6 +24,7 @@
 
 struct conntrack;
 struct dp_bonds;
+struct dp_books;
 struct dp_meters;
 struct dp_offload;
 
@@ -36,6 +37,7 @@ struct dp_shared {
     struct dp_offload *offload;
     bool fence_registered;      /* See dp-fence.h. */
     bool clock_may_stop;        /* Tests can stop Open vSwitch's clock. */
+    struct dp_books *books;     /* Of merged rules; may be NULL. */
 
     /* Written by the main thread. */
     atomic_uint32_t emc_insert_inv; /* A packet's connection enters the EMC

@@ -12,7 +12,9 @@
 #include "util.h"
 #include "flow/dp-log.h"
 #include "offload/dp-offload.h"
+#include "merge/dp-books.h"
 #include "ovs/ovs-pmd-sleep.h"
+#include "pipe/dp-follow.h"
 #include "pmd/dp-sched-log.h"
 
 void
@@ -174,6 +176,34 @@ resume_all(struct dp_topology *t)
     }
 }
 
+/* Lets the lane of 'pmd', which is parked, follow packets for 't->tracer', or
+ * for nobody if that is NULL. */
+static void
+follow(struct dp_topology *t, struct dp_pmd *pmd)
+{
+    struct dp_lane *lane = &pmd->lane;
+
+    dp_follower_destroy(lane->follower);
+    lane->follower = (t->tracer
+                      ? dp_follower_create(t->tracer, lane,
+                                           DP_FOLLOW_INTERVAL_US)
+                      : NULL);
+}
+
+/* Lets all lanes put traces into 'tracer', borrowed, or none if it is NULL. */
+void
+dp_topology_set_tracer(struct dp_topology *t, struct dp_tracer *tracer)
+{
+    struct dp_pmd *pmd;
+
+    t->tracer = tracer;
+    park_all(t);
+    CMAP_FOR_EACH (pmd, node, &t->lanes) {
+        follow(t, pmd);
+    }
+    resume_all(t);
+}
+
 /* Ends the thread of 'pmd', whose flows are lost with it. */
 static void
 remove_lane(struct dp_topology *t, struct dp_pmd *pmd)
@@ -192,6 +222,9 @@ remove_lane(struct dp_topology *t, struct dp_pmd *pmd)
     }
     cmap_remove(&t->lanes, &pmd->node, hash_int(core_id, 0));
     dp_lane_flush_flows(&pmd->lane);
+    if (t->shared->books) {
+        dp_books_carrier_gone(t->shared->books, &pmd->lane);
+    }
     if (pmd->lane.marks) {
         dp_offload_lane_destroy(t->shared->offload, pmd->lane.marks);
         pmd->lane.marks = NULL;
@@ -265,6 +298,9 @@ destroy_port(struct dp_topology *t, struct dp_port *port)
     hmap_remove(&t->ports, &port->node);
     if (port->attached && t->shared->offload) {
         dp_offload_port_del(t->shared->offload, port->port_no);
+    }
+    if (t->shared->books) {
+        dp_books_port_gone(t->shared->books, port->port_no);
     }
     cmap_remove(&t->index, &port->index_node, hash);
     dp_port_destroy(port);
@@ -433,6 +469,7 @@ change_threads(struct dp_topology *t, const struct ovs_numa_dump *cores)
                                                core->numa_id, &t->lane_key);
 
             cmap_insert(&t->lanes, &pmd->node, hash_int(core->core_id, 0));
+            follow(t, pmd);
             apply_sleep(t, pmd);
             dp_pmd_start(pmd);
         }

@@ -35,6 +35,8 @@
 #include "pmd/dp-sched.h"
 #include "pmd/dp-sleep.h"
 
+struct dp_tracer;
+
 struct dp_topology {
     /* Constant after creation. */
     struct dp_shared *shared;
@@ -54,6 +56,8 @@ struct dp_topology {
     enum dp_sched_algo rxq_assign;  /* How to assign queues. */
     bool rxq_isolate;               /* Pins isolate cores. */
     struct dp_sleep sleep;          /* How long PMD threads may. */
+    struct dp_tracer *tracer;       /* Borrowed: lanes trace packets for it;
+                                     * or NULL. */
     bool need_reconfigure;
     uint64_t n_reconfigured;        /* How often queues were assigned. */
     uint64_t n_lost;                /* Ports that nobody asked to remove. */
@@ -71,6 +75,8 @@ void dp_topology_del_port(struct dp_topology *topology, struct dp_port *)
     OVS_REQUIRES(topology->mutex);
 void dp_topology_set_sleep(struct dp_topology *topology,
                            const struct dp_sleep *)
+    OVS_REQUIRES(topology->mutex);
+void dp_topology_set_tracer(struct dp_topology *topology, struct dp_tracer *)
     OVS_REQUIRES(topology->mutex);
 void dp_topology_reconfigure(struct dp_topology *topology)
     OVS_REQUIRES(topology->mutex);

@@ -16,6 +16,7 @@
 #include "random.h"
 #include "smap.h"
 #include "util.h"
+#include "merge/dp-books.h"
 #include "ovs/ovs-pmd-sleep.h"
 
 VLOG_DEFINE_THIS_MODULE(test_config);
@@ -61,6 +62,8 @@ assert_defaults(const struct dp_config *config)
     ovs_assert(config->emc_insert_inv_prob == 100);
     ovs_assert(!config->smc_enable && !config->perf_metrics);
     ovs_assert(!config->offload_rebalance && !config->offload_verify);
+    ovs_assert(!config->ct_merge);
+    ovs_assert(config->ct_merge_max == DP_BOOKS_MAX_RULES);
     ovs_assert(config->sleep.us == 0 && config->n_offload_threads == 1);
 }
 
@@ -133,6 +136,8 @@ struct number_case {
          EXPECT, BAD)
 #define MIN_PPS(VALUE, EXPECT, BAD) \
     CASE("offload-min-pps", offload_min_pps, VALUE, EXPECT, BAD)
+#define MERGE(VALUE, EXPECT, BAD) \
+    CASE("ct-merge-max", ct_merge_max, VALUE, EXPECT, BAD)
 #define EMC(VALUE, EXPECT, BAD) \
     CASE("emc-insert-inv-prob", emc_insert_inv_prob, VALUE, EXPECT, BAD)
 #define FLUSH(VALUE, EXPECT, BAD) \
@@ -162,6 +167,8 @@ static const struct number_case number_cases[] = {
     MIN_PPS("0", 0, false), MIN_PPS("1000000000", 1000000000, false),
     MIN_PPS("1000000001", 0, true), MIN_PPS("-1", 0, true),
     MIN_PPS("fast", 0, true),
+    MERGE("1", 1, false), MERGE("1000000", 1000000, false),
+    MERGE("0", DP_BOOKS_MAX_RULES, true), MERGE("1000001", 1000000, true),
     EMC("0", 0, false), EMC("1", 1, false),
     EMC("4294967295", UINT32_MAX, false), EMC("4294967296", 100, true),
     FLUSH("1000000", 1000000, false), FLUSH("1000001", 0, true),
@@ -346,6 +353,7 @@ check_fuzz_config(void)
         "emc-insert-inv-prob", "smc-enable", "pmd-perf-metrics",
         "pmd-sleep-max", "n-offload-threads", "offload-rebalance",
         "offload-rebalance-interval", "offload-min-pps", "offload-verify",
+        "ct-merge", "ct-merge-max",
     };
     static const char *words[] = {
         "true", "false", "group", "cycles", "roundrobin", "0", "1", "-1",

@@ -330,6 +330,8 @@ check(struct way *way, const char *match, const char *actions, int length)
 
 #define IN "recirc_id=0,eth,"
 #define PACKET "nw_src=10.0.0.1,nw_dst=10.0.0.2"
+#define TCP1 "tcp,in_port=1,vlan_tci=0x0000/0x1000,"     /* No tag. */
+#define TWO "vlan_tci1=0x0000/0x1000,"          /* There is room for one. */
 #define PORTS ",nw_frag=no,tp_src=1000,tp_dst=80,tcp_flags=-fin-syn-rst+ack"
 
 static void
@@ -341,7 +343,7 @@ test_rule_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     /* M3, M4, M9: what nobody asks. */
     init_way(w, CT "," AGAIN, "2");
     w->wcs[0].masks.nw_frag = w->wcs[1].masks.nw_frag = 0;
-    check(w, IN "tcp,in_port=1," PACKET PORTS, "2", 0);
+    check(w, IN TCP1 PACKET PORTS, "2", 0);
 
     /* M5, M6, M8: conditions on what the tracker writes are decided. */
     init_way(w, CT "," AGAIN, "2");
@@ -353,14 +355,14 @@ test_rule_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     w->wcs[1].masks.ct_label = OVS_U128_MAX;
     w->keys[1].ct_zone = 1;
     w->wcs[1].masks.ct_zone = UINT16_MAX;
-    check(w, IN "tcp,in_port=1," PACKET PORTS, "2", 0);
+    check(w, IN TCP1 PACKET PORTS, "2", 0);
 
     /* M2, M20: two routers; what the second one looks at is set by the
      * first. */
     init_way(w, "set(ipv4(ttl=63))," CT "," AGAIN, "set(ipv4(ttl=62)),2");
     w->wcs[0].masks.nw_ttl = w->wcs[1].masks.nw_ttl = UINT8_MAX;
     w->keys[1].nw_ttl = 63;
-    check(w, IN "tcp,in_port=1," PACKET ",nw_ttl=64" PORTS,
+    check(w, IN TCP1 PACKET ",nw_ttl=64" PORTS,
           "set(ipv4(ttl=63)),set(ipv4(ttl=62)),2", 0);
 
     /* M1, M22: two stages look at different bits of a field, some of which
@@ -371,7 +373,7 @@ test_rule_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     w->keys[1].dl_src.ea[5] = 0xff;
     w->wcs[1].masks.dl_src.ea[1] = 0xff;
     w->wcs[1].masks.dl_src.ea[5] = 0xff;
-    check(w, IN "tcp,in_port=1,dl_src=00:00:00:00:00:00/ff:ff:00:00:00:00,"
+    check(w, IN TCP1 "dl_src=00:00:00:00:00:00/ff:ff:00:00:00:00,"
           PACKET PORTS,
           "set(eth(src=00:00:00:00:00:ff/00:00:00:00:00:ff)),2", 0);
 
@@ -383,7 +385,7 @@ test_rule_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     w->wcs[1].masks.ct_state = UINT8_MAX;
     w->keys[1].nw_src = htonl(0x0a000009);
     w->wcs[1].masks.nw_src = OVS_BE32_MAX;
-    check(w, IN "tcp,in_port=1," PACKET PORTS,
+    check(w, IN TCP1 PACKET PORTS,
           "set(ipv4(src=10.0.0.9)),set(tcp(src=5000)),2", 0);
 
     init_way(w, "ct(zone=1,nat)," AGAIN, "2");
@@ -394,7 +396,7 @@ test_rule_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     w->keys[1].ct_state = (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR
                            | CS_DST_NAT);
     w->wcs[1].masks.ct_state = UINT8_MAX;
-    check(w, IN "tcp,in_port=1," PACKET PORTS, "set(ipv4(dst=10.0.0.7)),2",
+    check(w, IN TCP1 PACKET PORTS, "set(ipv4(dst=10.0.0.7)),2",
           0);
 
     /* M18: whoever was translated, and then rewritten to be of another
@@ -410,7 +412,7 @@ test_rule_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     other = w->conn;
     other.nat = CS_DST_NAT;
     w->stages[1].conns = &other;
-    check(w, IN "tcp,in_port=1," PACKET PORTS,
+    check(w, IN TCP1 PACKET PORTS,
           "set(ipv4(src=10.0.0.9)),set(tcp(src=5000)),2", 0);
 
     /* M21, M25: what leaves on the way keeps its place, and what nobody sees
@@ -418,21 +420,21 @@ test_rule_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     init_way(w, "3,set(eth(src=00:00:00:00:00:01)),clone(push_vlan(vid=5,"
              "pcp=0),4,set(ipv4(ttl=1)))," CT "," AGAIN,
              "set(eth(src=00:00:00:00:00:02)),clone(set(ipv4(ttl=1)))");
-    check(w, IN "tcp,in_port=1," PACKET PORTS,
+    check(w, IN TCP1 TWO PACKET PORTS,
           "3,set(eth(src=00:00:00:00:00:01)),"
           "clone(push_vlan(vid=5,pcp=0),4)", 0);
     init_way(w, "set(ipv4(ttl=1))," CT "," AGAIN, "set(ipv4(ttl=2))");
-    check(w, IN "tcp,in_port=1," PACKET PORTS, "drop", 0);
+    check(w, IN TCP1 PACKET PORTS, "drop", 0);
 
     /* M14, M41: a tag that is pushed, and one that is taken off. */
     init_way(w, "push_vlan(vid=5,pcp=0)," CT "," AGAIN, "2");
-    check(w, IN "tcp,in_port=1," PACKET PORTS,
+    check(w, IN TCP1 TWO PACKET PORTS,
           "push_vlan(vid=5,pcp=0),2", 4);
 
     init_way(w, "pop_vlan," CT "," AGAIN, "2");
     w->packet.vlans[0].tpid = htons(ETH_TYPE_VLAN);
     w->packet.vlans[0].tci = htons(VLAN_CFI | 5);
-    check(w, IN "tcp,in_port=1,vlan_tci=0x1000/0x1000," PACKET PORTS,
+    check(w, IN "tcp,in_port=1,vlan_tci=0x1000/0x1000," TWO PACKET PORTS,
           "pop_vlan,2", -4);
 }
 DPTEST_REGISTER("merge-rule-M1-M2-M3-M4-M5-M6-M8-M9-M14-M18-M20-M21-M22-M25"

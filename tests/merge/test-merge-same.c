@@ -4,14 +4,18 @@
 
 #include "merge/dp-merge.h"
 
+#include <netinet/in.h>
+
 #include "dp-packet.h"
 #include "odp-util.h"
 #include "openvswitch/dynamic-string.h"
 #include "ovs-rcu.h"
 #include "random.h"
+#include "unaligned.h"
 #include "util.h"
 #include "ct/ct.h"
 #include "ct/ct-packet.h"
+#include "pipe/dp-carrier.h"
 #include "tests/dptest.h"
 #include "tests/merge/merge-flow.h"
 #include "tests/merge/merge-world.h"
@@ -24,7 +28,12 @@
  * Those that the rule matches are sent
  *
  *  1. the long way, through a lane that has the megaflows and a tracker;
- *  2. through the same lane when it has only the merged rule, as a megaflow.
+ *  2. through the same lane when it has only the merged rule, as a megaflow;
+ *  3. when it has it as a merged flow, too, which must take those that have no
+ *     options, and only them.
+ *
+ * What the rule does not match, or whose checksum is wrong, must not be taken
+ * by the merged flow.
  *
  * The same bytes must leave by the same ports in the same order.  The long way
  * must take no megaflow that was not in the trace (there is no upcall), each
@@ -38,7 +47,7 @@
 enum { N_VARIANTS = 200, N_WAYS = 4000 };
 
 static unsigned int n_by_why[DP_MERGE_N_WHYS];
-static unsigned long long int n_matched, n_missed, n_stages_merged[8];
+static unsigned long long int n_matched, n_missed, n_taken, n_stages_merged[8];
 static unsigned long long int n_with_options[2];        /* IPv4, IPv6. */
 
 /* A packet that the rule matches, and what left when it went the long way. */
@@ -253,6 +262,98 @@ send_all_short_way(struct merge_world *w, const struct merge_way *way,
     ovs_assert(w->n_upcalls == n_upcalls);
 }
 
+/* By first bytes. */
+
+static uint64_t
+n_packets(const struct dp_flow *flow)
+{
+    struct dpif_flow_stats stats;
+
+    dp_flow_get_stats(flow, &stats);
+    return stats.n_packets;
+}
+
+/* Returns a copy of 'packet' with a bit that is wrong: in layer 4, or, with
+ * IPv4, in the checksum of layer 3.  NULL: layer 4 has no checksum. */
+static struct dp_packet *
+spoil_csum(const struct dp_packet *packet)
+{
+    struct dp_packet *bad = dp_packet_clone(packet);
+    uint8_t *l3 = dp_packet_l3(bad);
+    uint8_t *l4 = dp_packet_l4(bad);
+
+    if (l3[0] >> 4 == 4 && random_range(2)) {
+        l3[10 + random_range(2)] ^= 1 << random_range(8);
+    } else if (l3[0] >> 4 == 4 && l3[9] == IPPROTO_UDP
+               && !get_unaligned_be16((const void *) (l4 + 6))) {
+        dp_packet_delete(bad);
+        return NULL;
+    } else {
+        l4[dp_packet_l4_size(bad) - 1] ^= 1 << random_range(8);
+    }
+    return bad;
+}
+
+/* Sends 'packet', and returns whether 'merged' took it. */
+static bool
+is_taken(struct merge_world *w, const struct dp_flow *merged,
+         struct dp_packet *packet)
+{
+    uint64_t before = n_packets(merged);
+
+    ofpbuf_clear(&w->sent);
+    merge_world_send(w, packet);
+    return n_packets(merged) != before;
+}
+
+/* The megaflow that is the rule is there still. */
+static void
+send_all_by_carrier(struct merge_world *w, const struct merge_way *way,
+                    const struct dp_merge_rule *rule,
+                    const struct flow *sample, struct variant *variants,
+                    size_t n)
+{
+    bool is_ipv6 = rule->match.flow.dl_type == htons(ETH_TYPE_IPV6);
+    struct dp_lane *lane = &w->rig.lane;
+    struct dp_flow *merged = dp_carrier.create(lane, rule);
+
+    ovs_assert(merged && dp_carrier.insert(lane, merged));
+    for (size_t k = 0; k < n; k++) {
+        struct variant *v = &variants[k];
+        struct dp_packet *bad = spoil_csum(v->packet);
+        bool plain = !has_options(v->packet, is_ipv6);
+
+        if (is_taken(w, merged, dp_packet_clone(v->packet)) != plain) {
+            complain(way, rule, v->packet, plain ? "not taken" : "taken");
+        }
+        if (!ofpbuf_equal(&w->sent, &v->sent)) {
+            complain(way, rule, v->packet, "the carrier does something else");
+        }
+        if (bad && is_taken(w, merged, bad)) {
+            complain(way, rule, v->packet, "taken with a wrong checksum");
+        }
+        n_taken += plain;
+    }
+    for (int i = 0; i < N_VARIANTS / 4; i++) {
+        struct flow flow = *sample;
+        struct dp_packet *packet;
+        bool matches;
+
+        merge_flow_change(&flow);
+        packet = merge_flow_packet(&flow);
+        flow_extract(packet, &flow);
+        matches = flow_equal_except(&flow, &rule->match.flow,
+                                    &rule->match.wc);
+        if (is_taken(w, merged, packet) && !matches) {
+            complain(way, rule, variants[0].packet, "another one was taken");
+        }
+    }
+    atomic_store_relaxed(&merged->dead, true);
+    ovs_assert(!is_taken(w, merged, dp_packet_clone(variants[0].packet)));
+    dp_carrier.remove(lane, merged);
+    dp_flow_unref(merged);
+}
+
 /* Ways. */
 
 static void
@@ -264,6 +365,7 @@ compare(struct merge_world *w, const struct merge_way *way,
 
     send_all_long_way(w, way, rule, variants, n);
     send_all_short_way(w, way, rule, variants, n);
+    send_all_by_carrier(w, way, rule, sample, variants, n);
     for (size_t k = 0; k < n; k++) {
         dp_packet_delete(variants[k].packet);
         ofpbuf_uninit(&variants[k].sent);
@@ -355,7 +457,8 @@ test_merge_same_main(int argc, char *argv[])
     for (int i = 0; i < ARRAY_SIZE(n_stages_merged); i++) {
         printf("%8llu of %d stages\n", n_stages_merged[i], i);
     }
-    printf("%8llu packets the same, %llu not matched\n", n_matched, n_missed);
+    printf("%8llu packets the same, %llu not matched, %llu taken by a carrier"
+           "\n", n_matched, n_missed, n_taken);
 
     /* No trace was out of date. */
     ovs_assert(!n_by_why[DP_MERGE_WHY_T_MISFIT]);
@@ -363,7 +466,7 @@ test_merge_same_main(int argc, char *argv[])
     /* It was no test if nothing was merged. */
     ovs_assert(n_by_why[DP_MERGE_WHY_NONE] > n / 10);
     ovs_assert(n_stages_merged[2] && n_stages_merged[3] && n_stages_merged[4]);
-    ovs_assert(n_matched > n && n_missed > n);
+    ovs_assert(n_matched > n && n_missed > n && n_taken > n);
     ovs_assert(n_with_options[0] > n && n_with_options[1] > n);
 }
 DPTEST_REGISTER("merge-same-M1-M2-M3-M4-M5-M6-M7-M8-M10-M14-M18-M19-M20-M21"

@@ -4,6 +4,8 @@
 
 #include "merge/dp-trace.h"
 
+#include <netinet/in.h>
+
 #include "dp-packet.h"
 #include "netlink.h"
 #include "odp-netlink.h"
@@ -13,6 +15,7 @@
 #include "ct/ct.h"
 #include "flow/dp-flow.h"
 #include "pipe/dp-follow.h"
+#include "pipe/dp-sample.h"
 #include "tests/dptest.h"
 #include "tests/merge/merge-flow.h"
 #include "tests/merge/merge-world.h"
@@ -283,3 +286,91 @@ test_follow_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     merge_world_uninit(&w);
 }
 DPTEST_REGISTER("merge-follow-M38", test_follow_main);
+
+/* A connection is due at its 4th packet, and at each power of two after that,
+ * until its count stops; who was not looked at stays due. */
+static void
+test_sample_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_sample *sample = xzalloc(sizeof *sample);
+    unsigned int n_due = 0;
+
+    for (int i = 1; i < 1000; i++) {
+        bool due = dp_sample_count(sample, 7);
+
+        ovs_assert(due == (i >= DP_SAMPLE_FIRST && i < 256 && is_pow2(i)));
+        n_due += due;
+    }
+    ovs_assert(n_due == 6);
+
+    dp_sample_run(sample, 1);
+    ovs_assert(dp_sample_count(sample, 7));             /* 128 again. */
+    dp_sample_run(sample, DP_SAMPLE_HALVE_US);
+    ovs_assert(!dp_sample_count(sample, 7));
+    dp_sample_run(sample, 1 + DP_SAMPLE_HALVE_US);
+    ovs_assert(!dp_sample_count(sample, 7));            /* 65. */
+
+    for (int i = 1; i < DP_SAMPLE_FIRST; i++) {
+        ovs_assert(!dp_sample_count(sample, 8));
+    }
+    for (int i = 0; i < 3; i++) {
+        ovs_assert(dp_sample_count(sample, 8));
+        dp_sample_defer(sample, 8);
+    }
+    free(sample);
+}
+DPTEST_REGISTER("merge-sample", test_sample_main);
+
+/* Sends 'n' packets like 'sample', and returns how many were followed. */
+static int
+count_followed(struct merge_world *w, const struct flow *sample, int n)
+{
+    struct dp_trace *trace;
+    int n_traces = 0;
+
+    for (int i = 0; i < n; i++) {
+        long long int now = w->rig.lane.now;
+
+        while (w->rig.lane.now == now) {
+            dp_lane_update_clock(&w->rig.lane);
+        }
+        merge_world_send(w, merge_flow_packet(sample));
+    }
+    while ((trace = dp_tracer_next(&w->tracer))) {
+        dp_trace_destroy(trace);
+        n_traces++;
+    }
+    return n_traces;
+}
+
+/* A lane at work follows packets that can be merged, and not the first ones of
+ * a connection. */
+static void
+test_pick_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct merge_world w;
+    struct flow sample;
+    struct dp_trace *trace;
+
+    random_set_seed(1);
+    merge_world_init(&w);
+    w.tables.calm = true;
+    do {
+        merge_world_renew(&w);
+        merge_flow_random(&sample);
+        trace = (sample.nw_proto == IPPROTO_TCP
+                 && sample.dl_type == htons(ETH_TYPE_IP)
+                 ? merge_world_follow(&w, &sample) : NULL);
+        dp_trace_destroy(trace);
+    } while (!trace);
+    dp_follower_destroy(w.rig.lane.follower);
+    w.rig.lane.follower = dp_follower_create(&w.tracer, &w.rig.lane, 1);
+
+    /* Packets with options are no candidates, and come by chance. */
+    ovs_assert(!count_followed(&w, &sample, DP_SAMPLE_FIRST - 1));
+    ovs_assert(count_followed(&w, &sample, 100) >= 3);
+    sample.tcp_flags = htons(TCP_SYN);
+    ovs_assert(!count_followed(&w, &sample, 100));
+    merge_world_uninit(&w);
+}
+DPTEST_REGISTER("merge-pick-M4", test_pick_main);

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "flow/dp-tuple.h"
+
+#include "flow.h"
+#include "flow/dp-load.h"
+#include "hash.h"
+#include "openvswitch/match.h"
+#include "ovs/ovs-packet-offload.h"
+#include "packets.h"
+#include "util.h"
+
+/* An entry has the words that read_words() takes out of a packet, and of each
+ * field of the match the bits that its mask has.  So the headers of a match
+ * and those of its mask are written as a packet has them, and read like one
+ * (write_headers()). */
+
+enum {
+    IPV4_PLAIN = 0x45,          /* Version, and no options. */
+    IPV6_VERSION = 0x60,
+    L4_LEN = 8,                 /* Of layer 4, that is looked at as words. */
+    MAX_LEN = (ETH_HEADER_LEN + FLOW_MAX_VLAN_HEADERS * VLAN_HEADER_LEN
+               + IPV6_HEADER_LEN + L4_LEN),
+};
+
+static size_t
+n_words(bool is_ipv6)
+{
+    return (DP_TUPLE_L2_WORDS + 1
+            + (is_ipv6 ? DP_TUPLE_IPV6_WORDS : DP_TUPLE_IPV4_WORDS));
+}
+
+/* Reads layers 2 and 3, in words that overlap where the length asks for it,
+ * and the first word of layer 4. */
+static inline void
+read_words(const uint8_t *data, size_t l3_ofs, bool is_ipv6, uint64_t words[])
+{
+    const uint8_t *l3 = data + l3_ofs;
+
+    words[0] = dp_load64(data);
+    words[1] = dp_load64(data + 8);
+    words[2] = dp_load64(l3 - 8);
+    words[3] = dp_load64(l3);
+    words[4] = dp_load64(l3 + 8);
+    if (!is_ipv6) {
+        words[5] = dp_load64(l3 + 12);
+        words[6] = dp_load64(l3 + IP_HEADER_LEN);
+    } else {
+        words[5] = dp_load64(l3 + 16);
+        words[6] = dp_load64(l3 + 24);
+        words[7] = dp_load64(l3 + 32);
+        words[8] = dp_load64(l3 + IPV6_HEADER_LEN);
+    }
+}
+
+static inline uint32_t
+hash_headers(const uint8_t *l3, bool is_ipv6, uint8_t proto,
+             odp_port_t in_port)
+{
+    uint32_t hash = hash_add(odp_to_u32(in_port), proto);
+    const uint8_t *l4;
+
+    if (!is_ipv6) {
+        hash = hash_add64(hash, dp_load64(l3 + 12));
+        l4 = l3 + IP_HEADER_LEN;
+    } else {
+        for (size_t ofs = 8; ofs < IPV6_HEADER_LEN; ofs += 8) {
+            hash = hash_add64(hash, dp_load64(l3 + ofs));
+        }
+        l4 = l3 + IPV6_HEADER_LEN;
+    }
+    return hash_finish(hash_add(hash, dp_load32(l4)), 16);
+}
+
+/* Packets. */
+
+static inline bool
+is_tag_type(uint16_t type)
+{
+    return (type == (OVS_FORCE uint16_t) htons(ETH_TYPE_VLAN_8021Q)
+            || type == (OVS_FORCE uint16_t) htons(ETH_TYPE_VLAN_8021AD));
+}
+
+/* Reads layer 3, of which 'size' bytes are there.  Returns its length with all
+ * that it carries, or 0. */
+static inline size_t
+read_l3(struct dp_tuple *t, const uint8_t *l3, size_t size, uint16_t type,
+        uint8_t *proto)
+{
+    const uint16_t frag_bits = (OVS_FORCE uint16_t) htons(0x3fff);
+
+    if (OVS_LIKELY(type == (OVS_FORCE uint16_t) htons(ETH_TYPE_IP))) {
+        t->is_ipv6 = false;
+        t->l4_ofs = t->l3_ofs + IP_HEADER_LEN;
+        *proto = l3[9];
+        return (l3[0] == IPV4_PLAIN && !(dp_load16(l3 + 6) & frag_bits)
+                ? ntohs((OVS_FORCE ovs_be16) dp_load16(l3 + 2)) : 0);
+    } else if (type == (OVS_FORCE uint16_t) htons(ETH_TYPE_IPV6)
+               && size >= IPV6_HEADER_LEN + UDP_HEADER_LEN) {
+        t->is_ipv6 = true;
+        t->l4_ofs = t->l3_ofs + IPV6_HEADER_LEN;
+        *proto = l3[6];
+        return ((l3[0] & 0xf0) == IPV6_VERSION
+                ? (IPV6_HEADER_LEN
+                   + ntohs((OVS_FORCE ovs_be16) dp_load16(l3 + 4))) : 0);
+    }
+    return 0;
+}
+
+/* Reads layer 4, which has 'len' bytes. */
+static inline bool
+read_l4(struct dp_tuple *t, const uint8_t *l4, size_t len, uint8_t proto)
+{
+    if (proto == IPPROTO_TCP && len >= TCP_HEADER_LEN) {
+        size_t head_len = (l4[12] >> 4) * 4;
+
+        t->is_tcp = true;
+        t->tcp_flags = (dp_load16(l4 + 12)
+                        & (OVS_FORCE uint16_t) htons(0x0fff));
+        return head_len >= TCP_HEADER_LEN && head_len <= len;
+    } else if (proto == IPPROTO_UDP && len >= UDP_HEADER_LEN) {
+        size_t udp_len = ntohs((OVS_FORCE ovs_be16) dp_load16(l4 + 4));
+
+        t->is_tcp = false;
+        t->tcp_flags = 0;
+        return udp_len >= UDP_HEADER_LEN && udp_len <= len;
+    }
+    return false;
+}
+
+bool
+dp_tuple_read(struct dp_tuple *t, struct dp_packet *packet,
+              odp_port_t in_port)
+{
+    const uint8_t *data = dp_packet_data(packet);
+    size_t size = dp_packet_size(packet);
+    size_t l3_ofs = ETH_HEADER_LEN;
+    uint16_t type;
+    size_t len, l3_len;
+    uint8_t proto;
+
+    if (size < ETH_HEADER_LEN + IP_HEADER_LEN + UDP_HEADER_LEN
+        || !dp_packet_is_eth(packet)
+        || OVS_UNLIKELY(ovs_packet_is_tunnelled(packet))) {
+        return false;
+    }
+    type = dp_load16(data + l3_ofs - 2);
+    for (int i = 0; is_tag_type(type); i++) {
+        l3_ofs += VLAN_HEADER_LEN;
+        if (i >= flow_vlan_limit || i >= FLOW_MAX_VLAN_HEADERS
+            || size < l3_ofs + IP_HEADER_LEN + UDP_HEADER_LEN) {
+            return false;
+        }
+        type = dp_load16(data + l3_ofs - 2);
+    }
+    t->l3_ofs = l3_ofs;
+    size -= l3_ofs;
+    len = read_l3(t, data + l3_ofs, size, type, &proto);
+    l3_len = t->l4_ofs - l3_ofs;
+    if (!len || len < l3_len || len > size || size - len > UINT8_MAX
+        || !read_l4(t, data + t->l4_ofs, len - l3_len, proto)) {
+        return false;
+    }
+    t->l2_pad_size = size - len;
+    t->hash = hash_headers(data + l3_ofs, t->is_ipv6, proto, in_port);
+    return true;
+}
+
+bool
+dp_tuple_entry_matches(const struct dp_tuple_entry *entry,
+                       const struct dp_tuple *t,
+                       const struct dp_packet *packet, odp_port_t in_port)
+{
+    const struct dp_tuple_mask *mask = entry->mask;
+    uint64_t words[DP_TUPLE_WORDS];
+    uint64_t differ;
+
+    if (entry->l3_ofs != t->l3_ofs || entry->in_port != in_port
+        || entry->n_words != n_words(t->is_ipv6)) {
+        return false;
+    }
+    read_words(dp_packet_data(packet), t->l3_ofs, t->is_ipv6, words);
+    differ = (t->tcp_flags & mask->tcp_flags) ^ entry->tcp_flags;
+    for (size_t i = 0; i < n_words(t->is_ipv6); i++) {
+        differ |= (words[i] & mask->words[i]) ^ entry->words[i];
+    }
+    return !differ;
+}
+
+void
+dp_tuple_set_offsets(const struct dp_tuple *t, struct dp_packet *packet)
+{
+    packet->l2_pad_size = t->l2_pad_size;
+    packet->l2_5_ofs = UINT16_MAX;
+    packet->l3_ofs = t->l3_ofs;
+    packet->l4_ofs = t->l4_ofs;
+    ovs_packet_note(packet, t->is_ipv6, t->is_tcp);
+}
+
+/* Matches. */
+
+/* Writes the fields of 'f', which may be a mask, as a packet has them. */
+static void
+write_headers(const struct flow *f, size_t l3_ofs, bool is_ipv6,
+              uint8_t bytes[MAX_LEN])
+{
+    uint8_t *l3 = bytes + l3_ofs;
+    uint8_t *l4 = l3 + (is_ipv6 ? IPV6_HEADER_LEN : IP_HEADER_LEN);
+    size_t ofs = ETH_HEADER_LEN - 2;
+
+    memset(bytes, 0, MAX_LEN);
+    memcpy(bytes, &f->dl_dst, sizeof f->dl_dst);
+    memcpy(bytes + 6, &f->dl_src, sizeof f->dl_src);
+    for (int i = 0; ofs < l3_ofs - 2; i++, ofs += VLAN_HEADER_LEN) {
+        ovs_be16 tci = f->vlans[i].tci & ~htons(VLAN_CFI);
+
+        memcpy(bytes + ofs, &f->vlans[i].tpid, 2);
+        memcpy(bytes + ofs + 2, &tci, 2);
+    }
+    memcpy(bytes + ofs, &f->dl_type, 2);
+    if (!is_ipv6) {
+        l3[1] = f->nw_tos;
+        l3[8] = f->nw_ttl;
+        l3[9] = f->nw_proto;
+        memcpy(l3 + 12, &f->nw_src, 4);
+        memcpy(l3 + 16, &f->nw_dst, 4);
+    } else {
+        ovs_be32 word = (htonl((uint32_t) f->nw_tos << 20)
+                         | (f->ipv6_label & htonl(IPV6_LABEL_MASK)));
+
+        memcpy(l3, &word, 4);
+        l3[6] = f->nw_proto;
+        l3[7] = f->nw_ttl;
+        memcpy(l3 + 8, &f->ipv6_src, 16);
+        memcpy(l3 + 24, &f->ipv6_dst, 16);
+    }
+    memcpy(l4, &f->tp_src, 2);
+    memcpy(l4 + 2, &f->tp_dst, 2);
+}
+
+/* Does 'mask' ask for the connection exactly, and for nothing that has no
+ * place in the headers of 'flow' or is not the same in all packets that a
+ * port receives? */
+static bool
+can_be_compared(const struct flow *flow, const struct flow *mask)
+{
+    bool is_ipv6 = flow->dl_type == htons(ETH_TYPE_IPV6);
+    struct flow can;
+    struct flowmap map;
+
+    if ((flow->dl_type != htons(ETH_TYPE_IP) && !is_ipv6)
+        || (flow->nw_proto != IPPROTO_TCP && flow->nw_proto != IPPROTO_UDP)
+        || flow->nw_frag || flow->recirc_id
+        || flow->packet_type != htonl(PT_ETH)
+        || mask->dl_type != OVS_BE16_MAX || mask->nw_proto != UINT8_MAX
+        || mask->tp_src != OVS_BE16_MAX || mask->tp_dst != OVS_BE16_MAX
+        || (is_ipv6
+            ? (!ipv6_mask_is_exact(&mask->ipv6_src)
+               || !ipv6_mask_is_exact(&mask->ipv6_dst))
+            : (mask->nw_src != OVS_BE32_MAX
+               || mask->nw_dst != OVS_BE32_MAX))) {
+        return false;
+    }
+
+    memset(&can, 0, sizeof can);
+    memset(&can, 0xff, offsetof(struct flow, nw_src));
+    memset(&can.mpls_lse, 0, sizeof can.mpls_lse);
+    can.nw_src = can.nw_dst = can.ct_nw_src = can.ct_nw_dst = OVS_BE32_MAX;
+    can.ipv6_src = can.ipv6_dst = in6addr_exact;
+    can.ct_ipv6_src = can.ct_ipv6_dst = in6addr_exact;
+    can.ipv6_label = OVS_BE32_MAX;
+    can.nw_frag = can.nw_tos = can.nw_ttl = can.nw_proto = UINT8_MAX;
+    can.tcp_flags = can.tp_src = can.tp_dst = OVS_BE16_MAX;
+    can.ct_tp_src = can.ct_tp_dst = OVS_BE16_MAX;
+    flow_wc_map(flow, &map);
+    for (size_t i = 0; i < FLOW_U64S; i++) {
+        if (flowmap_is_set(&map, i)
+            && flow_u64_value(mask, i) & ~flow_u64_value(&can, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t
+match_l3_ofs(const struct flow *flow)
+{
+    size_t ofs = ETH_HEADER_LEN;
+
+    for (int i = 0; i < FLOW_MAX_VLAN_HEADERS; i++) {
+        if (flow->vlans[i].tci & htons(VLAN_CFI)) {
+            ofs += VLAN_HEADER_LEN;
+        }
+    }
+    return ofs;
+}
+
+/* Fills the constant parts of 'entry' and 'mask' for 'match'. */
+static void
+describe(const struct match *match, struct dp_tuple_entry *entry,
+         struct dp_tuple_mask *mask)
+{
+    const struct flow *flow = &match->flow;
+    bool is_ipv6 = flow->dl_type == htons(ETH_TYPE_IPV6);
+    size_t l3_ofs = match_l3_ofs(flow);
+    uint8_t value[MAX_LEN], bits[MAX_LEN];
+
+    write_headers(flow, l3_ofs, is_ipv6, value);
+    write_headers(&match->wc.masks, l3_ofs, is_ipv6, bits);
+    value[l3_ofs] |= is_ipv6 ? IPV6_VERSION : IPV4_PLAIN;
+    bits[l3_ofs] |= is_ipv6 ? 0xf0 : 0xff;
+
+    entry->in_port = flow->in_port.odp_port;
+    entry->l3_ofs = l3_ofs;
+    entry->n_words = n_words(is_ipv6);
+    entry->hash = hash_headers(value + l3_ofs, is_ipv6, flow->nw_proto,
+                               entry->in_port);
+    mask->tcp_flags = (OVS_FORCE uint16_t) (match->wc.masks.tcp_flags
+                                            & htons(0x0fff));
+    entry->tcp_flags = ((OVS_FORCE uint16_t) flow->tcp_flags
+                        & mask->tcp_flags);
+    read_words(value, l3_ofs, is_ipv6, entry->words);
+    read_words(bits, l3_ofs, is_ipv6, mask->words);
+    for (size_t i = 0; i < entry->n_words; i++) {
+        entry->words[i] &= mask->words[i];
+    }
+}
+
+/* The table. */
+
+void
+dp_tuples_init(struct dp_tuples *tuples)
+{
+    cmap_init(&tuples->entries);
+    ovs_list_init(&tuples->masks);
+}
+
+void
+dp_tuples_uninit(struct dp_tuples *tuples)
+{
+    ovs_assert(cmap_is_empty(&tuples->entries));
+    ovs_assert(ovs_list_is_empty(&tuples->masks));
+    cmap_destroy(&tuples->entries);
+}
+
+/* Returns the table's mask that is like 'like', with one user more. */
+static struct dp_tuple_mask *
+share_mask(struct dp_tuples *tuples, const struct dp_tuple_mask *like)
+{
+    struct dp_tuple_mask *mask;
+
+    LIST_FOR_EACH (mask, node, &tuples->masks) {
+        if (mask->tcp_flags == like->tcp_flags
+            && !memcmp(mask->words, like->words, sizeof mask->words)) {
+            mask->n_entries++;
+            return mask;
+        }
+    }
+    mask = xmemdup(like, sizeof *like);
+    mask->n_entries = 1;
+    ovs_list_push_front(&tuples->masks, &mask->node);
+    return mask;
+}
+
+bool
+dp_tuples_can_hold(const struct match *match)
+{
+    return can_be_compared(&match->flow, &match->wc.masks);
+}
+
+void
+dp_tuples_insert(struct dp_tuples *tuples, struct dp_flow *flow)
+{
+    struct dp_tuple_entry *entry = xzalloc_cacheline(sizeof *entry);
+    struct dp_tuple_mask mask;
+    struct match match;
+
+    dp_flow_get_match(flow, &match);
+    memset(&mask, 0, sizeof mask);
+    describe(&match, entry, &mask);
+    dp_flow_ref(flow);
+    entry->flow = flow;
+    entry->mask = share_mask(tuples, &mask);
+    cmap_insert(&tuples->entries, &entry->node, entry->hash);
+}
+
+static void
+free_entry(struct dp_tuple_entry *entry)
+{
+    dp_flow_unref(entry->flow);
+    free_cacheline(entry);
+}
+
+static void
+remove_entry(struct dp_tuples *tuples, struct dp_tuple_entry *entry)
+{
+    struct dp_tuple_mask *mask = entry->mask;
+
+    cmap_remove(&tuples->entries, &entry->node, entry->hash);
+    if (!--mask->n_entries) {
+        ovs_list_remove(&mask->node);
+        ovsrcu_postpone(free, mask);
+    }
+    ovsrcu_postpone(free_entry, entry);
+}
+
+void
+dp_tuples_remove(struct dp_tuples *tuples, struct dp_flow *flow)
+{
+    struct dp_tuple_entry like, *entry;
+    struct dp_tuple_mask mask;
+    struct match match;
+
+    dp_flow_get_match(flow, &match);
+    describe(&match, &like, &mask);
+    CMAP_FOR_EACH_WITH_HASH (entry, node, like.hash, &tuples->entries) {
+        if (entry->flow == flow) {
+            remove_entry(tuples, entry);
+            break;
+        }
+    }
+}

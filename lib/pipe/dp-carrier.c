@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "pipe/dp-carrier.h"
+
+#include "coverage.h"
+#include "dp-packet.h"
+#include "odp-util.h"
+#include "openvswitch/match.h"
+#include "util.h"
+#include "ct/ct-packet.h"
+#include "flow/dp-flow.h"
+#include "flow/dp-tuple.h"
+#include "merge/dp-merge.h"
+#include "pipe/dp-burst.h"
+#include "pipe/dp-lane.h"
+
+COVERAGE_DEFINE(dp_merged_hit);
+COVERAGE_DEFINE(dp_merged_unsound);
+
+/* Packets. */
+
+/* A burst's packets on the way through the table. */
+struct search {
+    struct dp_tuple tuples[NETDEV_MAX_BURST];
+    uint32_t hashes[NETDEV_MAX_BURST];
+    const struct cmap_node *nodes[NETDEV_MAX_BURST];
+    const struct dp_tuple_entry *entries[NETDEV_MAX_BURST];
+};
+
+/* Reads the undecided packets.  Returns those that are plain. */
+static uint32_t
+read_packets(const struct dp_burst *burst, struct search *s)
+{
+    uint32_t plain = 0;
+    int i;
+
+    ULLONG_FOR_EACH_1 (i, burst->undecided) {
+        if (dp_tuple_read(&s->tuples[i], burst->packets[i],
+                          burst->in_port)) {
+            s->hashes[i] = s->tuples[i].hash;
+            plain |= UINT32_C(1) << i;
+        }
+    }
+    return plain;
+}
+
+/* Returns the first entry from 'entry' on that packet 'i' is of, or NULL. */
+static const struct dp_tuple_entry *
+find_from(const struct dp_tuple_entry *entry, const struct dp_burst *burst,
+          const struct search *s, int i)
+{
+    while (entry && !dp_tuple_entry_matches(entry, &s->tuples[i],
+                                            burst->packets[i],
+                                            burst->in_port)) {
+        entry = dp_tuple_entry_next(entry);
+    }
+    return entry;
+}
+
+/* Returns those of 'found' packets that have an entry, and asks for its
+ * flow. */
+static uint32_t
+match_packets(const struct dp_burst *burst, uint32_t found, struct search *s)
+{
+    uint32_t matched = 0;
+    int i;
+
+    ULLONG_FOR_EACH_1 (i, found) {
+        dp_tuple_entry_prefetch(CONTAINER_OF(s->nodes[i],
+                                             struct dp_tuple_entry, node));
+    }
+    ULLONG_FOR_EACH_1 (i, found) {
+        const struct dp_tuple_entry *entry
+            = find_from(CONTAINER_OF(s->nodes[i], struct dp_tuple_entry,
+                                     node), burst, s, i);
+
+        if (OVS_LIKELY(entry)) {
+            OVS_PREFETCH_WRITE(entry->flow);
+            s->entries[i] = entry;
+            matched |= UINT32_C(1) << i;
+        }
+    }
+    return matched;
+}
+
+void
+dp_carrier_run(struct dp_lane *lane, struct dp_burst *burst)
+{
+    unsigned int n_hits = 0, n_unsound = 0;
+    uint32_t found, matched;
+    struct search s;
+    int i;
+
+    found = read_packets(burst, &s);
+    if (!found) {
+        return;
+    }
+    found = cmap_find_batch(&lane->merged.entries, found, s.hashes, s.nodes);
+    matched = match_packets(burst, found, &s);
+    ULLONG_FOR_EACH_1 (i, matched) {
+        const struct dp_tuple_entry *entry = s.entries[i];
+        struct dp_packet *packet = burst->packets[i];
+
+        while (OVS_UNLIKELY(entry && dp_flow_is_dead(entry->flow))) {
+            entry = find_from(dp_tuple_entry_next(entry), burst, &s, i);
+        }
+        if (OVS_UNLIKELY(!entry)) {
+            continue;
+        }
+        dp_tuple_set_offsets(&s.tuples[i], packet);
+        if (OVS_UNLIKELY(!ct_packet_csums_are_good(packet,
+                                                   s.tuples[i].is_ipv6))) {
+            n_unsound++;
+            continue;
+        }
+        dp_burst_decide(burst, i, entry->flow,
+                        ntohs((OVS_FORCE ovs_be16) s.tuples[i].tcp_flags));
+        n_hits++;
+    }
+    dp_lane_count(lane, PMD_STAT_EXACT_HIT, n_hits);
+    COVERAGE_ADD(dp_merged_hit, n_hits);
+    COVERAGE_ADD(dp_merged_unsound, n_unsound);
+}
+
+/* Rules. */
+
+static struct dp_flow *
+create_flow(void *lane_, const struct dp_merge_rule *rule)
+{
+    const struct dp_lane *lane = lane_;
+    const struct match *match = &rule->match;
+    ovs_u128 ufid;
+
+    if (!dp_tuples_can_hold(match)) {
+        return NULL;
+    }
+    odp_flow_key_hash(&match->flow, sizeof match->flow, &ufid);
+    return dp_flow_create(&match->flow, dp_mask_create(&match->wc), &ufid,
+                          lane->core_id, rule->actions.data,
+                          rule->actions.size);
+}
+
+static bool
+insert_flow(void *lane_, struct dp_flow *flow)
+{
+    struct dp_lane *lane = lane_;
+
+    dp_tuples_insert(&lane->merged, flow);
+    return true;
+}
+
+static void
+remove_flow(void *lane_, struct dp_flow *flow)
+{
+    struct dp_lane *lane = lane_;
+
+    dp_tuples_remove(&lane->merged, flow);
+}
+
+static void
+wait_for_lane(void *lane)
+{
+    dp_lane_wait(lane);
+}
+
+const struct dp_books_carrier dp_carrier = {
+    .create = create_flow,
+    .insert = insert_flow,
+    .remove = remove_flow,
+    .wait = wait_for_lane,
+};
