@@ -98,6 +98,7 @@ CHECK_JOBS = -j$$(nproc)
 # Models, checked exhaustively (minutes; needs spin).
 EXTRA_DIST += \
 	tests/models/conn.pml \
+	tests/models/merged.pml \
 	tests/models/rule.pml \
 	tests/models/run-models \
 	tests/models/ukey.pml \

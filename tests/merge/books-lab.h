@@ -35,7 +35,7 @@
 
 enum {
     LAB_CONNS = 8,
-    LAB_PLACES = 4,             /* Of the carrier, for one connection. */
+    LAB_PLACES = 20,            /* Of the carrier, for one connection. */
     LAB_STAGES = 3,
     LAB_SERIALS = LAB_STAGES + 2,       /* Of stages, connection, mark. */
     LAB_IN_PORT = 1,

@@ -8,6 +8,7 @@
 
 #include "merge/dp-books.h"
 
+#include "conntrack.h"
 #include "openvswitch/dynamic-string.h"
 #include "ovs-rcu.h"
 #include "timeval.h"
@@ -17,9 +18,11 @@
 #include "ct/ct-control.h"
 #include "ct/ct-handle.h"
 #include "flow/dp-flow.h"
+#include "merge/dp-books-entry.h"
 #include "merge/dp-books-life.h"
 #include "merge/dp-books-policy.h"
 #include "merge/dp-trace.h"
+#include "ovs/ovs-conntrack-own.h"
 #include "tests/dptest.h"
 #include "tests/merge/books-lab.h"
 
@@ -413,6 +416,89 @@ test_expiry_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     lab_uninit(&lab);
 }
 DPTEST_REGISTER("merge-expiry-M30-M31", test_expiry_main);
+
+/* M33: a timeout policy that changes is good for what comes later.  Of other
+ * settings no rule depends. */
+static void
+test_settings_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct timeout_policy tp = { .policy.id = 3 };
+    struct lab lab;
+
+    lab_init(&lab);
+    make_busy_rule(&lab);
+    timeout_policy_update(lab.ct, &tp);
+    ovs_assert(stats_of(&lab).n_packets == 2);
+    zone_limit_update(lab.ct, LAB_ZONE, 100);
+    zone_limit_delete(lab.ct, LAB_ZONE);
+    conntrack_set_tcp_seq_chk(lab.ct, false);
+    ovs_assert(lab_run_packet(&lab, 0, 60));
+    lab_uninit(&lab);
+}
+DPTEST_REGISTER("merge-settings-M33", test_settings_main);
+
+static uint32_t
+flags_of(struct lab *lab)
+{
+    const struct conn *conn = ct_handle_find(lab->ct, lab_get_handle(lab, 0));
+
+    return ct_conn_flags(conn) & (CT_F_ARMED | CT_F_LIBERAL);
+}
+
+/* M27: windows are not looked at from before the first packet is hidden until
+ * after the last, whichever rule hides them; and the tracker tells as long as
+ * there is a rule to kill. */
+static void
+test_bypass_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct lab lab;
+
+    lab_init(&lab);
+    ovs_assert(!flags_of(&lab));
+    make_busy_rule(&lab);
+    ovs_assert(flags_of(&lab) == (CT_F_ARMED | CT_F_LIBERAL));
+
+    /* A second one, while the first is dead and has not gone. */
+    lab_mark_conn(&lab, 0);
+    ovs_assert(flags_of(&lab) == CT_F_LIBERAL);
+    make_busy_rule(&lab);
+    ovs_assert(flags_of(&lab) == (CT_F_ARMED | CT_F_LIBERAL));
+    dp_books_age(lab.books, time_msec());
+    ovs_assert(flags_of(&lab) == (CT_F_ARMED | CT_F_LIBERAL));
+
+    /* That of other causes, too. */
+    lab_modify_megaflow(&lab, 1);
+    ovs_assert(flags_of(&lab) == (CT_F_ARMED | CT_F_LIBERAL));
+    dp_books_age(lab.books, time_msec());
+    ovs_assert(!flags_of(&lab));
+
+    /* Nor are they left behind by what comes to nothing. */
+    lab.is_foreign = true;
+    ovs_assert(lab_offer(&lab, 0) == DP_BOOKS_FOREIGN);
+    ovs_assert(!flags_of(&lab));
+    lab_uninit(&lab);
+}
+DPTEST_REGISTER("merge-bypass-M27", test_bypass_main);
+
+/* A connection is in so many rules at most. */
+static void
+test_many_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct lab lab;
+
+    lab_init(&lab);
+    for (int i = 0; i < DP_BOOKS_CONN_RULES; i++) {
+        make_busy_rule(&lab);
+        lab_modify_megaflow(&lab, 2);
+    }
+    ovs_assert(lab_offer(&lab, 0) == DP_BOOKS_FULL);
+    ovs_assert(lab_offer(&lab, 1) == DP_BOOKS_MADE);
+    dp_books_age(lab.books, time_msec());
+    ovs_assert(stats_of(&lab).n_conns == 1);
+    make_busy_rule(&lab);
+    lab_uninit(&lab);
+}
+DPTEST_REGISTER("merge-many", test_many_main);
 
 /* Policy. */
 
