@@ -332,6 +332,7 @@ describe(const struct match *match, struct dp_tuple_entry *entry,
 void
 dp_tuples_init(struct dp_tuples *tuples)
 {
+    atomic_init(&tuples->n, 0);
     cmap_init(&tuples->entries);
     ovs_list_init(&tuples->masks);
 }
@@ -383,6 +384,7 @@ dp_tuples_insert(struct dp_tuples *tuples, struct dp_flow *flow)
     entry->flow = flow;
     entry->mask = share_mask(tuples, &mask);
     cmap_insert(&tuples->entries, &entry->node, entry->hash);
+    atomic_store_relaxed(&tuples->n, cmap_count(&tuples->entries));
 }
 
 static void
@@ -398,6 +400,7 @@ remove_entry(struct dp_tuples *tuples, struct dp_tuple_entry *entry)
     struct dp_tuple_mask *mask = entry->mask;
 
     cmap_remove(&tuples->entries, &entry->node, entry->hash);
+    atomic_store_relaxed(&tuples->n, cmap_count(&tuples->entries));
     if (!--mask->n_entries) {
         ovs_list_remove(&mask->node);
         ovsrcu_postpone(free, mask);

@@ -79,6 +79,7 @@ struct dp_tuple_entry {
 BUILD_ASSERT_DECL(sizeof(struct dp_tuple_entry) <= 2 * CACHE_LINE_SIZE);
 
 struct dp_tuples {
+    atomic_uint n;              /* Entries.  (cmap_count() is a call.) */
     struct cmap entries;
     struct ovs_list masks;      /* Writer only: 'struct dp_tuple_mask's. */
 };
@@ -98,11 +99,14 @@ void dp_tuples_insert(struct dp_tuples *, struct dp_flow *flow);
  * period. */
 void dp_tuples_remove(struct dp_tuples *, struct dp_flow *flow);
 
-/* Returns how many flows there are. */
-static inline size_t
+/* Returns how many flows there are, or were a moment ago. */
+static inline unsigned int
 dp_tuples_count(const struct dp_tuples *tuples)
 {
-    return cmap_count(&tuples->entries);
+    unsigned int n;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_tuples *, tuples)->n, &n);
+    return n;
 }
 
 /* Reads 'packet', which 'in_port' has just received.  Returns false if it is

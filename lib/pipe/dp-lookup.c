@@ -251,14 +251,16 @@ dp_lookup_run(struct dp_lane *lane, struct dp_burst *burst)
     if (!burst->undecided) {
         return;
     }
-    if (OVS_UNLIKELY(dp_tuples_count(&lane->merged)) && !burst->depth) {
-        dp_carrier_run(lane, burst);
-        if (!burst->undecided) {
-            return;
+    if (!burst->depth) {
+        if (OVS_UNLIKELY(dp_tuples_count(&lane->merged))) {
+            dp_carrier_run(lane, burst);
+            if (!burst->undecided) {
+                return;
+            }
         }
-    }
-    if (!burst->depth && dp_simple_enabled(&lane->simple, burst->in_port)) {
-        lookup_simple(lane, burst);
+        if (dp_simple_enabled(&lane->simple, burst->in_port)) {
+            lookup_simple(lane, burst);
+        }
         if (!burst->undecided) {
             return;
         }

@@ -144,12 +144,14 @@ def udp4(src, dst, sport, dport, payload=b"\0" * 18,
     return macs + head + udp
 
 
-def connections(nat):
-    """Both directions of 1,000 connections."""
+def connections(nat, n=1000):
+    """Both directions of 'n' connections, 10,000 with each server."""
     outside = "10.9.0.1" if nat else "10.0.0.1"
-    for i in range(1000):
-        yield udp4("10.0.0.1", "198.18.0.1", 2000 + i, 80)
-        yield udp4("198.18.0.1", outside, 80, 2000 + i)
+    for i in range(n):
+        server = "198.18.0.%d" % (1 + i // 10000)
+        port = 2000 + i % 10000
+        yield udp4("10.0.0.1", server, port, 80)
+        yield udp4(server, outside, 80, port)
 
 
 def ct_flows(nat):
@@ -164,6 +166,21 @@ Scenario("ct-established", capture=lambda: connections(False),
          flows=ct_flows(False), settle=3)
 Scenario("ct-nat", capture=lambda: connections(True), flows=ct_flows(True),
          settle=3)
+
+
+# The same with more of them, and with one flow for each of their directions.
+MERGE = ("ct-merge=true", "ct-merge-max=1000000")
+
+for nat, name in ((False, "ct-established"), (True, "ct-nat")):
+    def capture(n, nat=nat):
+        return lambda: connections(nat, n)
+
+    Scenario(name + "-100000", capture=capture(100000), flows=ct_flows(nat),
+             settle=10)
+    Scenario(name + "-merged", capture=capture(1000), flows=ct_flows(nat),
+             settle=5, other_config=MERGE)
+    Scenario(name + "-100000-merged", capture=capture(100000),
+             flows=ct_flows(nat), settle=40, other_config=MERGE)
 
 
 def allow_connections(switch):
