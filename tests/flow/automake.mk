@@ -10,4 +10,5 @@ tests_dptest_SOURCES += \
 	tests/flow/test-key.c \
 	tests/flow/test-mask.c \
 	tests/flow/test-mega.c \
+	tests/flow/test-recent.c \
 	tests/flow/test-verify.c
