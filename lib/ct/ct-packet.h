@@ -44,6 +44,17 @@ bool ct_packet_parse(const struct ct_secret *, struct dp_packet *packet,
                      ovs_be16 dl_type, uint16_t zone,
                      const struct ct_packet *last, struct ct_packet *p);
 
+/* Its parts.  The first one takes what most packets are: TCP or UDP in IPv4
+ * without options or IPv6 without extension headers, no fragment, and sound.
+ * It returns false of all others, sound or not, and counts nothing.  The
+ * second one takes any packet. */
+bool ct_packet_parse_plain(const struct ct_secret *, struct dp_packet *packet,
+                           ovs_be16 dl_type, uint16_t zone,
+                           const struct ct_packet *last, struct ct_packet *p);
+bool ct_packet_parse_any(const struct ct_secret *, struct dp_packet *packet,
+                         ovs_be16 dl_type, uint16_t zone,
+                         const struct ct_packet *last, struct ct_packet *p);
+
 /* Stores the segment that 'packet' is, which is TCP and was parsed to 'p'. */
 void ct_packet_get_segment(const struct dp_packet *packet,
                            const struct ct_packet *p, struct ct_tcp_segment *);
