@@ -26,6 +26,7 @@
 #include "timeval.h"
 #include "flow/dp-emc.h"
 #include "flow/dp-flow-table.h"
+#include "flow/dp-recent.h"
 #include "flow/dp-simple.h"
 #include "flow/dp-smc.h"
 #include "flow/dp-tuple.h"
@@ -68,6 +69,7 @@ struct dp_lane {
 
     /* Owner thread only. */
     struct dp_emc emc;
+    struct dp_recent recent;
     struct dp_smc smc;
     struct dp_simple simple;
     struct dp_tx tx;

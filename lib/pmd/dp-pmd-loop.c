@@ -249,6 +249,7 @@ poll_loop(struct dp_pmd *pmd)
     ovs_mutex_unlock(&perf->stats_mutex);
     dp_tx_flush(lane, true);
     dp_emc_flush(&lane->emc);
+    dp_recent_flush(&lane->recent);
 }
 
 void *
@@ -264,6 +265,7 @@ dp_pmd_main(void *pmd_)
         poll_loop(pmd);
     }
     dp_emc_flush(&pmd->lane.emc);
+    dp_recent_flush(&pmd->lane.recent);
     coverage_clear();
     if (attached) {
         dpdk_detach_thread();
