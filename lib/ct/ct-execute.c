@@ -202,11 +202,9 @@ find(struct conntrack *ct, struct ct_item *item, long long now_ms)
     bool flip = is_translated(item->state);
     const struct ct_packet *p = &item->p;
 
-    item->conn = (flip
-                  ? ct_table_find(&ct->table, &p->reverse, &p->key, p->hash,
-                                  item->hint, now_ms, &item->reply)
-                  : ct_table_find(&ct->table, &p->key, &p->reverse, p->hash,
-                                  item->hint, now_ms, &item->reply));
+    item->conn = ct_table_find(&ct->table, flip ? &p->reverse : &p->key,
+                               flip ? &p->key : &p->reverse, p->hash,
+                               item->hint, now_ms, &item->reply);
     if (flip) {
         if (item->conn) {
             item->reply = !item->reply;
