@@ -71,7 +71,7 @@ struct ct_item {
 
 /* Metadata. */
 
-static void
+static inline void
 write_tuple(struct pkt_metadata *md, const struct ct_key *key)
 {
     ovs_be16 src_port = key->src_port, dst_port = key->dst_port;
@@ -196,17 +196,15 @@ is_translated(uint8_t state)
     return state & (CS_SRC_NAT | CS_DST_NAT);
 }
 
-static void
+static inline void
 find(struct conntrack *ct, struct ct_item *item, long long now_ms)
 {
     bool flip = is_translated(item->state);
     const struct ct_packet *p = &item->p;
 
-    item->conn = (flip
-                  ? ct_table_find(&ct->table, &p->reverse, &p->key, p->hash,
-                                  item->hint, now_ms, &item->reply)
-                  : ct_table_find(&ct->table, &p->key, &p->reverse, p->hash,
-                                  item->hint, now_ms, &item->reply));
+    item->conn = ct_table_find(&ct->table, flip ? &p->reverse : &p->key,
+                               flip ? &p->key : &p->reverse, p->hash,
+                               item->hint, now_ms, &item->reply);
     if (flip) {
         if (item->conn) {
             item->reply = !item->reply;
@@ -266,7 +264,7 @@ find_by_tuple(struct conntrack *ct, struct ct_item *item,
 
 /* Moves the connection of 'item' on.  Forgets it if it is over and the packet
  * opens another one. */
-static void
+static inline void
 take(struct ct_item *item, const struct ct_burst *burst)
 {
     uint8_t state;
@@ -297,7 +295,7 @@ take(struct ct_item *item, const struct ct_burst *burst)
 }
 
 /* Translates the packet, if 'nat' was asked for and it has not been yet. */
-static void
+static inline void
 translate(struct conntrack *ct, struct ct_item *item,
           const struct ct_args *args)
 {

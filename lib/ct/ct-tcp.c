@@ -14,14 +14,14 @@
 #define MAX_SHIFT 14
 
 /* Is 'a' behind 'b', or equal, on the circle of sequence numbers? */
-static bool
+static inline bool
 seq_geq(uint32_t a, uint32_t b)
 {
     return (int32_t) (a - b) >= 0;
 }
 
 /* Raises '*number' to 'to'. */
-static void
+static inline void
 raise_to(uint32_t *number, uint32_t to)
 {
     if (seq_geq(to, *number)) {
@@ -133,7 +133,7 @@ learn_side(struct ct_tcp_peer *src, const struct ct_tcp_peer *dst,
 }
 
 /* Stores the shifts that apply to both windows in a segment with 'flags'. */
-static void
+static inline void
 get_shifts(const struct ct_tcp_peer *src, const struct ct_tcp_peer *dst,
            uint8_t flags, struct place *place)
 {
@@ -191,7 +191,7 @@ may_reset(const struct ct_tcp_peer *src, const struct ct_tcp_segment *seg)
 }
 
 /* Is the segment at 'place' one that 'src' may send and 'dst' expects? */
-static bool
+static inline bool
 is_in_window(const struct ct_tcp_peer *src, const struct ct_tcp_peer *dst,
              const struct ct_tcp_segment *seg, const struct place *place)
 {
@@ -224,7 +224,7 @@ is_tolerable(const struct ct_tcp_peer *src, const struct ct_tcp_peer *dst,
 }
 
 /* Moves the windows of both sides. */
-static void
+static inline void
 move_windows(struct ct_tcp_peer *src, struct ct_tcp_peer *dst,
              const struct place *place)
 {

@@ -230,7 +230,7 @@ extract_l4(struct cursor *c, const uint8_t *l4, size_t size, uint8_t proto,
 /* Fills 'key', but for its hash, from 'packet' and sets its offsets, or
  * returns false.  The metadata of one that is 'fresh' are as
  * pkt_metadata_init() left them. */
-static inline bool
+static inline bool ALWAYS_INLINE
 extract_plain(struct dp_key *key, struct dp_packet *packet, bool fresh)
 {
     const struct pkt_metadata *md = &packet->md;

@@ -286,10 +286,17 @@ measure_one(const struct ct_rival *rival, uint8_t proto, uint32_t n_packets)
 {
     struct ct_sender s = make_sender(rival);
 
+    double ns;
+
     s.proto = proto;
     s.n = 1;
     ct_sender_run(&s);
-    return use(&s, n_packets);
+    s.reply = true;
+    ct_sender_run(&s);
+    s.reply = false;
+    ns = use(&s, n_packets);
+    ovs_assert(s.states == (CS_TRACKED | CS_ESTABLISHED));
+    return ns;
 }
 
 static void

@@ -119,9 +119,30 @@ put_tcp(struct dp_packet *packet, uint32_t n)
                       TCP_HEADER_LEN + PAYLOAD));
 }
 
+/* Makes 'packet', one of connection 'n', the same of the other side. */
+static void
+turn(struct dp_packet *packet)
+{
+    struct ip_header *ip = dp_packet_l3(packet);
+    ovs_16aligned_be32 addr = ip->ip_src;
+    ovs_be16 *ports = dp_packet_l4(packet);
+    ovs_be16 port = ports[0];
+    struct tcp_header *tcp = dp_packet_l4(packet);
+    ovs_16aligned_be32 seq = tcp->tcp_seq;
+
+    ip->ip_src = ip->ip_dst;
+    ip->ip_dst = addr;
+    ports[0] = ports[1];
+    ports[1] = port;
+    if (ip->ip_proto == IPPROTO_TCP) {
+        tcp->tcp_seq = tcp->tcp_ack;
+        tcp->tcp_ack = seq;
+    }
+}
+
 /* Makes 'packet' one of connection 'n'.  UDP has no checksum. */
 static void
-make_packet(struct dp_packet *packet, uint8_t proto, uint32_t n)
+make_packet(struct dp_packet *packet, uint8_t proto, uint32_t n, bool reply)
 {
     size_t l4_len = (proto == IPPROTO_TCP ? TCP_HEADER_LEN : UDP_HEADER_LEN)
                     + PAYLOAD;
@@ -146,6 +167,9 @@ make_packet(struct dp_packet *packet, uint8_t proto, uint32_t n)
         put_tcp(packet, n);
     } else {
         put_udp(packet, n);
+    }
+    if (reply) {
+        turn(packet);           /* Which leaves checksums right. */
     }
 }
 
@@ -217,7 +241,7 @@ ct_sender_run(struct ct_sender *s)
         for (uint32_t j = 0; j < burst; j++) {
             make_packet(packets[j], s->proto,
                         s->first + (s->n_packets ? next_random(s) % s->n
-                                    : i + j));
+                                    : i + j), s->reply);
         }
         send_burst(s, packets, burst, cost);
     }

@@ -50,8 +50,9 @@ struct ct_sender {
     const struct nat_action_info_t *nat;
     bool commit;
     uint16_t zone;
-    uint8_t proto;              /* IPPROTO_UDP, or IPPROTO_TCP: segments of
-                                 * established connections. */
+    uint8_t proto;              /* IPPROTO_UDP, or IPPROTO_TCP: segments from
+                                 * the middle of a conversation. */
+    bool reply;                 /* From the other side. */
     uint32_t first, n;          /* Connections by number. */
     uint32_t n_packets;         /* At random, or 0: each connection once. */
     uint32_t random;            /* Seed. */
