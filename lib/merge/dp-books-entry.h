@@ -92,7 +92,6 @@ struct dp_books_entry {
     /* Keeper only. */
     struct hmap_node by_match;  /* In the books' 'by_match', if it has a
                                  * flow. */
-    bool is_inserted;           /* The lane can find the flow. */
     struct ovs_list parting;
 
     /* Guarded by 'mutex'. */

@@ -214,8 +214,8 @@ enliven(struct dp_books *books, struct dp_books_entry *entry,
         return DP_BOOKS_OVERTAKEN;
     }
     entry->used = time_msec();
-    entry->is_inserted = books->carrier->insert(entry->lane, flow);
-    return entry->is_inserted ? DP_BOOKS_MADE : DP_BOOKS_FULL;
+    return (books->carrier->insert(entry->lane, flow) ? DP_BOOKS_MADE
+            : DP_BOOKS_FULL);
 }
 
 static enum dp_books_verdict
