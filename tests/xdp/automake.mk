@@ -37,18 +37,6 @@ tests/xdp/test-xdp-costs.$(OBJEXT): $(xdp_wire_skeleton)
 tests/xdp/test-xdp-wire.$(OBJEXT): $(xdp_wire_skeleton)
 endif
 
-# The same frames with XDP and without, for TIME seconds, made from SEED.
-EXTRA_DIST += tests/system/xdp-same
-if XDP
-xdp_suites = check-xdp-same
-endif
-check-xdp-same: vswitchd/ovs-vswitchd$(EXEEXT)
-	@$(with_ovs_tools) PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
-		$(srcdir)/tests/system/xdp-same \
-		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
-		--time=$(or $(TIME),10) --seed=$(or $(SEED),1) || test $$? = 77
-.PHONY: check-xdp-same
-
 # XDP beside sockets, Open vSwitch's daemon and programs that do less.
 EXTRA_DIST += tests/bench/xdp-bench
 XDPBENCHFLAGS =
