@@ -9,8 +9,11 @@
  * touched can still go to the daemon.  Then the other fields; nothing there
  * depends on tags.  Part of dp-xdp.bpf.c. */
 
+/* Instead of a verdict: the packet is for the daemon. */
+#define TO_USER (-1)
+
 /* Hands the packet to the socket of its queue, if there is one. */
-DP_XDP_STAGE int
+static __always_inline int
 to_user(struct xdp_md *ctx, __u32 slot, __u32 mark)
 {
     if (!bpf_xdp_adjust_meta(ctx, -(int) sizeof(struct dp_xdp_meta))) {
@@ -310,8 +313,8 @@ is_for_software(const struct packet *packet,
             && packet->l4_ofs != packet->l3_ofs + sizeof(struct ipv6hdr));
 }
 
-/* Does 'action', of flow 'id'.  A packet that software gets after all is not
- * counted here: software counts it. */
+/* Does 'action', of flow 'id'.  Returns a verdict, or TO_USER.  A packet that
+ * software gets after all is not counted here: software counts it. */
 static __always_inline int
 act(struct xdp_md *ctx, const struct packet *packet, __u32 id,
     const struct dp_xdp_action *action)
@@ -327,12 +330,12 @@ act(struct xdp_md *ctx, const struct packet *packet, __u32 id,
     }
     if (CAN(SET) && is_for_software(packet, action)) {
         count(DP_XDP_COUNT_PARSE);
-        return to_user(ctx, packet->key.slot, 0);
+        return TO_USER;
     }
     if (CAN(TAG) && (action->n_pop || action->n_push)) {
         if (change_tags(ctx, action)) {
             count(DP_XDP_COUNT_NO_ROOM);
-            return to_user(ctx, packet->key.slot, 0);
+            return TO_USER;
         }
         moved = (action->n_push - action->n_pop) * 4;
     }

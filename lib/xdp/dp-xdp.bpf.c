@@ -51,8 +51,10 @@ find_port(__u32 ifindex)
     return 0;
 }
 
+/* Does what the packet's flow says.  Returns a verdict, or TO_USER; then
+ * '*mark' is the mark, if there is one. */
 static __always_inline int
-run_flow(struct xdp_md *ctx, __u32 slot)
+run_flow(struct xdp_md *ctx, __u32 slot, __u32 *mark)
 {
     struct packet packet = {};
     struct dp_xdp_flow *flow;
@@ -61,17 +63,18 @@ run_flow(struct xdp_md *ctx, __u32 slot)
     packet.key.slot = slot;
     if (parse(ctx, &packet)) {
         count(DP_XDP_COUNT_PARSE);
-        return to_user(ctx, slot, 0);
+        return TO_USER;
     }
     id = lookup(&packet);
     flow = bpf_map_lookup_elem(&markpath_flows, &id);
     if (!id || !flow) {
         count(DP_XDP_COUNT_MISS);
-        return to_user(ctx, slot, 0);
+        return TO_USER;
     }
     if (flow->action.fate == DP_XDP_MARK) {
         count_flow(id, packet.size);
-        return to_user(ctx, slot, flow->action.mark);
+        *mark = flow->action.mark;
+        return TO_USER;
     }
     return act(ctx, &packet, id, &flow->action);
 }
@@ -81,13 +84,18 @@ int
 markpath(struct xdp_md *ctx)
 {
     __u32 slot = find_port(ctx->ingress_ifindex);
+    int verdict = TO_USER;
+    __u32 mark = 0;
 
     count(DP_XDP_COUNT_RX);
     if (!slot || ctx->rx_queue_index >= DP_XDP_MAX_QUEUES) {
         count(DP_XDP_COUNT_NO_PORT);
         return XDP_PASS;
     }
-    return CAN(LOOKUP) ? run_flow(ctx, slot) : to_user(ctx, slot, 0);
+    if (CAN(LOOKUP)) {
+        verdict = run_flow(ctx, slot, &mark);
+    }
+    return verdict == TO_USER ? to_user(ctx, slot, mark) : verdict;
 }
 
 /* No helper that is used here asks for another licence. */

@@ -34,13 +34,12 @@
 
 /* The wire itself, and what tests/bench/xdp-bench measures a daemon with. */
 
-/* Has a program that only redirects run on "in". */
+/* Has 'program' run on "in". */
 static void
-attach_bare(const struct xdp_wire *wire)
+attach(const struct xdp_wire *wire, const struct bpf_program *program)
 {
-    int error = -bpf_xdp_attach(
-        wire->in, bpf_program__fd(wire->bpf->progs.wire_bare),
-        XDP_FLAGS_DRV_MODE, NULL);
+    int error = -bpf_xdp_attach(wire->in, bpf_program__fd(program),
+                                XDP_FLAGS_DRV_MODE, NULL);
 
     if (error) {
         dptest_fail("\"in\": %s", ovs_strerror(error));
@@ -128,8 +127,9 @@ time_first(struct xdp_wire *wire, unsigned int n, unsigned int port)
 }
 
 /* Without arguments it makes devices and sees that all packets arrive.  With
- * "send MS FLOWS", "bare MS FLOWS" or "first N PORT" it uses those that there
- * are. */
+ * "send MS FLOWS" or "first N PORT" it uses those that there are; "bare MS
+ * FLOWS" has the program that only redirects on them, "limit MS FLOWS" the
+ * receiver on "in". */
 static void
 test_xdp_wire(int argc, char *argv[])
 {
@@ -138,7 +138,7 @@ test_xdp_wire(int argc, char *argv[])
     if (argc < 4) {
         xdp_wire_make_devices();
         xdp_wire_init(&wire);
-        attach_bare(&wire);
+        attach(&wire, wire.bpf->progs.wire_bare);
         xdp_wire_send(&wire, BURST);
         ovs_assert(xdp_wire_count(&wire, XDP_WIRE_RECEIVED) == BURST);
         ovs_assert(xdp_wire_sent(&wire) == BURST);
@@ -150,12 +150,16 @@ test_xdp_wire(int argc, char *argv[])
     xdp_wire_pin(0);
     if (!strcmp(argv[1], "first")) {
         time_first(&wire, atoi(argv[2]), atoi(argv[3]));
-    } else if (!strcmp(argv[1], "bare")) {
-        attach_bare(&wire);
-        send_for(&wire, atoi(argv[3]), atoi(argv[2]));
-        bpf_xdp_detach(wire.in, XDP_FLAGS_DRV_MODE, NULL);
     } else {
+        if (!strcmp(argv[1], "bare")) {
+            attach(&wire, wire.bpf->progs.wire_bare);
+        } else if (!strcmp(argv[1], "limit")) {
+            attach(&wire, wire.bpf->progs.wire_receive);
+        }
         send_for(&wire, atoi(argv[3]), atoi(argv[2]));
+        if (strcmp(argv[1], "send")) {
+            bpf_xdp_detach(wire.in, XDP_FLAGS_DRV_MODE, NULL);
+        }
     }
     xdp_wire_uninit(&wire);
 }
