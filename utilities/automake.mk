@@ -83,6 +83,14 @@ bench-growth: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 		--ours=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
 .PHONY: bench-growth
 
+# The longest time without a poll.
+EXTRA_DIST += tests/bench/stalls
+bench-stalls: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
+	@SIMNIC_PLUGIN=$(simnic_path) $(with_ovs_tools) $(PYTHON3) \
+		$(srcdir)/tests/bench/stalls \
+		--ours=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
+.PHONY: bench-stalls
+
 # Instructions for each packet in the stages of the datapath, which unlike
 # times are the same on each run, and are compared with a base line.
 bench_instructions = $(PYTHON3) $(srcdir)/tests/bench/instructions \

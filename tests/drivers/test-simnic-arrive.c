@@ -84,6 +84,7 @@ test_rate(void)
         "rate=20k,streams=10,switch=1,order=rand,burst=4",
     };
     struct rte_mbuf *pkts[32];
+    struct rte_eth_stats stats;
     uint64_t start;
     uint16_t port;
 
@@ -94,16 +95,20 @@ test_rate(void)
         check_rate(args[i], RTE_FLOW_ACTION_TYPE_VOID, true);
     }
 
-    /* Whoever was away finds what fits the ring. */
+    /* Whoever was away finds what fits the ring, and how much was lost: in
+     * that millisecond, all but 128. */
     port = open_port("net_simnic0", "rate=1M");
     start = rte_rdtsc();
     while (!poll_once(port, pkts)) {
         CHECK(rte_rdtsc() - start < rte_get_tsc_hz() * 60);
     }
+    CHECK(!rte_eth_stats_reset(port));
     rte_delay_us_sleep(1000);
     for (int i = 0; i < 4; i++) {
         CHECK(poll_once(port, pkts) == 32);
     }
+    CHECK(!rte_eth_stats_get(port, &stats));
+    CHECK(stats.imissed >= 1000 - 128 - 32);
     close_port(port);
 }
 

@@ -92,7 +92,13 @@ struct simnic_rxq {
     uint64_t rate;                      /* That the following are for. */
     uint64_t rate_start;                /* TSC. */
     uint64_t rate_sent;                 /* Arrived since, kept or not. */
+    uint64_t rate_polled;               /* TSC of the last poll. */
     bool once_done;                     /* A capture that is not looped. */
+
+    /* Published by the owner, with a rate. */
+    uint64_t missed;                    /* Packets: the ring ran over. */
+    uint64_t longest_gap;               /* Cycles between two polls, since
+                                         * the rate was set. */
 
     /* Owner thread only: SIMNIC_PCAP with 'timed'. */
     uint64_t lap_start;                 /* TSC. */

@@ -197,6 +197,19 @@ deliver_edited(struct simnic_rxq *q, uint32_t index, uint64_t word,
                         m);
 }
 
+/* Notes that the queue is polled 'now', so that one can tell for how long a
+ * host leaves it alone. */
+static void
+note_poll(struct simnic_rxq *q, uint64_t now)
+{
+    uint64_t gap = now - q->rate_polled;
+
+    q->rate_polled = now;
+    if (gap > q->longest_gap) {
+        __atomic_store_n(&q->longest_gap, gap, __ATOMIC_RELAXED);
+    }
+}
+
 /* How many packets may arrive now, at most 'n'.  Whoever lets them arrive
  * adds them to 'rate_sent', whether the NIC keeps them or not. */
 static uint32_t
@@ -212,13 +225,17 @@ limit(struct simnic_rxq *q, uint32_t n)
     now = rte_rdtsc();
     if (rate != q->rate || !q->n) {
         q->rate = rate;
-        q->rate_start = now;
+        q->rate_start = q->rate_polled = now;
         q->rate_sent = 0;
+        __atomic_store_n(&q->longest_gap, 0, __ATOMIC_RELAXED);
     }
+    note_poll(q, now);
     due = ((double) (now - q->rate_start) * rate
            / q->port->n_rxq / rte_get_tsc_hz());
     if (due > q->rate_sent + q->n_desc) {
         /* Nobody polled for so long that a ring would have run over. */
+        __atomic_store_n(&q->missed, q->missed + due - q->n_desc
+                         - q->rate_sent, __ATOMIC_RELAXED);
         q->rate_sent = due - q->n_desc;
     }
 

@@ -22,6 +22,7 @@ simnic_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
             stats->ipackets += LOAD(rxq->packets);
             stats->ibytes += LOAD(rxq->bytes);
             stats->ierrors += LOAD(rxq->errors);
+            stats->imissed += LOAD(rxq->missed);
             if (simnic_port_mode_has_wire(port)) {
                 stats->imissed += LOAD(rxq->no_mbuf);
             } else {
@@ -61,7 +62,7 @@ simnic_stats_reset(struct rte_eth_dev *dev)
 
         if (rxq) {
             rxq->packets = rxq->bytes = rxq->errors = 0;
-            rxq->stepped = rxq->no_mbuf = 0;
+            rxq->stepped = rxq->no_mbuf = rxq->missed = 0;
         }
         if (txq) {
             txq->packets = txq->bytes = txq->dropped = 0;

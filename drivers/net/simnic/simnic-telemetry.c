@@ -50,13 +50,15 @@ static int
 show_port(struct simnic_port *port, void *data)
 {
     const struct simnic_config *c = &port->config;
-    uint64_t rx = 0, kept = 0;
+    uint64_t rx = 0, kept = 0, missed = 0, gap = 0;
     char fail[64];
 
     pthread_mutex_lock(&port->mutex);
     for (uint16_t i = 0; i < port->n_rxq; i++) {
         rx += port->rxq[i] ? port->rxq[i]->packets : 0;
         kept += port->rxq[i] ? port->rxq[i]->stepped : 0;
+        missed += port->rxq[i] ? port->rxq[i]->missed : 0;
+        gap = RTE_MAX(gap, port->rxq[i] ? port->rxq[i]->longest_gap : 0);
     }
     rte_tel_data_add_dict_string(data, "mode", simnic_mode_name(c->mode));
     rte_tel_data_add_dict_int(data, "port_id", port->port_id);
@@ -66,6 +68,9 @@ show_port(struct simnic_port *port, void *data)
     add_uint(data, "streams", port->streams.n);
     add_uint(data, "rx_packets", rx);
     add_uint(data, "rx_kept_by_rules", kept);
+    add_uint(data, "rx_missed", missed);
+    add_uint(data, "longest_gap_ns",
+             (double) gap * 1e9 / rte_get_tsc_hz());
     add_uint(data, "rules", port->rules.n);
     add_uint(data, "rules_transfer", port->rules.transfer.n);
     add_uint(data, "rules_created", port->flow_stats.created);
