@@ -127,6 +127,7 @@ hint(int error)
 {
     return (error == EINVAL ? " (is there such a queue?)"
             : error == EBUSY ? " (another socket is there)"
+            : error == EAFNOSUPPORT ? " (the kernel is without AF_XDP)"
             : error == ENOBUFS || error == ENOMEM || error == EPERM
             ? " (without CAP_IPC_LOCK, RLIMIT_MEMLOCK counts)"
             : "");
@@ -170,12 +171,14 @@ try_modes(struct dp_afxdp_port *port,
         char *text = NULL;
 
         error = try_mode(port, mode, config, &text);
-        /* No other mode helps if the place is taken. */
-        if (!error || mode == last || error == EBUSY) {
+        /* No other mode helps if the place is taken, or if there is no such
+         * thing as a socket. */
+        if (!error || mode == last || error == EBUSY
+            || error == EAFNOSUPPORT) {
             *errorp = text;
             break;
         }
-        VLOG_DBG("%s", text);
+        VLOG(mode == OVS_AF_XDP_MODE_NATIVE ? VLL_INFO : VLL_DBG, "%s", text);
         free(text);
     }
     return error;

@@ -90,14 +90,15 @@ explain(const char *name, uint32_t ifindex, enum dp_xdp_mode mode, int error)
                          foreign, name);
     } else if (error == EOPNOTSUPP && mode == DP_XDP_NATIVE) {
         text = xasprintf("%s: the driver does not run XDP programs", name);
-    } else if (error == ERANGE || error == EINVAL) {
-        text = xasprintf("%s: the driver does not run an XDP program in %s "
-                         "mode with the interface's settings (%s): its MTU "
-                         "may be too large", name, dp_xdp_mode_name(mode),
-                         ovs_strerror(error));
+    } else if ((error == ERANGE || error == EINVAL)
+               && mode == DP_XDP_NATIVE) {
+        text = xasprintf("%s: the driver does not run an XDP program in "
+                         "native mode with the interface's settings (%s): its "
+                         "MTU may be too large", name, ovs_strerror(error));
     } else {
-        text = xasprintf("%s: can't attach the XDP program in %s mode (%s)",
-                         name, dp_xdp_mode_name(mode), ovs_strerror(error));
+        text = xasprintf("%s: can't attach the XDP program in %s mode (%s)%s",
+                         name, dp_xdp_mode_name(mode), ovs_strerror(error),
+                         error == EINVAL ? "; Linux 5.9 is needed" : "");
     }
     free(foreign);
     return text;

@@ -163,6 +163,20 @@ size_maps(struct bpf_object *object, struct dp_xdp_maps *maps)
     return -bpf_map__set_max_entries(stats, n_cpus * DP_XDP_MAX_FLOWS);
 }
 
+/* What the kernel says if it can't compile a program for the processor and has
+ * no interpreter. */
+#define KERNEL_ENOTSUPP 524
+
+/* Returns what the kernel or the daemon lacks, if 'error' tells. */
+static const char *
+hint(int error)
+{
+    return (error == EPERM ? "; CAP_BPF and CAP_NET_ADMIN are needed"
+            : error == ENOSYS ? "; it is without bpf()"
+            : error == KERNEL_ENOTSUPP ? "; it is without a BPF JIT compiler"
+            : "");
+}
+
 static int
 load(struct dp_xdp_object *o, struct dp_xdp_object *first, char **errorp)
 {
@@ -175,9 +189,7 @@ load(struct dp_xdp_object *o, struct dp_xdp_object *first, char **errorp)
     }
     if (error) {
         *errorp = xasprintf("the kernel does not take the XDP program (%s)%s",
-                            ovs_strerror(error),
-                            error == EPERM
-                            ? "; CAP_BPF and CAP_NET_ADMIN are needed" : "");
+                            ovs_strerror(error), hint(error));
         return error;
     }
     o->prog_fd = bpf_program__fd(

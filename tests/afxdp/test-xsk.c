@@ -14,10 +14,17 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "dp-packet.h"
@@ -647,3 +654,93 @@ test_taken_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     netdev_close(netdev);
 }
 DPTEST_REGISTER("afxdp-taken", test_taken_main);
+
+/* What a kernel may be without: a system call, or with one first argument. */
+struct lack {
+    int nr;
+    uint32_t arg;
+    bool any_arg;
+    int error;                  /* What the call returns then... */
+    const char *text;           /* ...and what the user is told. */
+};
+
+static const struct lack lacks[] = {
+    { SYS_bpf, 0, true, EPERM, "CAP_BPF and CAP_NET_ADMIN are needed" },
+    { SYS_bpf, 0, true, ENOSYS, "it is without bpf()" },
+    { SYS_bpf, BPF_PROG_LOAD, false, 524, "without a BPF JIT compiler" },
+    { SYS_bpf, BPF_LINK_CREATE, false, EINVAL, "Linux 5.9 is needed" },
+    { SYS_socket, AF_XDP, false, EAFNOSUPPORT, "kernel is without AF_XDP" },
+};
+
+/* From now on, for this process, the kernel is one that lacks 'lack'. */
+static void
+take_away(const struct lack *lack)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, lack->nr, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                 offsetof(struct seccomp_data, args[0])
+                 + (htons(1) == 1 ? 4 : 0)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, lack->arg, 0,
+                 lack->any_arg ? 0 : 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | lack->error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {
+        .len = ARRAY_SIZE(code), .filter = code,
+    };
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0)) {
+        dptest_skip("no seccomp: %s", ovs_strerror(errno));
+    }
+}
+
+/* Runs 'try' in a process of its own, which has not loaded anything yet. */
+static void
+run_apart(void (*try)(const struct lack *), const struct lack *lack)
+{
+    pid_t pid = fork();
+    int status;
+
+    ovs_assert(pid >= 0);
+    if (!pid) {
+        try(lack);
+        exit(0);
+    }
+    ovs_assert(waitpid(pid, &status, 0) == pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        exit(77);
+    }
+    ovs_assert(!status);
+}
+
+static void
+try_all(const struct lack *lack OVS_UNUSED)
+{
+    dp_xdp_loader_destroy(xdp_rig_load());
+    run_mode(OVS_AF_XDP_MODE_BEST_EFFORT, OVS_AF_XDP_MODE_NATIVE, true);
+}
+
+static void
+try_without(const struct lack *lack)
+{
+    take_away(lack);
+    expect_refusal(1, OVS_AF_XDP_MODE_BEST_EFFORT, lack->error, lack->text);
+}
+
+/* A kernel without what is needed: the port is refused, and the message says
+ * what is missing. */
+static void
+test_lacking_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    xdp_rig_unshare();
+    make_devices();
+    run_apart(try_all, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(lacks); i++) {
+        run_apart(try_without, &lacks[i]);
+    }
+    run_apart(try_all, NULL);
+}
+DPTEST_REGISTER("afxdp-lacking", test_lacking_main);

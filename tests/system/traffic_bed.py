@@ -233,11 +233,11 @@ class Switch:
                 pass
 
 
-def ping(host, address, n=1):
+def ping(host, address, n=1, size=56):
     """How many of 'n' answers came."""
     done = subprocess.run(
         ["ip", "netns", "exec", host, "ping", "-q", "-c", str(n), "-i",
-         "0.002", "-W", "1", address], stdout=subprocess.PIPE, check=False,
-        universal_newlines=True)
+         "0.002", "-W", "1", "-s", str(size), address],
+        stdout=subprocess.PIPE, check=False, universal_newlines=True)
     found = re.search(r"(\d+) received", done.stdout)
     return int(found.group(1)) if found else 0
