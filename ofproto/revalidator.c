@@ -359,7 +359,7 @@ leader_adjust_limit(struct udpif *udpif, const struct leader *leader,
 
     atomic_read_relaxed(&udpif->flow_limit, &limit);
     limit = flow_limit_next(limit, ofproto_flow_limit, leader->n_flows,
-                            duration, &move);
+                            duration, &udpif->lesson, &move);
     atomic_store_relaxed(&udpif->flow_limit, limit);
     switch (move) {
     case FLOW_LIMIT_KEPT: break;

@@ -118,6 +118,14 @@ udpif_n_flows(struct udpif *udpif)
     return n;
 }
 
+void
+udpif_count_new_flow(struct udpif *udpif)
+{
+    uint64_t n;
+
+    atomic_add_relaxed(&udpif->n_flows, 1, &n);
+}
+
 /* Main thread: pause, purge, stop, start. */
 
 void
@@ -143,6 +151,7 @@ udpif_purge(struct udpif *udpif)
 {
     udpif_pause_revalidators(udpif);
     sweep_purge(udpif);
+    atomic_store_relaxed(&udpif->n_flows_time, LLONG_MIN);  /* Count anew. */
     udpif_resume_revalidators(udpif);
 }
 
@@ -330,6 +339,7 @@ udpif_create(struct dpif_backer *backer, struct dpif *dpif)
     udpif->backer = backer;
     udpif->counts_offload_apart = !dpif_is_netdev(dpif);
     udpif->has_late_stats = dpif_is_netdev(dpif);
+    udpif->lesson = FLOW_LIMIT_NO_LESSON;
     udpif->ukeys = xmalloc(sizeof *udpif->ukeys);
     ukey_map_init(udpif->ukeys);
     latch_init(&udpif->exit_latch);

@@ -91,6 +91,7 @@ struct udpif {
     struct dpif_flow_dump *dump;
     bool terse;                 /* 'dump' has statistics only? */
     bool dump_failed;           /* Did it miss flows for an error? */
+    unsigned int lesson;        /* Of rounds, for flow_limit_next(). */
 
     /* Revalidators; the leader clears it. */
     atomic_count n_asked_again; /* Translations for a neighbor, this round. */
@@ -131,8 +132,13 @@ struct ovs_list *udpif_all(void);
  * operators have nothing against it. */
 bool udpif_use_ufid(const struct udpif *);
 
-/* Flows in the datapath, at most 100 ms ago.  Any thread; never waits. */
+/* Flows in the datapath, at most 100 ms ago, and those that upcalls have made
+ * since: else these would go beyond the limit by what they can make in this
+ * time.  Any thread; never waits. */
 uint64_t udpif_n_flows(struct udpif *);
+
+/* Counts a flow that an upcall makes. */
+void udpif_count_new_flow(struct udpif *);
 
 /* Stops all revalidators between two rounds, with all ukeys idle, and lets
  * them go on.  Main thread only; may nest; does nothing if none runs. */

@@ -297,7 +297,9 @@ upcall_install_ukey(struct udpif *udpif, struct upcall *upcall,
     ukey_adopt_recircs(ukey, &upcall->xout.recircs);
 
     result = ukey_map_install(udpif->ukeys, ukey);
-    if (!ukey_install_ok(result)) {
+    if (ukey_install_ok(result)) {
+        udpif_count_new_flow(udpif);
+    } else {
         ukey_discard(ukey);
         ukey = NULL;
         if (result == UKEY_CONFLICT) {

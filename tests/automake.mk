@@ -216,9 +216,13 @@ check-commands: vswitchd/ovs-vswitchd$(EXEEXT)
 .PHONY: check-commands
 
 # Traffic of ordinary programs through the switch, as root.
-EXTRA_DIST += tests/system/traffic
+EXTRA_DIST += \
+	tests/system/traffic \
+	tests/system/traffic_bed.py \
+	tests/system/traffic_xdp.py
 check-traffic: vswitchd/ovs-vswitchd$(EXEEXT)
-	@$(PYTHON3) $(srcdir)/tests/system/traffic --source=$(OVS_SOURCE) \
+	@PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
+		$(srcdir)/tests/system/traffic --source=$(OVS_SOURCE) \
 		--build=$(OVS_BUILD) --vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
 		|| test $$? = 77
 .PHONY: check-traffic

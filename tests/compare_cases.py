@@ -103,7 +103,7 @@ COUNTING = ["bfd/show", "coverage/show", "memory/show", "dpif-netdev/pmd-*-show"
 UNORDERED = ["vlog/list", "dpctl/dump-flows", "dpif/dump-flows",
              "dpif/show-dp-features",
              "dpctl/list-commands", "memory/show", "ovs/route/show",
-             "coverage/show"]
+             "coverage/show", "lacp/show"]
 
 # Log modules that tell how busy the machine is.
 LOADED = ["timeval", "ovs_rcu", "poll_loop", "reconnect"]

@@ -75,6 +75,14 @@ bench: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 	exit $$status
 .PHONY: bench
 
+# The time to steady state, ours and Debian's.
+EXTRA_DIST += tests/bench/growth
+bench-growth: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
+	@SIMNIC_PLUGIN=$(simnic_path) $(with_ovs_tools) $(PYTHON3) \
+		$(srcdir)/tests/bench/growth \
+		--ours=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
+.PHONY: bench-growth
+
 # Instructions for each packet in the stages of the datapath, which unlike
 # times are the same on each run, and are compared with a base line.
 bench_instructions = $(PYTHON3) $(srcdir)/tests/bench/instructions \

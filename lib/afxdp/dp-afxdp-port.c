@@ -205,6 +205,7 @@ dp_afxdp_port_create(const struct dp_afxdp_port_config *config,
     if (error) {
         dp_afxdp_port_destroy(port);
     } else {
+        dp_xdp_port_watch(port->attached, config->lost, config->aux);
         *portp = port;
     }
     return error;
@@ -233,6 +234,12 @@ uint32_t
 dp_afxdp_port_ifindex(const struct dp_afxdp_port *port)
 {
     return port->ifindex;
+}
+
+bool
+dp_afxdp_port_is_lost(const struct dp_afxdp_port *port)
+{
+    return dp_xdp_port_is_lost(port->attached);
 }
 
 size_t

@@ -35,6 +35,11 @@ struct dp_afxdp_port_config {
     enum afxdp_mode mode;
     bool need_wakeup;
     int numa_id;                /* Where the memory should be, or negative. */
+
+    /* Called once, by a thread of the loader, if somebody takes the program
+     * off the device.  It must not call this module. */
+    void (*lost)(void *aux);
+    void *aux;
 };
 
 /* Stores a new port in '*portp' and returns 0, or returns an errno value and
@@ -48,6 +53,10 @@ enum afxdp_mode dp_afxdp_port_mode(const struct dp_afxdp_port *);
 
 /* The device that it was made for. */
 uint32_t dp_afxdp_port_ifindex(const struct dp_afxdp_port *);
+
+/* Has somebody taken the program off the device?  Then no packets come, and
+ * nothing helps but a new port. */
+bool dp_afxdp_port_is_lost(const struct dp_afxdp_port *);
 
 size_t dp_afxdp_port_n_queues(const struct dp_afxdp_port *);
 

@@ -180,6 +180,14 @@ netdev_afxdp_get_status(const struct netdev *netdev, struct smap *args)
     return error;
 }
 
+/* Somebody has taken the program off the device: it is attached again, or what
+ * is there now is named. */
+static void
+program_lost(void *netdev)
+{
+    netdev_request_reconfigure(netdev);
+}
+
 /* Makes the sockets that were asked for, of device 'ifindex'. */
 static int
 create_port(struct netdev_linux *dev, int ifindex, int numa_id)
@@ -193,6 +201,8 @@ create_port(struct netdev_linux *dev, int ifindex, int numa_id)
         .mode = dev->requested_xdp_mode,
         .need_wakeup = dev->requested_need_wakeup,
         .numa_id = numa_id,
+        .lost = program_lost,
+        .aux = &dev->up,
     };
     struct dp_afxdp_port *port;
     char *text;
@@ -238,7 +248,8 @@ netdev_afxdp_reconfigure(struct netdev *netdev)
     if (!dev->xsks || netdev->n_rxq != dev->requested_n_rxq
         || dev->xdp_mode != dev->requested_xdp_mode
         || dev->use_need_wakeup != dev->requested_need_wakeup
-        || is_replaced(dev, ifindex)) {
+        || is_replaced(dev, ifindex)
+        || dp_afxdp_port_is_lost(get_port(dev))) {
         error = create_port(dev, ifindex, numa_id);
         netdev_change_seq_changed(netdev);
     }

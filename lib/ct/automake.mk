@@ -13,6 +13,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ct/ct-conn.h \
 	lib/ct/ct-control.c \
 	lib/ct/ct-control.h \
+	lib/ct/ct-csum.h \
 	lib/ct/ct-execute.c \
 	lib/ct/ct-execute.h \
 	lib/ct/ct-expect.c \

@@ -6,7 +6,6 @@
 #include <config.h>
 #include "ct/ct-conn.h"
 
-#include "ct/ct-spin.h"
 #include "util.h"
 
 #define EDGE(LIFE) (1u << CT_##LIFE)
@@ -64,16 +63,4 @@ ct_conn_read_marks_again__(const struct conn *conn, uint32_t *mark,
     while (!ct_conn_try_marks__(conn, mark, label)) {
         ct_spin_pause__(&n_tries);
     }
-}
-
-void
-ct_conn_lock(struct conn *conn)
-{
-    ct_spin_lock(&conn->lock);
-}
-
-void
-ct_conn_unlock(struct conn *conn)
-{
-    ct_spin_unlock(&conn->lock);
 }

@@ -20,6 +20,7 @@
 
 #include <stdint.h>
 #include "ct/ct-key.h"
+#include "ct/ct-spin.h"
 #include "ct/ct-tcp.h"
 #include "openvswitch/thread.h"
 #include "ovs-atomic.h"
@@ -200,7 +201,16 @@ ct_conn_is_visible(const struct conn *conn, long long now_ms)
             && (now_ms < expiry || flags & CT_F_ARMED));
 }
 
-void ct_conn_lock(struct conn *);
-void ct_conn_unlock(struct conn *);
+static inline void
+ct_conn_lock(struct conn *conn)
+{
+    ct_spin_lock(&conn->lock);
+}
+
+static inline void
+ct_conn_unlock(struct conn *conn)
+{
+    ct_spin_unlock(&conn->lock);
+}
 
 #endif /* ct-conn.h */

@@ -22,7 +22,9 @@
 /* A burst goes through the tracker in passes, so that what the packets need is
  * on its way from memory while others are looked at:
  *
- *   1. Parse all packets, and prefetch their buckets.
+ *   1. Parse all packets, and prefetch their buckets.  Unless all of them are
+ *      plain, some may be fragments: those are put together first, and what is
+ *      in the batch then is parsed again.
  *   2. Look at the buckets, and prefetch the connections; then what translated
  *      ones have besides.
  *   3. Packet by packet, in order: look up, move the connection on, translate,
@@ -147,11 +149,11 @@ set_marks(struct conntrack *ct, struct conn *conn, const struct ct_args *args)
 
 /* Applies the masked sets of 'args' to 'conn', and stores mark and label in
  * 'md'.  A connection that another one expected keeps what it inherited. */
-static void
+static inline void
 write_marks(struct conntrack *ct, struct pkt_metadata *md, struct conn *conn,
             const struct ct_args *args)
 {
-    if ((args->mark || args->label)
+    if (OVS_UNLIKELY(args->mark || args->label)
         && !(ct_conn_flags(conn) & CT_F_RELATED)) {
         set_marks(ct, conn, args);
     }
@@ -428,12 +430,14 @@ track_cached(struct conntrack *ct, struct ct_item *item,
     return true;
 }
 
-/* First pass.  'last' is the last packet that was parsed, or NULL. */
-static enum ct_entry
+/* First pass.  'last' is the last packet that was parsed, or NULL.  What is
+ * not 'plain' may be invalid after all. */
+static inline enum ct_entry
 enter(struct conntrack *ct, struct ct_item *item, const struct ct_item *last,
-      const struct ct_args *args)
+      const struct ct_args *args, bool plain)
 {
     const struct pkt_metadata *md = &item->packet->md;
+    const struct ct_packet *last_p = last ? &last->p : NULL;
 
     if (md->ct_state == CS_INVALID) {
         return CT_ENTRY_INVALID;        /* What reassembly says of it. */
@@ -442,8 +446,9 @@ enter(struct conntrack *ct, struct ct_item *item, const struct ct_item *last,
         && !args->force && !args->helper) {
         return CT_ENTRY_CACHED;
     }
-    if (!ct_packet_parse(&ct->secret, item->packet, args->dl_type, args->zone,
-                         last ? &last->p : NULL, &item->p)) {
+    if (!(plain ? ct_packet_parse_plain : ct_packet_parse)(
+            &ct->secret, item->packet, args->dl_type, args->zone, last_p,
+            &item->p)) {
         return CT_ENTRY_INVALID;
     }
     if (!last || item->p.hash != last->p.hash) {
@@ -490,46 +495,83 @@ look_ahead(struct conntrack *ct, struct ct_item *const parsed[], size_t n,
     }
 }
 
+/* Packets on their way, all of a burst. */
+struct ct_items {
+    size_t n, n_parsed;
+    struct ct_item all[NETDEV_MAX_BURST];
+    struct ct_item *parsed[NETDEV_MAX_BURST];
+    enum ct_entry entries[NETDEV_MAX_BURST];
+};
+
+/* First pass.  Returns false if one of 'batch' is invalid, or not 'plain'. */
+static inline bool
+enter_all(struct conntrack *ct, struct ct_items *items,
+          const struct dp_packet_batch *batch, const struct ct_args *args,
+          bool plain)
+{
+    const struct ct_item *last = NULL;
+
+    items->n = dp_packet_batch_size(batch);
+    items->n_parsed = 0;
+    for (size_t i = 0; i < items->n; i++) {
+        struct ct_item *item = &items->all[i];
+
+        item->packet = batch->packets[i];
+        item->hint = 0;
+        items->entries[i] = enter(ct, item, last, args, plain);
+        if (OVS_LIKELY(items->entries[i] == CT_ENTRY_PARSED)) {
+            items->parsed[items->n_parsed++] = item;
+            last = item;
+        } else if (plain && items->entries[i] == CT_ENTRY_INVALID) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* First pass, and what comes before it.  An empty batch is for who takes
+ * fragments that have been put together. */
+static void
+begin_burst(struct conntrack *ct, struct ct_items *items,
+            struct dp_packet_batch *batch, const struct ct_args *args)
+{
+    if (OVS_UNLIKELY(!enter_all(ct, items, batch, args, true) || !items->n)) {
+        ipf_preprocess_conntrack(ct->ipf, batch, args->burst.now_ms,
+                                 args->dl_type, args->zone, IPF_HASH_BASIS);
+        enter_all(ct, items, batch, args, false);
+    }
+}
+
 static void
 execute(struct conntrack *ct, struct dp_packet_batch *batch,
         const struct ct_args *args)
 {
-    size_t n = dp_packet_batch_size(batch), n_parsed = 0;
-    struct ct_item items[NETDEV_MAX_BURST], *parsed[NETDEV_MAX_BURST];
-    enum ct_entry entries[NETDEV_MAX_BURST];
+    struct ct_items items;
 
-    for (size_t i = 0; i < n; i++) {
-        items[i].packet = batch->packets[i];
-        items[i].hint = 0;
-        entries[i] = enter(ct, &items[i],
-                           n_parsed ? parsed[n_parsed - 1] : NULL, args);
-        if (entries[i] == CT_ENTRY_PARSED) {
-            parsed[n_parsed++] = &items[i];
-        }
+    begin_burst(ct, &items, batch, args);
+    if (items.n_parsed > 1) {
+        look_ahead(ct, items.parsed, items.n_parsed, args);
     }
-    if (n_parsed > 1) {
-        look_ahead(ct, parsed, n_parsed, args);
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct ct_item *item = &items[i];
+    for (size_t i = 0; i < items.n; i++) {
+        struct ct_item *item = &items.all[i];
+        enum ct_entry entry = items.entries[i];
 
-        if (entries[i] == CT_ENTRY_CACHED && !track_cached(ct, item, args)) {
-            entries[i] = (ct_packet_parse(&ct->secret, item->packet,
-                                          args->dl_type, args->zone, NULL,
-                                          &item->p)
-                          ? CT_ENTRY_PARSED : CT_ENTRY_INVALID);
+        if (entry == CT_ENTRY_CACHED && !track_cached(ct, item, args)) {
+            entry = (ct_packet_parse(&ct->secret, item->packet, args->dl_type,
+                                     args->zone, NULL, &item->p)
+                     ? CT_ENTRY_PARSED : CT_ENTRY_INVALID);
         }
-        if (entries[i] == CT_ENTRY_PARSED) {
+        if (entry == CT_ENTRY_PARSED) {
             track(ct, item, args);
-        } else if (entries[i] == CT_ENTRY_INVALID) {
+        } else if (entry == CT_ENTRY_INVALID) {
             item->conn = NULL;
             write_invalid(item->packet, args->zone);
         }
     }
     if (OVS_UNLIKELY(args->sights)) {
         args->sights->n = 0;
-        for (size_t i = 0; i < n; i++) {
-            show(args->sights, &items[i]);
+        for (size_t i = 0; i < items.n; i++) {
+            show(args->sights, &items.all[i]);
         }
     }
 }
@@ -573,8 +615,6 @@ ct_execute(struct conntrack *ct, struct dp_packet_batch *batch,
         .sights = sights,
     };
 
-    ipf_preprocess_conntrack(ct->ipf, batch, now_ms, dl_type, zone,
-                             IPF_HASH_BASIS);
     execute(ct, batch, &args);
     ipf_postprocess_conntrack(ct->ipf, batch, now_ms, dl_type);
     write_expired(batch, zone);

@@ -9,6 +9,8 @@
 #include "flow.h"
 #include "packets.h"
 #include "unaligned.h"
+#include "ct/ct-csum.h"
+#include "flow/dp-load.h"
 #include "ovs/ovs-ipv6.h"
 #include "ovs/ovs-packet-offload.h"
 
@@ -28,51 +30,6 @@ struct part {
     uint8_t proto;
 };
 
-/* Checksums. */
-
-/* Adds 'n' bytes to 'sum', which has room for as many words as a packet has.
- * Eight at a time: the order of bytes does not matter to a sum of ones'
- * complements. */
-static inline uint64_t
-add_bytes(uint64_t sum, const void *data, size_t n)
-{
-    const uint8_t *p = data;
-    uint32_t words[2];
-    uint16_t half = 0;
-
-    for (; n >= sizeof words; n -= sizeof words, p += sizeof words) {
-        memcpy(words, p, sizeof words);
-        sum += (uint64_t) words[0] + words[1];
-    }
-    if (n & 4) {
-        memcpy(words, p, 4);
-        sum += words[0];
-        p += 4;
-    }
-    if (n & 2) {
-        memcpy(&half, p, 2);
-        sum += half;
-        p += 2;
-    }
-    if (n & 1) {
-        half = 0;
-        memcpy(&half, p, 1);
-        sum += half;
-    }
-    return sum;
-}
-
-/* Is 'sum' that of bytes whose checksum, which is among them, is sound? */
-static bool
-is_sound(uint64_t sum)
-{
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & UINT32_MAX) + (sum >> 32);
-    sum = (sum & UINT16_MAX) + (sum >> 16);
-    sum = (sum & UINT16_MAX) + (sum >> 16);
-    return sum == UINT16_MAX;
-}
-
 /* Layer 3. */
 
 /* Is the checksum of the IPv4 header sound that begins 'size' bytes at 'ip'?
@@ -85,9 +42,8 @@ check_ip_csum(const struct dp_packet *packet, const struct ip_header *ip,
     size_t len = IP_IHL(ip->ip_ihl_ver) * 4;
     bool good = (status == OVS_CSUM_GOOD
                  || (status == OVS_CSUM_UNKNOWN
-                     && is_sound(len == IP_HEADER_LEN
-                                 ? add_bytes(0, ip, IP_HEADER_LEN)
-                                 : add_bytes(0, ip, MIN(len, size)))));
+                     && ct_csum_is_right(ct_csum_add((const uint8_t *) ip,
+                                                     MIN(len, size)))));
 
     if (!good) {
         COVERAGE_INC(conntrack_l3csum_err);
@@ -320,6 +276,20 @@ sctp_csum_is_good(struct sctp_header *sctp, size_t len)
     return sum == want;
 }
 
+/* Returns the sum of the pseudo header of a packet of 'key', which says that
+ * there are 'len' bytes of 'proto'. */
+static inline uint64_t
+sum_pseudo_header(const struct ct_key *key, uint8_t proto, size_t len)
+{
+    uint64_t sum = ((OVS_FORCE uint16_t) htons(proto)
+                    + (OVS_FORCE uint16_t) htons(len));
+
+    for (int i = 0; i < 4; i++) {
+        sum += ct_csum_halves(key->words[i]);
+    }
+    return sum;
+}
+
 /* Is the checksum of 'packet' sound?  A pseudo header says that there are
  * 'said_len' bytes. */
 static bool
@@ -331,13 +301,11 @@ l4_csum_is_good(const struct dp_packet *packet, const struct part *part,
     if (part->proto == IPPROTO_SCTP) {
         return sctp_csum_is_good(dp_packet_l4(packet), part->l4_len);
     }
-    sum = add_bytes(0, dp_packet_l4(packet), part->l4_len);
+    sum = ct_csum_add(dp_packet_l4(packet), part->l4_len);
     if (part->proto != IPPROTO_ICMP || key->is_ipv6) {
-        sum = add_bytes(sum, key->words, 2 * sizeof key->src);
-        sum += (OVS_FORCE uint16_t) htons(part->proto);
-        sum += (OVS_FORCE uint16_t) htons(said_len);
+        sum += sum_pseudo_header(key, part->proto, said_len);
     }
-    return is_sound(sum);
+    return ct_csum_is_right(sum);
 }
 
 static bool
@@ -381,11 +349,11 @@ plain_csum_is_good(const uint8_t *l3, const uint8_t *l4, size_t len,
         && !((const struct udp_header *) l4)->udp_csum) {
         return true;
     }
-    sum = add_bytes(0, l4, len);
-    sum = is_ipv6 ? add_bytes(sum, l3 + 8, 32) : add_bytes(sum, l3 + 12, 8);
+    sum = ct_csum_add(l4, len);
+    sum += is_ipv6 ? ct_csum_add(l3 + 8, 32) : ct_csum_add(l3 + 12, 8);
     sum += (OVS_FORCE uint16_t) htons(proto);
     sum += (OVS_FORCE uint16_t) htons(len);
-    return is_sound(sum);
+    return ct_csum_is_right(sum);
 }
 
 bool
@@ -398,7 +366,7 @@ ct_packet_csums_are_good(const struct dp_packet *packet, bool is_ipv6)
         status = ovs_packet_ip_csum(packet);
         if (status != OVS_CSUM_GOOD
             && (status == OVS_CSUM_BAD
-                || !is_sound(add_bytes(0, l3, IP_HEADER_LEN)))) {
+                || !ct_csum_is_right(ct_csum_add(l3, IP_HEADER_LEN)))) {
             return false;
         }
     }
@@ -409,10 +377,144 @@ ct_packet_csums_are_good(const struct dp_packet *packet, bool is_ipv6)
                                  dp_packet_l4_size(packet), is_ipv6));
 }
 
+/* What most packets are. */
+
+/* What layer 3 tells about what is behind it. */
+struct inside {
+    uint64_t pseudo_sum;        /* Of addresses and length. */
+    uint8_t proto;
+};
+
+/* IPv4 without options at 'l3', and no fragment, with 'len' bytes behind it.
+ * Stores the addresses in 'key'. */
+static inline bool
+parse_plain_ipv4(const struct dp_packet *packet, const uint8_t *l3,
+                 size_t len, struct ct_key *key, struct inside *in)
+{
+    const uint16_t frag_bits = (OVS_FORCE uint16_t) htons(IP_FRAG_OFF_MASK
+                                                          | IP_MORE_FRAGMENTS);
+    enum ovs_csum status = ovs_packet_ip_csum(packet);
+    uint32_t src = dp_load32(l3 + 12), dst = dp_load32(l3 + 16);
+    size_t total_len = ntohs((OVS_FORCE ovs_be16) dp_load16(l3 + 2));
+
+    key->words[0] = ct_key_ipv4_word((OVS_FORCE ovs_be32) src);
+    key->words[1] = 0;
+    key->words[2] = ct_key_ipv4_word((OVS_FORCE ovs_be32) dst);
+    key->words[3] = 0;
+    in->proto = l3[9];
+    in->pseudo_sum = ((uint64_t) src + dst
+                      + (OVS_FORCE uint16_t) htons(total_len
+                                                   - IP_HEADER_LEN));
+    return (l3[0] == IP_IHL_VER(IP_HEADER_LEN / 4, 4)
+            && !(dp_load16(l3 + 6) & frag_bits)
+            && total_len >= IP_HEADER_LEN && total_len - IP_HEADER_LEN <= len
+            && status != OVS_CSUM_BAD
+            && (status == OVS_CSUM_GOOD
+                || ct_csum_is_right((uint64_t) src + dst + dp_load32(l3 + 8)
+                                    + ct_csum_halves(dp_load64(l3)))));
+}
+
+/* The same of IPv6 without extension headers. */
+static inline bool
+parse_plain_ipv6(const uint8_t *l3, size_t len, struct ct_key *key,
+                 struct inside *in)
+{
+    in->pseudo_sum = (OVS_FORCE uint16_t) htons(len);
+    for (int i = 0; i < 4; i++) {
+        key->words[i] = dp_load64(l3 + 8 + 8 * i);
+        in->pseudo_sum += ct_csum_halves(key->words[i]);
+    }
+    in->proto = l3[6];
+    return ntohs((OVS_FORCE ovs_be16) dp_load16(l3 + 4)) <= len;
+}
+
+/* TCP or UDP, of 'len' bytes at 'l4', with ports and a checksum that is
+ * right. */
+static inline bool
+parse_plain_l4(const struct dp_packet *packet, const uint8_t *l4, size_t len,
+               const struct inside *in, struct ct_key *key)
+{
+    enum ovs_csum status = ovs_packet_l4_csum(packet);
+    bool has_sum = true;
+    uint16_t src, dst;
+
+    if (in->proto == IPPROTO_TCP && len >= TCP_HEADER_LEN) {
+        size_t head_len = (l4[12] >> 4) * 4;
+
+        if (head_len < TCP_HEADER_LEN || head_len > len) {
+            return false;
+        }
+    } else if (in->proto == IPPROTO_UDP && len >= UDP_HEADER_LEN) {
+        size_t udp_len = ntohs((OVS_FORCE ovs_be16) dp_load16(l4 + 4));
+
+        if (udp_len < UDP_HEADER_LEN || udp_len > len) {
+            return false;
+        }
+        has_sum = key->is_ipv6 || dp_load16(l4 + 6);
+    } else {
+        return false;
+    }
+    src = dp_load16(l4);
+    dst = dp_load16(l4 + 2);
+    key->words[4] |= ct_key_last_word((OVS_FORCE ovs_be16) src,
+                                      (OVS_FORCE ovs_be16) dst, 0, in->proto,
+                                      false);
+    return (src && dst && status != OVS_CSUM_BAD
+            && (status == OVS_CSUM_GOOD || !has_sum
+                || ct_csum_is_right(ct_csum_add(l4, len) + in->pseudo_sum
+                                    + (OVS_FORCE uint16_t) htons(in->proto))));
+}
+
+/* Stores the hash of the key of 'p'.  'last' is as for ct_packet_parse(). */
+static inline void
+set_hash(const struct ct_secret *secret, const struct ct_packet *last,
+         struct ct_packet *p)
+{
+    p->hash = (last && ct_key_equal(&last->key, &p->key)
+               ? last->hash : ct_key_hash(secret, &p->key));
+}
+
 bool
-ct_packet_parse(const struct ct_secret *secret, struct dp_packet *packet,
-                ovs_be16 dl_type, uint16_t zone, const struct ct_packet *last,
-                struct ct_packet *p)
+ct_packet_parse_plain(const struct ct_secret *secret, struct dp_packet *packet,
+                      ovs_be16 dl_type, uint16_t zone,
+                      const struct ct_packet *last, struct ct_packet *p)
+{
+    size_t end = dp_packet_size(packet) - dp_packet_l2_pad_size(packet);
+    const uint8_t *data = dp_packet_data(packet);
+    const uint8_t *l3 = data + packet->l3_ofs, *l4 = data + packet->l4_ofs;
+    bool is_ipv6 = dl_type == htons(ETH_TYPE_IPV6);
+    size_t head_len = is_ipv6 ? IPV6_HEADER_LEN : IP_HEADER_LEN;
+    struct ct_key *key = &p->key;
+    struct inside in;
+    size_t len;
+
+    if ((dl_type != htons(ETH_TYPE_IP) && !is_ipv6)
+        || packet->l4_ofs != packet->l3_ofs + head_len
+        || packet->l4_ofs > end) {
+        return false;
+    }
+    len = end - packet->l4_ofs;
+    p->is_error = false;
+    p->inner_l3 = p->inner_l4 = 0;
+    p->l4_len = len;
+    key->words[4] = ct_key_last_word(0, 0, zone, 0, is_ipv6);
+    if (!(is_ipv6
+          ? parse_plain_ipv6(l3, len, key, &in)
+          : parse_plain_ipv4(packet, l3, len, key, &in))
+        || !parse_plain_l4(packet, l4, len, &in, key)) {
+        return false;
+    }
+    ct_key_reverse(key, &p->reverse);
+    set_hash(secret, last, p);
+    return true;
+}
+
+/* Any packet. */
+
+bool
+ct_packet_parse_any(const struct ct_secret *secret, struct dp_packet *packet,
+                    ovs_be16 dl_type, uint16_t zone,
+                    const struct ct_packet *last, struct ct_packet *p)
 {
     const char *data = dp_packet_data(packet);
     const char *end = data + (dp_packet_size(packet)
@@ -458,9 +560,17 @@ ct_packet_parse(const struct ct_secret *secret, struct dp_packet *packet,
         }
         ct_key_reverse(&p->key, &p->reverse);
     }
-    p->hash = (last && ct_key_equal(&last->key, &p->key)
-               ? last->hash : ct_key_hash(secret, &p->key));
+    set_hash(secret, last, p);
     return true;
+}
+
+bool
+ct_packet_parse(const struct ct_secret *secret, struct dp_packet *packet,
+                ovs_be16 dl_type, uint16_t zone, const struct ct_packet *last,
+                struct ct_packet *p)
+{
+    return (ct_packet_parse_plain(secret, packet, dl_type, zone, last, p)
+            || ct_packet_parse_any(secret, packet, dl_type, zone, last, p));
 }
 
 /* Returns the window scale that the SYN with header 'tcp' offers, with

@@ -44,6 +44,17 @@ bool ct_packet_parse(const struct ct_secret *, struct dp_packet *packet,
                      ovs_be16 dl_type, uint16_t zone,
                      const struct ct_packet *last, struct ct_packet *p);
 
+/* Its parts.  The first one takes what most packets are: TCP or UDP in IPv4
+ * without options or IPv6 without extension headers, no fragment, and sound.
+ * It returns false of all others, sound or not, and counts nothing.  The
+ * second one takes any packet. */
+bool ct_packet_parse_plain(const struct ct_secret *, struct dp_packet *packet,
+                           ovs_be16 dl_type, uint16_t zone,
+                           const struct ct_packet *last, struct ct_packet *p);
+bool ct_packet_parse_any(const struct ct_secret *, struct dp_packet *packet,
+                         ovs_be16 dl_type, uint16_t zone,
+                         const struct ct_packet *last, struct ct_packet *p);
+
 /* Are the checksums sound of 'packet', TCP or UDP in IPv6 ('is_ipv6') or in
  * IPv4 without options, whose offsets are set and whose lengths fit together?
  * Says what ct_packet_parse() would, and counts nothing. */

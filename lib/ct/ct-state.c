@@ -124,6 +124,11 @@ take_tcp(const struct ct_burst *b, struct conn *conn,
     flags = ct_conn_flags(conn);
     check.window &= !(flags & CT_F_LIBERAL);
     ct_helper_unskew(b->ct, conn, reply, &seg);
+    if (OVS_LIKELY(ct_tcp_take_plain(conn->peers, reply, &seg))) {
+        refresh(b, conn, CT_DPIF_TP_ATTR_TCP_ESTABLISHED);
+        ct_conn_unlock(conn);
+        return CS_ESTABLISHED;
+    }
     if (OVS_UNLIKELY(flags & CT_F_ARMED) && seg.flags & (TCP_FIN | TCP_RST)) {
         announce(b->ct, conn, reply, &seg, check);
     }

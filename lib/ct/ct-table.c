@@ -92,33 +92,10 @@ ct_table_hint(const struct ct_table *table, uint32_t hash)
     return 0;
 }
 
-/* Do packets of 'key', whose reverse is 'reverse', belong to the connection of
- * 'ref', and in which direction? */
-static inline struct conn *
-match_conn(const struct ct_table *table, uint32_t ref,
-           const struct ct_key *key, const struct ct_key *reverse,
-           bool *reply)
-{
-    struct conn *conn = ct_table_conn(table, ref >> 1);
-
-    if (ref & 1) {
-        *reply = true;
-        return (ct_key_equal(key, &ct_table_nat(table, conn)->reply)
-                ? conn : NULL);
-    }
-    *reply = false;
-    if (ct_key_equal(key, &conn->key)) {
-        return conn;
-    }
-    *reply = true;
-    return ct_key_equal(reverse, &conn->key) && !conn->nat ? conn : NULL;
-}
-
-/* As ct_table_find(), without a hint. */
-static struct conn *
-find_in_chain(const struct ct_table *table, const struct ct_key *key,
-              const struct ct_key *reverse, uint32_t hash, long long now_ms,
-              bool *reply)
+struct conn *
+ct_table_search__(const struct ct_table *table, const struct ct_key *key,
+                  const struct ct_key *reverse, uint32_t hash,
+                  long long now_ms, bool *reply)
 {
     struct home home = find_home(table, hash);
     const struct ct_bucket *bucket = home.bucket;
@@ -131,7 +108,8 @@ find_in_chain(const struct ct_table *table, const struct ct_key *key,
             uint32_t ref = ct_bucket_ref(bucket, raw_ctz(slots));
             struct conn *conn;
 
-            conn = ref ? match_conn(table, ref, key, reverse, reply) : NULL;
+            conn = (ref ? ct_table_match__(table, ref, key, reverse, reply)
+                    : NULL);
             if (conn && ct_conn_is_visible(conn, now_ms)) {
                 return conn;
             }
@@ -139,23 +117,6 @@ find_in_chain(const struct ct_table *table, const struct ct_key *key,
         bucket = ct_bucket_next(home.b, bucket);
     } while (OVS_UNLIKELY(bucket));
     return NULL;
-}
-
-struct conn *
-ct_table_find(const struct ct_table *table, const struct ct_key *key,
-              const struct ct_key *reverse, uint32_t hash, uint32_t hint,
-              long long now_ms, bool *reply)
-{
-    if (OVS_LIKELY(hint)) {
-        /* What was in the table, is visible, and so still in it, and has the
-         * tuple, is the one: no two that are visible share a tuple. */
-        struct conn *conn = match_conn(table, hint, key, reverse, reply);
-
-        if (OVS_LIKELY(conn && ct_conn_is_visible(conn, now_ms))) {
-            return conn;
-        }
-    }
-    return find_in_chain(table, key, reverse, hash, now_ms, reply);
 }
 
 /* Returns a live connection that packets of 'key' belong to, visible or not,
@@ -175,7 +136,8 @@ find_live(const struct ct_table *table, struct home home,
             struct conn *conn;
             bool reply;
 
-            conn = ref ? match_conn(table, ref, key, reverse, &reply) : NULL;
+            conn = (ref ? ct_table_match__(table, ref, key, reverse, &reply)
+                    : NULL);
             if (conn && ct_conn_life(conn) == CT_LIVE) {
                 return conn;
             }
@@ -442,7 +404,8 @@ count_owners(const struct ct_table *table, const struct ct_key *key,
             struct conn *conn;
             bool reply;
 
-            conn = ref ? match_conn(table, ref, key, &reverse, &reply) : NULL;
+            conn = (ref ? ct_table_match__(table, ref, key, &reverse, &reply)
+                    : NULL);
             n += conn && ct_conn_is_visible(conn, now_ms);
         }
     }

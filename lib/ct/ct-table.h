@@ -131,6 +131,34 @@ ct_table_warm(const struct ct_table *table, uint32_t hint)
     }
 }
 
+/* For ct_table_find().  Do packets of 'key', whose reverse is 'reverse',
+ * belong to the connection of 'ref', and in which direction? */
+static inline struct conn *
+ct_table_match__(const struct ct_table *table, uint32_t ref,
+                 const struct ct_key *key, const struct ct_key *reverse,
+                 bool *reply)
+{
+    struct conn *conn = ct_table_conn(table, ref >> 1);
+
+    if (ref & 1) {
+        *reply = true;
+        return (ct_key_equal(key, &ct_table_nat(table, conn)->reply)
+                ? conn : NULL);
+    }
+    *reply = false;
+    if (ct_key_equal(key, &conn->key)) {
+        return conn;
+    }
+    *reply = true;
+    return ct_key_equal(reverse, &conn->key) && !conn->nat ? conn : NULL;
+}
+
+/* Likewise: as ct_table_find(), without a hint. */
+struct conn *ct_table_search__(const struct ct_table *,
+                               const struct ct_key *key,
+                               const struct ct_key *reverse, uint32_t hash,
+                               long long now_ms, bool *reply);
+
 /* Returns the connection, visible at 'now_ms', that packets of 'key' belong
  * to, and stores whether they are of its reply direction; NULL if there is
  * none.  'reverse' is the reverse of 'key', 'hash' the hash of both.  'hint'
@@ -141,9 +169,22 @@ ct_table_warm(const struct ct_table *table, uint32_t hint)
  *
  * Who looks for a free address or port for the reply direction may look for
  * the reply key, and find it taken or not. */
-struct conn *ct_table_find(const struct ct_table *, const struct ct_key *key,
-                           const struct ct_key *reverse, uint32_t hash,
-                           uint32_t hint, long long now_ms, bool *reply);
+static inline struct conn *
+ct_table_find(const struct ct_table *table, const struct ct_key *key,
+              const struct ct_key *reverse, uint32_t hash, uint32_t hint,
+              long long now_ms, bool *reply)
+{
+    if (OVS_LIKELY(hint)) {
+        /* What was in the table, is visible, and so still in it, and has the
+         * tuple, is the one: no two that are visible share a tuple. */
+        struct conn *conn = ct_table_match__(table, hint, key, reverse, reply);
+
+        if (OVS_LIKELY(conn && ct_conn_is_visible(conn, now_ms))) {
+            return conn;
+        }
+    }
+    return ct_table_search__(table, key, reverse, hash, now_ms, reply);
+}
 
 /* Makes 'conn', an embryo, live and found, unless it must not be.  Returns
  * - 0;

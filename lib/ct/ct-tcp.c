@@ -342,6 +342,34 @@ ct_tcp_take(struct ct_tcp_peer peers[2], bool reply,
 }
 
 bool
+ct_tcp_take_plain(struct ct_tcp_peer peers[2], bool reply,
+                  const struct ct_tcp_segment *seg)
+{
+    struct ct_tcp_peer *src = &peers[reply];
+    struct ct_tcp_peer *dst = &peers[!reply];
+    struct place place = {
+        .seq = seg->len ? seg->seq : src->seqlo,
+        .ack = seg->ack,
+        .win = seg->win,
+        .check_ack = true,
+    };
+
+    if ((seg->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) != TCP_ACK
+        || !ct_tcp_is_established(peers)
+        || (src->wscale | dst->wscale) & (CT_WSCALE_LOST
+                                          | CT_WSCALE_GUESSED)) {
+        return false;
+    }
+    place.end = place.seq + seg->len;
+    get_shifts(src, dst, TCP_ACK, &place);
+    if (!is_in_window(src, dst, seg, &place)) {
+        return false;
+    }
+    move_windows(src, dst, &place);
+    return true;
+}
+
+bool
 ct_tcp_is_established(const struct ct_tcp_peer peers[2])
 {
     return (peers[0].state == CT_DPIF_TCPS_ESTABLISHED

@@ -81,6 +81,13 @@ enum ct_tcp_fit ct_tcp_take(struct ct_tcp_peer peers[2], bool reply,
                             const struct ct_tcp_segment *seg,
                             struct ct_tcp_check *);
 
+/* As ct_tcp_take(), of what most segments are: between two sides that are
+ * established, neither opening nor ending anything, and within the windows.
+ * Then it is valid, and nothing but the windows has moved.  Returns false of
+ * all others, having done nothing. */
+bool ct_tcp_take_plain(struct ct_tcp_peer peers[2], bool reply,
+                       const struct ct_tcp_segment *);
+
 /* Forgets where both sides are: segments have gone by unseen.  The next one of
  * each side tells.  Until both have spoken no window is tested. */
 void ct_tcp_forget(struct ct_tcp_peer peers[2]);

@@ -12,15 +12,17 @@
 #include "netdev.h"
 #include "netdev-offload.h"
 #include "ovs-thread.h"
+#include "sset.h"
 #include "util.h"
 #include "ctl/dp-balance.h"
 #include "ctl/dp-telemetry.h"
 #include "flow/dp-log.h"
+#include "merge/dp-books.h"
 #include "offload/dp-offload.h"
 #include "offload/dp-places.h"
-#include "merge/dp-books.h"
 #include "pipe/dp-bond.h"
 #include "pipe/dp-carrier.h"
+#include "pipe/dp-fence.h"
 #include "pipe/dp-meter.h"
 #include "rebalance/dp-rebalance.h"
 
@@ -34,6 +36,19 @@ purge(void *dp_, unsigned int core_id)
     if (dp->purge_cb) {
         dp->purge_cb(dp->purge_aux, core_id);
     }
+}
+
+/* Can a test stop the clock?  Then there are dummies, too. */
+static bool
+clock_may_stop(void)
+{
+    struct sset types = SSET_INITIALIZER(&types);
+    bool dummies;
+
+    netdev_enumerate_types(&types);
+    dummies = sset_contains(&types, "dummy");
+    sset_destroy(&types);
+    return dummies;
 }
 
 static void
@@ -54,6 +69,8 @@ init_shared(struct dp *dp)
     };
     shared->offload = dp_offload_glue_create(&dp->glue);
     dp->rebalance = dp_rebalance_create(shared->offload);
+    shared->fence_registered = dp_fence_register();
+    shared->clock_may_stop = clock_may_stop();
     atomic_init(&shared->emc_insert_inv, 0);
     atomic_init(&shared->smc_enable, false);
     atomic_init(&shared->tx_flush_interval, 0);

@@ -124,6 +124,21 @@ dp_mask_apply_plan(const struct dp_mask_plan *plan, size_t n,
     return hash_finish(hash, n * 8);
 }
 
+/* Are the 'n' words of 'key' under the mask of 'plan', which fits, those of
+ * 'values'? */
+static inline bool
+dp_mask_plan_finds(const struct dp_mask_plan *plan, size_t n,
+                   const struct dp_key *key, const uint64_t values[])
+{
+    uint64_t differ = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        differ |= ((key->values[plan->words[i].index] & plan->words[i].bits)
+                   ^ values[i]);
+    }
+    return !differ;
+}
+
 /* Stores in 'values' the words of one key under 'mask'. */
 static inline void
 dp_mask_gather(const struct dp_mask *mask, const struct dp_key *key,

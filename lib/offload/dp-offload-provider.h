@@ -28,7 +28,9 @@
  * different rules.
  *
  * Errors are positive errno values.  dp_offload_is_full(): the NIC has no
- * room.  dp_offload_is_busy(): worth trying again soon.
+ * room; if 'why' is DP_OFFLOAD_WHY_MASKS, for a rule of this kind only, so
+ * that rates have nothing to decide.  dp_offload_is_busy(): worth trying again
+ * soon.
  * dp_offload_is_unsure(): the rule may be in the NIC all the same.  Any other:
  * can't be done; if 'why' is set, too, because of the match. */
 

@@ -356,6 +356,7 @@ static enum dp_offload_why
 dp_rule_classify(const struct dp_offload_op *op)
 {
     return (op->gone ? DP_OFFLOAD_WHY_GONE
+            : op->why == DP_OFFLOAD_WHY_MASKS ? op->why
             : dp_offload_is_full(op->error) ? DP_OFFLOAD_WHY_FULL
             : dp_offload_is_busy(op->error) ? DP_OFFLOAD_WHY_BUSY
             : dp_offload_is_unsure(op->error) ? DP_OFFLOAD_WHY_UNSURE
@@ -432,9 +433,14 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     }
     dp_rule_drop_mark(worker->offload, rule, port);
     if (dp_offload_is_full(op->error)) {
-        atomic_store_relaxed(&port->is_full, true);
-        if (!dp_places_full(&worker->offload->places, port->table, port->name,
-                            &rule->seat)) {
+        bool no_place = rule->why == DP_OFFLOAD_WHY_FULL;
+
+        if (no_place) {
+            atomic_store_relaxed(&port->is_full, true);
+        }
+        if (!no_place
+            || !dp_places_full(&worker->offload->places, port->table,
+                               port->name, &rule->seat)) {
             /* Waits in line until there may be room. */
             struct dp_places_room *full = &port->full[worker->id];
             uint64_t n_freed;

@@ -6,6 +6,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pipe/dp-burst.h \
 	lib/pipe/dp-carrier.c \
 	lib/pipe/dp-carrier.h \
+	lib/pipe/dp-clock.c \
+	lib/pipe/dp-clock.h \
 	lib/pipe/dp-clone.c \
 	lib/pipe/dp-clone.h \
 	lib/pipe/dp-drop.c \
@@ -16,6 +18,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pipe/dp-exec-userspace.c \
 	lib/pipe/dp-exec.c \
 	lib/pipe/dp-exec.h \
+	lib/pipe/dp-fence.c \
+	lib/pipe/dp-fence.h \
 	lib/pipe/dp-follow.c \
 	lib/pipe/dp-follow.h \
 	lib/pipe/dp-group.c \

@@ -16,8 +16,9 @@
 #include "ovs/ovs-odp-format.h"
 #include "pipe/dp-follow.h"
 
-/* Subtables are sorted once a second.  The EMC is swept in ten, of which each
- * housekeeping does its share. */
+/* Subtables are sorted, and what packets took when they came back is swept,
+ * once a second.  The EMC is swept in ten, of which each housekeeping does its
+ * share. */
 #define RANK_INTERVAL_US 1000000
 #define EMC_SWEEP_US 10000000
 
@@ -39,6 +40,7 @@ dp_lane_init(struct dp_lane *lane, struct dp_shared *shared,
     atomic_init(&lane->turn, 0);
     atomic_init(&lane->peak_waiting, 0);
     dp_emc_init(&lane->emc);
+    dp_recent_init(&lane->recent);
     dp_smc_init(&lane->smc);
     dp_simple_init(&lane->simple);
     dp_tx_init(&lane->tx);
@@ -60,6 +62,7 @@ dp_lane_uninit(struct dp_lane *lane)
 
     dp_follower_destroy(lane->follower);
     dp_emc_uninit(&lane->emc);
+    dp_recent_flush(&lane->recent);
     dp_smc_uninit(&lane->smc);
     dp_simple_uninit(&lane->simple);
     dp_tx_uninit(&lane->tx);
@@ -246,8 +249,7 @@ dp_lane_wait(const struct dp_lane *lane_)
     struct dp_lane *lane = CONST_CAST(struct dp_lane *, lane_);
     unsigned int turn, now;
 
-    atomic_thread_fence(memory_order_seq_cst);  /* Pairs with the fence in
-                                                 * dp_lane_begin_turn(). */
+    dp_fence_rare(lane->shared->fence_registered);
     atomic_read_explicit(&lane->turn, &turn, memory_order_acquire);
     now = turn;
     for (int i = 0; turn % 2 && now == turn; i++) {
@@ -279,6 +281,7 @@ dp_lane_housekeeping(struct dp_lane *lane)
     sweep_emc(lane);
     if (lane->now >= lane->next_rank) {
         dp_flow_table_rank(&lane->flows);
+        dp_recent_sweep(&lane->recent);
         lane->next_rank = lane->now + RANK_INTERVAL_US;
     }
     dp_tx_expire_queues(lane);

@@ -18,7 +18,7 @@
  * pass through the pipe: that is in 'struct dp_burst' and 'struct dp_work', on
  * the stack.
  *
- * Units.  'now' in us of time_usec(), read once per poll. */
+ * Units.  'now' in us of time_usec(), once per poll that brings packets. */
 
 #include "dpif-netdev-perf.h"
 #include "openvswitch/list.h"
@@ -26,10 +26,13 @@
 #include "timeval.h"
 #include "flow/dp-emc.h"
 #include "flow/dp-flow-table.h"
+#include "flow/dp-recent.h"
 #include "flow/dp-simple.h"
 #include "flow/dp-smc.h"
 #include "flow/dp-tuple.h"
 #include "offload/dp-mark-index.h"
+#include "pipe/dp-clock.h"
+#include "pipe/dp-fence.h"
 #include "pipe/dp-shared.h"
 #include "pipe/dp-tx.h"
 
@@ -66,6 +69,7 @@ struct dp_lane {
 
     /* Owner thread only. */
     struct dp_emc emc;
+    struct dp_recent recent;
     struct dp_smc smc;
     struct dp_simple simple;
     struct dp_tx tx;
@@ -77,6 +81,7 @@ struct dp_lane {
     uint64_t booked_at;         /* Cycles before have been booked, see
                                  * dp_lane_lap(). */
     bool emc_enabled;           /* Of the port being served. */
+    struct dp_clock clock;      /* Of a PMD thread. */
     long long int now;
     long long int next_rank;    /* When to sort subtables again. */
     long long int swept_at;     /* When the EMC was last swept. */
@@ -126,6 +131,21 @@ dp_lane_update_clock(struct dp_lane *lane)
     lane->now = time_usec();
 }
 
+/* Sets the lane's clock, by the time-stamp counter as it was last read if that
+ * will do. */
+static inline void
+dp_lane_glance_at_clock(struct dp_lane *lane)
+{
+    long long int now;
+
+    if (OVS_LIKELY(dp_clock_read(&lane->clock, cycles_counter_get(&lane->perf),
+                                 &now))) {
+        lane->now = MAX(lane->now, now);
+    } else {
+        dp_lane_update_clock(lane);
+    }
+}
+
 /* Work begins that is to be booked: it began when the lane last looked at the
  * time-stamp counter. */
 static inline void
@@ -157,8 +177,7 @@ dp_lane_begin_turn(struct dp_lane *lane)
 
     atomic_read_relaxed(&lane->turn, &turn);
     atomic_store_relaxed(&lane->turn, turn + 1);
-    atomic_thread_fence(memory_order_seq_cst);  /* Pairs with the fence in
-                                                 * dp_lane_wait(). */
+    dp_fence_frequent(lane->shared->fence_registered);
 }
 
 static inline void

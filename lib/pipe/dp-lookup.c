@@ -19,7 +19,7 @@
  * signature cache, classifier.  What a later pass finds is put into the caches
  * that missed it. */
 
-static void
+static inline void
 decide_by_key(struct dp_burst *burst, int i, struct dp_flow *flow)
 {
     dp_burst_decide(burst, i, flow,
@@ -107,6 +107,7 @@ lookup_heads(struct dp_lane *lane, struct dp_burst *burst)
     return absent;
 }
 
+/* Leaves hashes of packets that came back to hash_keys(). */
 static void
 extract_keys(struct dp_burst *burst)
 {
@@ -126,6 +127,52 @@ extract_keys(struct dp_burst *burst)
         } else {
             dp_key_extract(key, burst->packets[i]);
         }
+    }
+}
+
+/* Finds packets that came back, see dp-recent.h. */
+static void
+lookup_recent(struct dp_lane *lane, struct dp_burst *burst)
+{
+    struct dp_recent_plan plan;
+    unsigned int n_hits = 0;
+    int i;
+
+    dp_recent_plan_init(&plan);
+
+    ULLONG_FOR_EACH_1 (i, burst->undecided) {
+        struct dp_flow *flow = dp_recent_find(&lane->recent, burst->keys[i],
+                                              &plan);
+
+        if (OVS_LIKELY(flow)) {
+            decide_by_key(burst, i, flow);
+            n_hits++;
+        }
+    }
+    /* One mask was tried for each. */
+    dp_lane_count(lane, PMD_STAT_MASKED_HIT, n_hits);
+    dp_lane_count(lane, PMD_STAT_MASKED_LOOKUP, n_hits);
+}
+
+static void
+hash_keys(struct dp_burst *burst)
+{
+    int i;
+
+    ULLONG_FOR_EACH_1 (i, burst->undecided) {
+        burst->keys[i]->hash = dp_key_hash(burst->packets[i], burst->keys[i]);
+    }
+}
+
+/* Lets those of 'packets' that have been decided be known next time. */
+static void
+offer_recent(struct dp_lane *lane, const struct dp_burst *burst,
+             uint32_t packets)
+{
+    int i;
+
+    ULLONG_FOR_EACH_1 (i, packets & burst->decided) {
+        dp_recent_offer(&lane->recent, burst->keys[i], burst->flows[i]);
     }
 }
 
@@ -241,39 +288,13 @@ lookup_classifier(struct dp_lane *lane, struct dp_burst *burst,
     dp_lane_count(lane, PMD_STAT_MASKED_LOOKUP, n_tries);
 }
 
-void
-dp_lookup_run(struct dp_lane *lane, struct dp_burst *burst)
+/* Finds those whose keys were extracted. */
+static void
+lookup_keys(struct dp_lane *lane, struct dp_burst *burst, uint32_t emc_inv,
+            uint32_t absent)
 {
-    uint32_t absent = 0;
-    uint32_t emc_inv;
     bool smc;
 
-    if (!burst->undecided) {
-        return;
-    }
-    if (!burst->depth) {
-        if (OVS_UNLIKELY(dp_tuples_count(&lane->merged))) {
-            dp_carrier_run(lane, burst);
-            if (!burst->undecided) {
-                return;
-            }
-        }
-        if (dp_simple_enabled(&lane->simple, burst->in_port)) {
-            lookup_simple(lane, burst);
-        }
-        if (!burst->undecided) {
-            return;
-        }
-    }
-
-    emc_inv = dp_lane_emc_insert_inv(lane);
-    if (emc_inv && !burst->depth) {
-        absent = lookup_heads(lane, burst);
-        if (OVS_LIKELY(!burst->undecided)) {
-            return;
-        }
-    }
-    extract_keys(burst);
     if (emc_inv) {
         lookup_emc(lane, burst, burst->undecided & ~absent);
     }
@@ -284,4 +305,57 @@ dp_lookup_run(struct dp_lane *lane, struct dp_burst *burst)
     if (burst->undecided) {
         lookup_classifier(lane, burst, emc_inv, smc);
     }
+}
+
+/* Finds packets that were here before. */
+static void
+lookup_again(struct dp_lane *lane, struct dp_burst *burst)
+{
+    uint32_t unknown;
+
+    extract_keys(burst);
+    lookup_recent(lane, burst);
+    unknown = burst->undecided;
+    if (OVS_UNLIKELY(unknown)) {
+        hash_keys(burst);
+        lookup_keys(lane, burst, dp_lane_emc_insert_inv(lane), 0);
+        offer_recent(lane, burst, unknown);
+    }
+}
+
+void
+dp_lookup_run(struct dp_lane *lane, struct dp_burst *burst)
+{
+    uint32_t absent = 0;
+    uint32_t emc_inv;
+
+    if (!burst->undecided) {
+        return;
+    }
+    if (burst->depth) {
+        lookup_again(lane, burst);
+        return;
+    }
+    if (OVS_UNLIKELY(dp_tuples_count(&lane->merged))) {
+        dp_carrier_run(lane, burst);
+        if (!burst->undecided) {
+            return;
+        }
+    }
+    if (dp_simple_enabled(&lane->simple, burst->in_port)) {
+        lookup_simple(lane, burst);
+        if (!burst->undecided) {
+            return;
+        }
+    }
+
+    emc_inv = dp_lane_emc_insert_inv(lane);
+    if (emc_inv) {
+        absent = lookup_heads(lane, burst);
+        if (OVS_LIKELY(!burst->undecided)) {
+            return;
+        }
+    }
+    extract_keys(burst);
+    lookup_keys(lane, burst, emc_inv, absent);
 }

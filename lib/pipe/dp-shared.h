@@ -35,6 +35,8 @@ struct dp_shared {
     struct dp_meters *meters;
     struct dp_bonds *bonds;
     struct dp_offload *offload;
+    bool fence_registered;      /* See dp-fence.h. */
+    bool clock_may_stop;        /* Tests can stop Open vSwitch's clock. */
     struct dp_books *books;     /* Of merged rules; may be NULL. */
 
     /* Written by the main thread. */

@@ -159,6 +159,12 @@ send_by_hash(struct dp_tx_port *port, struct dp_packet_batch *batch)
 static void
 book_cycles(const struct dp_tx_port *port, size_t n, uint64_t cycles)
 {
+    if (OVS_LIKELY(port->n_pieces == 1)) {
+        if (port->pieces[0].load) {
+            dp_rxq_load_charge(port->pieces[0].load, cycles);
+        }
+        return;
+    }
     for (size_t i = 0; i < port->n_pieces; i++) {
         const struct dp_tx_piece *piece = &port->pieces[i];
 

@@ -8,6 +8,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pmd/dp-pmd.h \
 	lib/pmd/dp-port.c \
 	lib/pmd/dp-port.h \
+	lib/pmd/dp-promisc.c \
+	lib/pmd/dp-promisc.h \
 	lib/pmd/dp-sched-gain.c \
 	lib/pmd/dp-sched-gain.h \
 	lib/pmd/dp-sched-log.c \

@@ -23,6 +23,9 @@
  * and tests stop it.)  Its rate is measured from one housekeeping to the next;
  * if it makes a jump, the iterations are still counted.
  *
+ * The lane's clock is the counter, too (dp-clock.h), and is set right in each
+ * housekeeping; but where tests can stop Open vSwitch's clock, it is that.
+ *
  * Sleeping.  With "pmd-maxsleep", each iteration in which no queue delivered
  * at least half a burst makes the sleep before the next one SLEEP_STEP_NS
  * longer, up to the limit; a queue that does ends the sleeping. */
@@ -127,20 +130,24 @@ monotonic_us(void)
 static void
 start_deadline(struct dp_pmd *pmd)
 {
-    pmd->measured_tsc = cycles_counter_update(&pmd->lane.perf);
     pmd->measured_us = monotonic_us();
+    pmd->measured_tsc = cycles_counter_update(&pmd->lane.perf);
+    dp_clock_init(&pmd->lane.clock, pmd->measured_tsc, pmd->measured_us);
     pmd->housekeeping_cycles = 0;
     pmd->housekeeping_at = 0;
 }
 
-/* Sets the time of the next housekeeping. */
+/* Sets the time of the next housekeeping, and the lane's clock. */
 static void
 set_deadline(struct dp_pmd *pmd)
 {
-    uint64_t tsc = cycles_counter_update(&pmd->lane.perf);
     long long int us = monotonic_us();
+    uint64_t tsc = cycles_counter_update(&pmd->lane.perf);
     long long int elapsed = us - pmd->measured_us;
 
+    if (OVS_LIKELY(!pmd->lane.shared->clock_may_stop)) {
+        dp_clock_sync(&pmd->lane.clock, tsc, us);
+    }
     if (elapsed >= MIN_MEASURED_US) {
         pmd->housekeeping_cycles = ((tsc - pmd->measured_tsc)
                                     * HOUSEKEEPING_US / elapsed);
@@ -226,7 +233,7 @@ poll_loop(struct dp_pmd *pmd)
         pmd_perf_start_iteration(perf);
         n_rx = iterate(pmd, &sleep_ns);
         if (!n_rx && !ovs_list_is_empty(&lane->tx.dirty)) {
-            dp_lane_update_clock(lane);
+            dp_lane_glance_at_clock(lane);
             dp_tx_flush(lane, false);
         }
         sleep_cycles = maybe_sleep(pmd, max_sleep * 1000ULL, &sleep_ns);
@@ -242,6 +249,7 @@ poll_loop(struct dp_pmd *pmd)
     ovs_mutex_unlock(&perf->stats_mutex);
     dp_tx_flush(lane, true);
     dp_emc_flush(&lane->emc);
+    dp_recent_flush(&lane->recent);
 }
 
 void *
@@ -257,6 +265,7 @@ dp_pmd_main(void *pmd_)
         poll_loop(pmd);
     }
     dp_emc_flush(&pmd->lane.emc);
+    dp_recent_flush(&pmd->lane.recent);
     coverage_clear();
     if (attached) {
         dpdk_detach_thread();

@@ -47,9 +47,10 @@ dp_port_create(struct netdev *netdev, const char *type, odp_port_t port_no,
     }
 
     port = xzalloc(sizeof *port);
-    error = netdev_turn_flags_on(netdev, NETDEV_PROMISC, &port->flags);
+    error = dp_promisc_start(&port->promisc, netdev);
     if (error) {
-        VLOG_ERR("%s: cannot set promisc flag", netdev_get_name(netdev));
+        VLOG_ERR("%s: cannot have the device receive all packets (%s)",
+                 netdev_get_name(netdev), ovs_strerror(error));
         free(port);
         return error;
     }
@@ -72,7 +73,7 @@ void
 dp_port_destroy(struct dp_port *port)
 {
     dp_port_close_rxqs(port);
-    netdev_restore_flags(port->flags);
+    dp_promisc_stop(&port->promisc);
     netdev_close(port->netdev);
     dp_txqs_uninit(&port->txqs);
     free(port->affinity);
@@ -344,7 +345,7 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
         uint64_t n_hits;
         bool marks_seen;
 
-        dp_lane_update_clock(lane);
+        dp_lane_glance_at_clock(lane);
         current->batches++;
         if (metrics) {
             histogram_add_sample(&lane->perf.pkts_per_batch, n);

@@ -16,8 +16,8 @@
  * has changed.  Either way the next reconfiguration removes the port
  * (dp-topology.h), and who wants it back adds it again.
  *
- * Owns.  The netdev (one reference), its promiscuous flag, the rx queues and
- * the table of tx queues that lanes share.
+ * Owns.  The netdev (one reference), what has it receive all packets, the rx
+ * queues and the table of tx queues that lanes share.
  *
  * Thread-safety.  The control thread creates, changes and destroys ports, and
  * touches queues only while no lane polls them.  dp_rxq_poll(): the owner of
@@ -32,13 +32,13 @@
 #include "offload/dp-offload.h"
 #include "pipe/dp-rxq-load.h"
 #include "pipe/dp-tx.h"
+#include "pmd/dp-promisc.h"
 
 struct dp_lane;
 struct dp_offload;
 struct dp_pmd;
 struct netdev;
 struct netdev_rxq;
-struct netdev_saved_flags;
 
 struct dp_rxq {
     /* Constant while the queue is open. */
@@ -72,7 +72,7 @@ struct dp_port {
     odp_port_t port_no;
     char *type;                     /* As the user gave it. */
     struct netdev *netdev;          /* Counted. */
-    struct netdev_saved_flags *flags;
+    struct dp_promisc promisc;
     struct hmap_node node;          /* In the topology's ports. */
 
     /* Published (RCU). */

@@ -22,6 +22,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/xdp/dp-xdp-groups.h \
 	lib/xdp/dp-xdp-ids.c \
 	lib/xdp/dp-xdp-ids.h \
+	lib/xdp/dp-xdp-link.c \
+	lib/xdp/dp-xdp-link.h \
 	lib/xdp/dp-xdp-loader.c \
 	lib/xdp/dp-xdp-loader.h \
 	lib/xdp/dp-xdp-match.c \
@@ -37,15 +39,14 @@ lib_libmarkpath_a_SOURCES += \
 
 # Compiled for BPF, without debugging information but types
 # of its own, and as a header that holds the result.
+compile_bpf = $(BPF_CLANG) --target=bpf -mcpu=v3 -O2 -g -fno-strict-aliasing \
+	-Wall -Wextra -Werror -I$(top_srcdir)/lib $(BPF_CPPFLAGS)
 xdp_skeletons = lib/xdp/dp-xdp-base.skel.h
 CLEANFILES += $(xdp_skeletons) $(xdp_skeletons:.skel.h=.bpf.o)
 
 lib/xdp/dp-xdp-base.bpf.o: $(xdp_sources)
 	$(AM_V_GEN)$(MKDIR_P) lib/xdp && \
-	$(BPF_CLANG) --target=bpf -mcpu=v3 -O2 -g -fno-strict-aliasing \
-		-Wall -Wextra -Werror \
-		-I$(top_srcdir)/lib $(BPF_CPPFLAGS) \
-		-c $(srcdir)/lib/xdp/dp-xdp.bpf.c -o $@.tmp && \
+	$(compile_bpf) -c $(srcdir)/lib/xdp/dp-xdp.bpf.c -o $@.tmp && \
 	$(BPFTOOL) gen object $@ $@.tmp && rm -f $@.tmp
 lib/xdp/dp-xdp-base.skel.h: lib/xdp/dp-xdp-base.bpf.o
 	$(AM_V_GEN)$(BPFTOOL) gen skeleton lib/xdp/dp-xdp-base.bpf.o \

@@ -62,6 +62,9 @@ struct xdp_port {
     struct ovs_mutex mutex;
     struct ovs_list rules;              /* Of struct dp_xdp_rule: all. */
     struct ovs_list leaving;            /* Those that del() took out. */
+
+    /* Published. */
+    atomic_count n_group_rules[DP_XDP_MAX_GROUPS];      /* That have it. */
 };
 
 /* A rule's handle. */
@@ -92,6 +95,23 @@ device_changed(void *port_)
     }
 }
 
+/* Does a rule of 'port' output to a set of ports one of which has changed?
+ * The engine sees that of the last one only. */
+static bool
+outputs_changed(void *port_)
+{
+    struct xdp_port *port = port_;
+
+    for (uint32_t i = 0; i < DP_XDP_MAX_GROUPS; i++) {
+        if (atomic_count_get(&port->n_group_rules[i])
+            && dp_xdp_group_is_outdated(dp_xdp_loader_groups(port->loader),
+                                        i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 refresh(struct xdp_port *port, struct dp_offload_port_info *info)
 {
@@ -114,7 +134,11 @@ refresh(struct xdp_port *port, struct dp_offload_port_info *info)
     info->counts_stay = true;
     info->dp_layer = "xdp";
     info->device = port->slot;
-    info->domain = device.can_transmit ? device.mtu : 0;
+    if (info->domain != (device.can_transmit ? device.mtu : 0)) {
+        info->domain = device.can_transmit ? device.mtu : 0;
+        dp_xdp_groups_outdate(dp_xdp_loader_groups(port->loader), port->slot);
+        dp_xdp_loader_look(port->loader);
+    }
 }
 
 int
@@ -146,6 +170,7 @@ dp_offload_xdp_open(const struct dp_offload_class *class,
     ovs_list_init(&port->rules);
     ovs_list_init(&port->leaving);
     port->watch.changed = device_changed;
+    port->watch.also = outputs_changed;
     port->watch.aux = port;
     dp_xdp_watch_start(dp_xdp_loader_watches(loader), &port->watch);
     refresh(port, info);
@@ -203,6 +228,7 @@ settle_rule(struct xdp_port *port, struct dp_xdp_rule *rule)
     }
     if (rule->has_group) {
         dp_xdp_groups_unref(dp_xdp_loader_groups(port->loader), rule->group);
+        atomic_count_dec(&port->n_group_rules[rule->group]);
         rule->has_group = false;
     }
     dp_xdp_loader_release(port->loader, rule->can);
@@ -335,6 +361,7 @@ acquire(struct xdp_port *port, struct dp_xdp_rule *rule,
         if (error) {
             return error;
         }
+        atomic_count_inc(&port->n_group_rules[rule->group]);
         rule->has_group = true;
         actions->action.out = rule->group;
     }
@@ -412,9 +439,9 @@ put_one(struct xdp_port *port, struct dp_offload_op *op,
     if (!op->error) {
         op->level = DP_OFFLOAD_WHOLE;
         return;
-    } else if (dp_offload_is_busy(op->error)) {
+    } else if (dp_offload_is_busy(op->error) || op->error == EMLINK) {
         /* A program is being loaded, or places wait for an epoch to be over.
-         * A rule that marks would stay one. */
+         * A rule that marks would stay one.  It takes the same mask. */
         return;
     } else if (!op->mark) {
         op->error = EOPNOTSUPP;
@@ -443,6 +470,10 @@ xdp_put(void *port, struct dp_offload_op *ops[], size_t n)
         ofpbuf_clear(&actions);
         if (dp_offload_op_describe(ops[i], match, &actions)) {
             put_one(port, ops[i], match, &actions);
+            if (ops[i]->error == EMLINK) {
+                ops[i]->error = ENOSPC;
+                ops[i]->why = DP_OFFLOAD_WHY_MASKS;
+            }
         } else {
             ops[i]->error = ENOENT;
         }

@@ -190,13 +190,18 @@ struct dp_xdp_port_entry {
 #define DP_XDP_BUCKET_BITS 15
 #define DP_XDP_BUCKET_ENTRIES 7
 
-/* A cache line.  A flow stands in its second bucket only if the first one was
- * full, and is counted there then: so it is rare that both have to be looked
- * at. */
+/* A cache line.  Most masks have no flow for a packet, and 'tags' tells so: a
+ * byte for each entry, the one of entry 0 in the lowest bits, which is
+ * dp_xdp_hash_tag(), or 0 if the entry is free.  DP_XDP_BUCKET_ELSEWHERE, in
+ * the byte that is left, says that a flow that belongs here stands in its
+ * second bucket, because this one was full: it is rare that both have to be
+ * looked at.  A tag is written after its entry, and taken back before it. */
 struct dp_xdp_bucket {
+    __u64 tags;
     __u64 entries[DP_XDP_BUCKET_ENTRIES];       /* dp_xdp_index_entry(). */
-    __u64 n_elsewhere;
 };
+
+#define DP_XDP_BUCKET_ELSEWHERE (1ull << 63)
 
 /* The cache of a CPU, "markpath_cache": from the hash of a key to a flow.
  * Entries look like those of the index.  One may be of any age: who uses it
@@ -205,7 +210,7 @@ struct dp_xdp_bucket {
 #define DP_XDP_CACHE_BITS 13
 #define DP_XDP_CACHE_WINDOW 1024        /* Look-ups. */
 #define DP_XDP_CACHE_PAUSE 65536        /* Packets. */
-#define DP_XDP_CACHE_MIN_MASKS 3        /* For fewer it does not pay. */
+#define DP_XDP_CACHE_MIN_MASKS 2        /* For fewer it does not pay. */
 
 struct dp_xdp_cache_state {
     __u32 n_lookups;            /* In this window. */
@@ -260,24 +265,31 @@ dp_xdp_hash_mix(__u64 h)
 {
     h ^= h >> 32;
     h *= 0xd6e8feb86659fd93ull;
-    h ^= h >> 32;
-    h *= 0xd6e8feb86659fd93ull;
     return h ^ h >> 32;
 }
 
-/* The hash of 'key' under 'mask'.  Both may have any words behind the first
- * 'n'. */
+/* What words 'from' up to 'to' of 'key' under 'mask' add. */
 static inline __attribute__((always_inline)) __u64
-dp_xdp_hash(const struct dp_xdp_key *key, const struct dp_xdp_key *mask,
-            __u32 mask_id, const volatile struct dp_xdp_constants *c, int n)
+dp_xdp_hash_words(const struct dp_xdp_key *key, const struct dp_xdp_key *mask,
+                  const volatile struct dp_xdp_constants *c, int from, int to)
 {
-    __u64 h = mask_id * c->hash[DP_XDP_N_WORDS];
+    __u64 h = 0;
     int i;
 
-    for (i = 0; i < n; i++) {
+    for (i = from; i < to; i++) {
         h += (key->words[i] & mask->words[i]) * c->hash[i];
     }
-    return dp_xdp_hash_mix(h);
+    return h;
+}
+
+/* The hash of 'key' under 'mask', which has number 'mask_id'. */
+static inline __u64
+dp_xdp_hash(const struct dp_xdp_key *key, const struct dp_xdp_key *mask,
+            __u32 mask_id, const volatile struct dp_xdp_constants *c)
+{
+    return dp_xdp_hash_mix(mask_id * c->hash[DP_XDP_N_WORDS]
+                           + dp_xdp_hash_words(key, mask, c, 0,
+                                               DP_XDP_N_WORDS));
 }
 
 static inline __u32
@@ -291,6 +303,26 @@ static inline __u64
 dp_xdp_index_entry(__u64 hash, __u32 flow)
 {
     return hash << 32 | flow;
+}
+
+/* The tag of an entry. */
+static inline __u8
+dp_xdp_hash_tag(__u64 hash)
+{
+    return hash | 0x80;
+}
+
+/* May one of 'tags' be that of 'hash', or may its flow stand elsewhere?  Looks
+ * at all bytes at once: what is equal becomes zero, and a byte that is zero
+ * borrows from its highest bit.  A byte above one that is equal may pass for
+ * equal, too. */
+static inline __u64
+dp_xdp_tags_match(__u64 tags, __u64 hash)
+{
+    __u64 differ = tags ^ dp_xdp_hash_tag(hash) * 0x01010101010101ull;
+
+    return ((differ - 0x01010101010101ull) & ~differ & 0x80808080808080ull)
+           | (tags & DP_XDP_BUCKET_ELSEWHERE);
 }
 
 /* What the program counts for each CPU, in "markpath_counts". */

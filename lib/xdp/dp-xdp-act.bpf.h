@@ -312,7 +312,7 @@ is_for_software(const struct packet *packet,
 
 /* Does 'action', of flow 'id'.  A packet that software gets after all is not
  * counted here: software counts it. */
-DP_XDP_STAGE int
+static __always_inline int
 act(struct xdp_md *ctx, const struct packet *packet, __u32 id,
     const struct dp_xdp_action *action)
 {

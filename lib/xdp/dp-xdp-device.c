@@ -4,7 +4,9 @@
 #include "xdp/dp-xdp-device.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #include "netlink.h"
 #include "openvswitch/ofpbuf.h"
 #include "rtnetlink.h"
+#include "socket-util.h"
 #include "util.h"
 
 /* Of the generic netlink family "netdev", which the headers of older kernels
@@ -105,6 +108,17 @@ get_mtu(uint32_t ifindex)
     }
     ofpbuf_uninit(&request);
     return mtu;
+}
+
+unsigned int
+dp_xdp_device_n_rxqs(const char *name)
+{
+    struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+    struct ifreq ifr = { .ifr_data = (void *) &channels };
+
+    ovs_strzcpy(ifr.ifr_name, name, sizeof ifr.ifr_name);
+    return (af_inet_ioctl(SIOCETHTOOL, &ifr)
+            ? 0 : channels.rx_count + channels.combined_count);
 }
 
 struct dp_xdp_device

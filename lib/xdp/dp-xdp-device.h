@@ -22,6 +22,9 @@ struct dp_xdp_device {
     bool can_transmit;
 };
 
+/* How many queues the device receives through, or 0 if that is not known. */
+unsigned int dp_xdp_device_n_rxqs(const char *name);
+
 /* A device that is not there has no MTU, and can't. */
 struct dp_xdp_device dp_xdp_device_get(uint32_t ifindex);
 

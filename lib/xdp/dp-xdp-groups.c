@@ -15,7 +15,7 @@
 struct dp_xdp_group {
     int fd;                     /* Of its map, owned; -1: none yet. */
     unsigned int n_refs;
-    bool left;                  /* A member has left. */
+    bool outdated;
     size_t n;
     struct dp_xdp_member members[DP_XDP_GROUP_PORTS];
 };
@@ -61,7 +61,7 @@ static bool
 is_same(const struct dp_xdp_group *group,
         const struct dp_xdp_member members[], size_t n)
 {
-    return (group->n_refs && !group->left && group->n == n
+    return (group->n_refs && !group->outdated && group->n == n
             && !memcmp(group->members, members, n * sizeof *members));
 }
 
@@ -116,7 +116,7 @@ clear(struct dp_xdp_group *group)
         bpf_map_delete_elem(group->fd, &group->members[i].slot);
     }
     group->n = 0;
-    group->left = false;
+    group->outdated = false;
 }
 
 /* Makes 'group', which is free, the set of 'members'. */
@@ -180,8 +180,10 @@ dp_xdp_groups_unref(struct dp_xdp_groups *groups, uint32_t id)
     ovs_mutex_unlock(&groups->mutex);
 }
 
-void
-dp_xdp_groups_leave(struct dp_xdp_groups *groups, uint32_t slot)
+/* The sets that have the interface with 'slot' are outdated; it is taken out
+ * if it 'leaves'. */
+static void
+outdate(struct dp_xdp_groups *groups, uint32_t slot, bool leaves)
 {
     ovs_mutex_lock(&groups->mutex);
     for (uint32_t i = 0; i < DP_XDP_MAX_GROUPS; i++) {
@@ -189,10 +191,35 @@ dp_xdp_groups_leave(struct dp_xdp_groups *groups, uint32_t slot)
 
         for (size_t j = 0; group->n_refs && j < group->n; j++) {
             if (group->members[j].slot == slot) {
-                bpf_map_delete_elem(group->fd, &slot);
-                group->left = true;
+                group->outdated = true;
+                if (leaves) {
+                    bpf_map_delete_elem(group->fd, &slot);
+                }
             }
         }
     }
     ovs_mutex_unlock(&groups->mutex);
+}
+
+void
+dp_xdp_groups_leave(struct dp_xdp_groups *groups, uint32_t slot)
+{
+    outdate(groups, slot, true);
+}
+
+void
+dp_xdp_groups_outdate(struct dp_xdp_groups *groups, uint32_t slot)
+{
+    outdate(groups, slot, false);
+}
+
+bool
+dp_xdp_group_is_outdated(struct dp_xdp_groups *groups, uint32_t id)
+{
+    bool outdated;
+
+    ovs_mutex_lock(&groups->mutex);
+    outdated = groups->groups[id].outdated;
+    ovs_mutex_unlock(&groups->mutex);
+    return outdated;
 }

@@ -17,6 +17,7 @@
  *
  * Errors.  A positive errno value.  ENOSPC: too many sets or ports. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,8 +41,15 @@ int dp_xdp_groups_ref(struct dp_xdp_groups *, const struct dp_xdp_member[],
 /* Lets go of 'group', which no CPU uses any more for the flow that had it. */
 void dp_xdp_groups_unref(struct dp_xdp_groups *, uint32_t group);
 
-/* Takes the interface with 'slot' out of all sets, for ever: they are found no
- * more, but those who have one keep it. */
+/* Takes the interface with 'slot' out of all sets, for ever.  They are
+ * *outdated* then: nobody finds them any more, but those who have one keep
+ * it, and should ask for another. */
 void dp_xdp_groups_leave(struct dp_xdp_groups *, uint32_t slot);
+
+/* The interface with 'slot' can do more or less than before: sets that it is
+ * in are outdated, with nobody taken out. */
+void dp_xdp_groups_outdate(struct dp_xdp_groups *, uint32_t slot);
+
+bool dp_xdp_group_is_outdated(struct dp_xdp_groups *, uint32_t group);
 
 #endif /* dp-xdp-groups.h */

@@ -6,7 +6,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/if_link.h>
 #include <net/if.h>
 #include <unistd.h>
 
@@ -21,7 +20,9 @@
 #include "seq.h"
 #include "timeval.h"
 #include "util.h"
+#include "xdp/dp-xdp-device.h"
 #include "xdp/dp-xdp-groups.h"
+#include "xdp/dp-xdp-link.h"
 #include "xdp/dp-xdp-object.h"
 #include "xdp/dp-xdp-table.h"
 #include "xdp/dp-xdp-watch.h"
@@ -31,6 +32,9 @@ VLOG_DEFINE_THIS_MODULE(dp_xdp_loader);
 /* How long nobody must have needed what a program can do, for another one to
  * be loaded that can't. */
 #define IDLE_MS (3 * 60 * 1000)
+
+/* How often the thread looks after attached ports. */
+#define LOOK_MS 1000
 
 /* Bits of DP_XDP_CAN_*. */
 enum { N_CAN = 6 };
@@ -61,6 +65,7 @@ struct dp_xdp_loader {
     uint32_t wanted;            /* What somebody has asked for. */
     uint32_t refused;           /* What the kernel did not take. */
     struct dp_xdp_need needs[N_CAN];
+    long long int next_look;    /* When to look after ports. */
 };
 
 struct dp_xdp_port {
@@ -70,6 +75,13 @@ struct dp_xdp_port {
     uint32_t slot;
     enum dp_xdp_mode mode;
     int link_fd;                /* Owned. */
+
+    /* Guarded by the loader's mutex. */
+    void (*lost)(void *aux);    /* Null: nobody watches. */
+    void *aux;
+    bool is_lost;
+    unsigned int n_sockets;     /* Of queues from 0 on. */
+    unsigned int n_rxqs;        /* Of the interface, when last looked at. */
 };
 
 static void *loader_main(void *);
@@ -327,6 +339,13 @@ dp_xdp_loader_wake(struct dp_xdp_loader *loader)
     seq_change(loader->wake);
 }
 
+void
+dp_xdp_loader_look(struct dp_xdp_loader *loader)
+{
+    dp_xdp_watches_hurry(&loader->watches);
+    dp_xdp_loader_wake(loader);
+}
+
 /* Whoever writes a map of maps is made to wait until all programs that may
  * have seen the old value have ended; the kernel promises that. */
 void
@@ -397,6 +416,82 @@ run_programs(struct dp_xdp_loader *loader)
     }
 }
 
+/* Attached ports. */
+
+/* Tells what has become of our program on interface 'name'. */
+static void
+say_lost(const struct dp_xdp_port *port, const char *name)
+{
+    char *other = dp_xdp_link_describe(port->ifindex);
+
+    VLOG_WARN("%s: somebody has taken our XDP program off, and with it all "
+              "flows that it had; now there is %s", name,
+              other ? other : "none");
+    free(other);
+}
+
+/* Packets of queues without a socket are lost for the switch. */
+static void
+look_at_queues(struct dp_xdp_port *port, const char *name)
+{
+    unsigned int n = dp_xdp_device_n_rxqs(name);
+
+    if (n != port->n_rxqs) {
+        port->n_rxqs = n;
+        if (n > port->n_sockets) {
+            VLOG_WARN("%s: receives through %u queues, but has 'n_rxq' %u: "
+                      "packets of the others go to the kernel", name, n,
+                      port->n_sockets);
+        }
+    }
+}
+
+static void
+look_at_port(struct dp_xdp_loader *loader, struct dp_xdp_port *port)
+    OVS_REQUIRES(loader->mutex)
+{
+    bool holds = dp_xdp_link_holds(port->link_fd, loader->object->prog_fd);
+    char name[IF_NAMESIZE];
+    bool exists = if_indextoname(port->ifindex, name) != NULL;
+
+    if (!holds) {
+        if (exists) {
+            say_lost(port, name);
+        }
+        port->is_lost = true;
+        port->lost(port->aux);
+    } else if (exists) {
+        look_at_queues(port, name);
+    }
+}
+
+static void
+look_at_ports(struct dp_xdp_loader *loader)
+{
+    long long int now = time_msec();
+
+    ovs_mutex_lock(&loader->mutex);
+    if (now >= loader->next_look) {
+        loader->next_look = now + LOOK_MS;
+        for (size_t slot = 1; slot < DP_XDP_MAX_PORTS; slot++) {
+            struct dp_xdp_port *port = loader->ports[slot];
+
+            if (port && port->lost && !port->is_lost) {
+                look_at_port(loader, port);
+            }
+        }
+    }
+    ovs_mutex_unlock(&loader->mutex);
+}
+
+static void
+wait_to_look(struct dp_xdp_loader *loader)
+{
+    ovs_mutex_lock(&loader->mutex);
+    poll_timer_wait_until(loader->next_look);
+    ovs_mutex_unlock(&loader->mutex);
+}
+
 static void *
 loader_main(void *loader_)
 {
@@ -408,11 +503,13 @@ loader_main(void *loader_)
         ovsrcu_quiesce_start();
         run_programs(loader);
         end_epoch(loader);
+        look_at_ports(loader);
         dp_xdp_watches_run(&loader->watches);
         ovsrcu_quiesce_end();
 
         seq_wait(loader->wake, seq);
         latch_wait(&loader->exit);
+        wait_to_look(loader);
         dp_xdp_watches_wait(&loader->watches);
         poll_block();
     }
@@ -446,105 +543,6 @@ find_if_entry(const struct dp_xdp_loader *loader, uint32_t hashed,
 }
 
 /* Attachment. */
-
-static uint32_t
-mode_flags(enum dp_xdp_mode mode)
-{
-    return mode == DP_XDP_NATIVE ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
-}
-
-static const char *
-mode_name(enum dp_xdp_mode mode)
-{
-    return (mode == DP_XDP_NATIVE ? "native"
-            : mode == DP_XDP_GENERIC ? "generic" : "no");
-}
-
-/* Returns the program that interface 'ifindex' has already, as "id 12
- * (name)", or null if it has none.  The caller frees it. */
-static char *
-describe_foreign(uint32_t ifindex)
-{
-    LIBBPF_OPTS(bpf_xdp_query_opts, query);
-    struct bpf_prog_info info;
-    __u32 len = sizeof info;
-    uint32_t id;
-    int fd;
-
-    if (bpf_xdp_query(ifindex, 0, &query)) {
-        return NULL;
-    }
-    id = (query.prog_id ? query.prog_id
-          : query.drv_prog_id ? query.drv_prog_id
-          : query.skb_prog_id ? query.skb_prog_id
-          : query.hw_prog_id);
-    if (!id) {
-        return NULL;
-    }
-    memset(&info, 0, sizeof info);
-    fd = bpf_prog_get_fd_by_id(id);
-    if (fd >= 0) {
-        bpf_obj_get_info_by_fd(fd, &info, &len);
-        close(fd);
-    }
-    return (info.name[0]
-            ? xasprintf("id %"PRIu32" (%.*s)", id, (int) sizeof info.name,
-                        info.name)
-            : xasprintf("id %"PRIu32, id));
-}
-
-static char *
-explain(const char *name, uint32_t ifindex, enum dp_xdp_mode mode, int error)
-{
-    char *foreign = describe_foreign(ifindex);
-    char *text;
-
-    if (foreign) {
-        text = xasprintf("%s: has another XDP program, %s, which stays; "
-                         "\"ip link set dev %s xdp off\" removes it", name,
-                         foreign, name);
-    } else if (error == EOPNOTSUPP && mode == DP_XDP_NATIVE) {
-        text = xasprintf("%s: the driver does not run XDP programs", name);
-    } else if (error == ERANGE || error == EINVAL) {
-        text = xasprintf("%s: the driver does not run an XDP program in %s "
-                         "mode with the interface's settings (%s): its MTU "
-                         "may be too large", name, mode_name(mode),
-                         ovs_strerror(error));
-    } else {
-        text = xasprintf("%s: can't attach the XDP program in %s mode (%s)",
-                         name, mode_name(mode), ovs_strerror(error));
-    }
-    free(foreign);
-    return text;
-}
-
-static int
-attach__(struct dp_xdp_loader *loader, struct dp_xdp_port *port,
-         char **errorp)
-    OVS_REQUIRES(loader->mutex)
-{
-    LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = mode_flags(port->mode));
-    char name[IF_NAMESIZE];
-    int error;
-
-    if (port->mode == DP_XDP_NOWHERE) {
-        return 0;
-    }
-    port->link_fd = bpf_link_create(loader->object->prog_fd,
-                                    port->ifindex, BPF_XDP, &opts);
-    if (port->link_fd >= 0) {
-        return 0;
-    }
-    error = errno;
-    if (!if_indextoname(port->ifindex, name)) {
-        *errorp = xasprintf("interface %"PRIu32" does not exist",
-                            port->ifindex);
-        return ENODEV;
-    }
-    *errorp = explain(name, port->ifindex, port->mode, error);
-    /* One that runs in the other mode is EEXIST. */
-    return error == EEXIST ? EBUSY : error;
-}
 
 /* Gives 'port' a slot, under which the program finds it: one that no flow is
  * left of, if the port that had it before has gone without its rules. */
@@ -612,7 +610,9 @@ dp_xdp_attach(struct dp_xdp_loader *loader, uint32_t ifindex,
         *errorp = xasprintf("there are %d ports with XDP already",
                             DP_XDP_MAX_PORTS - 1);
     } else {
-        error = attach__(loader, port, errorp);
+        error = (mode == DP_XDP_NOWHERE ? 0
+                 : dp_xdp_link_create(ifindex, mode, loader->object->prog_fd,
+                                      &port->link_fd, errorp));
         if (error) {
             put_slot(loader, port);
         } else if (mode != DP_XDP_NOWHERE) {
@@ -626,10 +626,31 @@ dp_xdp_attach(struct dp_xdp_loader *loader, uint32_t ifindex,
         port = NULL;
     } else {
         VLOG_DBG("interface %"PRIu32": attached in %s mode, slot %"PRIu32,
-                 ifindex, mode_name(mode), port->slot);
+                 ifindex, dp_xdp_mode_name(mode), port->slot);
     }
     *portp = port;
     return error;
+}
+
+void
+dp_xdp_port_watch(struct dp_xdp_port *port, void (*lost)(void *aux),
+                  void *aux)
+{
+    ovs_mutex_lock(&port->loader->mutex);
+    port->lost = lost;
+    port->aux = aux;
+    ovs_mutex_unlock(&port->loader->mutex);
+}
+
+bool
+dp_xdp_port_is_lost(const struct dp_xdp_port *port)
+{
+    bool is_lost;
+
+    ovs_mutex_lock(&port->loader->mutex);
+    is_lost = port->is_lost;
+    ovs_mutex_unlock(&port->loader->mutex);
+    return is_lost;
 }
 
 void
@@ -643,6 +664,7 @@ dp_xdp_detach(struct dp_xdp_port *port)
     loader = port->loader;
     bpf_map_delete_elem(loader->first.maps.devs_fd, &port->slot);
     dp_xdp_groups_leave(loader->groups, port->slot);
+    dp_xdp_loader_look(loader);
     for (unsigned int queue = 0; queue < DP_XDP_MAX_QUEUES; queue++) {
         dp_xdp_port_clear_socket(port, queue);
     }
@@ -698,9 +720,14 @@ dp_xdp_port_set_socket(struct dp_xdp_port *port, unsigned int queue, int fd)
     if (queue >= DP_XDP_MAX_QUEUES) {
         return ENOBUFS;
     }
-    return (bpf_map_update_elem(port->loader->first.maps.xsks_fd, &key, &value,
-                                0)
-            ? errno : 0);
+    if (bpf_map_update_elem(port->loader->first.maps.xsks_fd, &key, &value,
+                            0)) {
+        return errno;
+    }
+    ovs_mutex_lock(&port->loader->mutex);
+    port->n_sockets = MAX(port->n_sockets, queue + 1);
+    ovs_mutex_unlock(&port->loader->mutex);
+    return 0;
 }
 
 void

@@ -24,20 +24,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "xdp/dp-xdp-link.h"
+
 struct dp_xdp_groups;
 struct dp_xdp_loader;
 struct dp_xdp_maps;
 struct dp_xdp_port;
 struct dp_xdp_table;
 struct dp_xdp_watches;
-
-enum dp_xdp_mode {
-    DP_XDP_NATIVE,              /* In the driver. */
-    DP_XDP_GENERIC,             /* In the kernel's stack: any interface, but
-                                 * slower. */
-    DP_XDP_NOWHERE              /* It is not attached: for tests, which run it
-                                 * on packets of their own. */
-};
 
 /* Loads the program.  All ports must be detached before it is destroyed. */
 int dp_xdp_loader_create(struct dp_xdp_loader **, char **errorp);
@@ -89,6 +83,9 @@ int dp_xdp_loader_switch(struct dp_xdp_loader *, uint32_t can, char **errorp);
  * over. */
 void dp_xdp_loader_wake(struct dp_xdp_loader *);
 
+/* Something has changed that watches look at: the thread looks now. */
+void dp_xdp_loader_look(struct dp_xdp_loader *);
+
 /* Waits until every CPU has left the program: some ms. */
 void dp_xdp_loader_synchronize(struct dp_xdp_loader *);
 
@@ -97,6 +94,18 @@ void dp_xdp_loader_synchronize(struct dp_xdp_loader *);
  * program were not there. */
 int dp_xdp_attach(struct dp_xdp_loader *, uint32_t ifindex, enum dp_xdp_mode,
                   struct dp_xdp_port **portp, char **errorp);
+
+/* 'port' has all its sockets.  From now on the loader's thread looks once a
+ * second whether the program is on the interface still.  When it is not any
+ * more, or somebody has put another one in its place, it says so and calls
+ * 'lost', once, which must not call this module; then nothing is left but to
+ * detach the port.  It warns, too, if the interface has queues without a
+ * socket. */
+void dp_xdp_port_watch(struct dp_xdp_port *, void (*lost)(void *aux),
+                       void *aux);
+
+/* Has that happened? */
+bool dp_xdp_port_is_lost(const struct dp_xdp_port *);
 
 /* Detaches it, forgets the sockets, and frees 'port'.  The interface may be
  * gone. */

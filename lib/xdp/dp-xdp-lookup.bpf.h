@@ -9,8 +9,49 @@
  * is right, since megaflows that overlap have the same actions.  If there are
  * some masks, a cache is asked first.  Part of dp-xdp.bpf.c. */
 
-/* Is flow 'id' there, with mask 'mask_id', and is the packet one of it? */
-DP_XDP_STAGE int
+/* The words of IPv6 are zero in keys of other packets. */
+static __always_inline int
+has_ipv6(const struct packet *packet)
+{
+    return CAN(IPV6) && packet->key.dl_type == bpf_htons(ETH_P_IPV6);
+}
+
+/* The hash of the packet's key under 'mask'. */
+static __always_inline __u64
+hash_masked(const struct packet *packet, const struct dp_xdp_key *mask,
+            __u32 mask_id)
+{
+    __u64 h = mask_id * constants.hash[DP_XDP_N_WORDS];
+
+    h += dp_xdp_hash_words(&packet->key, mask, &constants, 0,
+                           DP_XDP_N_BASE_WORDS);
+    if (has_ipv6(packet)) {
+        h += dp_xdp_hash_words(&packet->key, mask, &constants,
+                               DP_XDP_N_BASE_WORDS, DP_XDP_N_WORDS);
+    }
+    return dp_xdp_hash_mix(h);
+}
+
+/* The hash of the whole key. */
+static __always_inline __u64
+hash_key(const struct packet *packet)
+{
+    __u64 h = 0;
+
+    for (int i = 0; i < DP_XDP_N_BASE_WORDS; i++) {
+        h += packet->key.words[i] * constants.hash[i];
+    }
+    if (has_ipv6(packet)) {
+        for (int i = DP_XDP_N_BASE_WORDS; i < DP_XDP_N_WORDS; i++) {
+            h += packet->key.words[i] * constants.hash[i];
+        }
+    }
+    return dp_xdp_hash_mix(h);
+}
+
+/* Is flow 'id' there, with mask 'mask_id', or with any if that is 0, and is
+ * the packet one of it? */
+static __always_inline int
 verify(const struct packet *packet, __u32 id, __u32 mask_id)
 {
     const struct dp_xdp_flow *flow;
@@ -18,8 +59,12 @@ verify(const struct packet *packet, __u32 id, __u32 mask_id)
     __u64 differ = 0;
 
     flow = bpf_map_lookup_elem(&markpath_flows, &id);
+    if (!flow || !flow->valid || (mask_id && flow->mask != mask_id)) {
+        return 0;
+    }
+    mask_id = flow->mask;
     mask = bpf_map_lookup_elem(&markpath_masks, &mask_id);
-    if (!packet || !flow || !mask || !flow->valid || flow->mask != mask_id) {
+    if (!mask) {
         return 0;
     }
     for (int i = 0; i < DP_XDP_N_BASE_WORDS; i++) {
@@ -35,58 +80,117 @@ verify(const struct packet *packet, __u32 id, __u32 mask_id)
     return !differ;
 }
 
-/* Returns the flow of the packet that has mask 'mask_id', or 0. */
-DP_XDP_STAGE __u32
-find(const struct packet *packet, __u32 mask_id)
+/* Returns the flow of the packet in 'bucket', or 0. */
+static __always_inline __u32
+find_in_bucket(const struct packet *packet, const struct dp_xdp_bucket *bucket,
+               __u64 hash, __u32 mask_id)
 {
-    const struct dp_xdp_mask *mask;
-    __u32 sig;
-    __u64 hash;
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < DP_XDP_BUCKET_ENTRIES; i++) {
+        __u64 entry = *(const volatile __u64 *) &bucket->entries[i];
 
-    mask = bpf_map_lookup_elem(&markpath_masks, &mask_id);
-    if (!packet || !mask) {
-        return 0;
-    }
-    hash = dp_xdp_hash(&packet->key, &mask->key, mask_id, &constants,
-                       CAN(IPV6) ? DP_XDP_N_WORDS : DP_XDP_N_BASE_WORDS);
-    sig = hash;
-    for (int choice = 0; choice < 2; choice++) {
-        __u32 number = dp_xdp_hash_bucket(hash, choice);
-        const struct dp_xdp_bucket *bucket;
-
-        bucket = bpf_map_lookup_elem(&markpath_index, &number);
-        if (!bucket) {
-            return 0;
-        }
-        for (int i = 0; i < DP_XDP_BUCKET_ENTRIES; i++) {
-            __u64 entry = *(const volatile __u64 *) &bucket->entries[i];
-
-            if (entry >> 32 == sig && verify(packet, entry, mask_id)) {
-                return entry;
-            }
-        }
-        if (!*(const volatile __u64 *) &bucket->n_elsewhere) {
-            return 0;
+        if (entry >> 32 == (__u32) hash && verify(packet, entry, mask_id)) {
+            return entry;
         }
     }
     return 0;
 }
 
-/* The hash of the whole key. */
-static __always_inline __u64
-hash_key(const struct packet *packet)
+/* Returns the bucket where flows of mask 'mask_id' that have the packet begin,
+ * or null.  Stores the hash in '*hash'. */
+static __always_inline const struct dp_xdp_bucket *
+find_bucket(const struct packet *packet, __u32 mask_id, __u64 *hash)
 {
-    __u64 h = 0;
+    const struct dp_xdp_mask *mask;
+    __u32 number;
 
-    for (int i = 0; i < DP_XDP_N_BASE_WORDS; i++) {
-        h += packet->key.words[i] * constants.hash[i];
+    mask = bpf_map_lookup_elem(&markpath_masks, &mask_id);
+    if (!mask) {
+        return NULL;
     }
-    if (CAN(IPV6)) {
-        for (int i = DP_XDP_N_BASE_WORDS; i < DP_XDP_N_WORDS; i++) {
-            h += packet->key.words[i] * constants.hash[i];
+    *hash = hash_masked(packet, &mask->key, mask_id);
+    number = dp_xdp_hash_bucket(*hash, 0);
+    return bpf_map_lookup_elem(&markpath_index, &number);
+}
+
+/* Returns the flow of the packet that has mask 'mask_id', or 0. */
+DP_XDP_STAGE __u32
+find(const struct packet *packet, __u32 mask_id)
+{
+    const struct dp_xdp_bucket *bucket;
+    __u32 number, id;
+    __u64 hash;
+
+    if (!packet) {
+        return 0;
+    }
+    bucket = find_bucket(packet, mask_id, &hash);
+    if (!bucket) {
+        return 0;
+    }
+    id = find_in_bucket(packet, bucket, hash, mask_id);
+    if (id || !(bucket->tags & DP_XDP_BUCKET_ELSEWHERE)) {
+        return id;
+    }
+    number = dp_xdp_hash_bucket(hash, 1);
+    bucket = bpf_map_lookup_elem(&markpath_index, &number);
+    return bucket ? find_in_bucket(packet, bucket, hash, mask_id) : 0;
+}
+
+/* Returns the flow of the packet that one of the masks in list 'list_id' finds
+ * from mask 'first' on, or 0. */
+DP_XDP_STAGE __u32
+search_on(const struct packet *packet, __u32 list_id, __u32 first)
+{
+    const struct dp_xdp_list *list;
+
+    list = bpf_map_lookup_elem(&markpath_lists, &list_id);
+    if (!packet || !list) {
+        return 0;
+    }
+#pragma clang loop unroll(disable)
+    for (__u32 i = 0; i < DP_XDP_LIST_MASKS && i < list->n; i++) {
+        __u32 flow = i < first ? 0 : find(packet, list->masks[i]);
+
+        if (flow) {
+            return flow;
         }
     }
-    return dp_xdp_hash_mix(h);
+    return 0;
+}
+
+/* The same, from the first mask on.  Goes past masks that have no flow by
+ * tags alone, and most often the first one that may have one has it. */
+static __always_inline __u32
+search(const struct packet *packet, const struct dp_xdp_list *list,
+       __u32 list_id)
+{
+    const struct dp_xdp_bucket *bucket = NULL;
+    __u32 n = list->n, i, mask_id = 0, id;
+    __u64 hash = 0;
+
+#pragma clang loop unroll(disable)
+    for (i = 0; i < DP_XDP_LIST_MASKS && i < n; i++) {
+        mask_id = list->masks[i];
+        bucket = find_bucket(packet, mask_id, &hash);
+        if (!bucket
+            || dp_xdp_tags_match(*(const volatile __u64 *) &bucket->tags,
+                                 hash)) {
+            break;
+        }
+        bucket = NULL;
+    }
+    if (!bucket) {
+        return 0;
+    }
+    id = find_in_bucket(packet, bucket, hash, mask_id);
+    if (!id) {
+        id = search_on(packet, list_id, i);
+    }
+    if (id) {
+        count(DP_XDP_COUNT_INDEX);
+    }
+    return id;
 }
 
 /* Returns the entry of the cache for 'hash', or null if the CPU does without
@@ -109,55 +213,31 @@ find_cache_entry(struct dp_xdp_cache_state *state, __u64 hash)
     return bpf_map_lookup_elem(&markpath_cache, &i);
 }
 
-/* Returns the flow of the packet that one of the masks in list 'id' finds, or
- * 0. */
-DP_XDP_STAGE __u32
-search(const struct packet *packet, __u32 id)
-{
-    const struct dp_xdp_list *list = bpf_map_lookup_elem(&markpath_lists, &id);
-    __u32 n;
-
-    if (!packet || !list) {
-        return 0;
-    }
-    n = list->n;
-    for (__u32 i = 0; i < DP_XDP_LIST_MASKS && i < n; i++) {
-        __u32 flow = find(packet, list->masks[i]);
-
-        if (flow) {
-            count(DP_XDP_COUNT_INDEX);
-            return flow;
-        }
-    }
-    return 0;
-}
-
 /* The same, by way of the cache. */
-DP_XDP_STAGE __u32
-search_cache(const struct packet *packet, __u32 list)
+static __always_inline __u32
+search_cache(const struct packet *packet, const struct dp_xdp_list *list,
+             __u32 list_id)
 {
-    const struct dp_xdp_flow *flow;
     struct dp_xdp_cache_state *state;
     __u32 zero = 0, id;
     __u64 *entry = NULL;
     __u64 hash;
 
     state = bpf_map_lookup_elem(&markpath_pause, &zero);
-    if (!packet || !state) {
+    if (!state) {
         return 0;
     }
     hash = hash_key(packet);
     entry = find_cache_entry(state, hash);
     if (entry && *entry >> 32 == (__u32) hash) {
         id = *entry;
-        flow = bpf_map_lookup_elem(&markpath_flows, &id);
-        if (flow && verify(packet, id, flow->mask)) {
+        if (verify(packet, id, 0)) {
             state->n_hits++;
             count(DP_XDP_COUNT_CACHE);
             return id;
         }
     }
-    id = search(packet, list);
+    id = search(packet, list, list_id);
     if (id && entry) {
         *entry = dp_xdp_index_entry(hash, id);
     }
@@ -186,7 +266,7 @@ lookup(const struct packet *packet)
         return 0;
     }
     return (CAN(CACHE) && list->n >= DP_XDP_CACHE_MIN_MASKS
-            ? search_cache(packet, id) : search(packet, id));
+            ? search_cache(packet, list, id) : search(packet, list, id));
 }
 
 #endif /* dp-xdp-lookup.bpf.h */

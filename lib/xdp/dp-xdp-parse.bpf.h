@@ -213,7 +213,7 @@ tag_kind(__be16 type)
 
 /* Fills 'packet', which must be zero but for the slot, from what 'ctx' has.
  * Returns 0, or GIVE_UP. */
-DP_XDP_STAGE int
+static __always_inline int
 parse(struct xdp_md *ctx, struct packet *packet)
 {
     const void *data = (void *) (long) ctx->data;

@@ -34,7 +34,8 @@ struct dp_xdp_port_masks {
 /* Where a flow is. */
 struct dp_xdp_place {
     uint64_t hash;
-    atomic_uint64_t *entry;     /* In a bucket; null if the flow is not in. */
+    struct dp_xdp_bucket *bucket;       /* Null if the flow is not in. */
+    unsigned int entry;         /* Of 'bucket'. */
     bool elsewhere;             /* It is not the first bucket. */
     struct dp_xdp_mask_node *mask;
     uint64_t epoch;             /* In which it was taken out. */
@@ -60,6 +61,8 @@ struct dp_xdp_table {
     struct hmap masks;          /* Of struct dp_xdp_mask_node. */
     struct dp_xdp_port_masks ports[DP_XDP_MAX_PORTS];
     struct dp_xdp_place places[DP_XDP_MAX_FLOWS];
+    uint32_t n_elsewhere[1 << DP_XDP_BUCKET_BITS];  /* Flows of a bucket that
+                                                     * stand in another. */
 };
 
 struct dp_xdp_table *
@@ -114,12 +117,12 @@ rest(struct dp_xdp_table *table, struct dp_xdp_ids *ids, uint32_t id)
     dp_xdp_ids_rest(ids, id, table->epoch);
 }
 
-/* Returns why 'ids' has no number to give: EBUSY if one will be free when the
- * epoch is over. */
+/* Returns why 'ids', of masks or of lists of them, has no number to give:
+ * EBUSY if one will be free when the epoch is over. */
 static int
 why_none(const struct dp_xdp_ids *ids)
 {
-    return ids->n_resting ? EBUSY : ENOSPC;
+    return ids->n_resting ? EBUSY : EMLINK;
 }
 
 /* Masks. */
@@ -225,7 +228,7 @@ list_mask(struct dp_xdp_table *table, uint32_t slot,
 
     if (i == port->n) {
         if (i >= DP_XDP_LIST_MASKS) {
-            return ENOSPC;
+            return EMLINK;
         }
         port->masks[i].mask = mask;
         port->masks[i].n_flows = 0;
@@ -284,27 +287,44 @@ bucket_at(const struct dp_xdp_table *table, uint64_t hash, int choice)
                            dp_xdp_hash_bucket(hash, choice));
 }
 
-/* Returns a free entry of 'bucket', or null. */
-static atomic_uint64_t *
-find_entry(struct dp_xdp_bucket *bucket)
+/* Returns a free entry of 'bucket', or DP_XDP_BUCKET_ENTRIES. */
+static unsigned int
+find_entry(const struct dp_xdp_bucket *bucket)
 {
-    for (int i = 0; i < DP_XDP_BUCKET_ENTRIES; i++) {
-        if (!bucket->entries[i]) {
-            return (atomic_uint64_t *) &bucket->entries[i];
-        }
+    unsigned int i = 0;
+
+    while (i < DP_XDP_BUCKET_ENTRIES && bucket->entries[i]) {
+        i++;
     }
-    return NULL;
+    return i;
 }
 
-/* Adds 'n' to what the first bucket of 'hash' says of flows in others. */
+static void
+store(__u64 *word, uint64_t value)
+{
+    atomic_store_explicit((atomic_uint64_t *) word, value,
+                          memory_order_release);
+}
+
+/* Writes the tag of entry 'i' of 'bucket'. */
+static void
+write_tag(struct dp_xdp_bucket *bucket, unsigned int i, uint8_t tag)
+{
+    store(&bucket->tags, (bucket->tags & ~(UINT64_C(0xff) << i * 8))
+                         | (uint64_t) tag << i * 8);
+}
+
+/* Adds 'n' to the flows of the first bucket of 'hash' that stand in others. */
 static void
 count_elsewhere(struct dp_xdp_table *table, uint64_t hash, int n)
     OVS_REQUIRES(table->mutex)
 {
+    uint32_t *count = &table->n_elsewhere[dp_xdp_hash_bucket(hash, 0)];
     struct dp_xdp_bucket *bucket = bucket_at(table, hash, 0);
 
-    atomic_store_explicit((atomic_uint64_t *) &bucket->n_elsewhere,
-                          bucket->n_elsewhere + n, memory_order_release);
+    *count += n;
+    store(&bucket->tags, *count ? bucket->tags | DP_XDP_BUCKET_ELSEWHERE
+                                : bucket->tags & ~DP_XDP_BUCKET_ELSEWHERE);
 }
 
 /* Publishes flow 'id'.  Stores where it stands in '*place'.  Returns false if
@@ -314,18 +334,26 @@ publish_flow(struct dp_xdp_table *table, uint64_t hash, uint32_t id,
              struct dp_xdp_place *place)
     OVS_REQUIRES(table->mutex)
 {
-    place->entry = find_entry(bucket_at(table, hash, 0));
-    place->elsewhere = !place->entry;
-    if (place->elsewhere) {
-        place->entry = find_entry(bucket_at(table, hash, 1));
-        if (!place->entry) {
+    struct dp_xdp_bucket *bucket = bucket_at(table, hash, 0);
+    unsigned int i = find_entry(bucket);
+    bool elsewhere = i == DP_XDP_BUCKET_ENTRIES;
+
+    if (elsewhere) {
+        bucket = bucket_at(table, hash, 1);
+        i = find_entry(bucket);
+        if (i == DP_XDP_BUCKET_ENTRIES) {
             return false;
         }
-        count_elsewhere(table, hash, 1);
     }
     place->hash = hash;
-    atomic_store_explicit(place->entry, dp_xdp_index_entry(hash, id),
-                          memory_order_release);
+    place->bucket = bucket;
+    place->entry = i;
+    place->elsewhere = elsewhere;
+    store(&bucket->entries[i], dp_xdp_index_entry(hash, id));
+    write_tag(bucket, i, dp_xdp_hash_tag(hash));
+    if (elsewhere) {
+        count_elsewhere(table, hash, 1);
+    }
     return true;
 }
 
@@ -333,8 +361,9 @@ static void
 unpublish_flow(struct dp_xdp_table *table, struct dp_xdp_place *place)
     OVS_REQUIRES(table->mutex)
 {
-    atomic_store_explicit(place->entry, 0, memory_order_release);
-    place->entry = NULL;
+    write_tag(place->bucket, place->entry, 0);
+    store(&place->bucket->entries[place->entry], 0);
+    place->bucket = NULL;
     if (place->elsewhere) {
         count_elsewhere(table, place->hash, -1);
     }
@@ -386,8 +415,7 @@ put__(struct dp_xdp_table *table, const struct dp_xdp_key *key,
       uint32_t *flowp)
     OVS_REQUIRES(table->mutex)
 {
-    uint64_t hash = dp_xdp_hash(key, &mask->key, mask->id, table->constants,
-                                DP_XDP_N_WORDS);
+    uint64_t hash = dp_xdp_hash(key, &mask->key, mask->id, table->constants);
     struct dp_xdp_place *place;
     uint32_t id = dp_xdp_ids_get(&table->flow_ids);
     int error;
@@ -446,7 +474,7 @@ dp_xdp_table_del(struct dp_xdp_table *table, uint32_t id)
     uint64_t epoch;
 
     ovs_mutex_lock(&table->mutex);
-    ovs_assert(place->entry);
+    ovs_assert(place->bucket);
     atomic_store_relaxed((atomic_uint32_t *) &flow->valid, false);
     unpublish_flow(table, place);
     unlist_mask(table, flow->key.slot, place->mask);
@@ -474,7 +502,7 @@ dp_xdp_table_forget(struct dp_xdp_table *table, uint32_t id)
     struct dp_xdp_place *place = &table->places[id];
 
     ovs_mutex_lock(&table->mutex);
-    ovs_assert(!place->entry && place->epoch);
+    ovs_assert(!place->bucket && place->epoch);
     if (dp_xdp_table_is_over(table, place->epoch)) {
         dp_xdp_ids_put(&table->flow_ids, id);
     } else {
@@ -553,6 +581,37 @@ dp_xdp_table_get_size(const struct dp_xdp_table *table_)
     return size;
 }
 
+/* Aborts if something is wrong with an entry of 'bucket'.  Returns how many it
+ * has. */
+static unsigned int
+check_bucket(const struct dp_xdp_table *table,
+             const struct dp_xdp_bucket *bucket)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < DP_XDP_BUCKET_ENTRIES; i++) {
+        uint32_t id = bucket->entries[i];
+        const struct dp_xdp_flow *flow = flow_at(table, id);
+        const struct dp_xdp_place *place = &table->places[id];
+        uint8_t tag = bucket->tags >> i * 8;
+
+        if (id) {
+            const struct dp_xdp_port_masks *port
+                = &table->ports[flow->key.slot];
+
+            n++;
+            ovs_assert(flow->valid);
+            ovs_assert(place->bucket == bucket && place->entry == i);
+            ovs_assert(flow->mask == place->mask->id);
+            ovs_assert(find_in_list(port, place->mask) < port->n);
+            ovs_assert(tag == dp_xdp_hash_tag(place->hash));
+        } else {
+            ovs_assert(!tag);
+        }
+    }
+    return n;
+}
+
 void
 dp_xdp_table_check(const struct dp_xdp_table *table_)
 {
@@ -564,23 +623,9 @@ dp_xdp_table_check(const struct dp_xdp_table *table_)
         const struct dp_xdp_bucket *bucket
             = dp_xdp_array_at(&table->maps->index, i);
 
-        for (int j = 0; j < DP_XDP_BUCKET_ENTRIES; j++) {
-            uint32_t id = bucket->entries[j];
-
-            if (id) {
-                const struct dp_xdp_flow *flow = flow_at(table, id);
-                const struct dp_xdp_place *place = &table->places[id];
-                const struct dp_xdp_port_masks *port
-                    = &table->ports[flow->key.slot];
-
-                n_entries++;
-                ovs_assert(flow->valid);
-                ovs_assert((const void *) place->entry
-                           == &bucket->entries[j]);
-                ovs_assert(flow->mask == place->mask->id);
-                ovs_assert(find_in_list(port, place->mask) < port->n);
-            }
-        }
+        n_entries += check_bucket(table, bucket);
+        ovs_assert(!(bucket->tags & DP_XDP_BUCKET_ELSEWHERE)
+                   == !table->n_elsewhere[i]);
     }
     for (uint32_t slot = 0; slot < DP_XDP_MAX_PORTS; slot++) {
         for (unsigned int i = 0; i < table->ports[slot].n; i++) {

@@ -22,7 +22,7 @@
  * Thread-safety.  Any thread; a mutex, taken inside, and held for a few
  * hundred ns.  Counters are read without it.
  *
- * Errors.  ENOSPC: no place for a flow, or a mask too many for its port.
+ * Errors.  ENOSPC: no place for a flow.  EMLINK: a mask too many for its port.
  * EBUSY: there is no place now, but there are some that only wait for an epoch
  * to be over. */
 

@@ -26,6 +26,28 @@ dp_xdp_watches_uninit(struct dp_xdp_watches *watches)
 }
 
 void
+dp_xdp_watches_hurry(struct dp_xdp_watches *watches)
+{
+    ovs_mutex_lock(&watches->mutex);
+    watches->next = 0;
+    ovs_mutex_unlock(&watches->mutex);
+}
+
+/* Is anything as it was not when 'watch' last looked? */
+static bool
+has_changed(struct dp_xdp_watch *watch)
+{
+    struct dp_xdp_device device = dp_xdp_device_get(watch->ifindex);
+
+    if (device.mtu != watch->device.mtu
+        || device.can_transmit != watch->device.can_transmit) {
+        watch->device = device;
+        return true;
+    }
+    return watch->also && watch->also(watch->aux);
+}
+
+void
 dp_xdp_watches_run(struct dp_xdp_watches *watches)
 {
     long long int now = time_msec();
@@ -35,11 +57,7 @@ dp_xdp_watches_run(struct dp_xdp_watches *watches)
     if (now >= watches->next) {
         watches->next = now + INTERVAL_MS;
         LIST_FOR_EACH (watch, node, &watches->list) {
-            struct dp_xdp_device device = dp_xdp_device_get(watch->ifindex);
-
-            if (device.mtu != watch->device.mtu
-                || device.can_transmit != watch->device.can_transmit) {
-                watch->device = device;
+            if (has_changed(watch)) {
                 watch->changed(watch->aux);
             }
         }

@@ -22,10 +22,12 @@ struct dp_xdp_watches {
     long long int next OVS_GUARDED;     /* When to ask, in ms. */
 };
 
-/* Somebody who wants to know.  'changed' is called by the loader's thread,
- * and must not call this module. */
+/* Somebody who wants to know.  'changed' is called by the loader's thread, and
+ * so is 'also', if there is any: whether something else has changed.  Neither
+ * may call this module. */
 struct dp_xdp_watch {
     void (*changed)(void *aux);
+    bool (*also)(void *aux);
     void *aux;
 
     /* Private. */
@@ -36,6 +38,9 @@ struct dp_xdp_watch {
 
 void dp_xdp_watches_init(struct dp_xdp_watches *);
 void dp_xdp_watches_uninit(struct dp_xdp_watches *);
+
+/* Has the next run ask, whatever the time; who calls it wakes the thread. */
+void dp_xdp_watches_hurry(struct dp_xdp_watches *);
 
 /* Asks if it is time; poll-loop then wakes when it is time again. */
 void dp_xdp_watches_run(struct dp_xdp_watches *);

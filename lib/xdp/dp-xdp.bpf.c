@@ -7,10 +7,14 @@
  * queue, with struct dp_xdp_meta in front, or, if there is no socket, to the
  * kernel's own stack.
  *
- * Stages are global functions: the kernel verifies each by itself, for any
- * arguments.  That costs a few ns, and keeps what it has to look at in the
- * thousands.  'constants.can' is known to the verifier, which takes out what a
- * program is not to do. */
+ * Where processors must be kept from guessing where a function returns to, a
+ * return costs 10 ns, so what each packet needs is one function but for
+ * lookup().  That one, and what few packets need, are global functions: the
+ * kernel verifies each by itself, for any arguments, which keeps what it has
+ * to look at in the tens of thousands.
+ *
+ * 'constants.can' is known to the verifier, which takes out what a program
+ * is not to do. */
 
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "dp-packet.h"
+#include "netdev-provider.h"
 #include "netdev.h"
 #include "smap.h"
 #include "tests/dptest.h"
@@ -364,8 +365,9 @@ expect_refusal(unsigned int n_queues, enum afxdp_mode mode, int error,
 static int
 load_program(const struct bpf_insn *insns, size_t n)
 {
+    LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_XDP);
     int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "foreign", "Apache-2.0", insns,
-                           n, NULL);
+                           n, &opts);
 
     ovs_assert(fd >= 0);
     return fd;
@@ -568,3 +570,80 @@ test_netdev_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     netdev_close(netdev);
 }
 DPTEST_REGISTER("afxdp-netdev", test_netdev_main);
+
+/* Waits until the netdev has seen that its program is not there any more. */
+static void
+expect_loss(struct netdev *netdev)
+{
+    long long int deadline = time_msec() + PATIENCE_MS;
+
+    ovs_assert(!netdev_is_reconf_required(netdev));
+    while (!netdev_is_reconf_required(netdev)) {
+        if (time_msec() > deadline) {
+            dptest_fail("nobody has seen that the program was taken off");
+        }
+        xnanosleep(10 * 1000 * 1000);
+    }
+}
+
+/* Returns the link that holds the program of "port0", for the caller to
+ * close. */
+static int
+open_link(void)
+{
+    uint32_t prog_id, id = 0;
+
+    ovs_assert(!bpf_xdp_query_id(xdp_rig_ifindex("port0"), XDP_FLAGS_DRV_MODE,
+                                 &prog_id));
+    while (!bpf_link_get_next_id(id, &id)) {
+        struct bpf_link_info info;
+        uint32_t len = sizeof info;
+        int fd = bpf_link_get_fd_by_id(id);
+
+        memset(&info, 0, sizeof info);
+        if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len)
+            && info.type == BPF_LINK_TYPE_XDP && info.prog_id == prog_id) {
+            return fd;
+        }
+        close(fd);
+    }
+    dptest_fail("the program has no link");
+}
+
+/* An administrator takes the program off, has its link hold another one, or
+ * takes it off and puts another one there, which stays. */
+static void
+test_taken_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct netdev *netdev;
+    int foreign, ifindex, fd;
+
+    xdp_rig_unshare();
+    dp_xdp_loader_destroy(xdp_rig_load());
+    make_devices();
+    ovs_assert(!netdev_open("port0", "afxdp", &netdev));
+    configure(netdev, "native", true);
+    ifindex = xdp_rig_ifindex("port0");
+    foreign = load_program(pass, ARRAY_SIZE(pass));
+
+    for (int i = 0; i < 3; i++) {
+        exercise(netdev);
+        fd = open_link();
+        ovs_assert(!(i ? bpf_link_detach(fd)
+                     : bpf_link_update(fd, foreign, NULL)));
+        close(fd);
+        if (i == 2) {
+            ovs_assert(!bpf_xdp_attach(ifindex, foreign, XDP_FLAGS_DRV_MODE,
+                                       NULL));
+        }
+        expect_loss(netdev);
+        ovs_assert(netdev_reconfigure(netdev) == (i == 2 ? EBUSY : 0));
+    }
+    ovs_assert(!bpf_xdp_detach(ifindex, XDP_FLAGS_DRV_MODE, NULL));
+    netdev_request_reconfigure(netdev);
+    ovs_assert(!netdev_reconfigure(netdev));
+    exercise(netdev);
+    close(foreign);
+    netdev_close(netdev);
+}
+DPTEST_REGISTER("afxdp-taken", test_taken_main);

@@ -9,6 +9,7 @@
 
 #include <netinet/in.h>
 
+#include "conntrack.h"
 #include "dp-packet.h"
 #include "flow.h"
 #include "netdev-provider.h"
@@ -245,6 +246,23 @@ bench_route6(struct dp_packet packets[BURST], bool address, size_t n)
 enum { OUT_PORT = 2 };
 
 static unsigned int n_flows;    /* That the upcall makes. */
+static bool tracks;             /* Does it send packets to the tracker? */
+
+/* Writes the actions of 'flow'. */
+static void
+put_actions_of(const struct flow *flow, struct ofpbuf *actions)
+{
+    if (tracks && !flow->recirc_id) {
+        size_t ofs = nl_msg_start_nested(actions, OVS_ACTION_ATTR_CT);
+
+        nl_msg_put_flag(actions, OVS_CT_ATTR_COMMIT);
+        nl_msg_end_nested(actions, ofs);
+        nl_msg_put_u32(actions, OVS_ACTION_ATTR_RECIRC, 1);
+    } else {
+        nl_msg_put_odp_port(actions, OVS_ACTION_ATTR_OUTPUT,
+                            u32_to_odp(OUT_PORT));
+    }
+}
 
 /* Answers with a megaflow of the port, or of nw_src too. */
 static int
@@ -255,15 +273,19 @@ upcall(const struct dp_packet *packet OVS_UNUSED,
        struct flow_wildcards *wc, struct ofpbuf *put_actions OVS_UNUSED,
        void *aux OVS_UNUSED)
 {
-    *ufid = (ovs_u128) { .u32 = { ntohl(flow->nw_src), 1 } };
+    *ufid = (ovs_u128) { .u32 = { ntohl(flow->nw_src), 1, flow->recirc_id } };
     flow_wildcards_init_catchall(wc);
+    wc->masks.recirc_id = UINT32_MAX;
+    if (tracks && flow->recirc_id) {
+        wc->masks.ct_state = CS_TRACKED | CS_NEW;
+    }
     wc->masks.dl_type = OVS_BE16_MAX;
     wc->masks.nw_frag = FLOW_NW_FRAG_MASK;
     wc->masks.nw_proto = UINT8_MAX;     /* Not for simple match. */
     if (n_flows > 1) {
         wc->masks.nw_src = OVS_BE32_MAX;
     }
-    nl_msg_put_odp_port(actions, OVS_ACTION_ATTR_OUTPUT, u32_to_odp(OUT_PORT));
+    put_actions_of(flow, actions);
     return 0;
 }
 
@@ -321,16 +343,18 @@ static const struct netdev_class keep_class = {
 };
 
 /* From a burst to the netdev that it leaves by, in one flow or one for each
- * packet. */
+ * packet, or through the tracker and the tables once more. */
 static void
-bench_pipe(struct dp_packet packets[BURST], bool one, size_t n)
+bench_pipe(struct dp_packet packets[BURST], bool one, bool ct, size_t n)
 {
     struct dp_packet_batch batch;
     struct pipe_rig rig;
 
     n_flows = one ? 1 : BURST;
+    tracks = ct;
     ovs_assert(!netdev_register_provider(&keep_class));
     pipe_rig_init(&rig, upcall, NULL);
+    rig.shared.conntrack = conntrack_init();
     atomic_store_relaxed(&rig.shared.emc_insert_inv, 1);    /* All. */
     pipe_rig_add_port(&rig, OUT_PORT, keep_class.type);
     for (size_t i = 0; i < n; i += BURST) {
@@ -341,6 +365,7 @@ bench_pipe(struct dp_packet packets[BURST], bool one, size_t n)
         pipe_rig_receive(&rig, &batch, PORT);
     }
     dp_lane_flush_flows(&rig.lane);
+    conntrack_destroy(rig.shared.conntrack);
     pipe_rig_uninit(&rig);
 }
 
@@ -379,7 +404,9 @@ main(int argc, char *argv[])
     } else if (!strcmp(name, "route")) {
         bench_route(packets, n);
     } else if (!strcmp(name, "pipe-1") || !strcmp(name, "pipe-32")) {
-        bench_pipe(packets, !strcmp(name, "pipe-1"), n);
+        bench_pipe(packets, !strcmp(name, "pipe-1"), false, n);
+    } else if (!strcmp(name, "pipe-ct") || !strcmp(name, "pipe-ct-tcp")) {
+        bench_pipe(packets, true, true, n);
     } else if (!strncmp(name, "translate-", 10)) {
         bench_translate(packets, ends_with(name, "-tcp"), n);
     } else if (!strcmp(name, "route6") || !strcmp(name, "translate6")) {

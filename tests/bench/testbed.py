@@ -180,7 +180,7 @@ class Switch(Bench):
             self.pid = int(f.read())
         self.vsctl("add-br", "br0", "--", "set", "bridge", "br0",
                    "datapath_type=netdev", "fail_mode=secure")
-        # By itself the limit grows by 1,000 flows in each round.
+        # By itself the limit of Open vSwitch grows by 1,000 in each round.
         self.appctl("upcall/set-flow-limit", 1000000)
 
     def run(self, *command, stdin=None, cwd=None):

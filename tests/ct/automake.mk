@@ -21,6 +21,7 @@ tests_dptest_SOURCES += \
 	tests/ct/test-ct-lanes.c \
 	tests/ct/test-ct-memory.c \
 	tests/ct/test-ct-nat.c \
+	tests/ct/test-ct-packet.c \
 	tests/ct/test-ct-relearn.c \
 	tests/ct/test-ct-rivals.c \
 	tests/ct/test-ct-rules.c \

@@ -6,6 +6,7 @@
 
 #include "ct/ct-packet.h"
 #include "packets.h"
+#include "random.h"
 #include "tests/ct/ct-frame.h"
 #include "tests/dptest.h"
 #include "util.h"
@@ -70,6 +71,71 @@ check_options(void)
     }
 }
 
+/* Returns a number near 'x', or at some border of it. */
+static uint32_t
+near(uint32_t x)
+{
+    static const uint32_t far[] = { 0, 1, 1000, UINT16_MAX, 1 << 20, 1 << 30 };
+    uint32_t by = far[random_range(ARRAY_SIZE(far))] + random_range(3) - 1;
+
+    return random_range(2) ? x + by : x - by;
+}
+
+static struct ct_tcp_peer
+random_peer(uint32_t seq)
+{
+    static const uint8_t wscales[] = {
+        0, CT_WSCALE_SEEN | 7, CT_WSCALE_SEEN, CT_WSCALE_UNKNOWN,
+        CT_WSCALE_SEEN | 14, CT_WSCALE_LOST, CT_WSCALE_SEEN | CT_WSCALE_GUESSED
+    };
+
+    return (struct ct_tcp_peer) {
+        .seqlo = near(seq),
+        .seqhi = near(seq),
+        .max_win = near(0),
+        .wscale = wscales[random_range(ARRAY_SIZE(wscales))],
+        .state = (random_range(4) ? CT_DPIF_TCPS_ESTABLISHED
+                  : random_range(CT_DPIF_TCPS_MAX_NUM)),
+    };
+}
+
+/* The short way takes what the long one takes as valid between two sides that
+ * are established and not lost, and does the same with it; else nothing. */
+static void
+check_plain(void)
+{
+    unsigned int n_plain = 0;
+
+    for (int i = 0; i < 1000000; i++) {
+        uint32_t seq = random_uint32(), ack = random_uint32();
+        struct ct_tcp_peer before[2] = { random_peer(seq), random_peer(ack) };
+        struct ct_tcp_peer plain[2] = { before[0], before[1] };
+        struct ct_tcp_peer any[2] = { before[0], before[1] };
+        struct ct_tcp_check check = { .window = random_range(8) };
+        bool reply = random_range(2);
+        struct ct_tcp_segment seg = {
+            .seq = near(reply ? ack : seq),
+            .ack = near(reply ? seq : ack),
+            .len = random_range(2) ? random_range(2000) : 0,
+            .win = random_uint32(),
+            .flags = (random_range(4) ? TCP_ACK | random_range(2) * TCP_PSH
+                      : random_range(64)),
+        };
+        bool done = ct_tcp_take_plain(plain, reply, &seg);
+        enum ct_tcp_fit fit = ct_tcp_take(any, reply, &seg, &check);
+        uint8_t lost = CT_WSCALE_LOST | CT_WSCALE_GUESSED;
+
+        ovs_assert(done == (ct_tcp_is_established(before)
+                            && fit == CT_TCP_VALID && !check.window_missed
+                            && !((before[0].wscale | before[1].wscale) & lost)
+                            && (seg.flags & (TCP_SYN | TCP_FIN | TCP_RST
+                                             | TCP_ACK)) == TCP_ACK));
+        ovs_assert(!memcmp(plain, done ? any : before, sizeof plain));
+        n_plain += done;
+    }
+    ovs_assert(n_plain > 10000);
+}
+
 /* ICMP in IPv6, or ICMPv6 in IPv4, begins no connection. */
 static void
 check_wrong_family(void)
@@ -98,6 +164,7 @@ test_ct_tcp_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     check_flags();
     check_options();
+    check_plain();
     check_wrong_family();
 }
 DPTEST_REGISTER("ct-tcp", test_ct_tcp_main);

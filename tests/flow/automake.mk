@@ -11,5 +11,6 @@ tests_dptest_SOURCES += \
 	tests/flow/test-key.c \
 	tests/flow/test-mask.c \
 	tests/flow/test-mega.c \
+	tests/flow/test-recent.c \
 	tests/flow/test-tuple.c \
 	tests/flow/test-verify.c

@@ -61,6 +61,44 @@ flow_to_packet(const struct flow *flow, struct dp_packet *packet)
     pkt_metadata_init(&packet->md, flow->in_port.odp_port);
 }
 
+/* Fills 'key' from 'packet' as the library does it. */
+static inline void
+extract_long(struct dp_key *key, struct dp_packet *packet)
+{
+    miniflow_extract(packet, &key->mf);
+    key->n_values = miniflow_n_values(&key->mf);
+    key->plain = NULL;
+    key->hash = dp_key_hash(packet, key);
+}
+
+/* Gives 'md' what earlier passes may have said. */
+static inline void
+random_passes(struct pkt_metadata *md)
+{
+    md->recirc_id = random_range(3);
+    md->dp_hash = random_range(4) ? 0 : random_uint32();
+    md->skb_priority = random_range(20) ? 0 : random_uint32();
+    md->pkt_mark = random_range(20) ? 0 : random_uint32();
+    md->ct_state = random_range(4) ? CS_TRACKED | random_range(256) : 0;
+    md->ct_zone = random_range(3);
+    md->ct_mark = random_range(3);
+    memset(&md->ct_label, 0, sizeof md->ct_label);
+    if (!random_range(3)) {
+        md->ct_label.u64.lo = random_range(2);
+        md->ct_label.u64.hi = random_range(2);
+    }
+    md->ct_orig_tuple_ipv6 = random_range(2);
+    random_bytes(&md->ct_orig_tuple, sizeof md->ct_orig_tuple);
+    if (!random_range(3)) {
+        memset(&md->ct_orig_tuple, 0, sizeof md->ct_orig_tuple);
+    }
+    if (!random_range(20)) {
+        memset(&md->tunnel, 0, sizeof md->tunnel);
+        md->tunnel.ip_dst = htonl(0x0a020001 + random_range(2));
+        md->tunnel.tun_id = htonll(random_range(2));
+    }
+}
+
 /* The same of IP, version 4 or 6, with more in it, and 200 values. */
 static inline struct flow
 random_ip_flow(void)

@@ -29,7 +29,7 @@ test_emc_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         struct dp_packet packet;
 
         flow_to_packet(&described, &packet);
-        dp_key_extract(&keys[i], &packet);
+        dp_key_extract_fresh(&keys[i], &packet);
         dp_packet_uninit(&packet);
 
         /* Let many keys share a place. */

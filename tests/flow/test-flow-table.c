@@ -84,7 +84,7 @@ check_burst(struct model *m)
 
         described.in_port.odp_port = in_port;
         flow_to_packet(&described, &packets[i]);
-        dp_key_extract(&store[i], &packets[i]);
+        dp_key_extract_fresh(&store[i], &packets[i]);
         flow_extract(&packets[i], &flows[i]);
         keys[i] = &store[i];
     }

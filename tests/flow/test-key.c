@@ -37,22 +37,35 @@ end_copies(struct dp_packet *copy[2])
     dp_packet_delete(copy[1]);
 }
 
+/* Both ways agree of 'packet', fresh or with what earlier passes said of
+ * it. */
 static void
-check_packet(const struct dp_packet *packet)
+check_packet(const struct dp_packet *packet, bool fresh)
 {
     struct dp_packet *copy[2];
+    struct pkt_metadata md;
     struct dp_key key[2];
     struct flow flow[2];
+
+    memset(&md, 0, sizeof md);
+    pkt_metadata_init(&md, u32_to_odp(77));
+    if (!fresh) {
+        random_passes(&md);
+    }
 
     copy[0] = dp_packet_clone(packet);
     copy[1] = dp_packet_clone(packet);
     set_rx_flags(copy);
     for (int i = 0; i < 2; i++) {
-        pkt_metadata_init(&copy[i]->md, u32_to_odp(77));
-        if (i) {
+        copy[i]->md = md;
+        if (!i) {
+            extract_long(&key[i], copy[i]);
+        } else if (fresh) {
             dp_key_extract_fresh(&key[i], copy[i]);
         } else {
             dp_key_extract(&key[i], copy[i]);
+            key[i].hash = dp_key_hash(copy[i], &key[i]);
+            ovs_assert(!key[i].plain);
         }
         miniflow_expand(&key[i].mf, &flow[i]);
         ovs_assert(key[i].n_values == miniflow_n_values(&key[i].mf));
@@ -103,7 +116,8 @@ test_key_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         flow_limit_vlans(random_range(3));
         flow_to_packet(&flow, &packet);
         spoil(&packet);
-        check_packet(&packet);
+        check_packet(&packet, true);
+        check_packet(&packet, false);
         if (dp_packet_size(&packet) >= ETH_HEADER_LEN) {
             check_peek(&packet);
         }

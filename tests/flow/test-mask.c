@@ -21,7 +21,7 @@ test_mask_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         struct dp_key key;
 
         flow_to_packet(&described, &packet);
-        dp_key_extract(&key, &packet);
+        dp_key_extract_fresh(&key, &packet);
         flow_extract(&packet, &flow);
         dp_mask_gather(mask, &key, from_key);
         dp_mask_apply(mask, &flow, from_flow);

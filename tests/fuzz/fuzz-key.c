@@ -15,6 +15,7 @@
 #include "flow.h"
 #include "flow/dp-head.h"
 #include "flow/dp-key.h"
+#include "tests/flow/flow-random.h"
 #include "tests/fuzz/fuzz.h"
 #include "util.h"
 
@@ -57,15 +58,19 @@ check_extract(const struct dp_packet *packet, struct dp_key *ours)
 {
     struct dp_packet *a = copy_packet(packet);
     struct dp_packet *b = copy_packet(packet);
-    struct dp_key theirs;
+    struct dp_packet *c = copy_packet(packet);
+    struct dp_key theirs, again;
 
-    dp_key_extract(&theirs, a);
+    extract_long(&theirs, a);
     dp_key_extract_fresh(ours, b);
-    ovs_assert(same_key(&theirs, ours));
+    dp_key_extract(&again, c);
+    ovs_assert(same_key(&theirs, ours) && same_key(&theirs, &again));
     ovs_assert(theirs.hash == ours->hash);
     expect_same_offsets(a, b);
+    expect_same_offsets(a, c);
     dp_packet_delete(a);
     dp_packet_delete(b);
+    dp_packet_delete(c);
 }
 
 static void
@@ -105,7 +110,7 @@ check_head(const struct dp_packet *first, struct dp_key *first_key,
         dp_head_make(&head, a);
         if (dp_head_matches(&head, b, u32_to_odp(77))) {
             ovs_assert(same_key(first_key, second_key));
-            dp_key_extract(&key, c);
+            extract_long(&key, c);
             expect_same_offsets(b, c);
         }
     }

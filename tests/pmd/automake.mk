@@ -4,6 +4,7 @@ tests_dptest_SOURCES += \
 	tests/pmd/fake-netdev.c \
 	tests/pmd/fake-netdev.h \
 	tests/pmd/test-affinity.c \
+	tests/pmd/test-promisc.c \
 	tests/pmd/test-sched-gain.c \
 	tests/pmd/test-sched-log.c \
 	tests/pmd/test-sched.c \

@@ -104,14 +104,18 @@ class Side:
         return reply
 
     def ofctl(self, *args, stdin=None):
+        command = ["ovs-ofctl", "-vconsole:off", "-O", "OpenFlow10,OpenFlow15",
+                   *args]
         try:
-            return self.switch.run("ovs-ofctl", "-vconsole:off", "-O",
-                                   "OpenFlow10,OpenFlow15", *args,
-                                   stdin=stdin)
+            return self.switch.run(*command, stdin=stdin)
+        except subprocess.CalledProcessError:
+            # Either it has died, which this waits for, or it closes
+            # connections, as it does while it reconfigures a bridge.
+            self.call("version")
+        try:
+            return self.switch.run(*command, stdin=stdin)
         except subprocess.CalledProcessError as error:
-            if not self.switch.alive():
-                raise Gone("died in ovs-ofctl " + args[0]) from error
-            raise
+            raise Refused(str(error)) from error
 
     def bridge(self, name):
         return "unix:%s/%s.mgmt" % (self.switch.folder, name)

@@ -16,6 +16,7 @@
 #include "tests/dptest.h"
 #include "tests/xdp/xdp-random.h"
 #include "tests/xdp/xdp-rig.h"
+#include "timeval.h"
 #include "util.h"
 #include "xdp/dp-xdp-actions.h"
 #include "xdp/dp-xdp-groups.h"
@@ -422,14 +423,16 @@ test_xdp_budget(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     struct dp_xdp_loader *loader = xdp_rig_load();
 
     for (uint32_t can = 0; can <= DP_XDP_CAN_ALL; can = can * 2 + 1) {
+        long long int start = time_usec();
         char *why;
 
         if (dp_xdp_loader_switch(loader, can, &why)) {
             dptest_fail("%s", why);
         }
         ovs_assert(dp_xdp_loader_can(loader) == can);
-        printf("can %#"PRIx32": %"PRIu32" instructions\n", can,
-               dp_xdp_loader_verified(loader));
+        printf("can %#"PRIx32": %"PRIu32" instructions, %.1f ms\n", can,
+               dp_xdp_loader_verified(loader),
+               (time_usec() - start) / 1000.0);
         ovs_assert(dp_xdp_loader_verified(loader) < 200000);
     }
     dp_xdp_loader_destroy(loader);

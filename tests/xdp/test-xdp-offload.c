@@ -18,12 +18,14 @@
 #include "odp-util.h"
 #include "offload/dp-mark-index.h"
 #include "offload/dp-offload.h"
+#include "offload/dp-places.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/poll-loop.h"
 #include "ovs-rcu.h"
 #include "packets.h"
+#include "rebalance/dp-rebalance.h"
 #include "tests/dptest.h"
 #include "tests/xdp/xdp-rig.h"
 #include "timeval.h"
@@ -331,6 +333,79 @@ test_xdp_offload(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("xdp-offload", test_xdp_offload);
+
+static void
+wait_for_why(struct rig *rig, const struct mega *mega, enum dp_offload_why why)
+{
+    for (int i = 0; dp_offload_flow_why(rig->offload, &mega->mega_ufid) != why;
+         i++) {
+        if (i > 20000) {
+            dptest_fail("a flow's state is not \"%s\"",
+                        dp_offload_why_text(why));
+        }
+        ovsrcu_quiesce_start();
+        xnanosleep(1000 * 1000);
+        ovsrcu_quiesce_end();
+    }
+}
+
+/* A mask too many for a port waits until there is room.  That does not make
+ * the table full, for the port or for others, not even if rates decide. */
+static void
+test_xdp_masks(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    enum { N = DP_XDP_LIST_MASKS + 1 };
+    const struct dp_places_config config = {
+        .rebalance = true, .interval_ms = 1000,
+    };
+    struct dp_rebalance *rebalance;
+    struct mega *megas[N + 1];
+    struct dp_xdp_port *ports[2];
+    uint64_t n_packets;
+    struct rig rig;
+    char *why;
+
+    xdp_rig_unshare();
+    xdp_rig_shell("ip link add xdp1 type veth peer name xdp2");
+    rig_init(&rig);
+    rebalance = dp_rebalance_create(rig.offload);
+    dp_rebalance_configure(rebalance, &config);
+    for (int i = 0; i < 2; i++) {
+        ifindexes[i + 1] = xdp_rig_ifindex(i ? "xdp2" : "xdp1");
+        ovs_assert(!dp_xdp_attach(rig.loader, ifindexes[i + 1],
+                                  DP_XDP_NOWHERE, &ports[i], &why));
+        ovs_assert(!dp_offload_port_add(rig.offload, u32_to_odp(i + 1),
+                                        NULL));
+    }
+    for (int i = 0; i <= N; i++) {
+        megas[i] = mega_create(i < N ? PORT1 : PORT2, 100, 0);
+        match_set_nw_src_masked(&megas[i]->match, htonl(10 << 24 | i),
+                                be32_prefix_mask(i % 32 + 1));
+        match_set_nw_dst_masked(&megas[i]->match, htonl(i),
+                                htonl(i < N ? 0 : 1));
+        hash_bytes128(&megas[i]->match, sizeof megas[i]->match, 0,
+                      &megas[i]->mega_ufid);
+        mega_put(&rig, megas[i]);
+        wait_for_flows(&rig, MIN(i + 1, N - (i < N)));
+    }
+    wait_for_why(&rig, megas[N - 1], DP_OFFLOAD_WHY_MASKS);
+    wait_for_why(&rig, megas[N], DP_OFFLOAD_WHY_NONE);
+
+    mega_del(&rig, megas[0], &n_packets);
+    wait_for_why(&rig, megas[N - 1], DP_OFFLOAD_WHY_NONE);
+    for (int i = 1; i <= N; i++) {
+        mega_del(&rig, megas[i], &n_packets);
+    }
+    wait_for_flows(&rig, 0);
+    dp_xdp_table_check(rig.table);
+    for (int i = 0; i < 2; i++) {
+        dp_offload_port_del(rig.offload, u32_to_odp(i + 1));
+        dp_xdp_detach(ports[i]);
+    }
+    dp_rebalance_destroy(rebalance);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("xdp-masks", test_xdp_masks);
 
 /* More than that of "lo". */
 #define ENOUGH_MTU 100000

@@ -79,12 +79,15 @@ look_up(const struct memory *m, const struct dp_xdp_key *key)
         const struct dp_xdp_mask *mask
             = dp_xdp_array_at(&m->maps.masks, list->masks[i]);
         uint64_t hash = dp_xdp_hash(key, &mask->key, list->masks[i],
-                                    &m->constants, DP_XDP_N_WORDS);
+                                    &m->constants);
 
         const struct dp_xdp_bucket *first
             = dp_xdp_array_at(&m->maps.index, dp_xdp_hash_bucket(hash, 0));
-        int n = first->n_elsewhere ? 2 : 1;
+        int n = first->tags & DP_XDP_BUCKET_ELSEWHERE ? 2 : 1;
 
+        if (!dp_xdp_tags_match(first->tags, hash)) {
+            continue;
+        }
         for (int j = 0; j < n * DP_XDP_BUCKET_ENTRIES; j++) {
             const struct dp_xdp_bucket *bucket
                 = dp_xdp_array_at(&m->maps.index,
@@ -276,7 +279,7 @@ test_xdp_table_full(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     for (uint32_t i = 0; i < DP_XDP_LIST_MASKS; i++) {
         ovs_assert(!put(&m, 1, i, i + 1, &flows[n++]));
     }
-    ovs_assert(put(&m, 1, 0, DP_XDP_LIST_MASKS + 1, &flow) == ENOSPC);
+    ovs_assert(put(&m, 1, 0, DP_XDP_LIST_MASKS + 1, &flow) == EMLINK);
     ovs_assert(dp_xdp_table_get_size(m.table).n_masks == DP_XDP_LIST_MASKS);
     ovs_assert(!put(&m, 2, 0, DP_XDP_LIST_MASKS + 1, &flows[n++]));
 

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/dptest.h"
 #include "util.h"
@@ -65,6 +66,15 @@ xdp_rig_ifindex(const char *name)
 
     ovs_assert(ifindex);
     return ifindex;
+}
+
+uint64_t
+xdp_rig_now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * UINT64_C(1000000000) + t.tv_nsec;
 }
 
 void

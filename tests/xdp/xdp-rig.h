@@ -41,6 +41,9 @@ void xdp_rig_shell(const char *command);
 
 uint32_t xdp_rig_ifindex(const char *name);
 
+/* The time, in ns. */
+uint64_t xdp_rig_now_ns(void);
+
 /* Runs the program on 'size' bytes of 'data', 'repeat' times, as if they had
  * come to queue 0 of 'ifindex'. */
 void xdp_rig_run(struct dp_xdp_loader *, uint32_t ifindex, const void *data,

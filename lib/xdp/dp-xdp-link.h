@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DP_XDP_LINK_H
+#define DP_XDP_LINK_H 1
+
+/* dp-xdp-link: a program on an interface
+ * ======================================
+ *
+ * Job.  Attaches an XDP program by a bpf_link, says in words why that does not
+ * work, and tells whether it has stayed.  A link is a file descriptor: who
+ * closes it detaches the program, and so does the end of the process.
+ *
+ * Thread-safety.  No state.
+ *
+ * Errors.  A positive errno value, and what to tell the user, which the caller
+ * frees. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum dp_xdp_mode {
+    DP_XDP_NATIVE,              /* In the driver. */
+    DP_XDP_GENERIC,             /* In the kernel's stack: any interface, but
+                                 * slower. */
+    DP_XDP_NOWHERE              /* It is not attached: for tests, which run it
+                                 * on packets of their own. */
+};
+
+const char *dp_xdp_mode_name(enum dp_xdp_mode);
+
+/* Attaches program 'prog_fd' to interface 'ifindex' and stores the link in
+ * '*fdp'.  EBUSY: somebody else's program is there, and stays. */
+int dp_xdp_link_create(uint32_t ifindex, enum dp_xdp_mode, int prog_fd,
+                       int *fdp, char **errorp);
+
+/* Does link 'fd' hold a program on an interface still, and is it 'prog_fd'?
+ * An administrator can detach a link, or have it hold another one. */
+bool dp_xdp_link_holds(int fd, int prog_fd);
+
+/* Returns the program that interface 'ifindex' has, as "id 12 (name)", or null
+ * if it has none.  The caller frees it. */
+char *dp_xdp_link_describe(uint32_t ifindex);
+
+#endif /* dp-xdp-link.h */

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+#undef NDEBUG
+
+#include "ct/ct-packet.h"
+
+#include "csum.h"
+#include "ct/ct-csum.h"
+#include "tests/dptest.h"
+#include "tests/flow/flow-random.h"
+
+/* The short way of parsing takes only what the long one takes, and says the
+ * same of it; and it takes all plain packets.  Checksums are right if they are
+ * right by the library. */
+
+enum { N_PACKETS = 300000 };
+
+static struct ct_secret secret;
+
+static void
+check_csum(void)
+{
+    for (int i = 0; i < 100000; i++) {
+        size_t n = random_range(random_range(20) ? 80 : 1600);
+        bool right = random_range(2);
+        uint8_t data[1602];
+
+        random_bytes(data, n);
+        if (!random_range(100)) {
+            memset(data, random_range(2) ? 0 : 0xff, n);
+        }
+        if (right && n >= 2) {
+            ovs_be16 sum;
+
+            memset(data, 0, 2);
+            sum = csum(data, n);
+            memcpy(data, &sum, 2);
+        }
+        /* Zeros only are no sum of anything. */
+        ovs_assert(ct_csum_is_right(ct_csum_add(data, n))
+                   == (!csum(data, n) && !is_all_zeros(data, n)));
+    }
+}
+
+/* Puts the checksums right of a packet that was extracted as 'flow'. */
+static void
+repair(struct dp_packet *packet, const struct flow *flow)
+{
+    struct ip_header *ip = dp_packet_l3(packet);
+    uint8_t *l4 = dp_packet_l4(packet);
+    size_t size = dp_packet_l4_size(packet);
+    size_t ofs = flow->nw_proto == IPPROTO_TCP ? 16 : 6;
+    ovs_be16 sum = 0;
+
+    if (flow->dl_type == htons(ETH_TYPE_IP)
+        && IP_IHL(ip->ip_ihl_ver) * 4 <= l4 - (uint8_t *) ip) {
+        ip->ip_csum = 0;
+        ip->ip_csum = csum(ip, IP_IHL(ip->ip_ihl_ver) * 4);
+    }
+    if ((flow->nw_proto == IPPROTO_TCP || flow->nw_proto == IPPROTO_UDP)
+        && size >= ofs + 2) {
+        memcpy(l4 + ofs, &sum, 2);
+        if (flow->dl_type == htons(ETH_TYPE_IPV6)) {
+            sum = packet_csum_upperlayer6((void *) ip, l4, flow->nw_proto,
+                                          size);
+        } else if (flow->nw_proto == IPPROTO_TCP || random_range(2)) {
+            sum = csum_finish(csum_continue(packet_csum_pseudoheader(ip), l4,
+                                            size));
+        }
+        memcpy(l4 + ofs, &sum, 2);
+    }
+}
+
+/* Is 'flow', of a sound packet, what the short way is for?  Extraction does
+ * not look at the version of IP. */
+static bool
+is_plain(const struct flow *flow, const struct dp_packet *packet)
+{
+    const struct ip_header *ip = dp_packet_l3(packet);
+    bool is_ipv6 = flow->dl_type == htons(ETH_TYPE_IPV6);
+    size_t head_len = is_ipv6 ? IPV6_HEADER_LEN : IP_HEADER_LEN;
+
+    return (packet->l4_ofs == packet->l3_ofs + head_len
+            && (is_ipv6 || IP_VER(ip->ip_ihl_ver) == 4)
+            && (flow->nw_proto == IPPROTO_TCP
+                || flow->nw_proto == IPPROTO_UDP));
+}
+
+/* Returns true if 'packet' took the short way. */
+static bool
+check_packet(struct dp_packet *packet, const struct flow *flow)
+{
+    struct ct_packet p, q;
+    bool plain, any;
+
+    memset(&p, 0, sizeof p);
+    memset(&q, 0, sizeof q);
+    plain = ct_packet_parse_plain(&secret, packet, flow->dl_type, 7, NULL, &p);
+    any = ct_packet_parse_any(&secret, packet, flow->dl_type, 7, NULL, &q);
+    if (plain != (any && is_plain(flow, packet))) {
+        dptest_fail("%s: %d, %d", flow_to_string(flow, NULL), plain, any);
+    }
+    if (plain) {
+        ovs_assert(ct_key_equal(&p.key, &q.key)
+                   && ct_key_equal(&p.reverse, &q.reverse));
+        ovs_assert(p.hash == q.hash && p.l4_len == q.l4_len);
+        ovs_assert(!p.is_error && !q.is_error && !p.inner_l3 && !p.inner_l4);
+    }
+    return plain;
+}
+
+static void
+test_ct_packet_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    unsigned int n_plain = 0, n_other = 0;
+
+    ct_secret_init(&secret);
+    check_csum();
+    flow_limit_vlans(1);
+    for (int i = 0; i < N_PACKETS; i++) {
+        struct flow flow = random_ip_flow();
+        struct dp_packet packet;
+
+        flow_to_packet(&flow, &packet);
+        spoil(&packet);
+        flow_extract(&packet, &flow);
+        if (is_ip_any(&flow) && packet.l4_ofs != UINT16_MAX) {
+            if (random_range(8)) {
+                repair(&packet, &flow);
+            }
+            *dp_packet_ol_flags_ptr(&packet) = (random_range(2) ? 0
+                                                : random_rx_flags());
+            if (check_packet(&packet, &flow)) {
+                n_plain++;
+            } else {
+                n_other++;
+            }
+        }
+        dp_packet_uninit(&packet);
+    }
+    ovs_assert(n_plain > N_PACKETS / 8 && n_other > N_PACKETS / 20);
+}
+DPTEST_REGISTER("ct-packet", test_ct_packet_main);
