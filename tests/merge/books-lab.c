@@ -504,6 +504,7 @@ lab_init(struct lab *lab)
     lab->ct = conntrack_init();
     lab->books = dp_books_create(&carrier, lab->ct);
     atomic_init(&lab->lane.turn, 0);
+    lab->lane.shared = &lab->shared;
     ovs_mutex_init(&lab->mutex);
     for (size_t i = 0; i < LAB_STAGES; i++) {
         ovsrcu_init(&lab->megaflows[i], create_megaflow(i, 0));

@@ -55,6 +55,7 @@ struct lab {
     struct conntrack *ct;
     struct dp_books *books;
     struct dp_lane lane;        /* Its turns are, nothing else. */
+    struct dp_shared shared;    /* All zeros. */
 
     /* The present. */
     struct ovs_mutex mutex;     /* One at a time changes something. */

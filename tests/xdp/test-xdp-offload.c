@@ -352,7 +352,7 @@ wait_for_why(struct rig *rig, const struct mega *mega, enum dp_offload_why why)
 /* A mask too many for a port waits until there is room.  That does not make
  * the table full, for the port or for others, not even if rates decide. */
 static void
-test_xdp_masks(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+test_xdp_mask_limit(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     enum { N = DP_XDP_LIST_MASKS + 1 };
     const struct dp_places_config config = {
@@ -405,7 +405,7 @@ test_xdp_masks(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     dp_rebalance_destroy(rebalance);
     rig_uninit(&rig);
 }
-DPTEST_REGISTER("xdp-masks", test_xdp_masks);
+DPTEST_REGISTER("xdp-mask-limit", test_xdp_mask_limit);
 
 /* More than that of "lo". */
 #define ENOUGH_MTU 100000
