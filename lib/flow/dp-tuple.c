@@ -11,10 +11,10 @@
 #include "packets.h"
 #include "util.h"
 
-/* An entry has the words that read_words() takes out of a packet, and of each
- * field of the match the bits that its mask has.  So the headers of a match
- * and those of its mask are written as a packet has them, and read like one
- * (write_headers()). */
+/* An entry has the words that dp_tuple_read_words() takes out of a packet, and
+ * of each field of the match the bits that its mask has.  So the headers of a
+ * match and those of its mask are written as a packet has them, and read like
+ * one (write_headers()). */
 
 enum {
     IPV4_PLAIN = 0x45,          /* Version, and no options. */
@@ -23,36 +23,6 @@ enum {
     MAX_LEN = (ETH_HEADER_LEN + FLOW_MAX_VLAN_HEADERS * VLAN_HEADER_LEN
                + IPV6_HEADER_LEN + L4_LEN),
 };
-
-static size_t
-n_words(bool is_ipv6)
-{
-    return (DP_TUPLE_L2_WORDS + 1
-            + (is_ipv6 ? DP_TUPLE_IPV6_WORDS : DP_TUPLE_IPV4_WORDS));
-}
-
-/* Reads layers 2 and 3, in words that overlap where the length asks for it,
- * and the first word of layer 4. */
-static inline void
-read_words(const uint8_t *data, size_t l3_ofs, bool is_ipv6, uint64_t words[])
-{
-    const uint8_t *l3 = data + l3_ofs;
-
-    words[0] = dp_load64(data);
-    words[1] = dp_load64(data + 8);
-    words[2] = dp_load64(l3 - 8);
-    words[3] = dp_load64(l3);
-    words[4] = dp_load64(l3 + 8);
-    if (!is_ipv6) {
-        words[5] = dp_load64(l3 + 12);
-        words[6] = dp_load64(l3 + IP_HEADER_LEN);
-    } else {
-        words[5] = dp_load64(l3 + 16);
-        words[6] = dp_load64(l3 + 24);
-        words[7] = dp_load64(l3 + 32);
-        words[8] = dp_load64(l3 + IPV6_HEADER_LEN);
-    }
-}
 
 static inline uint32_t
 hash_headers(const uint8_t *l3, bool is_ipv6, uint8_t proto,
@@ -165,27 +135,6 @@ dp_tuple_read(struct dp_tuple *t, struct dp_packet *packet,
     t->l2_pad_size = size - len;
     t->hash = hash_headers(data + l3_ofs, t->is_ipv6, proto, in_port);
     return true;
-}
-
-bool
-dp_tuple_entry_matches(const struct dp_tuple_entry *entry,
-                       const struct dp_tuple *t,
-                       const struct dp_packet *packet, odp_port_t in_port)
-{
-    const struct dp_tuple_mask *mask = entry->mask;
-    uint64_t words[DP_TUPLE_WORDS];
-    uint64_t differ;
-
-    if (entry->l3_ofs != t->l3_ofs || entry->in_port != in_port
-        || entry->n_words != n_words(t->is_ipv6)) {
-        return false;
-    }
-    read_words(dp_packet_data(packet), t->l3_ofs, t->is_ipv6, words);
-    differ = (t->tcp_flags & mask->tcp_flags) ^ entry->tcp_flags;
-    for (size_t i = 0; i < n_words(t->is_ipv6); i++) {
-        differ |= (words[i] & mask->words[i]) ^ entry->words[i];
-    }
-    return !differ;
 }
 
 void
@@ -313,15 +262,15 @@ describe(const struct match *match, struct dp_tuple_entry *entry,
 
     entry->in_port = flow->in_port.odp_port;
     entry->l3_ofs = l3_ofs;
-    entry->n_words = n_words(is_ipv6);
+    entry->n_words = dp_tuple_n_words(is_ipv6);
     entry->hash = hash_headers(value + l3_ofs, is_ipv6, flow->nw_proto,
                                entry->in_port);
     mask->tcp_flags = (OVS_FORCE uint16_t) (match->wc.masks.tcp_flags
                                             & htons(0x0fff));
     entry->tcp_flags = ((OVS_FORCE uint16_t) flow->tcp_flags
                         & mask->tcp_flags);
-    read_words(value, l3_ofs, is_ipv6, entry->words);
-    read_words(bits, l3_ofs, is_ipv6, mask->words);
+    dp_tuple_read_words(value, l3_ofs, is_ipv6, entry->words);
+    dp_tuple_read_words(bits, l3_ofs, is_ipv6, mask->words);
     for (size_t i = 0; i < entry->n_words; i++) {
         entry->words[i] &= mask->words[i];
     }

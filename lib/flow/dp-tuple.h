@@ -35,6 +35,8 @@
 #include "cmap.h"
 #include "dp-packet.h"
 #include "flow/dp-flow.h"
+#include "flow/dp-load.h"
+#include "packets.h"
 
 struct match;
 
@@ -49,11 +51,12 @@ struct dp_tuple {
     bool is_tcp;
 };
 
-/* Words of headers, see read_words(). */
+/* Words of headers, see dp_tuple_read_words(). */
 enum {
     DP_TUPLE_L2_WORDS = 3,
     DP_TUPLE_IPV4_WORDS = 3,
     DP_TUPLE_IPV6_WORDS = 5,
+    DP_TUPLE_MIN_WORDS = DP_TUPLE_L2_WORDS + DP_TUPLE_IPV4_WORDS + 1,
     DP_TUPLE_WORDS = DP_TUPLE_L2_WORDS + DP_TUPLE_IPV6_WORDS + 1,
 };
 
@@ -114,12 +117,6 @@ dp_tuples_count(const struct dp_tuples *tuples)
 bool dp_tuple_read(struct dp_tuple *, struct dp_packet *packet,
                    odp_port_t in_port);
 
-/* Is 'packet', which reads 'tuple', of 'entry'? */
-bool dp_tuple_entry_matches(const struct dp_tuple_entry *entry,
-                            const struct dp_tuple *tuple,
-                            const struct dp_packet *packet,
-                            odp_port_t in_port);
-
 /* Sets the offsets of 'packet', which reads 'tuple'. */
 void dp_tuple_set_offsets(const struct dp_tuple *tuple,
                           struct dp_packet *packet);
@@ -130,6 +127,63 @@ dp_tuple_entry_prefetch(const struct dp_tuple_entry *entry)
 {
     OVS_PREFETCH(entry);
     OVS_PREFETCH((const char *) entry + CACHE_LINE_SIZE);
+}
+
+static inline size_t
+dp_tuple_n_words(bool is_ipv6)
+{
+    return (DP_TUPLE_L2_WORDS + 1
+            + (is_ipv6 ? DP_TUPLE_IPV6_WORDS : DP_TUPLE_IPV4_WORDS));
+}
+
+/* Reads layers 2 and 3, in words that overlap where the length asks for it,
+ * and the first word of layer 4. */
+static inline void
+dp_tuple_read_words(const uint8_t *data, size_t l3_ofs, bool is_ipv6,
+                    uint64_t words[])
+{
+    const uint8_t *l3 = data + l3_ofs;
+
+    words[0] = dp_load64(data);
+    words[1] = dp_load64(data + 8);
+    words[2] = dp_load64(l3 - 8);
+    words[3] = dp_load64(l3);
+    words[4] = dp_load64(l3 + 8);
+    if (!is_ipv6) {
+        words[5] = dp_load64(l3 + 12);
+        words[6] = dp_load64(l3 + IP_HEADER_LEN);
+    } else {
+        words[5] = dp_load64(l3 + 16);
+        words[6] = dp_load64(l3 + 24);
+        words[7] = dp_load64(l3 + 32);
+        words[8] = dp_load64(l3 + IPV6_HEADER_LEN);
+    }
+}
+
+/* Is 'packet', which reads 't', of 'entry'? */
+static inline bool
+dp_tuple_entry_matches(const struct dp_tuple_entry *entry,
+                       const struct dp_tuple *t,
+                       const struct dp_packet *packet, odp_port_t in_port)
+{
+    const struct dp_tuple_mask *mask = entry->mask;
+    size_t n = dp_tuple_n_words(t->is_ipv6);
+    uint64_t words[DP_TUPLE_WORDS];
+    uint64_t differ;
+
+    if (entry->l3_ofs != t->l3_ofs || entry->in_port != in_port
+        || entry->n_words != n) {
+        return false;
+    }
+    dp_tuple_read_words(dp_packet_data(packet), t->l3_ofs, t->is_ipv6, words);
+    differ = (t->tcp_flags & mask->tcp_flags) ^ entry->tcp_flags;
+    for (size_t i = 0; i < DP_TUPLE_MIN_WORDS; i++) {
+        differ |= (words[i] & mask->words[i]) ^ entry->words[i];
+    }
+    for (size_t i = DP_TUPLE_MIN_WORDS; i < n; i++) {
+        differ |= (words[i] & mask->words[i]) ^ entry->words[i];
+    }
+    return !differ;
 }
 
 /* Returns the next entry with the same hash, or NULL. */

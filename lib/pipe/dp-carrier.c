@@ -58,12 +58,10 @@ find_from(const struct dp_tuple_entry *entry, const struct dp_burst *burst,
     return entry;
 }
 
-/* Returns those of 'found' packets that have an entry, and asks for its
- * flow. */
-static uint32_t
+/* Finds the entries of 'found' packets, and asks for their flows. */
+static void
 match_packets(const struct dp_burst *burst, uint32_t found, struct search *s)
 {
-    uint32_t matched = 0;
     int i;
 
     ULLONG_FOR_EACH_1 (i, found) {
@@ -77,19 +75,43 @@ match_packets(const struct dp_burst *burst, uint32_t found, struct search *s)
 
         if (OVS_LIKELY(entry)) {
             OVS_PREFETCH_WRITE(entry->flow);
-            s->entries[i] = entry;
-            matched |= UINT32_C(1) << i;
         }
+        s->entries[i] = entry;
     }
-    return matched;
 }
 
+/* Returns the flow of packet 'i', or NULL.  Sets the packet's offsets. */
+static struct dp_flow *
+take(const struct dp_burst *burst, const struct search *s, int i)
+{
+    const struct dp_tuple_entry *entry = s->entries[i];
+    struct dp_packet *packet = burst->packets[i];
+
+    while (OVS_UNLIKELY(entry && dp_flow_is_dead(entry->flow))) {
+        entry = find_from(dp_tuple_entry_next(entry), burst, s, i);
+    }
+    if (OVS_UNLIKELY(!entry)) {
+        return NULL;
+    }
+    dp_tuple_set_offsets(&s->tuples[i], packet);
+    if (OVS_UNLIKELY(!ct_packet_csums_are_good(packet,
+                                               s->tuples[i].is_ipv6))) {
+        COVERAGE_INC(dp_merged_unsound);
+        return NULL;
+    }
+    return entry->flow;
+}
+
+/* A connection's packet that goes the long way, because it has another TTL or
+ * a flag, say, takes those behind it along, as far as they are in the same
+ * burst, or they would overtake it. */
 void
 dp_carrier_run(struct dp_lane *lane, struct dp_burst *burst)
 {
-    unsigned int n_hits = 0, n_unsound = 0;
-    uint32_t found, matched;
+    unsigned int n_hits = 0;
+    uint64_t long_way = 0;      /* 1-bits: of such hashes. */
     struct search s;
+    uint32_t found;
     int i;
 
     found = read_packets(burst, &s);
@@ -97,30 +119,23 @@ dp_carrier_run(struct dp_lane *lane, struct dp_burst *burst)
         return;
     }
     found = cmap_find_batch(&lane->merged.entries, found, s.hashes, s.nodes);
-    matched = match_packets(burst, found, &s);
-    ULLONG_FOR_EACH_1 (i, matched) {
-        const struct dp_tuple_entry *entry = s.entries[i];
-        struct dp_packet *packet = burst->packets[i];
+    match_packets(burst, found, &s);
+    ULLONG_FOR_EACH_1 (i, found) {
+        uint64_t bit = UINT64_C(1) << s.hashes[i] % 64;
+        struct dp_flow *flow = (OVS_LIKELY(!(long_way & bit))
+                                ? take(burst, &s, i) : NULL);
 
-        while (OVS_UNLIKELY(entry && dp_flow_is_dead(entry->flow))) {
-            entry = find_from(dp_tuple_entry_next(entry), burst, &s, i);
+        if (OVS_LIKELY(flow)) {
+            dp_burst_decide(burst, i, flow,
+                            ntohs((OVS_FORCE ovs_be16)
+                                  s.tuples[i].tcp_flags));
+            n_hits++;
+        } else {
+            long_way |= bit;
         }
-        if (OVS_UNLIKELY(!entry)) {
-            continue;
-        }
-        dp_tuple_set_offsets(&s.tuples[i], packet);
-        if (OVS_UNLIKELY(!ct_packet_csums_are_good(packet,
-                                                   s.tuples[i].is_ipv6))) {
-            n_unsound++;
-            continue;
-        }
-        dp_burst_decide(burst, i, entry->flow,
-                        ntohs((OVS_FORCE ovs_be16) s.tuples[i].tcp_flags));
-        n_hits++;
     }
     dp_lane_count(lane, PMD_STAT_EXACT_HIT, n_hits);
     COVERAGE_ADD(dp_merged_hit, n_hits);
-    COVERAGE_ADD(dp_merged_unsound, n_unsound);
 }
 
 /* Rules. */
