@@ -431,8 +431,9 @@ send_pair(struct merge_world *w, const struct flow flows[2])
                      odp_to_u32(flows[0].in_port.odp_port));
 }
 
-/* What goes the long way, for a flag or its TTL, is not overtaken by what comes
- * behind it in the same burst: with a rule leaves what leaves without. */
+/* What goes the long way, for a flag or its TTL, is not overtaken by what
+ * comes behind it in the same burst: what leaves is what leaves without a
+ * rule. */
 static void
 test_order_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
