@@ -8,6 +8,8 @@ tests_dptest_SOURCES += \
 	tests/ct/ct-pass.h \
 	tests/ct/ct-rival.c \
 	tests/ct/ct-rival.h \
+	tests/ct/ct-script.c \
+	tests/ct/ct-script.h \
 	tests/ct/ct-talk.c \
 	tests/ct/ct-talk.h \
 	tests/ct/ct-theirs.h \

@@ -97,46 +97,60 @@ choose_flags(void)
     return r < ARRAY_SIZE(flags) ? flags[r] : TCP_ACK;
 }
 
+void
+ct_talk_put_segment(struct dp_packet *p, const struct ct_talk *t,
+                    const struct ct_segment *s)
+{
+    size_t header_len = TCP_HEADER_LEN + (s->scale >= 0 ? 4 : 0);
+    size_t len = header_len + s->payload;
+    struct tcp_header *tcp;
+
+    put_l3(p, t, s->reply, IPPROTO_TCP, len, 0);
+    tcp = dp_packet_put_zeros(p, len);
+    tcp->tcp_src = htons(s->reply ? t->at[1].dport : t->at[0].sport);
+    tcp->tcp_dst = htons(s->reply ? t->at[1].sport : t->at[0].dport);
+    put_16aligned_be32(&tcp->tcp_seq, htonl(s->seq));
+    put_16aligned_be32(&tcp->tcp_ack, htonl(s->flags & TCP_ACK ? s->ack : 0));
+    tcp->tcp_ctl = TCP_CTL(s->flags, header_len / 4);
+    tcp->tcp_winsz = htons(s->window);
+    if (s->scale >= 0) {
+        uint8_t *option = (uint8_t *) (tcp + 1);
+
+        option[0] = 1;
+        option[1] = 3;
+        option[2] = 3;
+        option[3] = s->scale;
+    }
+    tcp->tcp_csum = l4_csum(p, IPPROTO_TCP, tcp, len);
+}
+
 static void
 put_tcp(struct dp_packet *p, struct ct_talk *t, bool reply, size_t payload)
 {
     struct ct_side *me = &t->sides[reply], *other = &t->sides[!reply];
-    uint16_t flags = choose_flags();
-    bool scale = flags & TCP_SYN && random_range(2);
-    size_t len = TCP_HEADER_LEN + (scale ? 4 : 0) + payload;
-    uint32_t seq = me->seq, ack = me->acked;
-    struct tcp_header *tcp;
-    uint8_t *option;
+    struct ct_segment s = { .reply = reply, .flags = choose_flags(),
+                            .seq = me->seq, .ack = me->acked,
+                            .scale = -1, .payload = payload };
+    bool scale = s.flags & TCP_SYN && random_range(2);
 
-    put_l3(p, t, reply, IPPROTO_TCP, len, 0);
-    tcp = dp_packet_put_zeros(p, len);
     switch (random_range(24)) {
-    case 0: seq -= random_range(100000); break;
-    case 1: seq += random_range(100000); break;
-    case 2: ack -= random_range(100000); break;
-    case 3: ack += random_range(100000); break;
-    case 4: seq = random_uint32(); break;
-    case 5: ack = random_range(2) ? 0 : random_uint32(); break;
+    case 0: s.seq -= random_range(100000); break;
+    case 1: s.seq += random_range(100000); break;
+    case 2: s.ack -= random_range(100000); break;
+    case 3: s.ack += random_range(100000); break;
+    case 4: s.seq = random_uint32(); break;
+    case 5: s.ack = random_range(2) ? 0 : random_uint32(); break;
     default:
-        me->seq += payload + !!(flags & TCP_SYN) + !!(flags & TCP_FIN);
+        me->seq += payload + !!(s.flags & TCP_SYN) + !!(s.flags & TCP_FIN);
         other->acked = me->seq;
     }
-    tcp->tcp_src = htons(reply ? t->at[1].dport : t->at[0].sport);
-    tcp->tcp_dst = htons(reply ? t->at[1].sport : t->at[0].dport);
-    put_16aligned_be32(&tcp->tcp_seq, htonl(seq));
-    put_16aligned_be32(&tcp->tcp_ack, htonl(flags & TCP_ACK ? ack : 0));
-    tcp->tcp_ctl = TCP_CTL(flags, (TCP_HEADER_LEN + (scale ? 4 : 0)) / 4);
     /* No window that its scale makes larger than 16 bits: when the other side
      * does not scale, theirs takes what is left of it. */
-    tcp->tcp_winsz = htons(random_range(4) ? 8000 : random_range(8192));
+    s.window = random_range(4) ? 8000 : random_range(8192);
     if (scale) {
-        option = (uint8_t *) (tcp + 1);
-        option[0] = 1;
-        option[1] = 3;
-        option[2] = 3;
-        option[3] = random_range(4);
+        s.scale = random_range(4);
     }
-    tcp->tcp_csum = l4_csum(p, IPPROTO_TCP, tcp, len);
+    ct_talk_put_segment(p, t, &s);
 }
 
 static void

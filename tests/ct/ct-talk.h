@@ -52,12 +52,24 @@ struct ct_talk {
     long long end;              /* When another one takes its place. */
 };
 
+/* A segment of TCP, from the second side if it is a 'reply'. */
+struct ct_segment {
+    bool reply;
+    uint16_t flags;
+    uint32_t seq, ack;          /* 'ack' only with TCP_ACK. */
+    uint16_t window;
+    int scale;                  /* Of windows, to offer, or -1. */
+    size_t payload;             /* Bytes. */
+};
+
 /* Begins another conversation in the place of 't'. */
 void ct_talk_start(struct ct_talk *t, long long now_ms);
 
 /* Appends a packet to 'p': with 'payload' bytes, or an error about one. */
 void ct_talk_put_plain(struct dp_packet *p, struct ct_talk *, bool reply,
                        size_t payload);
+void ct_talk_put_segment(struct dp_packet *p, const struct ct_talk *,
+                         const struct ct_segment *);
 void ct_talk_put_error(struct dp_packet *p, struct ct_talk *, bool reply);
 
 /* Learns where 'packet' of the first side went, which had another address at

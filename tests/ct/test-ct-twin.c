@@ -30,6 +30,7 @@
 #include "ct/ct-packet.h"
 #include "tests/ct/ct-pass.h"
 #include "tests/ct/ct-rival.h"
+#include "tests/ct/ct-script.h"
 #include "tests/ct/ct-talk.h"
 #include "tests/ct/ct-theirs.h"
 #include "tests/dptest.h"
@@ -43,6 +44,9 @@ struct twin {
     long long now;
     unsigned int n_packets, n_differences, n_explained, n_shown;
     uint64_t n_tuple;           /* Refusals for a tuple, so far. */
+
+    /* Scripts that both trackers have heard to the end. */
+    unsigned int n_whole[CT_SCRIPT_N_OPENS][CT_SCRIPT_N_CLOSES];
 };
 
 static void
@@ -50,6 +54,26 @@ advance(struct twin *twin, long long ms)
 {
     twin->now += ms;
     atomic_store(&ct_theirs_now_ms, twin->now);
+}
+
+static void
+begin(struct twin *twin)
+{
+    advance(twin, time_msec());
+    twin->ours = conntrack_init();
+    twin->theirs = theirs_conntrack_init();
+}
+
+static void
+end(struct twin *twin)
+{
+    printf("%u packets, %u differences, %u explained\n", twin->n_packets,
+           twin->n_differences, twin->n_explained);
+    conntrack_destroy(twin->ours);
+    theirs_conntrack_destroy(twin->theirs);
+    if (twin->n_differences) {
+        dptest_fail("%u differences", twin->n_differences);
+    }
 }
 
 /* What both make of packets. */
@@ -342,6 +366,25 @@ compare_dumps(struct twin *twin)
     svec_destroy(&near);
 }
 
+/* Sends 'ours' and 'theirs', which are the same, a packet of 't', through the
+ * trackers.  Returns false if they may differ from now on. */
+static bool
+pass_both(struct twin *twin, const struct ct_talk *t,
+          const struct ct_pass_action *a, bool reply, bool is_error,
+          struct dp_packet *ours, struct dp_packet *theirs)
+{
+    struct dp_packet *before = dp_packet_clone(ours);
+    struct pass pass = { t, a, reply, is_error, before, ours, theirs };
+    bool same;
+
+    run(twin, ours, a, false);
+    run(twin, theirs, a, true);
+    twin->n_packets++;
+    same = compare(twin, &pass);
+    dp_packet_delete(before);
+    return same;
+}
+
 /* Turns. */
 
 /* Sends 'p', a packet of 't', through both, up to 'n_passes' times.  Returns
@@ -357,16 +400,10 @@ send_packet(struct twin *twin, const struct ct_talk *t,
     /* Theirs writes a sum where an inner header that is cut would have one. */
     dp_packet_prealloc_tailroom(theirs, 64);
     for (bool same = true; same && n_passes; n_passes--) {
-        struct dp_packet *before = dp_packet_clone(ours);
         struct ct_pass_action a;
-        struct pass pass = { t, &a, reply, is_error, before, ours, theirs };
 
         ct_pass_choose(t, reply, &a);
-        run(twin, ours, &a, false);
-        run(twin, theirs, &a, true);
-        twin->n_packets++;
-        same = compare(twin, &pass);
-        dp_packet_delete(before);
+        same = pass_both(twin, t, &a, reply, is_error, ours, theirs);
     }
     dp_packet_delete(theirs);
     return ours;
@@ -396,6 +433,124 @@ turn(struct twin *twin)
     dp_packet_delete(p);
     dp_packet_delete(ours);
 }
+
+/* Scripts. */
+
+/* Chooses what a table does with a packet that the tracker has found new, or
+ * has seen before: commits it, or nothing. */
+static bool
+choose_commit(const struct ct_talk *t, const struct dp_packet *p, bool reply,
+              struct ct_pass_action *a)
+{
+    bool is_new = p->md.ct_state & CS_NEW;
+
+    /* Theirs aborts when what looks like a reply begins a translated one. */
+    if (is_new ? reply && t->nat != CT_TALK_NAT_NONE
+        : !(p->md.ct_state & CS_ESTABLISHED) || random_range(16)) {
+        return false;
+    }
+    *a = (struct ct_pass_action) { .commit = true, .zone = t->zone };
+    a->has_nat = is_new && t->nat > CT_TALK_NAT_BARE;
+    if (a->has_nat) {
+        ct_talk_choose_nat(t, &a->nat);
+    }
+    if (!is_new || random_range(2)) {
+        a->has_mark = a->has_label = true;
+        a->mark[1] = a->label[1].ct_labels_32[0] = UINT32_MAX;
+        a->mark[0] = a->label[0].ct_labels_32[0] = random_uint32();
+    }
+    return true;
+}
+
+/* Sends a segment through both: they look, and commit what they should.
+ * Returns false if they may differ from now on. */
+static bool
+play_segment(struct twin *twin, struct ct_talk *t, const struct ct_segment *s,
+             bool *valid)
+{
+    struct ct_pass_action look = {
+        .zone = t->zone, .has_nat = t->nat != CT_TALK_NAT_NONE,
+    };
+    struct dp_packet *ours = dp_packet_new(512), *theirs;
+    struct ct_pass_action commit;
+    struct flow flow;
+    bool same;
+
+    ct_talk_put_segment(ours, t, s);
+    pkt_metadata_init(&ours->md, 1);
+    flow_extract(ours, &flow);
+    theirs = dp_packet_clone(ours);
+
+    same = pass_both(twin, t, &look, s->reply, false, ours, theirs);
+    if (same && choose_commit(t, ours, s->reply, &commit)) {
+        same = pass_both(twin, t, &commit, s->reply, false, ours, theirs);
+    }
+    *valid = !(ours->md.ct_state & CS_INVALID);
+    if (!s->reply) {
+        ct_talk_learn(t, ours);
+    }
+    dp_packet_delete(ours);
+    dp_packet_delete(theirs);
+    return same;
+}
+
+/* A conversation, and perhaps another one between the same ends. */
+static void
+play(struct twin *twin)
+{
+    struct ct_script script;
+    struct ct_talk t;
+    bool same = true, is_first = true, valid;
+
+    ct_talk_start(&t, twin->now);
+    t.proto = IPPROTO_TCP;
+    do {
+        ct_script_make(&script, &t);
+        for (size_t i = 0; same && i < script.n; i++) {
+            same = play_segment(twin, &t, &script.segments[i], &valid);
+            /* Both trackers take some of what crosses while both sides open
+             * for invalid, and what comes after another conversation. */
+            if (same && !valid && is_first && !script.has_faults
+                && script.open == CT_SCRIPT_OPEN_ONE) {
+                dptest_fail("segment %"PRIuSIZE" of %"PRIuSIZE" is invalid, "
+                            "open %d, close %d", i, script.n, script.open,
+                            script.close);
+            }
+            advance(twin, random_range(50));
+        }
+        if (same) {
+            twin->n_whole[script.open][script.close]++;
+            compare_dumps(twin);
+        }
+        is_first = false;
+    } while (same && !random_range(4));
+    forget_all(twin);
+}
+
+/* usage: ct-twin-tcp [check [PACKETS [SEED]]] */
+static void
+test_ct_twin_tcp_main(int argc, char *argv[])
+{
+    unsigned int n = argc > 2 ? atoi(argv[2]) : 100000;
+    struct twin twin = { .now = 0 };
+
+    random_set_seed(argc > 3 ? atoi(argv[3]) : 1);
+    begin(&twin);
+    while (twin.n_packets < n) {
+        play(&twin);
+        ovsrcu_quiesce();
+    }
+    for (int i = 0; i < CT_SCRIPT_N_OPENS; i++) {
+        for (int j = 0; j < CT_SCRIPT_N_CLOSES; j++) {
+            if (!twin.n_whole[i][j]) {
+                dptest_fail("no conversation to its end: open %d, close %d",
+                            i, j);
+            }
+        }
+    }
+    end(&twin);
+}
+DPTEST_REGISTER("ct-twin-tcp", test_ct_twin_tcp_main);
 
 /* Captures. */
 
@@ -547,9 +702,7 @@ test_ct_twin_main(int argc, char *argv[])
         read_captures(argv[4], &captures);
     }
     random_set_seed(seed);
-    advance(&twin, time_msec());
-    twin.ours = conntrack_init();
-    twin.theirs = theirs_conntrack_init();
+    begin(&twin);
     for (size_t i = 0; i < N_TALKS; i++) {
         ct_talk_start(&twin.talks[i], twin.now);
     }
@@ -564,15 +717,9 @@ test_ct_twin_main(int argc, char *argv[])
             ovsrcu_quiesce();
         }
     }
-    printf("%u packets, %u differences, %u explained\n", twin.n_packets,
-           twin.n_differences, twin.n_explained);
-    conntrack_destroy(twin.ours);
-    theirs_conntrack_destroy(twin.theirs);
+    end(&twin);
     free(captures.data);
     free(captures.offsets);
-    if (twin.n_differences) {
-        dptest_fail("%u differences", twin.n_differences);
-    }
 }
 
 DPTEST_REGISTER("ct-twin", test_ct_twin_main);
