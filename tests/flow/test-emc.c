@@ -30,6 +30,7 @@ test_emc_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 
         flow_to_packet(&described, &packet);
         dp_key_extract_fresh(&keys[i], &packet);
+        keys[i].plain = NULL;   /* The packet will be gone. */
         dp_packet_uninit(&packet);
 
         /* Let many keys share a place. */
