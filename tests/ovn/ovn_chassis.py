@@ -63,6 +63,7 @@ class Chassis:
         if lab.offload:
             self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
                        "other_config:hw-offload=true",
+                       "other_config:ct-merge=true",
                        "other_config:dpdk-init=true",
                        "other_config:dpdk-extra=--no-pci --legacy-mem "
                        "--no-huge -m 512 --file-prefix=%s -d %s"
