@@ -17,8 +17,8 @@
  * one (write_headers()). */
 
 enum {
-    IPV4_PLAIN = 0x45,          /* Version, and no options. */
-    IPV6_VERSION = 0x60,
+    IPV4_FIRST = 0x45,          /* First byte: version, and no options. */
+    IPV6_FIRST = 0x60,
     L4_LEN = 8,                 /* Of layer 4, that is looked at as words. */
     MAX_LEN = (ETH_HEADER_LEN + FLOW_MAX_VLAN_HEADERS * VLAN_HEADER_LEN
                + IPV6_HEADER_LEN + L4_LEN),
@@ -64,14 +64,14 @@ read_l3(struct dp_tuple *t, const uint8_t *l3, size_t size, uint16_t type,
         t->is_ipv6 = false;
         t->l4_ofs = t->l3_ofs + IP_HEADER_LEN;
         *proto = l3[9];
-        return (l3[0] == IPV4_PLAIN && !(dp_load16(l3 + 6) & frag_bits)
+        return (l3[0] == IPV4_FIRST && !(dp_load16(l3 + 6) & frag_bits)
                 ? ntohs((OVS_FORCE ovs_be16) dp_load16(l3 + 2)) : 0);
     } else if (type == (OVS_FORCE uint16_t) htons(ETH_TYPE_IPV6)
                && size >= IPV6_HEADER_LEN + UDP_HEADER_LEN) {
         t->is_ipv6 = true;
         t->l4_ofs = t->l3_ofs + IPV6_HEADER_LEN;
         *proto = l3[6];
-        return ((l3[0] & 0xf0) == IPV6_VERSION
+        return ((l3[0] & 0xf0) == IPV6_FIRST
                 ? (IPV6_HEADER_LEN
                    + ntohs((OVS_FORCE ovs_be16) dp_load16(l3 + 4))) : 0);
     }
@@ -257,7 +257,7 @@ describe(const struct match *match, struct dp_tuple_entry *entry,
 
     write_headers(flow, l3_ofs, is_ipv6, value);
     write_headers(&match->wc.masks, l3_ofs, is_ipv6, bits);
-    value[l3_ofs] |= is_ipv6 ? IPV6_VERSION : IPV4_PLAIN;
+    value[l3_ofs] |= is_ipv6 ? IPV6_FIRST : IPV4_FIRST;
     bits[l3_ofs] |= is_ipv6 ? 0xf0 : 0xff;
 
     entry->in_port = flow->in_port.odp_port;
