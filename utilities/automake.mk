@@ -18,11 +18,13 @@ endif
 .PHONY: check-rules
 
 # The switch at work: between two emulated NICs, or, PORTS=netns, between two
-# network namespaces, or, PORTS=afxdp, the same through ports of type "afxdp".
+# network namespaces, or, PORTS=afxdp, the same through ports of type "afxdp",
+# or, PORTS=none, without ports, for others to add.
 # PCAP=FILE is replayed instead of generated traffic.  What the user gives comes
 # through the environment, with whatever is in it.
 EXTRA_DIST += \
 	utilities/markpath-run-netns \
+	utilities/markpath-run-none \
 	utilities/markpath-run-simnic \
 	utilities/markpath_run.py
 TIME =
@@ -33,10 +35,11 @@ else
 PORTS = netns
 endif
 run_simnic = --plugin=$(simnic_path)
+run_none = --plugin=$(simnic_path)
 run_afxdp = --type=afxdp
 run: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
-	$(if $(filter simnic netns afxdp,$(PORTS)),,$(error PORTS is \
-		'$(PORTS)', but must be 'simnic', 'netns' or 'afxdp'))
+	$(if $(filter simnic netns afxdp none,$(PORTS)),,$(error PORTS is \
+		'$(PORTS)', but must be 'simnic', 'netns', 'afxdp' or 'none'))
 	@PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
 		$(srcdir)/utilities/markpath-run-$(PORTS:afxdp=netns) \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
