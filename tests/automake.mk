@@ -264,4 +264,4 @@ check-local:
 	exit $$status
 
 clean-local:
-	rm -rf tests/conformance tests/testsuite.dir tests/testsuite.log
+	rm -rf docs tests/conformance tests/testsuite.dir tests/testsuite.log
