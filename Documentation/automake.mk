@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	Documentation/intro/dependencies.rst \
 	Documentation/news.rst \
 	Documentation/principles.rst \
+	Documentation/savings.svg \
 	Documentation/topics/merging.rst \
 	Documentation/topics/metrics.rst \
 	Documentation/topics/performance-table-3.5.rst \
