@@ -58,6 +58,7 @@ struct dp_dummy_rule {
     uint32_t output;
     uint64_t n_packets;
     uint64_t n_bytes;
+    uint16_t tcp_flags;
     bool lost;                          /* The NIC has lost it. */
 };
 
@@ -341,6 +342,7 @@ dp_dummy_do_del(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
     op->counted = true;
     op->n_packets = rule->n_packets;
     op->n_bytes = rule->n_bytes;
+    op->tcp_flags = rule->tcp_flags;
     op->error = 0;
     dp_dummy_remove(nic, rule);
 }
@@ -358,6 +360,7 @@ dp_dummy_do_query(struct dp_dummy_nic *nic,
     op->idle_ms = nic->config.idle_ms;
     op->n_packets = rule->n_packets;
     op->n_bytes = rule->n_bytes;
+    op->tcp_flags = rule->tcp_flags;
     op->error = 0;
 }
 
@@ -683,7 +686,7 @@ dp_dummy_nic_find(struct dp_dummy_nic *nic, odp_port_t port_no,
 bool
 dp_dummy_nic_hit(struct dp_dummy_nic *nic, odp_port_t port_no,
                  const ovs_u128 *mega_ufid, uint64_t n_packets,
-                 uint64_t n_bytes)
+                 uint64_t n_bytes, uint16_t tcp_flags)
 {
     struct dp_dummy_rule *rule;
     bool hit;
@@ -694,6 +697,7 @@ dp_dummy_nic_hit(struct dp_dummy_nic *nic, odp_port_t port_no,
     if (hit) {
         rule->n_packets += n_packets;
         rule->n_bytes += n_bytes;
+        rule->tcp_flags |= tcp_flags;
     }
     ovs_mutex_unlock(&nic->mutex);
 

@@ -75,7 +75,7 @@ bool dp_dummy_nic_find(struct dp_dummy_nic *nic, odp_port_t port_no,
  * port is paused. */
 bool dp_dummy_nic_hit(struct dp_dummy_nic *nic, odp_port_t port_no,
                       const ovs_u128 *mega_ufid, uint64_t n_packets,
-                      uint64_t n_bytes);
+                      uint64_t n_bytes, uint16_t tcp_flags);
 
 /* Operations so far, failed ones included. */
 uint64_t dp_dummy_nic_n_puts(struct dp_dummy_nic *nic);

@@ -100,6 +100,8 @@ struct dp_offload_rule {
      * the provider. */
     uint16_t n_members;
     uint16_t n_allocated;               /* 1: it is 'one'. */
+    uint16_t tcp_flags;                 /* Of packets that the NIC has done for
+                                         * any of them. */
     struct dp_offload_member *members;
     union {
         struct dp_offload_member one;

@@ -83,6 +83,7 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     op->why = DP_OFFLOAD_WHY_NONE;
     op->n_packets = op->n_bytes = 0;
     op->counted = false;
+    op->tcp_flags = 0;
     op->idle_ms = 0;
     op->rule = rule;
     op->port = port;

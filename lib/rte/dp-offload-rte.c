@@ -31,6 +31,7 @@
 #include "rte/dp-rte-format.h"
 #include "rte/dp-rte-handle.h"
 #include "rte/dp-rte-match.h"
+#include "rte/dp-rte-probe.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
@@ -97,54 +98,6 @@ dp_rte_attr(const struct dp_rte_actions *program)
 
 /* Ports. */
 
-/* Finds out how many bits of a mark the NIC carries.  Drivers that can't tell
- * now, e.g. because the device does not run, get the benefit of the doubt. */
-static unsigned int
-dp_rte_probe_mark(const struct dp_rte_port *port)
-{
-    static const struct rte_flow_item pattern[] = {
-        { .type = RTE_FLOW_ITEM_TYPE_ETH },
-        { .type = RTE_FLOW_ITEM_TYPE_END },
-    };
-    static const struct rte_flow_attr attr = { .ingress = 1 };
-    struct dp_rte_actions program;
-
-    for (unsigned int bits = DP_MARK_BITS; bits > 0; bits--) {
-        uint32_t mark = MIN((UINT32_C(1) << bits) - 1, DP_MARK_MAX);
-        struct rte_flow_error error;
-
-        dp_rte_actions_mark(mark, port->n_rxq, port->rss_types, &program);
-        if (!rte_flow_validate(port->device, &attr, pattern, program.actions,
-                               &error)) {
-            return bits;
-        }
-    }
-    return DP_MARK_BITS;
-}
-
-/* Finds out whether the NIC can tell how long a rule has been idle. */
-static bool
-dp_rte_probe_age(const struct dp_rte_port *port)
-{
-    static const struct rte_flow_item pattern[] = {
-        { .type = RTE_FLOW_ITEM_TYPE_ETH },
-        { .type = RTE_FLOW_ITEM_TYPE_END },
-    };
-    static const struct rte_flow_attr attr = { .ingress = 1 };
-    struct dp_rte_actions *drop = xmalloc(sizeof *drop);
-    struct rte_flow_error error;
-    struct ofpbuf none;
-    bool ok;
-
-    ofpbuf_init(&none, 0);
-    dp_rte_actions_whole(&none, NULL, NULL, true, drop);
-    ok = !rte_flow_validate(port->device, &attr, pattern, drop->actions,
-                            &error);
-    ofpbuf_uninit(&none);
-    free(drop);
-    return ok;
-}
-
 /* Finds out whether the NIC has counters that outlive their rules. */
 static bool
 dp_rte_probe_counter(struct dp_rte_port *port)
@@ -158,40 +111,13 @@ dp_rte_probe_counter(struct dp_rte_port *port)
     return h != NULL;
 }
 
-/* Finds out whether the NIC can tell sound headers from others. */
-static bool
-dp_rte_probe_integrity(const struct dp_rte_port *port)
-{
-    static const struct rte_flow_attr attr = { .ingress = 1 };
-    struct dp_rte_pattern *pattern = xmalloc(sizeof *pattern);
-    struct dp_rte_actions *mark = xmalloc(sizeof *mark);
-    struct rte_flow_error error;
-    struct match match;
-    bool ok;
-
-    match_init_catchall(&match);
-    match_set_packet_type(&match, htonl(PT_ETH));
-    match_set_dl_type(&match, htons(ETH_TYPE_IP));
-    match_set_nw_proto(&match, IPPROTO_UDP);
-    match_set_nw_frag(&match, 0);
-    match_set_tp_dst(&match, htons(1));
-    ok = !dp_rte_match_translate(&match, pattern);
-    ovs_assert(ok && dp_rte_match_is_gullible(pattern));
-    dp_rte_match_add_integrity(pattern);
-    dp_rte_actions_mark(1, port->n_rxq, port->rss_types, mark);
-    ok = !rte_flow_validate(port->device, &attr, pattern->items,
-                            mark->actions, &error);
-    free(mark);
-    free(pattern);
-    return ok;
-}
-
 /* Takes in what may change when a device is configured. */
 static void
 dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
 {
     int device = netdev_dpdk_get_port_id(port->netdev);
     struct rte_eth_dev_info dev_info;
+    struct dp_rte_probe probe;
 
     if (device >= 0) {
         /* Other "dpdk-devargs" are another device. */
@@ -208,11 +134,16 @@ dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
         /* Ports of one device, e.g. representors, have one table. */
         info->table = (uintptr_t) dev_info.device;
     }
-    info->mark_bits = dp_rte_probe_mark(port);
-    atomic_store_relaxed(&port->age, dp_rte_probe_age(port));
+    probe = (struct dp_rte_probe) {
+        .device = port->device,
+        .n_rxq = port->n_rxq,
+        .rss_types = port->rss_types,
+    };
+    info->mark_bits = dp_rte_probe_mark(&probe);
+    atomic_store_relaxed(&port->age, dp_rte_probe_age(&probe));
     info->counts_stay = dp_rte_probe_counter(port);
     atomic_store_relaxed(&port->counter, info->counts_stay);
-    info->verifies = dp_rte_probe_integrity(port);
+    info->verifies = dp_rte_probe_integrity(&probe);
     atomic_store_relaxed(&port->integrity, info->verifies);
     info->whole = true;
     info->capacity = 0;

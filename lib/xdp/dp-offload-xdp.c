@@ -503,7 +503,12 @@ static void
 read_rule(const struct xdp_port *port, const struct dp_xdp_rule *rule,
           struct dp_offload_op *op)
 {
-    dp_xdp_table_read(port->table, rule->flow, &op->n_packets, &op->n_bytes);
+    struct dp_xdp_stats stats;
+
+    dp_xdp_table_read(port->table, rule->flow, &stats);
+    op->n_packets = stats.n_packets;
+    op->n_bytes = stats.n_bytes;
+    op->tcp_flags = ntohs((OVS_FORCE ovs_be16) stats.tcp_flags);
     op->counted = true;
 }
 
