@@ -148,6 +148,15 @@ dp_find_flow_of_rule(const char *dp_name, const ovs_u128 *mega_ufid,
     return !ovs_u128_is_zero(*ufid);
 }
 
+/* Is there a rule 'mega_ufid', which no flow in dumps has? */
+static bool
+is_merged_rule(const struct dp_offload *offload, const ovs_u128 *mega_ufid)
+{
+    enum dp_offload_why why = dp_offload_flow_why(offload, mega_ufid);
+
+    return why != DP_OFFLOAD_WHY_UNKNOWN && why != DP_OFFLOAD_WHY_OFF;
+}
+
 /* Stores in '*mega_ufid' the rule that 's' names, or that of the flow that it
  * names.  Returns NULL, or what is wrong, to be freed. */
 static char *
@@ -159,6 +168,7 @@ find_rule(struct dp *dp, const char *s, ovs_u128 *mega_ufid)
     if (dp_rule_name_parse(s, mega_ufid)) {
         for_flows_of_rule(dp, mega_ufid, take_ufid, &ufid);
         return (ovs_u128_is_zero(ufid)
+                && !is_merged_rule(dp->shared.offload, mega_ufid)
                 ? xasprintf("no flow has the rule '%s'", s) : NULL);
     } else if (!dp_flow_name_parse(s, &ufid)) {
         return xasprintf("'%s' is neither a UFID nor 'all'", s);

@@ -553,3 +553,18 @@ dp_books_port_gone(struct dp_books *books, odp_port_t port)
     }
     ovs_mutex_unlock(&books->mutex);
 }
+
+void
+dp_books_visit(struct dp_books *books,
+               void (*cb)(void *lane, struct dp_flow *flow))
+{
+    struct dp_books_entry *entry;
+
+    ovs_mutex_lock(&books->keeper);
+    LIST_FOR_EACH (entry, node, &books->entries) {
+        if (dp_books_entry_get_life(entry) == DP_BOOKS_LIVE) {
+            cb(entry->lane, dp_books_entry_get_flow(entry));
+        }
+    }
+    ovs_mutex_unlock(&books->keeper);
+}

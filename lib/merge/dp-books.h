@@ -171,6 +171,11 @@ void dp_books_port_gone(struct dp_books *, odp_port_t);
 /* Kills all rules of 'lane' and takes them out.  Before the lane goes. */
 void dp_books_carrier_gone(struct dp_books *, void *lane);
 
+/* Calls 'cb' for each rule that lives, with its lane and its flow.  None comes
+ * or goes meanwhile, but for dying.  'cb' must not call back. */
+void dp_books_visit(struct dp_books *,
+                    void (*cb)(void *lane, struct dp_flow *flow));
+
 /* To be seen. */
 struct dp_books_stats {
     uint64_t n_rules;                           /* Now. */

@@ -136,6 +136,7 @@ dp_dummy_can_run(struct dp_dummy_port *port, struct dp_offload_op *op,
     ovs_mutex_unlock(&nic->mutex);
 
     return (dp_dummy_is_whole(actions, outputp) && whole
+            && op->kind != DP_OFFLOAD_MERGED
             && (!peers || dp_offload_op_peer(op, u32_to_odp(*outputp),
                                              &info)));
 }
@@ -158,6 +159,7 @@ dp_dummy_open(const struct dp_offload_class *class,
     ovs_list_push_back(&nic->ports, &port->node);
     info->mark_bits = nic->config.mark_bits;
     info->whole = nic->config.whole;
+    info->priorities = nic->config.priorities;
     info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
     info->table = nic->config.shared;
     info->dp_layer = "dummy";
@@ -277,6 +279,8 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
 
     ovs_assert(!dp_dummy_find(nic, port->port_no, &op->mega_ufid));
     ovs_assert(op->mark || config->whole);
+    ovs_assert(op->kind != DP_OFFLOAD_MERGED
+               || (op->mark && config->priorities));
     ovs_assert(!(op->mark >> config->mark_bits));
     if (!config->blind) {
         HMAP_FOR_EACH (rule, node, &nic->rules) {
@@ -556,6 +560,7 @@ dp_dummy_restart(void *port_, struct dp_offload_port_info *info)
     port->paused = false;
     restart = nic->config.restart;
     info->whole = nic->config.whole;
+    info->priorities = nic->config.priorities;
     info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
     if (restart == DP_OFFLOAD_LOST && !port->kept) {
         dp_dummy_lose_all(nic, port);
@@ -567,8 +572,9 @@ dp_dummy_restart(void *port_, struct dp_offload_port_info *info)
 
 static void
 dp_dummy_format(void *port OVS_UNUSED, const struct match *match OVS_UNUSED,
-                const struct ofpbuf *actions, enum dp_offload_level level,
-                uint32_t mark, struct ds *ds)
+                const struct ofpbuf *actions,
+                enum dp_offload_kind kind OVS_UNUSED,
+                enum dp_offload_level level, uint32_t mark, struct ds *ds)
 {
     uint32_t output;
 

@@ -28,6 +28,7 @@ struct dp_dummy_config {
     bool shared;                /* Rules of all ports, rather. */
     bool hidden;                /* The capacity is not told. */
     bool whole;                 /* Runs output to even port numbers. */
+    bool priorities;            /* Finds merged rules first. */
     bool peers;                 /* But only to ports that it has, too. */
     bool counts_stay;           /* Counters outlive their rules. */
     bool blind;                 /* Does not ask what it installs. */

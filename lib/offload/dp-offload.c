@@ -43,6 +43,7 @@ dp_offload_create(const struct dp_offload_env *env,
     BUILD_ASSERT_DECL(!offsetof(struct dp_offload, sw));
     atomic_init(&offload->sw.enabled, false);
     atomic_init(&offload->sw.verify, false);
+    atomic_init(&offload->sw.merging, false);
     offload->env = *env;
     while (classes[n]) {
         n++;
@@ -264,8 +265,7 @@ dp_offload_flow_put(struct dp_offload *offload, struct dp_mark_index *index,
     if (dp_offload_is_enabled(offload)) {
         rule = dp_rule_find(shard, &info->mega_ufid);
         if (!rule) {
-            rule = dp_rule_create(offload, shard, &info->mega_ufid,
-                                  info->in_port);
+            rule = dp_rule_create(offload, shard, info);
         }
         dp_rule_is_locked(rule, shard);
         if (dp_rule_member_add(offload, rule, index, flow)) {

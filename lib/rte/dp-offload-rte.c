@@ -13,8 +13,10 @@
  * marks is that of the time of its creation.  So all rules are taken out
  * before the stop, while the handles are good, and put again afterwards.
  *
- * Rules are at priority 0 in group 0.  Megaflows of one port may overlap, and
- * then have the same actions, so it does not matter which one a NIC picks. */
+ * Rules are at priority 0, the highest, in group 0.  Megaflows of one port may
+ * overlap, and then have the same actions, so it does not matter which one a
+ * NIC picks.  It does where a merged rule is one of them: as long as there may
+ * be such, megaflows are at priority 1, if the NIC has it. */
 
 #include <config.h>
 #include "rte/dp-offload-rte.h"
@@ -66,10 +68,13 @@ struct dp_rte_port {
     atomic_bool age;                    /* Whole rules get AGE... */
     atomic_bool counter;                /* ...and a counter that stays. */
     atomic_bool integrity;              /* The NIC knows sound headers. */
+    atomic_bool priorities;             /* It has more than one. */
+    atomic_bool tcp_flags;              /* It matches on them. */
 };
 
 /* A rule, in all forms that it takes on its way. */
 struct dp_rte_rule {
+    uint32_t priority;
     struct match match;
     struct ofpbuf actions;
     struct dp_rte_pattern pattern;
@@ -88,12 +93,25 @@ dp_rte_errno(const struct rte_flow_error *error)
 }
 
 static struct rte_flow_attr
-dp_rte_attr(const struct dp_rte_actions *program)
+dp_rte_attr(const struct dp_rte_rule *rule)
 {
     return (struct rte_flow_attr) {
-        .ingress = !program->transfer,
-        .transfer = program->transfer,
+        .priority = rule->priority,
+        .ingress = !rule->program.transfer,
+        .transfer = rule->program.transfer,
     };
+}
+
+/* Returns the priority of rules of 'kind'. */
+static uint32_t
+dp_rte_priority(const struct dp_rte_port *port, enum dp_offload_kind kind)
+{
+    bool priorities;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_rte_port *, port)->priorities,
+                        &priorities);
+    return (priorities && kind != DP_OFFLOAD_MERGED
+            && dp_offload_is_merging(port->offload));
 }
 
 /* Ports. */
@@ -145,6 +163,9 @@ dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
     atomic_store_relaxed(&port->counter, info->counts_stay);
     info->verifies = dp_rte_probe_integrity(&probe);
     atomic_store_relaxed(&port->integrity, info->verifies);
+    info->priorities = dp_rte_probe_priorities(&probe);
+    atomic_store_relaxed(&port->priorities, info->priorities);
+    atomic_store_relaxed(&port->tcp_flags, dp_rte_probe_tcp_flags(&probe));
     info->whole = true;
     info->capacity = 0;
     info->dp_layer = "dpdk";
@@ -226,6 +247,8 @@ dp_rte_open(const struct dp_offload_class *class,
     atomic_init(&port->age, false);
     atomic_init(&port->counter, false);
     atomic_init(&port->integrity, false);
+    atomic_init(&port->priorities, false);
+    atomic_init(&port->tcp_flags, false);
 
     dp_rte_refresh(port, info);
     *portp = port;
@@ -332,7 +355,7 @@ static int
 dp_rte_create(const struct dp_rte_port *port, const struct dp_rte_rule *rule,
               void **handlep)
 {
-    struct rte_flow_attr attr = dp_rte_attr(&rule->program);
+    struct rte_flow_attr attr = dp_rte_attr(rule);
     struct rte_flow_error error;
     struct rte_flow *handle;
     int e = 0;
@@ -450,6 +473,50 @@ dp_rte_create_whole(struct dp_rte_port *port, struct dp_rte_rule *rule,
     return error;
 }
 
+/* A lane looks at the TCP flags of packets that a merged rule has marked, so a
+ * NIC that does not know flags may mark those that close a connection, too. */
+static void
+dp_rte_spare_tcp_flags(const struct dp_rte_port *port, struct match *match)
+{
+    bool tcp_flags;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_rte_port *, port)->tcp_flags,
+                        &tcp_flags);
+    if (!tcp_flags) {
+        match_set_tcp_flags_masked(match, htons(0), htons(0));
+    }
+}
+
+/* Translates the match of 'rule', of 'kind'. */
+static enum dp_offload_why
+dp_rte_translate(const struct dp_rte_port *port, enum dp_offload_kind kind,
+                 struct dp_rte_rule *rule)
+{
+    if (kind == DP_OFFLOAD_MERGED) {
+        dp_rte_spare_tcp_flags(port, &rule->match);
+    }
+    rule->priority = dp_rte_priority(port, kind);
+    return dp_rte_match_translate(&rule->match, &rule->pattern);
+}
+
+/* Has packets of the rule of 'op' marked, which does not run whole because of
+ * 'why'. */
+static void
+dp_rte_put_mark(const struct dp_rte_port *port, struct dp_rte_rule *rule,
+                struct dp_offload_op *op, enum dp_offload_why why)
+{
+    dp_rte_match_remove_integrity(&rule->pattern);
+    dp_rte_actions_mark(op->mark, port->n_rxq, port->rss_types,
+                        &rule->program);
+    op->error = dp_rte_create(port, rule, &op->handle);
+    if (!op->error) {
+        op->level = DP_OFFLOAD_MARKED;
+        op->why = why;
+        op->halved = (why == DP_OFFLOAD_WHY_A_FULL
+                      || why == DP_OFFLOAD_WHY_A_REFUSED);
+    }
+}
+
 static void
 dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
                struct dp_offload_op *op)
@@ -461,9 +528,12 @@ dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
         op->error = ENOENT;
         return;
     }
-    op->why = dp_rte_match_translate(&rule->match, &rule->pattern);
+    op->why = dp_rte_translate(port, op->kind, rule);
     if (op->why) {
         op->error = EOPNOTSUPP;
+        return;
+    } else if (op->kind == DP_OFFLOAD_MERGED) {
+        dp_rte_put_mark(port, rule, op, DP_OFFLOAD_WHY_A_MERGED);
         return;
     }
 
@@ -480,17 +550,7 @@ dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
         op->why = DP_OFFLOAD_WHY_NO_MARK;
         return;
     }
-
-    dp_rte_match_remove_integrity(&rule->pattern);
-    dp_rte_actions_mark(op->mark, port->n_rxq, port->rss_types,
-                        &rule->program);
-    op->error = dp_rte_create(port, rule, &op->handle);
-    if (!op->error) {
-        op->level = DP_OFFLOAD_MARKED;
-        op->why = why;
-        op->halved = (why == DP_OFFLOAD_WHY_A_FULL
-                      || why == DP_OFFLOAD_WHY_A_REFUSED);
-    }
+    dp_rte_put_mark(port, rule, op, why);
 }
 
 static void
@@ -643,15 +703,16 @@ dp_rte_plan(void *port, struct dp_offload_op *op, const struct match *match,
 
 static void
 dp_rte_format(void *port_, const struct match *match,
-              const struct ofpbuf *actions, enum dp_offload_level level,
-              uint32_t mark, struct ds *ds)
+              const struct ofpbuf *actions, enum dp_offload_kind kind,
+              enum dp_offload_level level, uint32_t mark, struct ds *ds)
 {
     struct dp_rte_port *port = port_;
     struct dp_rte_rule *rule = xmalloc(sizeof *rule);
     struct dp_rte_asker asker = { .port = port };
     bool known, age;
 
-    known = !dp_rte_match_translate(match, &rule->pattern);
+    rule->match = *match;
+    known = !dp_rte_translate(port, kind, rule);
     if (known && level == DP_OFFLOAD_MARKED) {
         dp_rte_actions_mark(mark, port->n_rxq, port->rss_types,
                             &rule->program);
@@ -662,7 +723,7 @@ dp_rte_format(void *port_, const struct match *match,
                                       &rule->program);
     }
     if (known) {
-        struct rte_flow_attr attr = dp_rte_attr(&rule->program);
+        struct rte_flow_attr attr = dp_rte_attr(rule);
 
         dp_rte_format_rule(port->device, &attr, rule->pattern.items,
                            rule->program.actions, ds);

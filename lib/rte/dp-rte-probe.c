@@ -58,29 +58,68 @@ dp_rte_probe_age(const struct dp_rte_probe *probe)
     return ok;
 }
 
-bool
-dp_rte_probe_integrity(const struct dp_rte_probe *probe)
+/* Does the driver take a rule for what 'match', of packets to a port, matches,
+ * at 'priority', with sound headers if 'integrity'? */
+static bool
+takes(const struct dp_rte_probe *probe, const struct match *match,
+      uint32_t priority, bool integrity)
 {
-    static const struct rte_flow_attr attr = { .ingress = 1 };
+    const struct rte_flow_attr attr = { .ingress = 1, .priority = priority };
     struct dp_rte_pattern *pattern = xmalloc(sizeof *pattern);
     struct dp_rte_actions *mark = xmalloc(sizeof *mark);
     struct rte_flow_error error;
-    struct match match;
     bool ok;
 
-    match_init_catchall(&match);
-    match_set_packet_type(&match, htonl(PT_ETH));
-    match_set_dl_type(&match, htons(ETH_TYPE_IP));
-    match_set_nw_proto(&match, IPPROTO_UDP);
-    match_set_nw_frag(&match, 0);
-    match_set_tp_dst(&match, htons(1));
-    ok = !dp_rte_match_translate(&match, pattern);
+    ok = !dp_rte_match_translate(match, pattern);
     ovs_assert(ok && dp_rte_match_is_gullible(pattern));
-    dp_rte_match_add_integrity(pattern);
+    if (integrity) {
+        dp_rte_match_add_integrity(pattern);
+    }
     dp_rte_actions_mark(1, probe->n_rxq, probe->rss_types, mark);
     ok = !rte_flow_validate(probe->device, &attr, pattern->items,
                             mark->actions, &error);
     free(mark);
     free(pattern);
     return ok;
+}
+
+/* Makes 'match' one of packets of 'nw_proto' to a port. */
+static void
+match_port(struct match *match, uint8_t nw_proto)
+{
+    match_init_catchall(match);
+    match_set_packet_type(match, htonl(PT_ETH));
+    match_set_dl_type(match, htons(ETH_TYPE_IP));
+    match_set_nw_proto(match, nw_proto);
+    match_set_nw_frag(match, 0);
+    match_set_tp_dst(match, htons(1));
+}
+
+bool
+dp_rte_probe_integrity(const struct dp_rte_probe *probe)
+{
+    struct match match;
+
+    match_port(&match, IPPROTO_UDP);
+    return takes(probe, &match, 0, true);
+}
+
+bool
+dp_rte_probe_priorities(const struct dp_rte_probe *probe)
+{
+    struct match match;
+
+    match_port(&match, IPPROTO_UDP);
+    return takes(probe, &match, 1, false);
+}
+
+bool
+dp_rte_probe_tcp_flags(const struct dp_rte_probe *probe)
+{
+    struct match match;
+
+    match_port(&match, IPPROTO_TCP);
+    match_set_tcp_flags_masked(&match, htons(TCP_ACK),
+                               htons(TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK));
+    return takes(probe, &match, 0, false);
 }

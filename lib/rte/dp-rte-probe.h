@@ -31,4 +31,10 @@ bool dp_rte_probe_age(const struct dp_rte_probe *);
 /* Can it tell sound headers from others? */
 bool dp_rte_probe_integrity(const struct dp_rte_probe *);
 
+/* Are there priorities 0 and 1? */
+bool dp_rte_probe_priorities(const struct dp_rte_probe *);
+
+/* Can it match on the flags of TCP that open and close connections? */
+bool dp_rte_probe_tcp_flags(const struct dp_rte_probe *);
+
 #endif /* dp-rte-probe.h */

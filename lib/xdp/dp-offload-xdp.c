@@ -619,8 +619,8 @@ format_actions(const struct dp_xdp_actions *a, struct ds *ds)
 
 static void
 xdp_format(void *port_, const struct match *match,
-           const struct ofpbuf *netlink, enum dp_offload_level level,
-           uint32_t mark, struct ds *ds)
+           const struct ofpbuf *netlink, enum dp_offload_kind kind OVS_UNUSED,
+           enum dp_offload_level level, uint32_t mark, struct ds *ds)
 {
     struct xdp_port *port = port_;
     struct asker asker = { .port = port };

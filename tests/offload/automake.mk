@@ -13,6 +13,7 @@ tests_dptest_SOURCES += \
 	tests/offload/test-offload-ports.c \
 	tests/offload/test-offload-halved.c \
 	tests/offload/test-offload-marks.c \
+	tests/offload/test-offload-merged.c \
 	tests/offload/test-offload-rooms.c \
 	tests/offload/test-offload-same.c \
 	tests/offload/test-offload-speed.c \
