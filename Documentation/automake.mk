@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 EXTRA_DIST += \
+	Documentation/howto/install.rst \
 	Documentation/howto/simnic.rst \
 	Documentation/howto/xdp.rst \
 	Documentation/internals/afxdp.rst \
