@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	Documentation/howto/dpdk.rst \
 	Documentation/howto/extend.rst \
 	Documentation/howto/ovn.rst \
+	Documentation/howto/install.rst \
 	Documentation/howto/simnic.rst \
 	Documentation/howto/xdp.rst \
 	Documentation/index.rst \
