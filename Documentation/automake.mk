@@ -11,7 +11,6 @@ EXTRA_DIST += \
 	Documentation/howto/ovn.rst \
 	Documentation/howto/install.rst \
 	Documentation/howto/simnic.rst \
-	Documentation/howto/xdp.rst \
 	Documentation/index.rst \
 	Documentation/internals/afxdp.rst \
 	Documentation/internals/conformance.rst \
