@@ -2,7 +2,7 @@
 """Tables whose answer depends on earlier packets, or on groups and bridges."""
 
 from twin_tables import ALL, SETS, Port, Table, dummy, some
-from twin_whole import dei_is_clear, syn_window_fits
+from twin_whole import OpensAlone, dei_is_clear, syn_window_fits
 
 
 def conntrack(rng):
@@ -38,7 +38,7 @@ def conntrack(rng):
         "actions=dec_ttl,3",
         "table=2,priority=0,actions=4"]
     return Table(flows, frames=["ipv4", "ipv4", "ipv6", None],
-                 usable=[syn_window_fits])
+                 usable=[syn_window_fits, OpensAlone()])
 
 
 def nat(rng):
@@ -86,7 +86,7 @@ def nat(rng):
         "table=1,priority=13,ct_state=+trk+inv,actions=drop",
         "table=1,priority=0,actions=4"]
     return Table(flows, frames=["ipv4", "ipv4", "ipv6"],
-                 usable=[syn_window_fits])
+                 usable=[syn_window_fits, OpensAlone()])
 
 
 def meters(rng):
