@@ -66,6 +66,26 @@ check-ct-soak: tests/dptest$(EXEEXT)
 	done; exit $$status
 .PHONY: check-ct-soak
 
+# Open vSwitch's own test of connection tracking, with its tracker and ours.
+check_PROGRAMS += tests/ovstest-ct
+tests_ovstest_ct_SOURCES =
+tests_ovstest_ct_LDADD = \
+	$(OVS_BUILD)/tests/ovstest.o \
+	$(OVS_BUILD)/tests/test-conntrack.o \
+	$(markpath_libs) \
+	$(ovs_libs)
+tests_ovstest_ct_DEPENDENCIES = \
+	lib/libmarkpath.a \
+	ofproto/libmarkofproto.a \
+	$(OVS_ARCHIVES)
+EXTRA_DIST += tests/ct/compare-ovstest
+check-ovstest: tests/ovstest-ct$(EXEEXT)
+	@PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
+		$(srcdir)/tests/ct/compare-ovstest --release=$(OVS_RELEASE) \
+		--theirs=$(OVS_BUILD)/tests/ovstest \
+		--ours=tests/ovstest-ct$(EXEEXT)
+.PHONY: check-ovstest
+
 # What both cost, beside each other.
 CT_CONNECTIONS = 1000000
 CT_ROUNDS = 5

@@ -2,7 +2,7 @@
 """Tables whose answer depends on earlier packets, or on groups and bridges."""
 
 from twin_tables import ALL, SETS, Port, Table, dummy, some
-from twin_whole import dei_is_clear, syn_window_fits
+from twin_whole import OpensAlone, dei_is_clear, syn_window_fits
 
 
 def conntrack(rng):
@@ -38,7 +38,7 @@ def conntrack(rng):
         "actions=dec_ttl,3",
         "table=2,priority=0,actions=4"]
     return Table(flows, frames=["ipv4", "ipv4", "ipv6", None],
-                 usable=[syn_window_fits])
+                 usable=[syn_window_fits, OpensAlone()])
 
 
 def nat(rng):
@@ -48,7 +48,9 @@ def nat(rng):
     So there is one answer to find: no connection ends, since ours then has its
     port free at once; and of what has no ports only one client's packets are
     translated, to an address that nobody else has."""
-    inside = rng.choice(["10.9.9.9", "10.9.9.1-10.9.9.1"])
+    method = rng.choice(["", ",hash", ",random", ",persistent"])
+    inside = rng.choice(["10.9.9.9", "10.9.9.1-10.9.9.1"]) + method
+    service = rng.choice(["10.8.8.8", "10.8.8.8:5353"]) + method
     flows = [
         ALL,
         "priority=5,arp,actions=3",
@@ -73,7 +75,7 @@ def nat(rng):
             "actions=ct(commit,zone=3,nat(dst=10.0.0.5)),1" % proto]
     flows += [
         "table=1,priority=11,in_port=1,udp,nw_dst=10.0.0.2,"
-        "ct_state=+trk+new,actions=ct(commit,zone=3,nat(dst=10.8.8.8)),2",
+        "ct_state=+trk+new,actions=ct(commit,zone=3,nat(dst=%s)),2" % service,
         "table=1,priority=10,in_port=1,ip,nw_src=10.0.0.1,ct_state=+trk+new,"
         "actions=ct(commit,zone=3,nat(src=10.9.9.8)),2",
         "table=1,priority=10,in_port=1,ipv6,ipv6_src=fd00::1,"
@@ -86,7 +88,7 @@ def nat(rng):
         "table=1,priority=13,ct_state=+trk+inv,actions=drop",
         "table=1,priority=0,actions=4"]
     return Table(flows, frames=["ipv4", "ipv4", "ipv6"],
-                 usable=[syn_window_fits])
+                 usable=[syn_window_fits, OpensAlone()])
 
 
 def meters(rng):

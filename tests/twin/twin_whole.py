@@ -186,27 +186,30 @@ def has_labels(frame):
     return True
 
 
-def tcp_header(frame):
-    """Returns the TCP header of 'frame' with its options, or None."""
+def addresses_and_tcp(frame):
+    """Returns source, destination, and the TCP header of 'frame' with its
+    options; the header is None if it has none."""
     kind, at = type_of(frame)
     packet = frame[at:]
     if kind == IP4 and len(packet) >= 20:
+        ends = packet[12:16], packet[16:20]
         proto, l4 = packet[9], 4 * (packet[0] & 15)
     elif kind == IP6:
+        ends = packet[8:24], packet[24:40]
         proto, l4, _ = behind_extensions(packet)
     else:
-        return None
+        return None, None, None
     header = packet[l4:]
     if proto != TCP or len(header) < 20:
-        return None
-    return header[:max(20, 4 * (header[12] >> 4))]
+        return (*ends, None)
+    return (*ends, header[:max(20, 4 * (header[12] >> 4))])
 
 
 def syn_window_fits(frame):
     """False if 'frame' is a SYN with a window that, rounded up to a multiple of
     its scale, has more than 16 bits.  If the other side takes no scale, theirs
     keeps the low 16 bits, that is 0, and finds all that comes invalid."""
-    header = tcp_header(frame)
+    header = addresses_and_tcp(frame)[2]
     if not header or not header[13] & 2:
         return True
     window, options = int.from_bytes(header[14:16], "big"), header[20:]
@@ -217,6 +220,25 @@ def syn_window_fits(frame):
             return -(-window // unit) * unit < 0x10000
         options = options[size:]
     return True
+
+
+class OpensAlone:
+    """Tells, frame by frame, which are no SYN to who has spoken before.  Theirs
+    does not learn where the SYN of the second side is, and finds what follows
+    invalid."""
+
+    def __init__(self):
+        self.spoken = set()
+
+    def __call__(self, frame):
+        src, dst, header = addresses_and_tcp(frame)
+        if not header:
+            return True
+        here, there = src + header[:2], dst + header[2:4]
+        if header[13] & 0x12 == 2 and (there, here) in self.spoken:
+            return False
+        self.spoken.add((here, there))
+        return True
 
 
 def ip_checksums_are_right(frame):
