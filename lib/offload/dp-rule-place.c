@@ -44,6 +44,7 @@ dp_rule_scan_one(const struct dp_rule_scan *scan,
     struct dp_rule_place place = {
         .mega_ufid = rule->mega_ufid,
         .since_us = rule->since_us,
+        .kind = rule->kind,
         .level = rule->level,
         .best = rule->best,
         .coming = rule->seat.coming != NULL,

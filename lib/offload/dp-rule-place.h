@@ -39,6 +39,7 @@ struct dp_rule_place {
     ovs_u128 mega_ufid;                 /* Its name. */
     uint64_t n_packets;                 /* By whomever they were counted. */
     uint64_t since_us;                  /* Since when 'level' is so. */
+    enum dp_offload_kind kind;
     enum dp_offload_level level;        /* ABSENT: it waits. */
     enum dp_offload_level best;         /* Best 'level' that it has had. */
     bool coming;                        /* Has leave to come. */

@@ -45,9 +45,11 @@ struct dp_rebalance {
 };
 
 /* CPU cycles that a place saves for each packet: all of the switch's work, or
- * the search for the flow.  Only their ratio matters much. */
+ * the search for the flow; a merged one is found at less cost by software,
+ * too.  Only their ratio matters much. */
 #define DP_REBALANCE_CYCLES_WHOLE 300
 #define DP_REBALANCE_CYCLES_MARKED 100
+#define DP_REBALANCE_CYCLES_MERGED 40
 
 #define DP_REBALANCE_NAP_US 500
 #define DP_REBALANCE_SLEEP_US 20000
@@ -73,9 +75,10 @@ dp_rebalance_is_exiting(struct dp_rebalance *rb)
 /* Reading counters. */
 
 static float
-dp_rebalance_cycles(enum dp_offload_level level)
+dp_rebalance_cycles(enum dp_offload_kind kind, enum dp_offload_level level)
 {
-    return (level == DP_OFFLOAD_WHOLE ? DP_REBALANCE_CYCLES_WHOLE
+    return (kind == DP_OFFLOAD_MERGED ? DP_REBALANCE_CYCLES_MERGED
+            : level == DP_OFFLOAD_WHOLE ? DP_REBALANCE_CYCLES_WHOLE
             : level == DP_OFFLOAD_MARKED ? DP_REBALANCE_CYCLES_MARKED : 0);
 }
 
@@ -138,7 +141,8 @@ dp_rebalance_scan_rule(void *scan_, struct dp_rule_place *place)
         .id = place->mega_ufid.u64.lo,
         .fast = rate->fast,
         .slow = rate->slow,
-        .cycles = dp_rebalance_cycles(placed ? place->level : place->best),
+        .cycles = dp_rebalance_cycles(place->kind,
+                                      placed ? place->level : place->best),
         .places = 1,
         .placed = placed || place->coming,
     };

@@ -13,7 +13,9 @@
 #include "random.h"
 #include "util.h"
 #include "ct/ct.h"
+#include "ctl/dp-offload-glue.h"
 #include "flow/dp-flow.h"
+#include "offload/dp-offload.h"
 #include "ovs/ovs-flow-compose.h"
 #include "pipe/dp-carrier.h"
 #include "pipe/dp-follow.h"
@@ -412,9 +414,31 @@ find_other(const struct flow *sample, const struct dp_merge_rule *rule,
     return false;
 }
 
-/* Sends a packet of each of 'flows' in one burst. */
+/* What a NIC notes in a packet. */
+struct nic_notes {
+    uint32_t mark;              /* 0: none. */
+    bool csums;                 /* It has found them sound. */
+};
+
 static void
-send_pair(struct merge_world *w, const struct flow flows[2])
+note(struct dp_packet *packet, const struct flow *flow,
+     const struct nic_notes *notes)
+{
+    dp_packet_set_rss_hash(packet, flow_hash_5tuple(flow, 0));
+    if (notes->mark) {
+        dp_packet_set_flow_mark(packet, notes->mark);
+    }
+    if (notes->csums) {
+        *dp_packet_ol_flags_ptr(packet) |= (DP_PACKET_OL_RX_IP_CKSUM_GOOD
+                                            | DP_PACKET_OL_RX_L4_CKSUM_GOOD);
+    }
+}
+
+/* Sends a packet of each of 'flows' in one burst, with what a NIC notes, or
+ * NULL. */
+static void
+send_noted(struct merge_world *w, const struct flow flows[2],
+           const struct nic_notes *notes)
 {
     struct dp_packet_batch batch;
 
@@ -424,11 +448,20 @@ send_pair(struct merge_world *w, const struct flow flows[2])
 
         ovs_flow_compose(packet, &flows[i], 64);
         pkt_metadata_init(&packet->md, flows[i].in_port.odp_port);
+        if (notes) {
+            note(packet, &flows[i], notes);
+        }
         dp_packet_batch_add(&batch, packet);
     }
     ofpbuf_clear(&w->sent);
     pipe_rig_receive(&w->rig, &batch,
                      odp_to_u32(flows[0].in_port.odp_port));
+}
+
+static void
+send_pair(struct merge_world *w, const struct flow flows[2])
+{
+    send_noted(w, flows, NULL);
 }
 
 /* What goes the long way, for a flag or its TTL, is not overtaken by what
@@ -478,3 +511,118 @@ test_order_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     merge_world_uninit(&w);
 }
 DPTEST_REGISTER("merge-order-M44", test_order_main);
+
+enum { MARK = 5 };
+
+static unsigned int
+n_marked(struct merge_world *w)
+{
+    uint64_t n[PMD_N_STATS];
+
+    pmd_perf_read_counters(&w->rig.lane.perf, n);
+    return n[PMD_STAT_PHWOL_HIT];
+}
+
+static unsigned int
+n_merged(const struct dp_flow *merged)
+{
+    struct dpif_flow_stats stats;
+
+    dp_flow_get_stats(merged, &stats);
+    return stats.n_packets;
+}
+
+/* Sends a burst with what a NIC notes, of which 'marked' packets must be found
+ * by their marks, and 'taken' by 'merged' in all. */
+static void
+send_and_count(struct merge_world *w, const struct dp_flow *merged,
+               const struct flow flows[2], const struct nic_notes *notes,
+               unsigned int marked, unsigned int taken)
+{
+    unsigned int marked_before = n_marked(w), taken_before = n_merged(merged);
+
+    send_noted(w, flows, notes);
+    ovs_assert(n_marked(w) - marked_before == marked);
+    ovs_assert(n_merged(merged) - taken_before == taken);
+}
+
+/* A NIC that does not know TCP flags nor TTLs marks all packets of a
+ * connection. */
+static void
+check_marks(struct merge_world *w, struct dp_flow *merged,
+            const struct flow *sample, const struct flow *other)
+{
+    const struct nic_notes all = { MARK, true }, no_csums = { MARK, false };
+    const struct nic_notes unknown = { MARK + 1, true };
+    struct flow good[2] = { *sample, *sample };
+    struct flow late[2] = { *other, *sample };
+    struct flow fin[2] = { *sample, *sample };
+    struct ofpbuf *expect;
+
+    fin[0].tcp_flags = htons(TCP_ACK | TCP_FIN);
+    send_pair(w, good);
+    expect = ofpbuf_clone(&w->sent);
+    send_and_count(w, merged, good, &all, 2, 2);
+    ovs_assert(ofpbuf_equal(&w->sent, expect));
+    send_and_count(w, merged, good, &no_csums, 0, 2);
+    ovs_assert(ofpbuf_equal(&w->sent, expect));
+    send_and_count(w, merged, good, &unknown, 0, 2);
+    ovs_assert(ofpbuf_equal(&w->sent, expect));
+    ofpbuf_delete(expect);
+
+    /* What the flags forbid to take, what is behind it does not overtake. */
+    if (other->nw_ttl == sample->nw_ttl) {
+        send_and_count(w, merged, late, &all, 0, 0);
+    }
+    send_and_count(w, merged, fin, &all, 0, 0);
+
+    atomic_store_relaxed(&merged->dead, true);
+    send_and_count(w, merged, good, &all, 0, 0);
+}
+
+/* A mark of a merged flow is believed of packets that the tracker would let
+ * pass, and of no others. */
+static void
+test_mark_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    const struct dp_offload_class *classes[] = { NULL };
+    const struct dp_offload_glue glue = { .topology = NULL };
+    struct dp_offload_env env;
+    struct dp_mark_index *marks;
+    struct dp_offload *offload;
+    struct dp_lane *lane;
+    struct merge_world w;
+
+    random_set_seed(1);
+    merge_world_init(&w);
+    lane = &w.rig.lane;
+    dp_offload_glue_env(&glue, &env);
+    offload = w.rig.shared.offload = dp_offload_create(&env, classes, 1);
+    dp_offload_set_enabled(offload, true);
+    lane->marks = dp_offload_lane_create(offload, 0);
+    for (int i = 0; i < 200; i++) {
+        struct flow sample, other;
+        struct dp_merge_rule rule;
+        struct dp_flow *merged;
+
+        dp_merge_rule_init(&rule);
+        find_tcp_rule(&w, &sample, &rule);
+        if (!find_other(&sample, &rule, &other)) {
+            other = sample;
+            other.nw_ttl++;
+        }
+        merged = dp_carrier.create(lane, &rule);
+        dp_carrier.insert(lane, merged);
+        dp_mark_index_set(lane->marks, MARK, merged);
+        check_marks(&w, merged, &sample, &other);
+        dp_mark_index_clear(lane->marks, MARK, merged);
+        dp_carrier.remove(lane, merged);
+        dp_flow_unref(merged);
+        dp_merge_rule_uninit(&rule);
+    }
+    marks = lane->marks;
+    merge_world_uninit(&w);
+    dp_offload_lane_destroy(offload, marks);
+    dp_offload_destroy(offload);
+}
+DPTEST_REGISTER("merge-mark-M4-M44", test_mark_main);
