@@ -8,7 +8,8 @@
  * Job.  Push and pop a VLAN tag, and set fields of Ethernet, IPv4, IPv6, TCP
  * and UDP, all or under a mask, on a batch of packets.  Everything else that
  * needs no datapath goes through Open vSwitch's odp_execute_actions(), with
- * which these must agree.  Where that trusts that a header is there, these look.
+ * which these must agree.  Where that trusts that a header is there, these
+ * look.
  *
  * Owns.  Nothing.  The argument of an edit is borrowed from the attributes
  * that it was compiled from.
