@@ -253,7 +253,7 @@ check-ovn-compare: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 
 # All of them, cheapest first.  Each is run, even if one fails.  For a
 # quick "make distcheck", set CHECK_SUITES=check-unit.
-CHECK_SUITES = check-unit check-traffic check-drivers check-own \
+CHECK_SUITES = check-unit check-merge check-traffic check-drivers check-own \
 	check-commands check-twin check-ovs
 check-local:
 	@status=0; \
