@@ -169,7 +169,6 @@ modify(struct dp_lane *lane, struct dp_flow *flow,
 
     dp_actions_postpone_free(dp_flow_set_actions(flow, put->actions,
                                                  put->actions_len));
-    dp_lane_flow_changed(lane, flow);
     atomic_read_relaxed(&flow->offered, &offered);
     if (offered) {
         dp_offload_flow_modify(lane->shared->offload, flow, &flow->mega_ufid);
@@ -236,6 +235,9 @@ put_on_lane(struct dp_lane *lane, const struct dpif_flow_put *put,
         error = flow ? EEXIST : ENOENT;
     }
     dp_flow_table_unlock(&lane->flows);
+    if (flow && !error) {
+        dp_lane_flow_changed(lane, flow);
+    }
     return error;
 }
 
@@ -365,6 +367,9 @@ flow_del(struct dp *dp, const struct dpif_flow_del *del,
             found = true;
         }
         dp_flow_table_unlock(&lane->flows);
+        if (flow) {
+            dp_lane_flow_changed(lane, flow);
+        }
     }
     return found ? 0 : ENOENT;  /* Without a lane there is no flow, either. */
 }

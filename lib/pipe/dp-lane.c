@@ -178,7 +178,8 @@ dp_lane_install__(struct dp_lane *lane, const struct match *match_,
 }
 
 /* Removes 'flow' from 'lane', and initialises '*nic' (may be NULL) with what
- * NICs have counted for it. */
+ * NICs have counted for it.  When the caller has unlocked the table, he calls
+ * dp_lane_flow_changed(). */
 void
 dp_lane_remove(struct dp_lane *lane, struct dp_flow *flow,
                struct dpif_flow_stats *nic)
@@ -194,11 +195,12 @@ dp_lane_remove(struct dp_lane *lane, struct dp_flow *flow,
         memset(nic, 0, sizeof *nic);
     }
     dp_flow_table_remove(&lane->flows, flow);
-    dp_lane_flow_changed(lane, flow);
 }
 
 /* 'flow' of 'lane' has just been removed, or has got new actions: nothing may
- * be built on it any more. */
+ * be built on it any more.  To be called before anybody is told of that, and
+ * without the lock of the table, which upcalls want: there may be many rules
+ * to kill. */
 void
 dp_lane_flow_changed(const struct dp_lane *lane, struct dp_flow *flow)
 {
@@ -226,14 +228,19 @@ dp_lane_flush_flows(struct dp_lane *lane)
     struct dp_flow **flows = dp_flow_table_list(&lane->flows, &n);
 
     for (size_t i = 0; i < n; ) {
+        size_t end = MIN(i + FLUSH_BATCH, n);
+
         dp_flow_table_lock(&lane->flows);
-        for (size_t end = MIN(i + FLUSH_BATCH, n); i < end; i++) {
-            if (!dp_flow_is_dead(flows[i])) {
-                dp_lane_remove(lane, flows[i], NULL);
+        for (size_t j = i; j < end; j++) {
+            if (!dp_flow_is_dead(flows[j])) {
+                dp_lane_remove(lane, flows[j], NULL);
             }
         }
         dp_flow_table_unlock(&lane->flows);
         dp_flow_table_give_way(&lane->flows);
+        for (; i < end; i++) {
+            dp_lane_flow_changed(lane, flows[i]);
+        }
     }
     free(flows);
 }

@@ -113,7 +113,8 @@ void dp_lane_offer(struct dp_lane *lane, struct dp_flow *)
 void dp_lane_remove(struct dp_lane *lane, struct dp_flow *,
                     struct dpif_flow_stats *nic)
     OVS_REQUIRES(lane->flows.mutex);
-void dp_lane_flow_changed(const struct dp_lane *, struct dp_flow *);
+void dp_lane_flow_changed(const struct dp_lane *lane, struct dp_flow *)
+    OVS_EXCLUDED(lane->flows.mutex);
 void dp_lane_settle_flow(const struct dp_lane *, struct dp_flow *);
 void dp_lane_flush_flows(struct dp_lane *);
 void dp_lane_housekeeping(struct dp_lane *);

@@ -16,3 +16,19 @@ tests_dptest_SOURCES += \
 	tests/merge/test-merge-compose.c \
 	tests/merge/test-merge-same.c \
 	tests/merge/test-merge-trace.c
+
+# What merged rules do is what the long way does, with ten million packets, and
+# counts under churn.  With TIME=SECONDS, for so long, other packets each turn.
+merge_same = `tests/dptest --list | grep '^merge-same-'`
+merge_churn = `tests/dptest --list | grep '^merge-churn-'`
+MERGE_WAYS = 180000
+MERGE_CHANGES = 20000
+check-merge: tests/dptest$(EXEEXT)
+	@end=$$(($$(date +%s) + $(or $(TIME),0))); seed=1; \
+	while :; do \
+	    tests/dptest $(merge_same) soak $(MERGE_WAYS) $$seed || exit 1; \
+	    tests/dptest $(merge_churn) soak $(MERGE_CHANGES) || exit 1; \
+	    test $$(date +%s) -lt $$end || break; \
+	    seed=$$(($$seed + 1)); \
+	done
+.PHONY: check-merge
