@@ -253,8 +253,8 @@ check-ovn-compare: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 
 # All of them, cheapest first.  Each is run, even if one fails.  For a
 # quick "make distcheck", set CHECK_SUITES=check-unit.
-CHECK_SUITES = check-unit check-traffic check-drivers check-own \
-	check-commands check-twin check-ovs
+CHECK_SUITES = check-unit check-traffic check-xdp check-drivers check-own \
+	check-docs check-commands check-twin check-ovs
 check-local:
 	@status=0; \
 	for suite in $(CHECK_SUITES); do \
@@ -264,4 +264,4 @@ check-local:
 	exit $$status
 
 clean-local:
-	rm -rf tests/conformance tests/testsuite.dir tests/testsuite.log
+	rm -rf docs tests/conformance tests/testsuite.dir tests/testsuite.log

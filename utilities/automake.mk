@@ -18,11 +18,13 @@ endif
 .PHONY: check-rules
 
 # The switch at work: between two emulated NICs, or, PORTS=netns, between two
-# network namespaces, or, PORTS=afxdp, the same through ports of type "afxdp".
+# network namespaces, or, PORTS=afxdp, the same through ports of type "afxdp",
+# or, PORTS=none, without ports, for others to add.
 # PCAP=FILE is replayed instead of generated traffic.  What the user gives comes
 # through the environment, with whatever is in it.
 EXTRA_DIST += \
 	utilities/markpath-run-netns \
+	utilities/markpath-run-none \
 	utilities/markpath-run-simnic \
 	utilities/markpath_run.py
 TIME =
@@ -33,10 +35,11 @@ else
 PORTS = netns
 endif
 run_simnic = --plugin=$(simnic_path)
+run_none = --plugin=$(simnic_path)
 run_afxdp = --type=afxdp
 run: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
-	$(if $(filter simnic netns afxdp,$(PORTS)),,$(error PORTS is \
-		'$(PORTS)', but must be 'simnic', 'netns' or 'afxdp'))
+	$(if $(filter simnic netns afxdp none,$(PORTS)),,$(error PORTS is \
+		'$(PORTS)', but must be 'simnic', 'netns', 'afxdp' or 'none'))
 	@PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
 		$(srcdir)/utilities/markpath-run-$(PORTS:afxdp=netns) \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
@@ -44,14 +47,24 @@ run: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 		--time="$$TIME" --pcap="$$PCAP"
 .PHONY: run
 
+# What is installed works with what is installed; the rest needs the tree.
+sbin_SCRIPTS += utilities/markpath
+markpath_SCRIPTS = utilities/markpath-switch
+bugtooldir = $(datadir)/openvswitch/bugtool-plugins/network-status
+dist_bugtool_DATA = utilities/bugtool/markpath.xml
+EXTRA_DIST += $(sbin_SCRIPTS) $(markpath_SCRIPTS)
+
 # "source" it, or have bash-completion do so.
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = utilities/markpath-completion.bash
 install-data-hook:
 	cd $(DESTDIR)$(bashcompletiondir) && \
-		ln -sf markpath-completion.bash ovs-appctl
+		ln -sf markpath-completion.bash ovs-appctl && \
+		ln -sf markpath-completion.bash markpath
+	@echo 'Nothing runs yet; see "$(sbindir)/markpath help".'
 uninstall-hook:
 	rm -f $(DESTDIR)$(bashcompletiondir)/ovs-appctl
+	rm -f $(DESTDIR)$(bashcompletiondir)/markpath
 
 # Ours, Debian's and testpmd on the same emulated NIC; see --help of both.
 # SCENARIOS selects some of the packet path's.
@@ -126,3 +139,30 @@ utilities_rebalance_sim_SOURCES = \
 	utilities/rebalance-sim-svg.c \
 	utilities/rebalance-sim-traffic.c
 utilities_rebalance_sim_LDADD = lib/libmarkpath.a $(ovs_libs)
+
+# Packages for the release of Debian that this runs on, in the folder _debian.
+EXTRA_DIST += \
+	build-aux/deb \
+	debian/changelog \
+	debian/control \
+	debian/copyright \
+	debian/markpath-simnic.install \
+	debian/markpath-switch.install \
+	debian/markpath-switch.postinst \
+	debian/markpath-switch.postrm \
+	debian/markpath-switch.prerm \
+	debian/rules \
+	debian/source/format
+deb:
+	rm -rf _debian
+	$(MKDIR_P) _debian
+	$(MAKE) --no-print-directory distdir \
+		distdir=_debian/$(PACKAGE)-$(PACKAGE_VERSION)
+	build-aux/deb _debian/$(PACKAGE)-$(PACKAGE_VERSION)
+.PHONY: deb
+
+# The packages at work, in a clean chroot.  It takes too long for "make check".
+EXTRA_DIST += tests/check-deb tests/check-deb-inside
+check-deb:
+	@$(srcdir)/tests/check-deb || test $$? = 77
+.PHONY: check-deb

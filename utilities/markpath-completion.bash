@@ -110,3 +110,14 @@ _markpath_next=$(complete -p ovs-appctl 2>/dev/null \
                  | sed -n 's/.* -F \([^ ]*\) .*/\1/p')
 [ "$_markpath_next" != _markpath_appctl ] || _markpath_next=
 complete -F _markpath_appctl ovs-appctl
+
+# The tools that "markpath help" lists.
+_markpath_tools () {
+    local words=
+    COMPREPLY=()
+    if [ "$COMP_CWORD" = 1 ]; then
+        words="help $("$1" help 2>/dev/null | sed -n 's/^  \([^ ]*\) .*/\1/p')"
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}")
+}
+complete -F _markpath_tools markpath

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-sbin_PROGRAMS += vswitchd/ovs-vswitchd
+# Not in sbin: there the name belongs to Open vSwitch, or to update-alternatives.
+markpathdir = $(prefix)/lib/markpath
+markpath_PROGRAMS = vswitchd/ovs-vswitchd
 vswitchd_ovs_vswitchd_SOURCES = \
 	vswitchd/bpdu-guard.c \
 	vswitchd/bpdu-guard.h \
@@ -29,4 +31,4 @@ vswitchd_ovs_vswitchd_DEPENDENCIES = \
 	$(OVS_BUILD)/vswitchd/bridge.o \
 	$(OVS_ARCHIVES)
 
-dist_man_MANS += vswitchd/ovs-vswitchd.8
+dist_man_MANS += vswitchd/markpath.8

@@ -8,6 +8,7 @@
 #include "dpif.h"
 #include "sset.h"
 #include "util.h"
+#include "ctl/dp-commands.h"
 #include "ovs/ovs-dpctl.h"
 
 /* What stands before a command of dpctl.  Lives as long as the command, which
@@ -16,6 +17,7 @@ struct dpctl_guard {
     int min_args;               /* As registered. */
     bool wants_limits;          /* Zones or limits must come... */
     bool wants_zones;           /* ...or a list of zones may come. */
+    bool dumps_flows;
     unixctl_cb_func *cb;
     void *aux;
 };
@@ -104,6 +106,8 @@ run_guarded(struct unixctl_conn *conn, int argc, const char *argv[],
     if (error) {
         unixctl_command_reply_error(conn, error);
         free(error);
+    } else if (guard->dumps_flows && dp_command_wants_merged(argc, argv)) {
+        dp_command_dump_merged(conn, argc, argv);
     } else {
         guard->cb(conn, argc, argv, guard->aux);
     }
@@ -125,6 +129,7 @@ __wrap_unixctl_command_register(const char *name, const char *usage,
             .min_args = min_args,
             .wants_limits = sets || dels,
             .wants_zones = gets || dels,
+            .dumps_flows = !strcmp(name, "dpctl/dump-flows"),
             .cb = cb,
             .aux = aux,
         };

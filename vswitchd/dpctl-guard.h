@@ -2,11 +2,11 @@
 #ifndef DPCTL_GUARD_H
 #define DPCTL_GUARD_H 1
 
-/* dpctl-guard: arguments that would end the daemon
- * ================================================
+/* dpctl-guard: arguments that dpctl does not know
+ * ===============================================
  *
- * Job.  Refuse what "ovs-appctl dpctl/..." of Open vSwitch 3.1 reads through a
- * null pointer:
+ * Job.  Answer "dpctl/dump-flows type=merged", and refuse what "ovs-appctl
+ * dpctl/..." of Open vSwitch 3.1 reads through a null pointer:
  *
  *   - options in place of arguments: the daemon counts arguments before the
  *     command takes its options away ("dpctl/del-dp -s");

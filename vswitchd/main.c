@@ -114,15 +114,16 @@ print_version(void)
 }
 
 /* What "ovs-appctl version" answers: the library's call of
- * ovs_get_program_version() comes here.  One line, which begins as scripts
- * expect it. */
+ * ovs_get_program_version() comes here.  The first line is Open vSwitch's:
+ * ovs-ctl takes its last word for the version, and would kill a daemon that is
+ * older than 2.5.90 instead of asking it to exit. */
 const char *__wrap_ovs_get_program_version(void);
 
 const char *
 __wrap_ovs_get_program_version(void)
 {
     return ("ovs-vswitchd (Open vSwitch) " OVS_PACKAGE_VERSION
-            ", Markpath " MARKPATH_VERSION);
+            "\nMarkpath " MARKPATH_VERSION);
 }
 
 /* Reads the command line.  Does not return if that is wrong, or if it asks

@@ -56,7 +56,7 @@ add_extra(struct conntrack *ct, const struct ct_commit *c, struct conn *conn)
 
     conn->extra = ct_slab_alloc(&ct->extras);
     if (!conn->extra) {
-        ct_refuse(ct, CT_REFUSED_MEMORY);
+        ct_refuse(ct, c->key->zone, CT_REFUSED_MEMORY);
         return false;
     }
     extra = ct_slab_at(&ct->extras, conn->extra, sizeof *extra);
@@ -116,7 +116,7 @@ insert_translated(struct conntrack *ct, const struct ct_commit *c,
         atomic_add_relaxed(&ct->n_nat_retries, n_taken, &orig);
     }
     if (error == EADDRNOTAVAIL) {
-        ct_refuse(ct, CT_REFUSED_NAT);
+        ct_refuse(ct, c->key->zone, CT_REFUSED_NAT);
         VLOG_WARN_RL(&rl, "Unable to NAT due to tuple space exhaustion - "
                      "if DoS attack, use firewalling and/or zone "
                      "partitioning.");
@@ -138,7 +138,7 @@ insert(struct conntrack *ct, const struct ct_commit *c, struct conn *conn,
     }
     error = ct_commit(ct, conn, c->now_ms, clash);
     if (error == EADDRINUSE) {
-        ct_refuse(ct, CT_REFUSED_TUPLE);
+        ct_refuse(ct, c->key->zone, CT_REFUSED_TUPLE);
     }
     return error;
 }

@@ -21,10 +21,21 @@ static const char *const proto_names[N_PROTOS] = {
     "tcp", "udp", "icmp", "sctp", "other"
 };
 
+static const char *const refusal_names[CT_N_REFUSALS] = {
+    [CT_REFUSED_FULL] = "maximum",
+    [CT_REFUSED_ZONE] = "zone_limit",
+    [CT_REFUSED_MEMORY] = "memory",
+    [CT_REFUSED_CROWDED] = "table",
+    [CT_REFUSED_TUPLE] = "tuple",
+    [CT_REFUSED_NAT] = "nat",
+};
+
 /* States of those that are not TCP's. */
 enum { UNANSWERED, ANSWERED };
 
 struct zone {
+    uint64_t n_set_up;          /* So far. */
+    uint32_t n_refused[CT_N_REFUSALS];
     uint32_t n;
     uint32_t n_armed;           /* On which rules are built. */
     uint32_t states[N_PROTOS][CT_DPIF_TCPS_MAX_NUM];
@@ -145,12 +156,9 @@ refused_json(const struct conntrack *ct)
 {
     struct json *json = json_object_create();
 
-    put_int(json, "maximum", read_u64(&ct->n_refused[CT_REFUSED_FULL]));
-    put_int(json, "zone_limit", read_u64(&ct->n_refused[CT_REFUSED_ZONE]));
-    put_int(json, "memory", read_u64(&ct->n_refused[CT_REFUSED_MEMORY]));
-    put_int(json, "table", read_u64(&ct->n_refused[CT_REFUSED_CROWDED]));
-    put_int(json, "tuple", read_u64(&ct->n_refused[CT_REFUSED_TUPLE]));
-    put_int(json, "nat", read_u64(&ct->n_refused[CT_REFUSED_NAT]));
+    for (int i = 0; i < CT_N_REFUSALS; i++) {
+        put_int(json, refusal_names[i], read_u64(&ct->n_refused[i]));
+    }
     return json;
 }
 
@@ -224,17 +232,38 @@ states_json(const struct zone *zone, enum proto proto)
     return json;
 }
 
+/* Adds what the tracker has counted for zone 'number'.  Returns false if that
+ * is of no interest unless the zone has connections or a limit. */
+static bool
+add_counts(const struct ct_zones *zones, uint16_t number, struct zone *zone)
+{
+    bool refused = false;
+
+    for (int i = 0; i < CT_N_REFUSALS; i++) {
+        zone->n_refused[i] = ct_zone_count_refused(zones, number, i);
+        refused |= zone->n_refused[i] != 0;
+    }
+    zone->n_set_up = ct_zone_count_set_up(zones, number);
+    return refused;
+}
+
 /* 'limit' is NULL if there is none. */
 static struct json *
 zone_json(uint16_t number, const struct zone *zone, const uint32_t *limit)
 {
     struct json *json = json_object_create();
+    struct json *refused = json_object_create();
 
     put_int(json, "zone", number);
     put_int(json, "connections", zone->n);
     put_int(json, "with_rules", zone->n_armed);
     json_object_put(json, "limit", (limit ? json_integer_create(*limit)
                                     : json_null_create()));
+    put_int(json, "set_up", zone->n_set_up);
+    for (int i = 0; i < CT_N_REFUSALS; i++) {
+        put_int(refused, refusal_names[i], zone->n_refused[i]);
+    }
+    json_object_put(json, "refused", refused);
     for (int i = 0; i < N_PROTOS; i++) {
         struct json *states = states_json(zone, i);
 
@@ -254,8 +283,9 @@ ct_show_zones_json(const struct conntrack *ct, const uint16_t *only)
     for (int i = only ? *only : 0; i <= (only ? *only : MAX_ZONE); i++) {
         uint32_t limit;
         bool own = ct_zone_get_limit(&ct->zones, i, &limit);
+        bool refused = add_counts(&ct->zones, i, &zones[i]);
 
-        if (own || zones[i].n || only) {
+        if (own || zones[i].n || refused || only) {
             bool limited = own || ct_zone_get_limit(&ct->zones, DEFAULT_ZONE,
                                                     &limit);
 
@@ -275,19 +305,31 @@ get_int(const struct json *json, const char *name)
     return json_integer(shash_find_data(json_object(json), name));
 }
 
-/* Appends "TITLE: NAME N, NAME N..." for 'json', an object of integers. */
+/* Appends "TITLE: NAME N, NAME N..." for 'json', an object of integers.  With
+ * 'brief', without those that are 0, and nothing at all if all are. */
 static void
-format_counts(const char *title, const struct json *json, struct ds *s)
+format_counts(const char *title, const struct json *json, bool brief,
+              struct ds *s)
 {
     const struct shash_node **nodes = shash_sort(json_object(json));
     size_t n = shash_count(json_object(json));
+    const char *separator = ":";
+    size_t start = s->length;
 
-    ds_put_format(s, "%s:", title);
+    ds_put_cstr(s, title);
     for (size_t i = 0; i < n; i++) {
-        ds_put_format(s, "%s %s %"PRId64, i ? "," : "", nodes[i]->name,
-                      json_integer(nodes[i]->data));
+        long long int count = json_integer(nodes[i]->data);
+
+        if (count || !brief) {
+            ds_put_format(s, "%s %s %lld", separator, nodes[i]->name, count);
+            separator = ",";
+        }
     }
-    ds_put_char(s, '\n');
+    if (*separator == ',') {
+        ds_put_char(s, '\n');
+    } else {
+        ds_truncate(s, start);
+    }
     free(nodes);
 }
 
@@ -313,7 +355,8 @@ format_tracker(const struct json *json, struct ds *s)
                   get_int(json, "nat_retries"));
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         format_counts(parts[i].title,
-                      shash_find_data(json_object(json), parts[i].name), s);
+                      shash_find_data(json_object(json), parts[i].name),
+                      false, s);
     }
 }
 
@@ -330,14 +373,16 @@ format_zone(const struct json *json, struct ds *s)
     if (get_int(json, "with_rules")) {
         ds_put_format(s, ", %lld with rules", get_int(json, "with_rules"));
     }
-    ds_put_char(s, '\n');
+    ds_put_format(s, ", %lld set up so far\n", get_int(json, "set_up"));
+    format_counts("  refused", shash_find_data(json_object(json), "refused"),
+                  true, s);
     for (int i = 0; i < N_PROTOS; i++) {
         const struct json *states = shash_find_data(json_object(json),
                                                     proto_names[i]);
 
         if (states) {
             ds_put_cstr(s, "  ");
-            format_counts(proto_names[i], states, s);
+            format_counts(proto_names[i], states, false, s);
         }
     }
 }

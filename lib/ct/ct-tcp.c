@@ -93,8 +93,8 @@ ct_tcp_begin(struct ct_tcp_peer peers[2], const struct ct_tcp_segment *seg)
     };
 }
 
-/* Learns from the first SYN|ACK whether windows are scaled: both sides must
- * have offered it. */
+/* Learns from the first SYN of the second side whether windows are scaled:
+ * both sides must have offered it. */
 static void
 learn_scale(struct ct_tcp_peer *src, struct ct_tcp_peer *dst,
             const struct ct_tcp_segment *seg, struct place *place)
@@ -294,6 +294,19 @@ acknowledge(struct ct_tcp_peer *dst)
     }
 }
 
+/* 'src' opens the connection, or tries again.  If 'dst' has done so before,
+ * nobody waits for a SYN|ACK to tell where 'src' is. */
+static void
+open_side(struct ct_tcp_peer *src, struct ct_tcp_peer *dst,
+          const struct ct_tcp_segment *seg)
+{
+    if (src->state < CT_DPIF_TCPS_SYN_SENT) {
+        struct place place = locate(src, dst, seg);
+
+        move_windows(src, dst, &place);
+    }
+}
+
 enum ct_tcp_fit
 ct_tcp_take(struct ct_tcp_peer peers[2], bool reply,
             const struct ct_tcp_segment *seg, struct ct_tcp_check *check)
@@ -309,7 +322,7 @@ ct_tcp_take(struct ct_tcp_peer peers[2], bool reply,
             return CT_TCP_REOPENING;
         }
         if (src->state <= CT_DPIF_TCPS_SYN_SENT) {
-            src->state = CT_DPIF_TCPS_SYN_SENT;
+            open_side(src, dst, seg);
             return CT_TCP_OPENING;
         }
     }

@@ -55,7 +55,8 @@ enum ct_tcp_fit {
     CT_TCP_INVALID,             /* It does not. */
     CT_TCP_VALID,               /* It does.  Refreshes the connection. */
     CT_TCP_TOLERATED,           /* It does, just so.  Does not refresh. */
-    CT_TCP_OPENING,             /* A SYN again before the other side spoke. */
+    CT_TCP_OPENING,             /* A SYN again before the other side spoke, or
+                                 * one of the other side. */
     CT_TCP_REOPENING,           /* A SYN when all is over: a new connection
                                  * begins, this one is to go. */
 };

@@ -49,12 +49,50 @@ ct_zone_give(struct ct_zones *zones, uint16_t zone)
     ovs_assert(n);
 }
 
+void
+ct_zone_end(struct ct_zones *zones, uint16_t zone)
+{
+    uint64_t n;
+
+    atomic_add_explicit(&zones->zones[zone].n_ended, 1, &n,
+                        memory_order_relaxed);
+    ct_zone_give(zones, zone);
+}
+
+void
+ct_zone_refuse(struct ct_zones *zones, uint16_t zone, enum ct_refusal why)
+{
+    uint32_t n;
+
+    atomic_add_explicit(&zones->zones[zone].n_refused[why], 1, &n,
+                        memory_order_relaxed);
+}
+
 uint32_t
 ct_zone_count(const struct ct_zones *zones, uint16_t zone)
 {
     uint32_t n;
 
     atomic_read_relaxed(&zones->zones[zone].n, &n);
+    return n;
+}
+
+uint64_t
+ct_zone_count_set_up(const struct ct_zones *zones, uint16_t zone)
+{
+    uint64_t n_ended;
+
+    atomic_read_relaxed(&zones->zones[zone].n_ended, &n_ended);
+    return n_ended + ct_zone_count(zones, zone);
+}
+
+uint32_t
+ct_zone_count_refused(const struct ct_zones *zones, uint16_t zone,
+                      enum ct_refusal why)
+{
+    uint32_t n;
+
+    atomic_read_relaxed(&zones->zones[zone].n_refused[why], &n);
     return n;
 }
 

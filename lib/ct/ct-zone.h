@@ -5,7 +5,8 @@
 /* ct-zone: how many connections a zone has, and may have
  * ======================================================
  *
- * Job.  Counts connections by zone.  A zone may have a limit of its own; the
+ * Job.  Counts connections by zone: those that there are, those that have
+ * been, and those that were refused.  A zone may have a limit of its own; the
  * default limit, if there is one, is for each zone that has none.  It counts
  * for each of them by itself.
  *
@@ -18,9 +19,22 @@
 
 #define CT_N_ZONES 65536
 
+/* Why there is no connection. */
+enum ct_refusal {
+    CT_REFUSED_FULL,            /* ct-set-maxconns. */
+    CT_REFUSED_ZONE,            /* The zone's limit. */
+    CT_REFUSED_MEMORY,          /* None left. */
+    CT_REFUSED_CROWDED,         /* The table grows, but not fast enough. */
+    CT_REFUSED_TUPLE,           /* Another connection has the replies. */
+    CT_REFUSED_NAT,             /* No address or port is free. */
+    CT_N_REFUSALS
+};
+
 struct ct_zone {
     ATOMIC(uint64_t) limit;     /* Plus one; 0 if there is none. */
-    atomic_uint32_t n;
+    atomic_uint32_t n;          /* That there are. */
+    atomic_uint32_t n_refused[CT_N_REFUSALS];
+    ATOMIC(uint64_t) n_ended;   /* That have been. */
 };
 
 struct ct_zones {
@@ -34,9 +48,19 @@ void ct_zones_destroy(struct ct_zones *);
 /* Counts a connection in 'zone' and returns true; returns false, and does not
  * count it, if the zone has as many as it may. */
 bool ct_zone_take(struct ct_zones *, uint16_t zone);
+
+/* Uncounts one, which came to nothing, or which has ended. */
 void ct_zone_give(struct ct_zones *, uint16_t zone);
+void ct_zone_end(struct ct_zones *, uint16_t zone);
+
+void ct_zone_refuse(struct ct_zones *, uint16_t zone, enum ct_refusal);
 
 uint32_t ct_zone_count(const struct ct_zones *, uint16_t zone);
+
+/* Connections that there are or have been, and that were refused so far. */
+uint64_t ct_zone_count_set_up(const struct ct_zones *, uint16_t zone);
+uint32_t ct_zone_count_refused(const struct ct_zones *, uint16_t zone,
+                               enum ct_refusal);
 
 /* 'zone' may be DEFAULT_ZONE.  Set: returns true if there was a limit before.
  * Clear: returns true if there was one. */

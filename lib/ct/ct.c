@@ -13,21 +13,21 @@ COVERAGE_DEFINE(conntrack_full);
 COVERAGE_DEFINE(conntrack_zone_full);
 
 void
-ct_refuse(struct conntrack *ct, enum ct_refusal why)
+ct_refuse(struct conntrack *ct, uint16_t zone, enum ct_refusal why)
 {
     uint64_t n;
 
     atomic_add_explicit(&ct->n_refused[why], 1, &n, memory_order_relaxed);
+    ct_zone_refuse(&ct->zones, zone, why);
 }
 
 /* Counts. */
 
 static void
-uncount(struct conntrack *ct, uint16_t zone)
+uncount(struct conntrack *ct)
 {
     uint32_t n;
 
-    ct_zone_give(&ct->zones, zone);
     atomic_sub_explicit(&ct->n_conns, 1, &n, memory_order_relaxed);
     ovs_assert(n);
 }
@@ -43,13 +43,13 @@ count(struct conntrack *ct, uint16_t zone)
     if (OVS_UNLIKELY(n >= max)) {
         atomic_sub_explicit(&ct->n_conns, 1, &n, memory_order_relaxed);
         COVERAGE_INC(conntrack_full);
-        ct_refuse(ct, CT_REFUSED_FULL);
+        ct_refuse(ct, zone, CT_REFUSED_FULL);
         return false;
     }
     if (OVS_UNLIKELY(!ct_zone_take(&ct->zones, zone))) {
         atomic_sub_explicit(&ct->n_conns, 1, &n, memory_order_relaxed);
         COVERAGE_INC(conntrack_zone_full);
-        ct_refuse(ct, CT_REFUSED_ZONE);
+        ct_refuse(ct, zone, CT_REFUSED_ZONE);
         return false;
     }
     return true;
@@ -95,8 +95,9 @@ ct_new(struct conntrack *ct, uint16_t zone, bool is_nat)
         }
     }
     if (!index) {
-        uncount(ct, zone);
-        ct_refuse(ct, CT_REFUSED_MEMORY);
+        ct_zone_give(&ct->zones, zone);
+        uncount(ct);
+        ct_refuse(ct, zone, CT_REFUSED_MEMORY);
         return NULL;
     }
 
@@ -132,7 +133,7 @@ ct_commit(struct conntrack *ct, struct conn *conn, long long now_ms,
     if (!error) {
         ct_tell_committed(ct, conn);
     } else if (error == ENOSPC) {
-        ct_refuse(ct, CT_REFUSED_CROWDED);
+        ct_refuse(ct, conn->key.zone, CT_REFUSED_CROWDED);
     }
     if (OVS_UNLIKELY(ct_table_is_crowded(&ct->table))) {
         ct_clean_wake(ct->clean);
@@ -158,7 +159,8 @@ ct_abandon(struct conntrack *ct, struct conn *conn)
     if (extra) {
         ct_slab_free(&ct->extras, extra);
     }
-    uncount(ct, zone);
+    ct_zone_give(&ct->zones, zone);
+    uncount(ct);
 }
 
 /* Death. */
@@ -196,7 +198,8 @@ ct_kill(struct conntrack *ct, struct conn *conn, enum ct_death why)
     }
     atomic_store_relaxed(&ct_slab_columns(&ct->conns, conn->index)
                          ->due[conn->index & CT_SLAB_MASK], 0);
-    uncount(ct, conn->key.zone);
+    ct_zone_end(&ct->zones, conn->key.zone);
+    uncount(ct);
     atomic_add_explicit(&ct->n_died[why], 1, &n, memory_order_relaxed);
     ct_tell_deleted(ct, conn, why);
     push_dead(ct, conn);

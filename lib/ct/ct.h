@@ -49,17 +49,6 @@
 struct ct_clean;
 struct ipf;
 
-/* Why there is no connection.  ct-refusals are counted. */
-enum ct_refusal {
-    CT_REFUSED_FULL,            /* ct-set-maxconns. */
-    CT_REFUSED_ZONE,            /* The zone's limit. */
-    CT_REFUSED_MEMORY,          /* None left. */
-    CT_REFUSED_CROWDED,         /* The table grows, but not fast enough. */
-    CT_REFUSED_TUPLE,           /* Another connection has the replies. */
-    CT_REFUSED_NAT,             /* No address or port is free. */
-    CT_N_REFUSALS
-};
-
 struct conntrack {
     /* Constant after creation. */
     struct ct_secret secret;
@@ -133,7 +122,7 @@ void ct_abandon(struct conntrack *, struct conn *);
 bool ct_kill(struct conntrack *, struct conn *conn, enum ct_death);
 
 /* Counts a refusal. */
-void ct_refuse(struct conntrack *, enum ct_refusal);
+void ct_refuse(struct conntrack *, uint16_t zone, enum ct_refusal);
 
 /* As ct_table_find(), for those who have only 'key'. */
 struct conn *ct_find(const struct conntrack *, const struct ct_key *key,

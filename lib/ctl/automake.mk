@@ -16,6 +16,9 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-late.c \
 	lib/ctl/dp-late.h \
 	lib/ctl/dp-log-modules.c \
+	lib/ctl/dp-merge-dump.c \
+	lib/ctl/dp-merge-show.c \
+	lib/ctl/dp-merge-show.h \
 	lib/ctl/dp-merging.c \
 	lib/ctl/dp-merging.h \
 	lib/ctl/dp-offload-glue.c \

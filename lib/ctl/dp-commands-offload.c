@@ -10,6 +10,7 @@
 #include "unixctl.h"
 #include "util.h"
 #include "ctl/dp.h"
+#include "ctl/dp-merge-show.h"
 #include "offload/dp-offload.h"
 #include "offload/dp-rule-name.h"
 
@@ -54,9 +55,15 @@ for_flows_of_rule(struct dp *dp, const ovs_u128 *mega_ufid,
     }
 }
 
+struct members {
+    struct dp *dp;
+    struct json *json;
+};
+
 static bool
-add_member(const struct dp_flow *flow, void *members)
+add_member(const struct dp_flow *flow, void *members_)
 {
+    struct members *members = members_;
     struct json *member = json_object_create();
     struct ds ufid = DS_EMPTY_INITIALIZER;
 
@@ -65,7 +72,8 @@ add_member(const struct dp_flow *flow, void *members)
     json_object_put(member, "core",
                     flow->lane_id == NON_PMD_CORE_ID ? json_null_create()
                     : json_integer_create(flow->lane_id));
-    json_array_add(members, member);
+    dp_merge_put_flow(members->dp, flow, member);
+    json_array_add(members->json, member);
     ds_destroy(&ufid);
     return true;
 }
@@ -74,10 +82,25 @@ add_member(const struct dp_flow *flow, void *members)
 static struct json *
 members_json(struct dp *dp, const ovs_u128 *mega_ufid)
 {
-    struct json *members = json_array_create_empty();
+    struct members members = { dp, json_array_create_empty() };
 
-    for_flows_of_rule(dp, mega_ufid, add_member, members);
-    return members;
+    for_flows_of_rule(dp, mega_ufid, add_member, &members);
+    return members.json;
+}
+
+/* What became of attempts to merge the flow 'member'. */
+static void
+format_merging(const struct shash *member, struct ds *s)
+{
+    long long int n = json_integer(shash_find_data(member, "merged-flows"));
+    const struct json *refused = shash_find_data(member, "merge-refused");
+
+    if (n) {
+        ds_put_format(s, ", in %lld merged flows", n);
+    }
+    if (refused->type == JSON_STRING) {
+        ds_put_format(s, ", merging refused: %s", json_string(refused));
+    }
 }
 
 static void
@@ -91,10 +114,12 @@ format_members(const struct json *members, struct ds *s)
         ds_put_format(s, "  flow %s, ",
                       json_string(shash_find_data(member, "ufid")));
         if (core->type == JSON_NULL) {
-            ds_put_cstr(s, "main thread\n");
+            ds_put_cstr(s, "main thread");
         } else {
-            ds_put_format(s, "core %"PRId64"\n", json_integer(core));
+            ds_put_format(s, "core %"PRId64, json_integer(core));
         }
+        format_merging(member, s);
+        ds_put_char(s, '\n');
     }
 }
 
@@ -123,6 +148,15 @@ dp_find_flow_of_rule(const char *dp_name, const ovs_u128 *mega_ufid,
     return !ovs_u128_is_zero(*ufid);
 }
 
+/* Is there a rule 'mega_ufid', which no flow in dumps has? */
+static bool
+is_merged_rule(const struct dp_offload *offload, const ovs_u128 *mega_ufid)
+{
+    enum dp_offload_why why = dp_offload_flow_why(offload, mega_ufid);
+
+    return why != DP_OFFLOAD_WHY_UNKNOWN && why != DP_OFFLOAD_WHY_OFF;
+}
+
 /* Stores in '*mega_ufid' the rule that 's' names, or that of the flow that it
  * names.  Returns NULL, or what is wrong, to be freed. */
 static char *
@@ -134,6 +168,7 @@ find_rule(struct dp *dp, const char *s, ovs_u128 *mega_ufid)
     if (dp_rule_name_parse(s, mega_ufid)) {
         for_flows_of_rule(dp, mega_ufid, take_ufid, &ufid);
         return (ovs_u128_is_zero(ufid)
+                && !is_merged_rule(dp->shared.offload, mega_ufid)
                 ? xasprintf("no flow has the rule '%s'", s) : NULL);
     } else if (!dp_flow_name_parse(s, &ufid)) {
         return xasprintf("'%s' is neither a UFID nor 'all'", s);

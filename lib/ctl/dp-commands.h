@@ -61,6 +61,12 @@ void dp_command_format(struct unixctl_conn *, int argc, const char *argv[],
 /* Appends 'json', and destroys it. */
 void dp_command_put_json(struct ds *, struct json *json);
 
+/* For the arguments of "dpctl/dump-flows", of which dpctl knows all but one:
+ * is that among them?  Then answers with the merged flows. */
+bool dp_command_wants_merged(int argc, const char *argv[]);
+void dp_command_dump_merged(struct unixctl_conn *, int argc,
+                            const char *argv[]);
+
 void dp_commands_ct_init(void);
 void dp_commands_merge_init(void);
 void dp_commands_stats_init(void);

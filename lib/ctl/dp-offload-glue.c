@@ -10,8 +10,10 @@
 #include "ctl/dp-late.h"
 #include "flow/dp-log.h"
 #include "markpath-config.h"
+#include "merge/dp-books.h"
 #include "offload/dp-offload.h"
 #include "offload/dp-offload-provider.h"
+#include "pipe/dp-carrier.h"
 #include "pmd/dp-topology.h"
 #include "rte/dp-offload-rte.h"
 #include "xdp/dp-offload-xdp.h"
@@ -148,6 +150,9 @@ dp_offload_glue_switch(struct dp_offload *offload,
         dp_offload_ports_probe(offload);
         CMAP_FOR_EACH (pmd, node, &topology->lanes) {
             register_flows(&pmd->lane);
+        }
+        if (topology->shared->books) {
+            dp_books_visit(topology->shared->books, dp_carrier_offer);
         }
     }
 }

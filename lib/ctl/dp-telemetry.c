@@ -8,6 +8,7 @@
 #include "openvswitch/shash.h"
 #include "util.h"
 #include "ct/ct-show.h"
+#include "ctl/dp-merge-show.h"
 #include "ctl/dp.h"
 #include "offload/dp-offload.h"
 #include "rte/dp-rte-telemetry.h"
@@ -180,6 +181,21 @@ answer_ct_zones(const char *params)
     return json;
 }
 
+/* Merged flows. */
+
+static struct json *
+answer_merge_stats(const char *params OVS_UNUSED)
+{
+    struct json *json;
+    struct dp *dp;
+
+    dp_registry_lock();
+    dp = dp_find_for_command(NULL);
+    json = dp ? dp_merge_show_json(dp) : NULL;
+    dp_registry_unlock();
+    return json;
+}
+
 void
 dp_telemetry_run(void)
 {
@@ -196,6 +212,8 @@ dp_telemetry_run(void)
         { "/markpath/ct/zones",
           "Zones that have connections.  Parameter: a number, for figures",
           answer_ct_zones },
+        { "/markpath/merge/stats",
+          "Figures of merged flows.  No parameter", answer_merge_stats },
         { NULL, NULL, NULL },
     };
 

@@ -12,6 +12,7 @@
  *     /markpath/ct/stats              what ct/show tells, but for zones
  *     /markpath/ct/zones              numbers of zones
  *     /markpath/ct/zones,NUMBER       what ct/show tells about one
+ *     /markpath/merge/stats           what merge/show tells
  *
  * Thread-safety.  Main thread. */
 

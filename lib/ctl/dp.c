@@ -102,6 +102,7 @@ apply_config(struct dp *dp)
     dp_offload_set_delay(shared->offload, config->offload_delay);
     dp_offload_set_verify(shared->offload, config->offload_verify);
     dp_rebalance_configure(dp->rebalance, &places);
+    dp_offload_set_merging(shared->offload, config->ct_merge);
     dp_merging_configure(&dp->merging, config->ct_merge,
                          config->ct_merge_max);
 }

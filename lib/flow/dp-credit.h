@@ -9,12 +9,13 @@
  * They count there all the same; but a megaflow's own statistics are its
  * lane's alone to write.  So here is a second set, for whoever keeps the books
  * of merged rules (merge/dp-books.h), and a list of his: what is built on the
- * megaflow.
+ * megaflow, and why nothing more could be built.
  *
  * A megaflow has this from when something is built on it first, until its end.
  *
- * Thread-safety.  'dependents' is guarded by who keeps it.  Counts are written
- * by him, one thread at a time, but for zeroing, and read by anyone. */
+ * Thread-safety.  'dependents' and 'refused' are guarded by who keeps it.
+ * Counts are written by him, one thread at a time, but for zeroing, and read
+ * by anyone. */
 
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct dpif_flow_stats;
 
 struct dp_credit {
     struct ovs_list dependents;
+    unsigned int refused;       /* His reason, of the last time; 0: none. */
 
     /* Statistics, as in 'struct dp_flow'. */
     atomic_ullong n_packets;

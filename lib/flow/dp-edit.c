@@ -36,6 +36,26 @@ set_masked_edit(const struct nlattr *key)
     }
 }
 
+/* Returns the edit that sets all fields, for the attribute 'key'. */
+static enum dp_edit
+set_all_edit(const struct nlattr *key)
+{
+    switch ((int) nl_attr_type(key)) {
+    case OVS_KEY_ATTR_ETHERNET:
+        return DP_EDIT_SET_ALL_ETH;
+    case OVS_KEY_ATTR_IPV4:
+        return DP_EDIT_SET_ALL_IPV4;
+    case OVS_KEY_ATTR_IPV6:
+        return DP_EDIT_SET_ALL_IPV6;
+    case OVS_KEY_ATTR_TCP:
+        return DP_EDIT_SET_ALL_TCP;
+    case OVS_KEY_ATTR_UDP:
+        return DP_EDIT_SET_ALL_UDP;
+    default:
+        return DP_EDIT_NONE;
+    }
+}
+
 enum dp_edit
 dp_edit_compile(const struct nlattr *a, const void **arg)
 {
@@ -53,6 +73,11 @@ dp_edit_compile(const struct nlattr *a, const void **arg)
         a = nl_attr_get(a);
         *arg = nl_attr_get(a);
         return set_masked_edit(a);
+
+    case OVS_ACTION_ATTR_SET:
+        a = nl_attr_get(a);
+        *arg = nl_attr_get(a);
+        return set_all_edit(a);
 
     default:
         return DP_EDIT_NONE;
@@ -152,13 +177,14 @@ set_eth_addr(uint8_t *p, const struct eth_addr *value,
 }
 
 static void
-set_eth(struct dp_packet *packet, const struct ovs_key_ethernet key[2])
+set_eth(struct dp_packet *packet, const struct ovs_key_ethernet *key,
+        const struct ovs_key_ethernet *mask)
 {
     uint8_t *p = dp_packet_data(packet);
 
     if (OVS_LIKELY(dp_packet_is_eth(packet))) {
-        set_eth_addr(p, &key[0].eth_dst, &key[1].eth_dst);
-        set_eth_addr(p + ETH_ADDR_LEN, &key[0].eth_src, &key[1].eth_src);
+        set_eth_addr(p, &key->eth_dst, &mask->eth_dst);
+        set_eth_addr(p + ETH_ADDR_LEN, &key->eth_src, &mask->eth_src);
     }
 }
 
@@ -418,9 +444,52 @@ set_udp(struct dp_packet *packet, const struct ovs_key_udp *key,
     pkt_metadata_init_conn(&packet->md);
 }
 
+/* Sets all fields that 'key' has. */
+static void
+set_all(struct dp_packet *packet, enum dp_edit edit, const void *key)
+{
+    static const struct ovs_key_ethernet eth_mask = {
+        ETH_ADDR_C(ff,ff,ff,ff,ff,ff), ETH_ADDR_C(ff,ff,ff,ff,ff,ff),
+    };
+    static const struct ovs_key_ipv4 ipv4_mask = {
+        .ipv4_src = OVS_BE32_MAX, .ipv4_dst = OVS_BE32_MAX,
+        .ipv4_tos = UINT8_MAX, .ipv4_ttl = UINT8_MAX,
+    };
+    static const struct ovs_key_tcp tcp_mask = { OVS_BE16_MAX, OVS_BE16_MAX };
+    static const struct ovs_key_udp udp_mask = { OVS_BE16_MAX, OVS_BE16_MAX };
+
+    switch ((int) edit) {
+    case DP_EDIT_SET_ALL_ETH:
+        set_eth(packet, key, &eth_mask);
+        break;
+    case DP_EDIT_SET_ALL_IPV4:
+        set_ipv4(packet, key, &ipv4_mask);
+        break;
+    case DP_EDIT_SET_ALL_IPV6: {
+        const struct ovs_key_ipv6 ipv6_mask = {
+            .ipv6_src = in6addr_exact, .ipv6_dst = in6addr_exact,
+            .ipv6_label = htonl(IPV6_LABEL_MASK), .ipv6_tclass = UINT8_MAX,
+            .ipv6_hlimit = UINT8_MAX,
+        };
+
+        set_ipv6(packet, key, &ipv6_mask);
+        break;
+    }
+    case DP_EDIT_SET_ALL_TCP:
+        set_tcp(packet, key, &tcp_mask);
+        break;
+    case DP_EDIT_SET_ALL_UDP:
+        set_udp(packet, key, &udp_mask);
+        break;
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
 void
 dp_edit_run(struct dp_packet_batch *batch, enum dp_edit edit, const void *arg)
 {
+    const struct ovs_key_ethernet *eth = arg;
     const struct ovs_key_ipv4 *ipv4 = arg;
     const struct ovs_key_ipv6 *ipv6 = arg;
     const struct ovs_key_tcp *tcp = arg;
@@ -442,7 +511,7 @@ dp_edit_run(struct dp_packet_batch *batch, enum dp_edit edit, const void *arg)
 
     case DP_EDIT_SET_ETH:
         DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-            set_eth(packet, arg);
+            set_eth(packet, &eth[0], &eth[1]);
         }
         break;
 
@@ -467,6 +536,16 @@ dp_edit_run(struct dp_packet_batch *batch, enum dp_edit edit, const void *arg)
     case DP_EDIT_SET_UDP:
         DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
             set_udp(packet, &udp[0], &udp[1]);
+        }
+        break;
+
+    case DP_EDIT_SET_ALL_ETH:
+    case DP_EDIT_SET_ALL_IPV4:
+    case DP_EDIT_SET_ALL_IPV6:
+    case DP_EDIT_SET_ALL_TCP:
+    case DP_EDIT_SET_ALL_UDP:
+        DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+            set_all(packet, edit, arg);
         }
         break;
 

@@ -6,9 +6,10 @@
  * ====================================================
  *
  * Job.  Push and pop a VLAN tag, and set fields of Ethernet, IPv4, IPv6, TCP
- * and UDP under a mask, on a batch of packets.  Everything else that needs no
- * datapath goes through Open vSwitch's odp_execute_actions(), with which these
- * must agree.  Where that trusts that a header is there, these look.
+ * and UDP, all or under a mask, on a batch of packets.  Everything else that
+ * needs no datapath goes through Open vSwitch's odp_execute_actions(), with
+ * which these must agree.  Where that trusts that a header is there, these
+ * look.
  *
  * Owns.  Nothing.  The argument of an edit is borrowed from the attributes
  * that it was compiled from.
@@ -32,6 +33,13 @@ enum dp_edit {
     DP_EDIT_SET_IPV6,           /* Two struct ovs_key_ipv6... */
     DP_EDIT_SET_TCP,            /* ...and so on. */
     DP_EDIT_SET_UDP,
+
+    /* The same without mask: all fields, but for protocol and fragment. */
+    DP_EDIT_SET_ALL_ETH,        /* struct ovs_key_ethernet. */
+    DP_EDIT_SET_ALL_IPV4,       /* struct ovs_key_ipv4... */
+    DP_EDIT_SET_ALL_IPV6,       /* ...and so on. */
+    DP_EDIT_SET_ALL_TCP,
+    DP_EDIT_SET_ALL_UDP,
 };
 
 /* Returns the edit that 'a' asks for, and stores its argument. */

@@ -70,6 +70,23 @@ dp_flow_create(const struct flow *flow, struct dp_mask *mask,
     return f;
 }
 
+/* 'flow', which nobody else knows yet, is a merged one: what it matches may be
+ * what a megaflow matches, and yet it is another one. */
+void
+dp_flow_set_merged(struct dp_flow *flow)
+{
+    struct flow_wildcards wc;
+
+    dp_mask_expand(flow->mask, &wc);
+    if (flow->can_be_tcp) {
+        flow->tcp_flags_mask = ntohs(wc.masks.tcp_flags);
+        flow->tcp_flags_value = (miniflow_get_tcp_flags(flow->key)
+                                 & flow->tcp_flags_mask);
+    }
+    flow->mega_ufid.u64.hi ^= UINT64_C(0x9e3779b97f4a7c15);
+    flow->merged = true;
+}
+
 static void
 dp_flow_free(struct dp_flow *flow)
 {

@@ -62,6 +62,10 @@ struct dp_flow {
     atomic_ullong n_bytes;
 
     /* Constant after creation. */
+    uint16_t tcp_flags_mask;        /* Of a merged flow's packets: these TCP */
+    uint16_t tcp_flags_value;       /* flags have these values. */
+    bool merged;                    /* Made by dp-merge.h, see
+                                     * dp_flow_set_merged(). */
     ovs_be16 dl_type;
     bool simple;                    /* Whether 'simple_node' is in use. */
     uint32_t cls_hash;              /* Of 'values'. */
@@ -88,6 +92,7 @@ BUILD_ASSERT_DECL(offsetof(struct dp_flow, dl_type) <= CACHE_LINE_SIZE);
 struct dp_flow *dp_flow_create(const struct flow *, struct dp_mask *,
                                const ovs_u128 *ufid, unsigned int lane_id,
                                const struct nlattr *actions, size_t len);
+void dp_flow_set_merged(struct dp_flow *);
 void dp_flow_ref(struct dp_flow *);
 bool dp_flow_try_ref(struct dp_flow *);
 void dp_flow_unref(struct dp_flow *);

@@ -11,7 +11,7 @@
 #include "packets.h"
 #include "util.h"
 
-/* An entry has the words that dp_tuple_read_words() takes out of a packet, and
+/* An entry has the words that dp_tuple_word() takes out of a packet, and
  * of each field of the match the bits that its mask has.  So the headers of a
  * match and those of its mask are written as a packet has them, and read like
  * one (dp_tuple_write_headers()). */
@@ -265,10 +265,10 @@ describe(const struct match *match, struct dp_tuple_entry *entry,
                                             & htons(0x0fff));
     entry->tcp_flags = ((OVS_FORCE uint16_t) flow->tcp_flags
                         & mask->tcp_flags);
-    dp_tuple_read_words(value, l3_ofs, is_ipv6, entry->words);
-    dp_tuple_read_words(bits, l3_ofs, is_ipv6, mask->words);
     for (size_t i = 0; i < entry->n_words; i++) {
-        entry->words[i] &= mask->words[i];
+        mask->words[i] = dp_tuple_word(bits, l3_ofs, is_ipv6, i);
+        entry->words[i] = (dp_tuple_word(value, l3_ofs, is_ipv6, i)
+                           & mask->words[i]);
     }
 }
 

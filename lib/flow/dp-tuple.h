@@ -58,12 +58,11 @@ enum {
                         + IPV6_HEADER_LEN + DP_TUPLE_L4_LEN),
 };
 
-/* Words of headers, see dp_tuple_read_words(). */
+/* Words of headers, see dp_tuple_word(). */
 enum {
     DP_TUPLE_L2_WORDS = 3,
     DP_TUPLE_IPV4_WORDS = 3,
     DP_TUPLE_IPV6_WORDS = 5,
-    DP_TUPLE_MIN_WORDS = DP_TUPLE_L2_WORDS + DP_TUPLE_IPV4_WORDS + 1,
     DP_TUPLE_WORDS = DP_TUPLE_L2_WORDS + DP_TUPLE_IPV6_WORDS + 1,
 };
 
@@ -148,52 +147,65 @@ dp_tuple_n_words(bool is_ipv6)
             + (is_ipv6 ? DP_TUPLE_IPV6_WORDS : DP_TUPLE_IPV4_WORDS));
 }
 
-/* Reads layers 2 and 3, in words that overlap where the length asks for it,
- * and the first word of layer 4. */
-static inline void
-dp_tuple_read_words(const uint8_t *data, size_t l3_ofs, bool is_ipv6,
-                    uint64_t words[])
+/* Returns the 'i'th word of headers: of layers 2 and 3, in words that overlap
+ * where the length asks for it, and then the first word of layer 4. */
+static inline uint64_t
+dp_tuple_word(const uint8_t *data, size_t l3_ofs, bool is_ipv6, size_t i)
 {
     const uint8_t *l3 = data + l3_ofs;
 
-    words[0] = dp_load64(data);
-    words[1] = dp_load64(data + 8);
-    words[2] = dp_load64(l3 - 8);
-    words[3] = dp_load64(l3);
-    words[4] = dp_load64(l3 + 8);
-    if (!is_ipv6) {
-        words[5] = dp_load64(l3 + 12);
-        words[6] = dp_load64(l3 + IP_HEADER_LEN);
-    } else {
-        words[5] = dp_load64(l3 + 16);
-        words[6] = dp_load64(l3 + 24);
-        words[7] = dp_load64(l3 + 32);
-        words[8] = dp_load64(l3 + IPV6_HEADER_LEN);
+    switch (i) {
+    case 0: return dp_load64(data);
+    case 1: return dp_load64(data + 8);
+    case 2: return dp_load64(l3 - 8);
+    case 3: return dp_load64(l3);
+    case 4: return dp_load64(l3 + 8);
+    case 5: return dp_load64(l3 + (is_ipv6 ? 16 : 12));
+    case 6: return dp_load64(l3 + (is_ipv6 ? 24 : IP_HEADER_LEN));
+    case 7: return dp_load64(l3 + 32);
+    case 8: return dp_load64(l3 + IPV6_HEADER_LEN);
+    default: OVS_NOT_REACHED();
     }
 }
 
-/* Is 'packet', which reads 't', of 'entry'? */
+static inline uint64_t
+dp_tuple_word_differs(const struct dp_tuple_entry *entry, const uint8_t *data,
+                      size_t l3_ofs, bool is_ipv6, size_t i)
+{
+    return ((dp_tuple_word(data, l3_ofs, is_ipv6, i) & entry->mask->words[i])
+            ^ entry->words[i]);
+}
+
+/* Is 'packet', which reads 't', of 'entry'?  All is compared before anything
+ * is decided, and without a loop: a branch that is taken wrongly costs more
+ * than that. */
 static inline bool
 dp_tuple_entry_matches(const struct dp_tuple_entry *entry,
                        const struct dp_tuple *t,
                        const struct dp_packet *packet, odp_port_t in_port)
 {
-    const struct dp_tuple_mask *mask = entry->mask;
-    size_t n = dp_tuple_n_words(t->is_ipv6);
-    uint64_t words[DP_TUPLE_WORDS];
+    const uint8_t *data = dp_packet_data(packet);
+    size_t ofs = t->l3_ofs;
     uint64_t differ;
 
-    if (entry->l3_ofs != t->l3_ofs || entry->in_port != in_port
-        || entry->n_words != n) {
+    if (entry->l3_ofs != ofs || entry->in_port != in_port
+        || entry->n_words != dp_tuple_n_words(t->is_ipv6)) {
         return false;
     }
-    dp_tuple_read_words(dp_packet_data(packet), t->l3_ofs, t->is_ipv6, words);
-    differ = (t->tcp_flags & mask->tcp_flags) ^ entry->tcp_flags;
-    for (size_t i = 0; i < DP_TUPLE_MIN_WORDS; i++) {
-        differ |= (words[i] & mask->words[i]) ^ entry->words[i];
-    }
-    for (size_t i = DP_TUPLE_MIN_WORDS; i < n; i++) {
-        differ |= (words[i] & mask->words[i]) ^ entry->words[i];
+    differ = (t->tcp_flags & entry->mask->tcp_flags) ^ entry->tcp_flags;
+    differ |= dp_tuple_word_differs(entry, data, ofs, false, 0);
+    differ |= dp_tuple_word_differs(entry, data, ofs, false, 1);
+    differ |= dp_tuple_word_differs(entry, data, ofs, false, 2);
+    differ |= dp_tuple_word_differs(entry, data, ofs, false, 3);
+    differ |= dp_tuple_word_differs(entry, data, ofs, false, 4);
+    if (!t->is_ipv6) {
+        differ |= dp_tuple_word_differs(entry, data, ofs, false, 5);
+        differ |= dp_tuple_word_differs(entry, data, ofs, false, 6);
+    } else {
+        differ |= dp_tuple_word_differs(entry, data, ofs, true, 5);
+        differ |= dp_tuple_word_differs(entry, data, ofs, true, 6);
+        differ |= dp_tuple_word_differs(entry, data, ofs, true, 7);
+        differ |= dp_tuple_word_differs(entry, data, ofs, true, 8);
     }
     return !differ;
 }

@@ -6,32 +6,52 @@
 #include "odp-util.h"
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
+#include "flow/dp-credit.h"
 #include "merge/dp-books-entry.h"
 
-static const char *const verdict_texts[] = {
-#define DP_BOOKS_VERDICT(NAME, TEXT) TEXT,
-#include "merge/dp-books-words.def"
+struct words {
+    const char *name;
+    const char *text;
 };
-BUILD_ASSERT_DECL(ARRAY_SIZE(verdict_texts) == DP_BOOKS_N_VERDICTS);
 
-static const char *const cause_texts[] = {
-#define DP_BOOKS_CAUSE(NAME, TEXT) TEXT,
+static const struct words verdicts[] = {
+#define DP_BOOKS_VERDICT(NAME, TEXT) { #NAME, TEXT },
 #include "merge/dp-books-words.def"
 };
-BUILD_ASSERT_DECL(ARRAY_SIZE(cause_texts) == DP_BOOKS_N_CAUSES);
+BUILD_ASSERT_DECL(ARRAY_SIZE(verdicts) == DP_BOOKS_N_VERDICTS);
+
+static const struct words causes[] = {
+#define DP_BOOKS_CAUSE(NAME, TEXT) { #NAME, TEXT },
+#include "merge/dp-books-words.def"
+};
+BUILD_ASSERT_DECL(ARRAY_SIZE(causes) == DP_BOOKS_N_CAUSES);
 
 const char *
 dp_books_verdict_text(enum dp_books_verdict verdict)
 {
     ovs_assert(verdict < DP_BOOKS_N_VERDICTS);
-    return verdict_texts[verdict];
+    return verdicts[verdict].text;
+}
+
+const char *
+dp_books_verdict_name(enum dp_books_verdict verdict)
+{
+    ovs_assert(verdict < DP_BOOKS_N_VERDICTS);
+    return verdicts[verdict].name;
 }
 
 const char *
 dp_books_cause_text(enum dp_books_cause cause)
 {
     ovs_assert(cause < DP_BOOKS_N_CAUSES);
-    return cause_texts[cause];
+    return causes[cause].text;
+}
+
+const char *
+dp_books_cause_name(enum dp_books_cause cause)
+{
+    ovs_assert(cause < DP_BOOKS_N_CAUSES);
+    return causes[cause].name;
 }
 
 void
@@ -57,6 +77,26 @@ dp_books_get_stats(struct dp_books *books, struct dp_books_stats *stats)
     stats->n_packets = books->n_packets;
     stats->n_bytes = books->n_bytes;
     ovs_mutex_unlock(&books->mutex);
+}
+
+void
+dp_books_get_attempts(struct dp_books *books, const struct dp_flow *flow,
+                      struct dp_books_attempts *attempts)
+{
+    const struct dp_credit *credit = dp_flow_get_credit(flow);
+
+    *attempts = (struct dp_books_attempts) { .n_rules = 0 };
+    if (credit) {
+        const struct dp_books_stage *stage;
+
+        ovs_mutex_lock(&books->mutex);
+        LIST_FOR_EACH (stage, node, &credit->dependents) {
+            attempts->n_rules += (dp_books_entry_get_life(stage->entry)
+                                  == DP_BOOKS_LIVE);
+        }
+        attempts->refused = credit->refused;
+        ovs_mutex_unlock(&books->mutex);
+    }
 }
 
 struct dp_flow **

@@ -218,6 +218,22 @@ enliven(struct dp_books *books, struct dp_books_entry *entry,
             : DP_BOOKS_FULL);
 }
 
+/* Notes with the megaflows of 'entry' what forbids a rule, or that nothing
+ * does. */
+static void
+note_refusal(struct dp_books *books, struct dp_books_entry *entry,
+             enum dp_merge_why why)
+    OVS_REQUIRES(books->mutex)
+{
+    for (size_t i = 0; i < entry->n_stages; i++) {
+        dp_flow_get_credit(entry->stages[i].flow)->refused = why;
+    }
+    if (why) {
+        books->n_refused[why]++;
+        COVERAGE_INC(merge_trace_refused);
+    }
+}
+
 static enum dp_books_verdict
 build(struct dp_books *books, struct dp_books_entry *entry,
       const struct dp_trace *trace)
@@ -229,13 +245,13 @@ build(struct dp_books *books, struct dp_books_entry *entry,
 
     dp_merge_rule_init(&rule);
     why = dp_trace_compose(trace, books->ct, 0, &rule);
-    if (!why) {
-        verdict = enliven(books, entry, trace, &rule);
-    } else if (why == DP_MERGE_WHY_T_CHANGED) {
+    if (why == DP_MERGE_WHY_T_CHANGED) {
         verdict = DP_BOOKS_OVERTAKEN;
     } else {
-        books->n_refused[why]++;
-        COVERAGE_INC(merge_trace_refused);
+        note_refusal(books, entry, why);
+        if (!why) {
+            verdict = enliven(books, entry, trace, &rule);
+        }
     }
     dp_merge_rule_uninit(&rule);
     return verdict;
@@ -536,4 +552,19 @@ dp_books_port_gone(struct dp_books *books, odp_port_t port)
         }
     }
     ovs_mutex_unlock(&books->mutex);
+}
+
+void
+dp_books_visit(struct dp_books *books,
+               void (*cb)(void *lane, struct dp_flow *flow))
+{
+    struct dp_books_entry *entry;
+
+    ovs_mutex_lock(&books->keeper);
+    LIST_FOR_EACH (entry, node, &books->entries) {
+        if (dp_books_entry_get_life(entry) == DP_BOOKS_LIVE) {
+            cb(entry->lane, dp_books_entry_get_flow(entry));
+        }
+    }
+    ovs_mutex_unlock(&books->keeper);
 }

@@ -126,8 +126,11 @@ enum dp_books_cause {
     DP_BOOKS_N_CAUSES
 };
 
+/* Texts for users, and names ("MADE"). */
 const char *dp_books_verdict_text(enum dp_books_verdict);
+const char *dp_books_verdict_name(enum dp_books_verdict);
 const char *dp_books_cause_text(enum dp_books_cause);
+const char *dp_books_cause_name(enum dp_books_cause);
 
 /* Creates books without rules, that make none until they are started.
  * 'carrier' and 'conntrack' are borrowed.  Destroy only what was stopped. */
@@ -168,6 +171,11 @@ void dp_books_port_gone(struct dp_books *, odp_port_t);
 /* Kills all rules of 'lane' and takes them out.  Before the lane goes. */
 void dp_books_carrier_gone(struct dp_books *, void *lane);
 
+/* Calls 'cb' for each rule that lives, with its lane and its flow.  None comes
+ * or goes meanwhile, but for dying.  'cb' must not call back. */
+void dp_books_visit(struct dp_books *,
+                    void (*cb)(void *lane, struct dp_flow *flow));
+
 /* To be seen. */
 struct dp_books_stats {
     uint64_t n_rules;                           /* Now. */
@@ -180,6 +188,15 @@ struct dp_books_stats {
 };
 
 void dp_books_get_stats(struct dp_books *, struct dp_books_stats *);
+
+/* What became of traces that 'flow', a megaflow, is part of. */
+struct dp_books_attempts {
+    size_t n_rules;             /* Now, living. */
+    enum dp_merge_why refused;  /* The last time; NONE if that made a rule. */
+};
+
+void dp_books_get_attempts(struct dp_books *, const struct dp_flow *flow,
+                           struct dp_books_attempts *);
 
 /* Returns the flows of all living rules, for the caller to unref each and to
  * free, and their number. */

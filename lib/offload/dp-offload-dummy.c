@@ -58,6 +58,7 @@ struct dp_dummy_rule {
     uint32_t output;
     uint64_t n_packets;
     uint64_t n_bytes;
+    uint16_t tcp_flags;
     bool lost;                          /* The NIC has lost it. */
 };
 
@@ -135,6 +136,7 @@ dp_dummy_can_run(struct dp_dummy_port *port, struct dp_offload_op *op,
     ovs_mutex_unlock(&nic->mutex);
 
     return (dp_dummy_is_whole(actions, outputp) && whole
+            && op->kind != DP_OFFLOAD_MERGED
             && (!peers || dp_offload_op_peer(op, u32_to_odp(*outputp),
                                              &info)));
 }
@@ -157,6 +159,7 @@ dp_dummy_open(const struct dp_offload_class *class,
     ovs_list_push_back(&nic->ports, &port->node);
     info->mark_bits = nic->config.mark_bits;
     info->whole = nic->config.whole;
+    info->priorities = nic->config.priorities;
     info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
     info->table = nic->config.shared;
     info->dp_layer = "dummy";
@@ -276,6 +279,8 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
 
     ovs_assert(!dp_dummy_find(nic, port->port_no, &op->mega_ufid));
     ovs_assert(op->mark || config->whole);
+    ovs_assert(op->kind != DP_OFFLOAD_MERGED
+               || (op->mark && config->priorities));
     ovs_assert(!(op->mark >> config->mark_bits));
     if (!config->blind) {
         HMAP_FOR_EACH (rule, node, &nic->rules) {
@@ -341,6 +346,7 @@ dp_dummy_do_del(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
     op->counted = true;
     op->n_packets = rule->n_packets;
     op->n_bytes = rule->n_bytes;
+    op->tcp_flags = rule->tcp_flags;
     op->error = 0;
     dp_dummy_remove(nic, rule);
 }
@@ -358,6 +364,7 @@ dp_dummy_do_query(struct dp_dummy_nic *nic,
     op->idle_ms = nic->config.idle_ms;
     op->n_packets = rule->n_packets;
     op->n_bytes = rule->n_bytes;
+    op->tcp_flags = rule->tcp_flags;
     op->error = 0;
 }
 
@@ -553,6 +560,7 @@ dp_dummy_restart(void *port_, struct dp_offload_port_info *info)
     port->paused = false;
     restart = nic->config.restart;
     info->whole = nic->config.whole;
+    info->priorities = nic->config.priorities;
     info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
     if (restart == DP_OFFLOAD_LOST && !port->kept) {
         dp_dummy_lose_all(nic, port);
@@ -564,8 +572,9 @@ dp_dummy_restart(void *port_, struct dp_offload_port_info *info)
 
 static void
 dp_dummy_format(void *port OVS_UNUSED, const struct match *match OVS_UNUSED,
-                const struct ofpbuf *actions, enum dp_offload_level level,
-                uint32_t mark, struct ds *ds)
+                const struct ofpbuf *actions,
+                enum dp_offload_kind kind OVS_UNUSED,
+                enum dp_offload_level level, uint32_t mark, struct ds *ds)
 {
     uint32_t output;
 
@@ -683,7 +692,7 @@ dp_dummy_nic_find(struct dp_dummy_nic *nic, odp_port_t port_no,
 bool
 dp_dummy_nic_hit(struct dp_dummy_nic *nic, odp_port_t port_no,
                  const ovs_u128 *mega_ufid, uint64_t n_packets,
-                 uint64_t n_bytes)
+                 uint64_t n_bytes, uint16_t tcp_flags)
 {
     struct dp_dummy_rule *rule;
     bool hit;
@@ -694,6 +703,7 @@ dp_dummy_nic_hit(struct dp_dummy_nic *nic, odp_port_t port_no,
     if (hit) {
         rule->n_packets += n_packets;
         rule->n_bytes += n_bytes;
+        rule->tcp_flags |= tcp_flags;
     }
     ovs_mutex_unlock(&nic->mutex);
 

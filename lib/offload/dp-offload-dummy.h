@@ -28,6 +28,7 @@ struct dp_dummy_config {
     bool shared;                /* Rules of all ports, rather. */
     bool hidden;                /* The capacity is not told. */
     bool whole;                 /* Runs output to even port numbers. */
+    bool priorities;            /* Finds merged rules first. */
     bool peers;                 /* But only to ports that it has, too. */
     bool counts_stay;           /* Counters outlive their rules. */
     bool blind;                 /* Does not ask what it installs. */
@@ -75,7 +76,7 @@ bool dp_dummy_nic_find(struct dp_dummy_nic *nic, odp_port_t port_no,
  * port is paused. */
 bool dp_dummy_nic_hit(struct dp_dummy_nic *nic, odp_port_t port_no,
                       const ovs_u128 *mega_ufid, uint64_t n_packets,
-                      uint64_t n_bytes);
+                      uint64_t n_bytes, uint16_t tcp_flags);
 
 /* Operations so far, failed ones included. */
 uint64_t dp_dummy_nic_n_puts(struct dp_dummy_nic *nic);

@@ -27,7 +27,7 @@ struct vlog_module;
 
 /* Why a megaflow is not offloaded, or not wholly. */
 enum dp_offload_why {
-#define DP_OFFLOAD_WHY(NAME, TEXT) DP_OFFLOAD_WHY_##NAME,
+#define DP_OFFLOAD_WHY(NAME, TEXT, CAUSE, CURE) DP_OFFLOAD_WHY_##NAME,
 #include "offload/dp-offload-why.def"
     DP_OFFLOAD_N_WHYS
 };
@@ -35,6 +35,10 @@ enum dp_offload_why {
 /* Returns the text, or the name ("M_CT"), of 'why'. */
 const char *dp_offload_why_text(enum dp_offload_why why);
 const char *dp_offload_why_name(enum dp_offload_why why);
+
+/* Return sentences for users: what 'why' comes from, and what can be done. */
+const char *dp_offload_why_cause(enum dp_offload_why why);
+const char *dp_offload_why_cure(enum dp_offload_why why);
 
 /* What the engine asks of the datapath.  The functions are called on worker
  * threads, in a non-quiescent state, with no lock held except where noted. */
@@ -93,10 +97,19 @@ enum dp_offload_delivery {
     DP_OFFLOAD_DELIVERY_LATE        /* It was not asked in time. */
 };
 
+/* What a rule stands for. */
+enum dp_offload_kind {
+    DP_OFFLOAD_MEGAFLOW,
+    DP_OFFLOAD_MERGED           /* A merged flow: its packets are also of a
+                                 * megaflow, and it must be found before
+                                 * that. */
+};
+
 /* The first member of every engine. */
 struct dp_offload_switch {
     atomic_bool enabled;
     atomic_bool verify;                 /* See dp_offload_set_verify(). */
+    atomic_bool merging;                /* See dp_offload_set_merging(). */
 };
 
 static inline bool
@@ -122,6 +135,19 @@ dp_offload_must_verify(const struct dp_offload *offload)
     atomic_read_relaxed(&CONST_CAST(struct dp_offload_switch *, sw)->verify,
                         &verify);
     return verify;
+}
+
+/* Are there to be merged rules, to which megaflows have to give way? */
+static inline bool
+dp_offload_is_merging(const struct dp_offload *offload)
+{
+    const struct dp_offload_switch *sw
+        = (const struct dp_offload_switch *) offload;
+    bool merging;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_offload_switch *, sw)->merging,
+                        &merging);
+    return merging;
 }
 
 #endif /* dp-offload-env.h */

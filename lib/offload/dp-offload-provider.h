@@ -59,6 +59,7 @@ struct dp_offload_port_info {
     unsigned int mark_bits;     /* Usable width of marks, 1...24. */
     bool whole;                 /* Can some rules run whole? */
     bool verifies;              /* Does it verify headers then? */
+    bool priorities;            /* Can it find some rules before others? */
     uint64_t capacity;          /* Rules that fit; 0 if not known. */
     uint64_t table;             /* Ports with the same one share their places;
                                  * 0: this port shares with none. */
@@ -80,6 +81,10 @@ enum dp_offload_restart {
 struct dp_offload_op {
     /* Set by the engine. */
     ovs_u128 mega_ufid;         /* Names the rule. */
+    enum dp_offload_kind kind;  /* put: if it is MERGED, which it is only if
+                                 * the port's 'info' has 'priorities', the rule
+                                 * marks, and it is found before megaflows; the
+                                 * lane looks at TCP flags. */
     uint32_t mark;              /* put: for packets to carry; 0: there is
                                  * none, and the rule runs whole or not. */
     const char *port_name;      /* For messages. */
@@ -97,6 +102,8 @@ struct dp_offload_op {
     uint64_t n_packets;         /* query, and del (the last reading), if */
     uint64_t n_bytes;           /*   'counted': totals since put. */
     bool counted;
+    uint16_t tcp_flags;         /* query, del: of all these packets, if the NIC
+                                 * knows; else 0. */
     unsigned int idle_ms;       /* query, del: since the last packet, if the
                                  * NIC knows; else 0. */
 
@@ -193,14 +200,14 @@ struct dp_offload_class {
     enum dp_offload_restart (*restart)(void *port,
                                        struct dp_offload_port_info *info);
 
-    /* Appends the rule that is in the NIC as 'level' to 'ds', as an
+    /* Appends the rule of 'kind' that is in the NIC as 'level' to 'ds', as an
      * administrator of that NIC would enter it, or nothing if that can't be
      * told any more.  May be null.  Called by the
      * control thread with a shard's mutex held: it must be short, and ask no
      * NIC. */
     void (*format)(void *port, const struct match *match,
-                   const struct ofpbuf *actions, enum dp_offload_level level,
-                   uint32_t mark, struct ds *ds);
+                   const struct ofpbuf *actions, enum dp_offload_kind kind,
+                   enum dp_offload_level level, uint32_t mark, struct ds *ds);
 
     /* Returns what there is to know about the device of the port that the
      * engine does not, an object of strings and integers whose names are what

@@ -8,6 +8,7 @@
 
 #include "hash.h"
 #include "odp-util.h"
+#include "offload/dp-offload.h"
 #include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-engine.h"
 #include "offload/dp-worker-state.h"
@@ -129,15 +130,16 @@ dp_rule_find(const struct dp_offload_shard *shard, const ovs_u128 *mega_ufid)
 
 struct dp_offload_rule *
 dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
-               const ovs_u128 *mega_ufid, odp_port_t in_port)
+               const struct dp_offload_info *info)
 {
     struct dp_offload_rule *rule = xzalloc(sizeof *rule);
     uint64_t orig;
 
     rule->shard = shard;
     dp_rule_is_locked(rule, shard);
-    rule->mega_ufid = *mega_ufid;
-    rule->in_port = in_port;
+    rule->mega_ufid = info->mega_ufid;
+    rule->in_port = info->in_port;
+    rule->kind = info->kind;
     rule->state_thread = ovsthread_id_self();
     rule->state_where = OVS_SOURCE_LOCATOR;
     rule->why = DP_OFFLOAD_WHY_QUEUED;
@@ -146,8 +148,8 @@ dp_rule_create(struct dp_offload *offload, struct dp_offload_shard *shard,
     rule->n_allocated = 1;
     dp_places_seat_init(&rule->seat, shard - offload->shards);
     ovs_list_init(&rule->whole_node);
-    hmap_insert(&shard->rules, &rule->node, dp_rule_hash(mega_ufid));
-    ovs_list_push_back(&dp_shard_port_need(shard, in_port)->rules,
+    hmap_insert(&shard->rules, &rule->node, dp_rule_hash(&rule->mega_ufid));
+    ovs_list_push_back(&dp_shard_port_need(shard, rule->in_port)->rules,
                        &rule->in_node);
     atomic_add_relaxed(&offload->n_rules, 1, &orig);
 

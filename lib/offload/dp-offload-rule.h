@@ -23,6 +23,8 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 
+struct dp_offload_info;
+
 /* A lane's flow for a rule. */
 struct dp_offload_member {
     struct dp_mark_index *index;        /* Borrowed: the lane outlives it. */
@@ -47,6 +49,7 @@ struct dp_offload_rule {
     ovs_u128 mega_ufid;
     struct dp_offload_shard *shard;     /* That it lies in. */
     odp_port_t in_port;
+    enum dp_offload_kind kind;
 
     /* Owner thread (the shard's worker) only. */
     uint32_t put_gen;                   /* Value of 'gen' of the put. */
@@ -100,6 +103,8 @@ struct dp_offload_rule {
      * the provider. */
     uint16_t n_members;
     uint16_t n_allocated;               /* 1: it is 'one'. */
+    uint16_t tcp_flags;                 /* Of packets that the NIC has done for
+                                         * any of them. */
     struct dp_offload_member *members;
     union {
         struct dp_offload_member one;
@@ -143,8 +148,7 @@ void dp_shard_uninit(struct dp_offload_shard *shard);
 
 struct dp_offload_rule *dp_rule_create(struct dp_offload *offload,
                                        struct dp_offload_shard *shard,
-                                       const ovs_u128 *mega_ufid,
-                                       odp_port_t in_port)
+                                       const struct dp_offload_info *info)
     OVS_REQUIRES(shard->mutex);
 
 /* Moves 'rule' to 'state'.  Aborts if there is no such edge, and tells who

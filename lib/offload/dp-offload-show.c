@@ -358,7 +358,7 @@ dp_offload_describe_rule(const struct dp_offload *offload,
         && (rule->level != DP_OFFLOAD_WHOLE
             || rule->actions_hash == dp_rule_hash_actions(&actions, 0))) {
         rule->port->class->format(rule->port->aux, &match, &actions,
-                                  rule->level, rule->mark, ds);
+                                  rule->kind, rule->level, rule->mark, ds);
     }
     ofpbuf_uninit(&actions);
 }
@@ -373,7 +373,7 @@ dp_offload_rule_json(const struct dp_offload *offload,
     uint64_t n_packets = 0, n_bytes = 0;
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    dp_rule_name_format(&rule->mega_ufid, &ds);
+    dp_rule_name_format(rule->kind, &rule->mega_ufid, &ds);
     json_object_put_string(json, "mega_ufid", ds_cstr(&ds));
     json_object_put(json, "port_no",
                     json_integer_create(odp_to_u32(rule->in_port)));

@@ -75,6 +75,7 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
                       : step == DP_RULE_DEL ? DP_RULE_REMOVING
                       : DP_RULE_ASKED));
     op->mega_ufid = rule->mega_ufid;
+    op->kind = rule->kind;
     op->mark = rule->mark;
     op->port_name = port->name;
     op->handle = rule->handle;
@@ -83,6 +84,7 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     op->why = DP_OFFLOAD_WHY_NONE;
     op->n_packets = op->n_bytes = 0;
     op->counted = false;
+    op->tcp_flags = 0;
     op->idle_ms = 0;
     op->rule = rule;
     op->port = port;
@@ -115,6 +117,14 @@ dp_rule_keep(struct dp_offload_rule *rule)
                  : DP_OFFLOAD_WHY_A_MARK_ONLY);
 }
 
+/* May 'rule' run whole in 'port', which its worker has entered? */
+static bool
+dp_rule_may_be_whole(const struct dp_offload_rule *rule,
+                     const struct dp_offload_port *port)
+{
+    return port->info.whole && rule->kind != DP_OFFLOAD_MERGED;
+}
+
 static enum dp_rule_step
 dp_rule_next_installed(struct dp_offload_worker *worker,
                        struct dp_offload_rule *rule,
@@ -140,7 +150,7 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
     if (step == DP_RULE_NOTHING
         && (rule->put_gen != rule->gen || rule->replan)
                && !dp_offload_port_enter(port, false, false)) {
-        whole = port->info.whole;
+        whole = dp_rule_may_be_whole(rule, port);
         dp_offload_port_leave(port, false);
         if (whole) {
             step = DP_RULE_PLAN;
@@ -227,6 +237,11 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
     if (why) {
         return dp_rule_stay_absent(offload, rule, port, why);
     }
+    if (rule->kind == DP_OFFLOAD_MERGED && !port->info.priorities) {
+        dp_offload_port_leave(port, true);
+        return dp_rule_stay_absent(offload, rule, port,
+                                   DP_OFFLOAD_WHY_PRIORITY);
+    }
     if (dp_places_wait(port->table, &rule->seat)) {
         dp_rule_stay_absent(offload, rule, port, DP_OFFLOAD_WHY_WAITS);
         dp_rule_go(rule, DP_RULE_WAITING);
@@ -238,7 +253,8 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
         dp_rule_drop_mark(offload, rule, port);
     }
     if (!rule->mark && dp_rule_take_mark(offload, rule, port)
-        && (!port->info.whole || dp_rule_needs_mark(rule, port_gen))) {
+        && (!dp_rule_may_be_whole(rule, port)
+            || dp_rule_needs_mark(rule, port_gen))) {
         dp_offload_port_leave(port, true);
         rule->why = DP_OFFLOAD_WHY_NO_MARK;
         rule->error = ENOSPC;
@@ -340,7 +356,7 @@ dp_rule_log(const struct dp_offload_op *op)
     }
 
     ds_init(&ds);
-    dp_rule_name_format(&op->mega_ufid, &ds);
+    dp_rule_name_format(op->kind, &op->mega_ufid, &ds);
     if (!op->error) {
         vlog(module, VLL_DBG, "%s: succeed to %s netdev flow %s, mark %"PRIu32,
              op->port_name, what, ds_cstr(&ds), op->mark);

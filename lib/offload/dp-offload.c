@@ -43,6 +43,7 @@ dp_offload_create(const struct dp_offload_env *env,
     BUILD_ASSERT_DECL(!offsetof(struct dp_offload, sw));
     atomic_init(&offload->sw.enabled, false);
     atomic_init(&offload->sw.verify, false);
+    atomic_init(&offload->sw.merging, false);
     offload->env = *env;
     while (classes[n]) {
         n++;
@@ -264,8 +265,7 @@ dp_offload_flow_put(struct dp_offload *offload, struct dp_mark_index *index,
     if (dp_offload_is_enabled(offload)) {
         rule = dp_rule_find(shard, &info->mega_ufid);
         if (!rule) {
-            rule = dp_rule_create(offload, shard, &info->mega_ufid,
-                                  info->in_port);
+            rule = dp_rule_create(offload, shard, info);
         }
         dp_rule_is_locked(rule, shard);
         if (dp_rule_member_add(offload, rule, index, flow)) {
@@ -325,15 +325,17 @@ dp_offload_flow_modify(struct dp_offload *offload, void *flow,
     ovs_mutex_unlock(&shard->mutex);
 }
 
-/* Stores in '*stats' what the NIC has done for 'member', by the last
+/* Stores in '*stats' what the NIC has done for 'member' of 'rule', by the last
  * reading. */
 static void
-dp_offload_member_stats(const struct dp_offload_member *member,
+dp_offload_member_stats(const struct dp_offload_rule *rule,
+                        const struct dp_offload_member *member,
                         struct dpif_flow_stats *stats)
 {
     stats->n_packets = member->n_packets;
     stats->n_bytes = member->n_bytes;
     stats->used = member->used;
+    stats->tcp_flags = member->n_packets ? rule->tcp_flags : 0;
 }
 
 void
@@ -362,7 +364,7 @@ dp_offload_flow_del(struct dp_offload *offload, struct dp_mark_index *index,
         if (member && stats) {
             /* Not to be read apart from the removal: what is booked in
              * between would be told to nobody. */
-            dp_offload_member_stats(member, stats);
+            dp_offload_member_stats(rule, member, stats);
         }
         if (dp_rule_member_del(offload, rule, index, flow)) {
             /* If others are left, they may have other actions. */
@@ -398,7 +400,7 @@ dp_offload_flow_get(const struct dp_offload *offload, const void *flow,
         if (member) {
             offloaded = rule->level != DP_OFFLOAD_ABSENT;
             if (stats) {
-                dp_offload_member_stats(member, stats);
+                dp_offload_member_stats(rule, member, stats);
             }
             if (attrs) {
                 attrs->offloaded = offloaded;
@@ -430,6 +432,7 @@ dp_offload_flow_clear_stats(struct dp_offload *offload, const void *flow,
     if (member) {
         member->n_packets = member->n_bytes = 0;
         member->used = 0;
+        rule->tcp_flags = 0;
         dp_places_rate_rebase(&rule->seat.rate);
     }
     ovs_mutex_unlock(&shard->mutex);

@@ -66,7 +66,9 @@ struct dp_offload_class;
 /* What the caller of flow_put() knows about a flow without computing much. */
 struct dp_offload_info {
     odp_port_t in_port;
-    ovs_u128 mega_ufid;     /* Hash of the masked key AND the mask. */
+    ovs_u128 mega_ufid;     /* Hash of the masked key AND the mask; of a merged
+                             * flow, another one than a megaflow's. */
+    enum dp_offload_kind kind;
 };
 
 /* Life cycle. */
@@ -106,6 +108,11 @@ void dp_offload_set_delay(struct dp_offload *offload, unsigned int ms);
  * whole in others, too, and malformed packets go there where sound ones go.
  * If this is a change all rules are put again. */
 void dp_offload_set_verify(struct dp_offload *offload, bool verify);
+
+/* True: merged flows may come, and in NICs that have priorities megaflows
+ * leave the highest one to them.  False, the default: all have the highest.
+ * If this is a change the rules in such NICs are put again. */
+void dp_offload_set_merging(struct dp_offload *offload, bool merging);
 
 /* Keeps the workers, those that run and those to come, and the helper off the
  * 'n' CPUs in 'cores', on which lanes poll.  If nothing else is left of

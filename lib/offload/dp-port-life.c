@@ -251,6 +251,25 @@ dp_offload_set_verify(struct dp_offload *offload, bool verify)
     dp_rules_ready_all(offload);
 }
 
+void
+dp_offload_set_merging(struct dp_offload *offload, bool merging)
+{
+    struct dp_offload_port *port;
+
+    if (merging == dp_offload_is_merging(offload)) {
+        return;
+    }
+    atomic_store_relaxed(&offload->sw.merging, merging);
+    ovs_mutex_lock(&offload->mutex);
+    CMAP_FOR_EACH (port, node, &offload->ports) {
+        if (port->info.priorities) {
+            dp_offload_port_renew(offload, port, false, false);
+        }
+    }
+    ovs_mutex_unlock(&offload->mutex);
+    dp_rules_ready_all(offload);
+}
+
 static bool
 dp_offload_port_is_busy(const struct dp_offload_port *port, bool empty)
     OVS_REQUIRES(port->mutex)
@@ -424,6 +443,7 @@ dp_offload_port_restart(struct dp_offload *offload, odp_port_t port_no)
         port->info.mark_bits = info.mark_bits;
         port->info.whole = info.whole;
         port->info.verifies = info.verifies;
+        port->info.priorities = info.priorities;
         port->info.capacity = info.capacity;
         port->info.device = info.device;
         port->info.domain = info.domain;

@@ -114,6 +114,7 @@ dp_rule_book(const struct dp_offload *offload, struct dp_offload_rule *rule,
     new.n_bytes = op->n_bytes - MIN(rule->hw_bytes, op->n_bytes);
     /* Counters may lag behind what they count. */
     new.used = time_msec() - op->idle_ms;
+    new.tcp_flags = op->tcp_flags;
     if (new.n_packets && rule->n_members) {
         struct dp_offload_member *member
             = &rule->members[rule->n_members - 1];
@@ -121,6 +122,7 @@ dp_rule_book(const struct dp_offload *offload, struct dp_offload_rule *rule,
         member->n_packets += new.n_packets;
         member->n_bytes += new.n_bytes;
         member->used = MAX(member->used, new.used);
+        rule->tcp_flags |= op->tcp_flags;
     } else if (new.n_packets) {
         COVERAGE_ADD(dp_offload_late_packets, MIN(new.n_packets, UINT_MAX));
         if (rule->heir && env->flow_late) {

@@ -68,6 +68,13 @@ ovs_conntrack_execute(struct conntrack *ct, struct dp_packet_batch *batch,
 #define OVS_NAT_PERSISTENT (1 << 15)
 #endif
 
+/* Does Open vSwitch's own tracker look at these? */
+static inline bool
+ovs_nat_has_methods(void)
+{
+    return OVS_IS_SINCE(3, 4);
+}
+
 static inline void
 ovs_nat_set_random(struct nat_action_info_t *nat)
 {

@@ -12,6 +12,7 @@
 #include "flow/dp-flow.h"
 #include "flow/dp-tuple.h"
 #include "merge/dp-merge.h"
+#include "offload/dp-offload.h"
 #include "pipe/dp-burst.h"
 #include "pipe/dp-lane.h"
 
@@ -145,15 +146,34 @@ create_flow(void *lane_, const struct dp_merge_rule *rule)
 {
     const struct dp_lane *lane = lane_;
     const struct match *match = &rule->match;
+    struct dp_flow *flow;
     ovs_u128 ufid;
 
     if (!dp_tuples_can_hold(match)) {
         return NULL;
     }
     odp_flow_key_hash(&match->flow, sizeof match->flow, &ufid);
-    return dp_flow_create(&match->flow, dp_mask_create(&match->wc), &ufid,
+    flow = dp_flow_create(&match->flow, dp_mask_create(&match->wc), &ufid,
                           lane->core_id, rule->actions.data,
                           rule->actions.size);
+    dp_flow_set_merged(flow);
+    return flow;
+}
+
+void
+dp_carrier_offer(void *lane_, struct dp_flow *flow)
+{
+    struct dp_lane *lane = lane_;
+
+    if (lane->marks) {
+        const struct dp_offload_info info = {
+            .in_port = flow->in_port,
+            .mega_ufid = flow->mega_ufid,
+            .kind = DP_OFFLOAD_MERGED,
+        };
+
+        dp_offload_flow_put(lane->shared->offload, lane->marks, flow, &info);
+    }
 }
 
 static bool
@@ -162,6 +182,7 @@ insert_flow(void *lane_, struct dp_flow *flow)
     struct dp_lane *lane = lane_;
 
     dp_tuples_insert(&lane->merged, flow);
+    dp_carrier_offer(lane, flow);
     return true;
 }
 
@@ -170,6 +191,10 @@ remove_flow(void *lane_, struct dp_flow *flow)
 {
     struct dp_lane *lane = lane_;
 
+    if (lane->marks) {
+        dp_offload_flow_del(lane->shared->offload, lane->marks, flow,
+                            &flow->mega_ufid, NULL);
+    }
     dp_tuples_remove(&lane->merged, flow);
 }
 

@@ -8,10 +8,12 @@
  * Job.  Find the merged flow of a packet that has just arrived, by its first
  * bytes (flow/dp-tuple.h), and see to what a match can't say: the packet's
  * checksums are sound, as the tracker would find them, and it has no routing
- * header.  What is not found, or not sound, goes the long way.
+ * header.  What is not found, or not sound, goes the long way.  What a NIC has
+ * marked as a merged flow's does not come here: see dp-rx.c.
  *
  * Owns.  Nothing.  Merged flows stand in the lane's table 'merged', and in no
- * other: the upper layers don't see them.
+ * other: the upper layers don't see them.  The offload engine knows those that
+ * are there, as long as it is switched on.
  *
  * Thread-safety.  dp_carrier_run(): the owner of the lane.  Functions of
  * dp_carrier: as merge/dp-books.h says, which keeps the writers of a lane's
@@ -26,10 +28,15 @@
 #include "merge/dp-books.h"
 
 struct dp_burst;
+struct dp_flow;
 struct dp_lane;
 
 /* For dp_books_create(); lanes are 'struct dp_lane's. */
 extern const struct dp_books_carrier dp_carrier;
+
+/* Registers 'flow', a merged one that 'lane' has, with the offload engine, if
+ * there is one and it is on. */
+void dp_carrier_offer(void *lane, struct dp_flow *flow);
 
 /* Decides those undecided packets of 'burst', fresh from their port, that have
  * a merged flow. */

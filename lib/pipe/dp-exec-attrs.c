@@ -77,29 +77,14 @@ all_meet(const struct dp_packet_batch *batch, struct dp_header_need need)
 static bool
 do_edit(struct dp_packet_batch *batch, const struct nlattr *a)
 {
-    struct ovs_key_ipv4 ipv4[2] = { [1] = {
-        .ipv4_src = OVS_BE32_MAX,
-        .ipv4_dst = OVS_BE32_MAX,
-        .ipv4_tos = UINT8_MAX,
-        .ipv4_ttl = UINT8_MAX,
-    } };
     const void *arg;
     enum dp_edit edit = dp_edit_compile(a, &arg);
 
-    if (edit != DP_EDIT_NONE) {
-        dp_edit_run(batch, edit, arg);
-        return true;
+    if (edit == DP_EDIT_NONE) {
+        return false;
     }
-    if (nl_attr_type(a) == OVS_ACTION_ATTR_SET) {
-        const struct nlattr *key = nl_attr_get(a);
-
-        if (nl_attr_type(key) == OVS_KEY_ATTR_IPV4) {
-            memcpy(&ipv4[0], nl_attr_get(key), sizeof ipv4[0]);
-            dp_edit_run(batch, DP_EDIT_SET_IPV4, ipv4);
-            return true;
-        }
-    }
-    return false;
+    dp_edit_run(batch, edit, arg);
+    return true;
 }
 
 /* Lets the library do 'a', which nests nothing. */

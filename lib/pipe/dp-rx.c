@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
+#include "coverage.h"
 #include "dp-packet.h"
 #include "odp-util.h"
 #include "packets.h"
@@ -16,9 +17,15 @@
  * A mark means the packet as it arrived, so this is the only stage that looks
  * at marks.  A mark without a flow, or with a flow of another port, means
  * nothing: the packet goes the long way.  So does a packet that a NIC may have
- * read otherwise than extraction would (dp-verify.h).  If there are merged
- * flows, the next stage looks first whether there is one for packets whose
- * mark means the begin of a longer way.
+ * read otherwise than extraction would (dp-verify.h).
+ *
+ * If there are merged flows, the next stage looks first whether there is one
+ * for packets whose mark means the begin of a longer way.  Where the mark
+ * means a merged flow, the packet must be one that the tracker would let pass:
+ * it has the TCP flags that the flow wants, which some NICs can't match on,
+ * and its checksums are sound.  Order is kept as in dp-carrier.c: a packet
+ * that is not decided here takes along those of its connection, told by the
+ * NIC's hash, that are behind it in the burst.
  *
  * Packets leave this stage without metadata ('bare'): many never need them. */
 
@@ -28,6 +35,84 @@ may_be_merged(const struct dp_flow *flow)
 {
     return (dp_flow_get_output(flow) == ODPP_NONE
             && dp_flow_get_actions(flow)->goes_on);
+}
+
+COVERAGE_DEFINE(dp_merged_marked);
+
+/* Would the tracker let 'packet' pass, of the merged 'flow' but for TCP flags,
+ * which are 'tcp_flags'?  If the NIC has not looked at checksums, the next
+ * stage does. */
+static inline bool
+may_pass(const struct dp_flow *flow, const struct dp_packet *packet,
+         uint16_t tcp_flags)
+{
+    return ((tcp_flags & flow->tcp_flags_mask) == flow->tcp_flags_value
+            && (flow->dl_type != htons(ETH_TYPE_IP)
+                || ovs_packet_ip_csum(packet) == OVS_CSUM_GOOD)
+            && ovs_packet_l4_csum(packet) == OVS_CSUM_GOOD);
+}
+
+/* Takes 'packet', the 'i'th of 'burst', to be of 'flow', which its mark means,
+ * unless there is a reason not to.  Returns true if it does. */
+static inline bool
+take(struct dp_burst *burst, int i, struct dp_flow *flow)
+{
+    struct dp_packet *packet = burst->packets[i];
+
+    if (flow->in_port != burst->in_port || dp_flow_is_dead(flow)
+        || !dp_verify_packet(&flow->verify, packet)) {
+        return false;
+    }
+    burst->flows[i] = flow;
+    burst->tcp_flags[i] = (flow->can_be_tcp
+                           ? dp_key_peek_tcp_flags(packet) : 0);
+    return true;
+}
+
+/* Takes those of 'marked' packets, whose marks mean 'flows', that may be
+ * taken.  Returns them. */
+static uint32_t
+take_all(struct dp_burst *burst, uint32_t marked, struct dp_flow *flows[])
+{
+    uint32_t hits = 0;
+    int i;
+
+    ULLONG_FOR_EACH_1 (i, marked) {
+        if (flows[i] && take(burst, i, flows[i])) {
+            hits |= UINT32_C(1) << i;
+        }
+    }
+    return hits;
+}
+
+/* Does the same in a lane that has merged flows. */
+static uint32_t
+take_all_merging(struct dp_burst *burst, uint32_t marked,
+                 struct dp_flow *flows[])
+{
+    uint64_t long_way = 0;      /* 1-bits: of hashes of undecided packets. */
+    unsigned int n_merged = 0;
+    uint32_t hits = 0;
+
+    for (int i = 0; i < burst->n; i++) {
+        struct dp_packet *packet = burst->packets[i];
+        struct dp_flow *flow = marked & UINT32_C(1) << i ? flows[i] : NULL;
+        uint64_t bit = UINT64_C(1) << (dp_packet_rss_valid(packet)
+                                       ? dp_packet_get_rss_hash(packet) % 64
+                                       : 0);
+
+        if (OVS_LIKELY(flow) && !may_be_merged(flow)
+            && !(flow->merged && long_way & bit) && take(burst, i, flow)
+            && (!flow->merged || may_pass(flow, packet,
+                                          burst->tcp_flags[i]))) {
+            hits |= UINT32_C(1) << i;
+            n_merged += flow->merged;
+        } else {
+            long_way |= bit;
+        }
+    }
+    COVERAGE_ADD(dp_merged_marked, n_merged);
+    return hits;
 }
 
 /* Decides the 'marked' packets whose mark means a flow.  Their metadata are
@@ -41,8 +126,7 @@ lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
 {
     const struct dp_mark_slot *slots[NETDEV_MAX_BURST];
     struct dp_flow *flows[NETDEV_MAX_BURST];
-    bool merging = dp_tuples_count(&lane->merged);
-    uint32_t hits = 0;
+    uint32_t hits;
     int i;
 
     ULLONG_FOR_EACH_1 (i, marked) {
@@ -53,21 +137,9 @@ lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
         flows[i] = dp_mark_slot_get(slots[i]);
         OVS_PREFETCH_WRITE(flows[i]);
     }
-    ULLONG_FOR_EACH_1 (i, marked) {
-        struct dp_packet *packet = burst->packets[i];
-        struct dp_flow *flow = flows[i];
-
-        if (OVS_UNLIKELY(merging) && flow && may_be_merged(flow)) {
-            continue;
-        }
-        if (flow && flow->in_port == burst->in_port && !dp_flow_is_dead(flow)
-            && dp_verify_packet(&flow->verify, packet)) {
-            burst->flows[i] = flow;
-            burst->tcp_flags[i] = (flow->can_be_tcp
-                                   ? dp_key_peek_tcp_flags(packet) : 0);
-            hits |= UINT32_C(1) << i;
-        }
-    }
+    hits = (dp_tuples_count(&lane->merged)
+            ? take_all_merging(burst, marked, flows)
+            : take_all(burst, marked, flows));
     burst->unparsed |= hits;
     dp_burst_decide_all(burst, hits);
     dp_lane_count(lane, PMD_STAT_PHWOL_HIT, count_1bits(hits));

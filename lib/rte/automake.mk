@@ -11,5 +11,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/rte/dp-rte-handle.h \
 	lib/rte/dp-rte-match.c \
 	lib/rte/dp-rte-match.h \
+	lib/rte/dp-rte-probe.c \
+	lib/rte/dp-rte-probe.h \
 	lib/rte/dp-rte-telemetry.c \
 	lib/rte/dp-rte-telemetry.h

@@ -13,8 +13,10 @@
  * marks is that of the time of its creation.  So all rules are taken out
  * before the stop, while the handles are good, and put again afterwards.
  *
- * Rules are at priority 0 in group 0.  Megaflows of one port may overlap, and
- * then have the same actions, so it does not matter which one a NIC picks. */
+ * Rules are at priority 0, the highest, in group 0.  Megaflows of one port may
+ * overlap, and then have the same actions, so it does not matter which one a
+ * NIC picks.  It does where a merged rule is one of them: as long as there may
+ * be such, megaflows are at priority 1, if the NIC has it. */
 
 #include <config.h>
 #include "rte/dp-offload-rte.h"
@@ -31,6 +33,7 @@
 #include "rte/dp-rte-format.h"
 #include "rte/dp-rte-handle.h"
 #include "rte/dp-rte-match.h"
+#include "rte/dp-rte-probe.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofpbuf.h"
@@ -65,10 +68,13 @@ struct dp_rte_port {
     atomic_bool age;                    /* Whole rules get AGE... */
     atomic_bool counter;                /* ...and a counter that stays. */
     atomic_bool integrity;              /* The NIC knows sound headers. */
+    atomic_bool priorities;             /* It has more than one. */
+    atomic_bool tcp_flags;              /* It matches on them. */
 };
 
 /* A rule, in all forms that it takes on its way. */
 struct dp_rte_rule {
+    uint32_t priority;
     struct match match;
     struct ofpbuf actions;
     struct dp_rte_pattern pattern;
@@ -87,63 +93,28 @@ dp_rte_errno(const struct rte_flow_error *error)
 }
 
 static struct rte_flow_attr
-dp_rte_attr(const struct dp_rte_actions *program)
+dp_rte_attr(const struct dp_rte_rule *rule)
 {
     return (struct rte_flow_attr) {
-        .ingress = !program->transfer,
-        .transfer = program->transfer,
+        .priority = rule->priority,
+        .ingress = !rule->program.transfer,
+        .transfer = rule->program.transfer,
     };
+}
+
+/* Returns the priority of rules of 'kind'. */
+static uint32_t
+dp_rte_priority(const struct dp_rte_port *port, enum dp_offload_kind kind)
+{
+    bool priorities;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_rte_port *, port)->priorities,
+                        &priorities);
+    return (priorities && kind != DP_OFFLOAD_MERGED
+            && dp_offload_is_merging(port->offload));
 }
 
 /* Ports. */
-
-/* Finds out how many bits of a mark the NIC carries.  Drivers that can't tell
- * now, e.g. because the device does not run, get the benefit of the doubt. */
-static unsigned int
-dp_rte_probe_mark(const struct dp_rte_port *port)
-{
-    static const struct rte_flow_item pattern[] = {
-        { .type = RTE_FLOW_ITEM_TYPE_ETH },
-        { .type = RTE_FLOW_ITEM_TYPE_END },
-    };
-    static const struct rte_flow_attr attr = { .ingress = 1 };
-    struct dp_rte_actions program;
-
-    for (unsigned int bits = DP_MARK_BITS; bits > 0; bits--) {
-        uint32_t mark = MIN((UINT32_C(1) << bits) - 1, DP_MARK_MAX);
-        struct rte_flow_error error;
-
-        dp_rte_actions_mark(mark, port->n_rxq, port->rss_types, &program);
-        if (!rte_flow_validate(port->device, &attr, pattern, program.actions,
-                               &error)) {
-            return bits;
-        }
-    }
-    return DP_MARK_BITS;
-}
-
-/* Finds out whether the NIC can tell how long a rule has been idle. */
-static bool
-dp_rte_probe_age(const struct dp_rte_port *port)
-{
-    static const struct rte_flow_item pattern[] = {
-        { .type = RTE_FLOW_ITEM_TYPE_ETH },
-        { .type = RTE_FLOW_ITEM_TYPE_END },
-    };
-    static const struct rte_flow_attr attr = { .ingress = 1 };
-    struct dp_rte_actions *drop = xmalloc(sizeof *drop);
-    struct rte_flow_error error;
-    struct ofpbuf none;
-    bool ok;
-
-    ofpbuf_init(&none, 0);
-    dp_rte_actions_whole(&none, NULL, NULL, true, drop);
-    ok = !rte_flow_validate(port->device, &attr, pattern, drop->actions,
-                            &error);
-    ofpbuf_uninit(&none);
-    free(drop);
-    return ok;
-}
 
 /* Finds out whether the NIC has counters that outlive their rules. */
 static bool
@@ -158,40 +129,13 @@ dp_rte_probe_counter(struct dp_rte_port *port)
     return h != NULL;
 }
 
-/* Finds out whether the NIC can tell sound headers from others. */
-static bool
-dp_rte_probe_integrity(const struct dp_rte_port *port)
-{
-    static const struct rte_flow_attr attr = { .ingress = 1 };
-    struct dp_rte_pattern *pattern = xmalloc(sizeof *pattern);
-    struct dp_rte_actions *mark = xmalloc(sizeof *mark);
-    struct rte_flow_error error;
-    struct match match;
-    bool ok;
-
-    match_init_catchall(&match);
-    match_set_packet_type(&match, htonl(PT_ETH));
-    match_set_dl_type(&match, htons(ETH_TYPE_IP));
-    match_set_nw_proto(&match, IPPROTO_UDP);
-    match_set_nw_frag(&match, 0);
-    match_set_tp_dst(&match, htons(1));
-    ok = !dp_rte_match_translate(&match, pattern);
-    ovs_assert(ok && dp_rte_match_is_gullible(pattern));
-    dp_rte_match_add_integrity(pattern);
-    dp_rte_actions_mark(1, port->n_rxq, port->rss_types, mark);
-    ok = !rte_flow_validate(port->device, &attr, pattern->items,
-                            mark->actions, &error);
-    free(mark);
-    free(pattern);
-    return ok;
-}
-
 /* Takes in what may change when a device is configured. */
 static void
 dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
 {
     int device = netdev_dpdk_get_port_id(port->netdev);
     struct rte_eth_dev_info dev_info;
+    struct dp_rte_probe probe;
 
     if (device >= 0) {
         /* Other "dpdk-devargs" are another device. */
@@ -208,12 +152,20 @@ dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
         /* Ports of one device, e.g. representors, have one table. */
         info->table = (uintptr_t) dev_info.device;
     }
-    info->mark_bits = dp_rte_probe_mark(port);
-    atomic_store_relaxed(&port->age, dp_rte_probe_age(port));
+    probe = (struct dp_rte_probe) {
+        .device = port->device,
+        .n_rxq = port->n_rxq,
+        .rss_types = port->rss_types,
+    };
+    info->mark_bits = dp_rte_probe_mark(&probe);
+    atomic_store_relaxed(&port->age, dp_rte_probe_age(&probe));
     info->counts_stay = dp_rte_probe_counter(port);
     atomic_store_relaxed(&port->counter, info->counts_stay);
-    info->verifies = dp_rte_probe_integrity(port);
+    info->verifies = dp_rte_probe_integrity(&probe);
     atomic_store_relaxed(&port->integrity, info->verifies);
+    info->priorities = dp_rte_probe_priorities(&probe);
+    atomic_store_relaxed(&port->priorities, info->priorities);
+    atomic_store_relaxed(&port->tcp_flags, dp_rte_probe_tcp_flags(&probe));
     info->whole = true;
     info->capacity = 0;
     info->dp_layer = "dpdk";
@@ -295,6 +247,8 @@ dp_rte_open(const struct dp_offload_class *class,
     atomic_init(&port->age, false);
     atomic_init(&port->counter, false);
     atomic_init(&port->integrity, false);
+    atomic_init(&port->priorities, false);
+    atomic_init(&port->tcp_flags, false);
 
     dp_rte_refresh(port, info);
     *portp = port;
@@ -401,7 +355,7 @@ static int
 dp_rte_create(const struct dp_rte_port *port, const struct dp_rte_rule *rule,
               void **handlep)
 {
-    struct rte_flow_attr attr = dp_rte_attr(&rule->program);
+    struct rte_flow_attr attr = dp_rte_attr(rule);
     struct rte_flow_error error;
     struct rte_flow *handle;
     int e = 0;
@@ -519,6 +473,50 @@ dp_rte_create_whole(struct dp_rte_port *port, struct dp_rte_rule *rule,
     return error;
 }
 
+/* A lane looks at the TCP flags of packets that a merged rule has marked, so a
+ * NIC that does not know flags may mark those that close a connection, too. */
+static void
+dp_rte_spare_tcp_flags(const struct dp_rte_port *port, struct match *match)
+{
+    bool tcp_flags;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_rte_port *, port)->tcp_flags,
+                        &tcp_flags);
+    if (!tcp_flags) {
+        match_set_tcp_flags_masked(match, htons(0), htons(0));
+    }
+}
+
+/* Translates the match of 'rule', of 'kind'. */
+static enum dp_offload_why
+dp_rte_translate(const struct dp_rte_port *port, enum dp_offload_kind kind,
+                 struct dp_rte_rule *rule)
+{
+    if (kind == DP_OFFLOAD_MERGED) {
+        dp_rte_spare_tcp_flags(port, &rule->match);
+    }
+    rule->priority = dp_rte_priority(port, kind);
+    return dp_rte_match_translate(&rule->match, &rule->pattern);
+}
+
+/* Has packets of the rule of 'op' marked, which does not run whole because of
+ * 'why'. */
+static void
+dp_rte_put_mark(const struct dp_rte_port *port, struct dp_rte_rule *rule,
+                struct dp_offload_op *op, enum dp_offload_why why)
+{
+    dp_rte_match_remove_integrity(&rule->pattern);
+    dp_rte_actions_mark(op->mark, port->n_rxq, port->rss_types,
+                        &rule->program);
+    op->error = dp_rte_create(port, rule, &op->handle);
+    if (!op->error) {
+        op->level = DP_OFFLOAD_MARKED;
+        op->why = why;
+        op->halved = (why == DP_OFFLOAD_WHY_A_FULL
+                      || why == DP_OFFLOAD_WHY_A_REFUSED);
+    }
+}
+
 static void
 dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
                struct dp_offload_op *op)
@@ -530,9 +528,12 @@ dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
         op->error = ENOENT;
         return;
     }
-    op->why = dp_rte_match_translate(&rule->match, &rule->pattern);
+    op->why = dp_rte_translate(port, op->kind, rule);
     if (op->why) {
         op->error = EOPNOTSUPP;
+        return;
+    } else if (op->kind == DP_OFFLOAD_MERGED) {
+        dp_rte_put_mark(port, rule, op, DP_OFFLOAD_WHY_A_MERGED);
         return;
     }
 
@@ -549,17 +550,7 @@ dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
         op->why = DP_OFFLOAD_WHY_NO_MARK;
         return;
     }
-
-    dp_rte_match_remove_integrity(&rule->pattern);
-    dp_rte_actions_mark(op->mark, port->n_rxq, port->rss_types,
-                        &rule->program);
-    op->error = dp_rte_create(port, rule, &op->handle);
-    if (!op->error) {
-        op->level = DP_OFFLOAD_MARKED;
-        op->why = why;
-        op->halved = (why == DP_OFFLOAD_WHY_A_FULL
-                      || why == DP_OFFLOAD_WHY_A_REFUSED);
-    }
+    dp_rte_put_mark(port, rule, op, why);
 }
 
 static void
@@ -712,15 +703,16 @@ dp_rte_plan(void *port, struct dp_offload_op *op, const struct match *match,
 
 static void
 dp_rte_format(void *port_, const struct match *match,
-              const struct ofpbuf *actions, enum dp_offload_level level,
-              uint32_t mark, struct ds *ds)
+              const struct ofpbuf *actions, enum dp_offload_kind kind,
+              enum dp_offload_level level, uint32_t mark, struct ds *ds)
 {
     struct dp_rte_port *port = port_;
     struct dp_rte_rule *rule = xmalloc(sizeof *rule);
     struct dp_rte_asker asker = { .port = port };
     bool known, age;
 
-    known = !dp_rte_match_translate(match, &rule->pattern);
+    rule->match = *match;
+    known = !dp_rte_translate(port, kind, rule);
     if (known && level == DP_OFFLOAD_MARKED) {
         dp_rte_actions_mark(mark, port->n_rxq, port->rss_types,
                             &rule->program);
@@ -731,7 +723,7 @@ dp_rte_format(void *port_, const struct match *match,
                                       &rule->program);
     }
     if (known) {
-        struct rte_flow_attr attr = dp_rte_attr(&rule->program);
+        struct rte_flow_attr attr = dp_rte_attr(rule);
 
         dp_rte_format_rule(port->device, &attr, rule->pattern.items,
                            rule->program.actions, ds);

@@ -503,7 +503,12 @@ static void
 read_rule(const struct xdp_port *port, const struct dp_xdp_rule *rule,
           struct dp_offload_op *op)
 {
-    dp_xdp_table_read(port->table, rule->flow, &op->n_packets, &op->n_bytes);
+    struct dp_xdp_stats stats;
+
+    dp_xdp_table_read(port->table, rule->flow, &stats);
+    op->n_packets = stats.n_packets;
+    op->n_bytes = stats.n_bytes;
+    op->tcp_flags = ntohs((OVS_FORCE ovs_be16) stats.tcp_flags);
     op->counted = true;
 }
 
@@ -614,8 +619,8 @@ format_actions(const struct dp_xdp_actions *a, struct ds *ds)
 
 static void
 xdp_format(void *port_, const struct match *match,
-           const struct ofpbuf *netlink, enum dp_offload_level level,
-           uint32_t mark, struct ds *ds)
+           const struct ofpbuf *netlink, enum dp_offload_kind kind OVS_UNUSED,
+           enum dp_offload_level level, uint32_t mark, struct ds *ds)
 {
     struct xdp_port *port = port_;
     struct asker asker = { .port = port };

@@ -228,6 +228,7 @@ dp_xdp_cache_index(__u64 hash)
 struct dp_xdp_stats {
     __u64 n_packets;
     __u64 n_bytes;
+    __u64 tcp_flags;            /* As in the key, of all of them. */
 };
 
 static inline __u32

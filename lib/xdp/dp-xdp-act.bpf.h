@@ -325,7 +325,7 @@ act(struct xdp_md *ctx, const struct packet *packet, __u32 id,
         return XDP_DROP;                /* Never. */
     }
     if (action->fate == DP_XDP_DROP) {
-        count_flow(id, packet->size);
+        count_flow(id, packet->size, packet->key.tcp_flags);
         return XDP_DROP;
     }
     if (CAN(SET) && is_for_software(packet, action)) {
@@ -339,7 +339,7 @@ act(struct xdp_md *ctx, const struct packet *packet, __u32 id,
         }
         moved = (action->n_push - action->n_pop) * 4;
     }
-    count_flow(id, packet->size);
+    count_flow(id, packet->size, packet->key.tcp_flags);
     set_addresses(ctx, action);
     if (CAN(SET) && action->set & DP_XDP_SET_L3L4
         && set_fields(ctx, packet, action, moved)) {

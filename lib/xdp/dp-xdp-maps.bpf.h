@@ -86,8 +86,9 @@ count(__u32 what)
     }
 }
 
+/* Counts a packet of 'size' bytes for 'flow'. */
 static __always_inline void
-count_flow(__u32 flow, __u32 size)
+count_flow(__u32 flow, __u32 size, __be16 tcp_flags)
 {
     __u32 key = dp_xdp_stats_key(bpf_get_smp_processor_id(), flow);
     struct dp_xdp_stats *stats = bpf_map_lookup_elem(&markpath_stats, &key);
@@ -95,6 +96,9 @@ count_flow(__u32 flow, __u32 size)
     if (stats) {
         stats->n_packets++;
         stats->n_bytes += size;
+        if (tcp_flags) {
+            stats->tcp_flags |= tcp_flags;
+        }
     }
 }
 

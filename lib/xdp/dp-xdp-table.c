@@ -514,15 +514,16 @@ dp_xdp_table_forget(struct dp_xdp_table *table, uint32_t id)
 
 void
 dp_xdp_table_read(const struct dp_xdp_table *table, uint32_t id,
-                  uint64_t *n_packets, uint64_t *n_bytes)
+                  struct dp_xdp_stats *sum)
 {
-    *n_packets = *n_bytes = 0;
+    memset(sum, 0, sizeof *sum);
     for (unsigned int cpu = 0; cpu < table->maps->n_cpus; cpu++) {
         const volatile struct dp_xdp_stats *stats
             = dp_xdp_array_at(&table->maps->stats, dp_xdp_stats_key(cpu, id));
 
-        *n_packets += stats->n_packets;
-        *n_bytes += stats->n_bytes;
+        sum->n_packets += stats->n_packets;
+        sum->n_bytes += stats->n_bytes;
+        sum->tcp_flags |= stats->tcp_flags;
     }
 }
 

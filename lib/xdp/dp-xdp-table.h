@@ -33,6 +33,7 @@ struct dp_xdp_action;
 struct dp_xdp_constants;
 struct dp_xdp_key;
 struct dp_xdp_maps;
+struct dp_xdp_stats;
 struct dp_xdp_table;
 struct ds;
 
@@ -66,9 +67,10 @@ bool dp_xdp_table_is_over(const struct dp_xdp_table *, uint64_t epoch);
  * any more. */
 void dp_xdp_table_forget(struct dp_xdp_table *, uint32_t flow);
 
-/* Packets and bytes since 'flow' was put, until it is forgotten. */
+/* What the program has counted since 'flow' was put, until it is forgotten:
+ * for those that do not mark. */
 void dp_xdp_table_read(const struct dp_xdp_table *, uint32_t flow,
-                       uint64_t *n_packets, uint64_t *n_bytes);
+                       struct dp_xdp_stats *);
 
 /* Are there flows of packets from the port with 'slot'? */
 bool dp_xdp_table_has_flows(const struct dp_xdp_table *, uint32_t slot);

@@ -72,7 +72,6 @@ run_flow(struct xdp_md *ctx, __u32 slot, __u32 *mark)
         return TO_USER;
     }
     if (flow->action.fate == DP_XDP_MARK) {
-        count_flow(id, packet.size);
         *mark = flow->action.mark;
         return TO_USER;
     }

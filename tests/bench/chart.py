@@ -1,18 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shows what markpath-bench has measured, as an SVG or a table in RST."""
+"""Shows what markpath-bench has measured, as an SVG or a table in RST.
+
+usage: chart.py TABLE > SVG
+
+draws a short picture of a table that "make bench" has printed."""
+
+import re
+import sys
 
 BARS = (("limit", "#b0b0b0", "testpmd"), ("ours", "#2b6cb0", "Markpath"),
         ("theirs", "#dd8452", "Open vSwitch"))
 LEFT, WIDTH, HEIGHT, GAP, TOP = 190, 560, 9, 9, 44
 
 
-def draw(lines):
-    """Returns the text of a picture.  Bars longer than the longest but one
-    tenth of all are cut, and say so."""
+# For the short picture: scenarios that say something to those who know none.
+SHORT = (("software-1000-rr", "1,000 megaflows, in software"),
+         ("offload-1000-rr", "1,000 megaflows, marked"),
+         ("software-60000-zipf:1", "60,000 megaflows, in software"),
+         ("offload-60000-zipf:1", "60,000 megaflows, marked"),
+         ("thrash-1-rand", "a million connections"),
+         ("set-fields", "addresses and TTL set"),
+         ("vlan-push", "VLAN tag pushed"),
+         ("vxlan-push", "into a VXLAN tunnel"))
+
+
+def read_table(text):
+    """What table() has printed, but for lines with a unit."""
+    return [dict(zip(("limit", "ours", "theirs"), map(float, values)),
+                 scenario=name)
+            for name, *values in re.findall(
+                r"^(\S+) +(\d+) +(\d+) +(\d+) +[\d.]+$", text, re.M)]
+
+
+def draw_short(lines):
+    """Returns the text of the short picture."""
+    found = {line["scenario"]: line for line in lines}
+    return draw([dict(found[name], scenario=title) for name, title in SHORT],
+                1)
+
+
+def draw(lines, part=.9):
+    """Returns the text of a picture.  Bars longer than the longest of the
+    shorter 'part' of all are cut, and say so."""
     lines = [line for line in lines if "ours" in line]
     values = sorted(line[name] for line in lines for name, _, _ in BARS
                     if name in line)
-    scale = WIDTH / values[int((len(values) - 1) * .9)]
+    scale = WIDTH / values[int((len(values) - 1) * part)]
     rows, y = [], TOP
     for line in lines:
         rows.append('<text x="%d" y="%d" text-anchor="end">%s</text>'
@@ -69,3 +102,8 @@ def table(lines):
         if not i:
             text.append(rule)
     return "\n".join(text + [rule]) + "\n"
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1], encoding="utf-8") as stream:
+        sys.stdout.write(draw_short(read_table(stream.read())))

@@ -168,19 +168,35 @@ Scenario("ct-nat", capture=lambda: connections(True), flows=ct_flows(True),
          settle=3)
 
 
+# A logical switch, a router and a logical switch: three passes of the tracker
+# in two zones, each followed by a recirculation.
+OVN_FLOWS = (
+    "table=0,priority=1,in_port=1,udp,actions=ct(zone=1,table=1)",
+    "table=1,ct_state=+trk+new,nw_src=10.0.0.1,udp,"
+    "actions=ct(commit,zone=1),ct(zone=2,table=2)",
+    "table=1,ct_state=+trk+est,udp,actions=ct(zone=2,table=2)",
+    *("table=2,ct_state=+trk+%s,udp,actions=%sset_field:02:00:00:00:00:09->"
+      "eth_src,set_field:02:00:00:00:00:0a->eth_dst,dec_ttl,"
+      "ct(zone=1,table=3)" % way
+      for way in (("new", "ct(commit,zone=2),"), ("est", ""))),
+    "table=3,ct_state=+trk-inv,udp,actions=output:2")
+Scenario("ovn-like", capture=lambda: connections(False), flows=OVN_FLOWS,
+         settle=3)
+
 # The same with more of them, and with one flow for each of their directions.
 MERGE = ("ct-merge=true", "ct-merge-max=1000000")
 
-for nat, name in ((False, "ct-established"), (True, "ct-nat")):
-    def capture(n, nat=nat):
+for name in ("ct-established", "ct-nat", "ovn-like"):
+    def capture(n, nat=name == "ct-nat"):
         return lambda: connections(nat, n)
 
-    Scenario(name + "-100000", capture=capture(100000), flows=ct_flows(nat),
+    flows = SCENARIOS[name].flows
+    Scenario(name + "-100000", capture=capture(100000), flows=flows,
              settle=10)
-    Scenario(name + "-merged", capture=capture(1000), flows=ct_flows(nat),
+    Scenario(name + "-merged", capture=capture(1000), flows=flows,
              settle=5, other_config=MERGE)
     Scenario(name + "-100000-merged", capture=capture(100000),
-             flows=ct_flows(nat), settle=40, other_config=MERGE)
+             flows=flows, settle=40, other_config=MERGE)
 
 
 def allow_connections(switch):

@@ -9,6 +9,7 @@
 #include "dp-packet.h"
 #include "packets.h"
 #include "random.h"
+#include "ovs/ovs-conntrack.h"
 #include "util.h"
 
 enum { N_HOSTS = 4, N_PORTS = 3 };
@@ -263,6 +264,11 @@ ct_talk_choose_nat(const struct ct_talk *t, struct nat_action_info_t *nat)
     } else {
         nat->min_addr.ipv4 = nat->max_addr.ipv4 = host_ipv4(host);
     }
+    if (t->is_random) {
+        ovs_nat_set_random(nat);
+    } else if (t->is_persistent) {
+        ovs_nat_set_persistent(nat);
+    }
     if (t->nat == CT_TALK_NAT_SRC_PORT || t->nat == CT_TALK_NAT_DST_PORT) {
         nat->nat_action |= src ? NAT_ACTION_SRC_PORT : NAT_ACTION_DST_PORT;
         nat->min_port = nat->max_port = 4000 + t->at[0].sport;
@@ -293,6 +299,8 @@ ct_talk_start(struct ct_talk *t, long long now)
     t->zone = random_range(CT_TALK_ZONES);
     /* No address of zeros: 3.1 aborts when such a connection expires. */
     t->nat = random_range(2) ? CT_TALK_NAT_NONE : random_range(CT_TALK_N_NATS);
+    t->is_random = !random_range(4);
+    t->is_persistent = !random_range(4);
     t->end = LLONG_MAX;
     if (t->nat != CT_TALK_NAT_NONE) {
         /* Theirs keeps replies of a connection that has expired, and aborts

@@ -49,6 +49,7 @@ struct ct_talk {
     struct ct_side sides[2];
     uint16_t zone;
     enum ct_talk_nat nat;
+    bool is_random, is_persistent;      /* Is what it is translated to? */
     long long end;              /* When another one takes its place. */
 };
 

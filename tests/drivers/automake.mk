@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	tests/bench/simnic-io \
 	tests/drivers/test-malformed \
 	tests/drivers/test-simnic-count \
+	tests/drivers/test-simnic-merge \
 	tests/drivers/test-simnic-ovs \
 	tests/drivers/test-simnic-testpmd \
 	tests/drivers/test-telemetry \
@@ -75,6 +76,9 @@ check-drivers: tests/drivers/test-simnic-match$(EXEEXT) \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
 	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/drivers/test-simnic-count \
+		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
+	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
+		$(srcdir)/tests/drivers/test-simnic-merge \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
 	$(PYTHON3) $(srcdir)/tests/drivers/test-telemetry \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \

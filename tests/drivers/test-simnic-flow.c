@@ -392,6 +392,40 @@ test_integrity(void)
     close_port(a);
 }
 
+/* A NIC may not know the flags of TCP, in any layer; ports it knows. */
+void
+test_tcp_flags(void)
+{
+    struct rte_flow_item_tcp spec = {
+        .hdr.dst_port = RTE_BE16(80),
+        .hdr.tcp_flags = RTE_TCP_ACK_FLAG,
+    };
+    struct rte_flow_item_tcp mask = {
+        .hdr.dst_port = UINT16_MAX,
+        .hdr.tcp_flags = RTE_TCP_ACK_FLAG | RTE_TCP_FIN_FLAG,
+    };
+    struct rte_flow *flow;
+    struct rule r;
+
+    rule_init(&r, DST(1));
+    r.item[2].type = RTE_FLOW_ITEM_TYPE_TCP;
+    r.item[2].spec = &spec;
+    r.item[2].mask = &mask;
+    rule_mark(&r, 5);
+    for (int knows = 0; knows < 2; knows++) {
+        uint16_t port = open_port("net_simnic0",
+                                  knows ? "tcp-flags=1" : "tcp-flags=0");
+
+        flow = rule_create(port, &r);
+        CHECK(!flow == !knows);
+        CHECK(knows || strstr(error.message, "tcp-flags=0"));
+        mask.hdr.tcp_flags = 0;
+        CHECK(rule_create(port, &r));
+        mask.hdr.tcp_flags = RTE_TCP_ACK_FLAG | RTE_TCP_FIN_FLAG;
+        close_port(port);
+    }
+}
+
 void
 test_faults(void)
 {

@@ -18,17 +18,37 @@
  * leave and the same is noted, whatever the packet, the headroom, and what the
  * NIC said of the checksums. */
 
+/* Puts an action that sets all of 'size' bytes of field 'type'. */
+static void
+put_set_all(struct ofpbuf *buf, enum ovs_key_attr type, size_t size)
+{
+    size_t start = nl_msg_start_nested(buf, OVS_ACTION_ATTR_SET);
+    void *key = nl_msg_put_unspec_uninit(buf, type, size);
+
+    random_bytes(key, size);
+    if (type == OVS_KEY_ATTR_IPV6) {
+        ((struct ovs_key_ipv6 *) key)->ipv6_label &= htonl(IPV6_LABEL_MASK);
+    }
+    nl_msg_end_nested(buf, start);
+}
+
 /* Puts an action that sets some bits of 'size' bytes of field 'type', of which
- * only those in 'limit' are to be set. */
+ * only those in 'limit' are to be set; or, now and then, all of them. */
 static void
 put_set(struct ofpbuf *buf, enum ovs_key_attr type, size_t size,
         const void *limit)
 {
-    size_t start = nl_msg_start_nested(buf, OVS_ACTION_ATTR_SET_MASKED);
-    uint8_t *key = nl_msg_put_unspec_uninit(buf, type, 2 * size);
-    uint8_t *mask = key + size;
     const uint8_t *bits = limit;
+    uint8_t *key, *mask;
+    size_t start;
 
+    if (random_range(4) == 0) {
+        put_set_all(buf, type, size);
+        return;
+    }
+    start = nl_msg_start_nested(buf, OVS_ACTION_ATTR_SET_MASKED);
+    key = nl_msg_put_unspec_uninit(buf, type, 2 * size);
+    mask = key + size;
     random_bytes(key, 2 * size);
     for (size_t i = 0; i < size; i++) {
         mask[i] &= bits[i];

@@ -13,11 +13,13 @@ tests_dptest_SOURCES += \
 	tests/offload/test-offload-ports.c \
 	tests/offload/test-offload-halved.c \
 	tests/offload/test-offload-marks.c \
+	tests/offload/test-offload-merged.c \
 	tests/offload/test-offload-rooms.c \
 	tests/offload/test-offload-same.c \
 	tests/offload/test-offload-speed.c \
 	tests/offload/test-offload-unsure.c \
 	tests/offload/test-offload-watch.c \
+	tests/offload/test-offload-why.c \
 	tests/offload/test-offload.c \
 	tests/offload/test-rule-state.c \
 	tests/offload/twin-netdev.c \

@@ -188,6 +188,7 @@ rig_put(struct rig *rig, unsigned int lane, struct rig_flow *flow)
     const struct dp_offload_info info = {
         .in_port = flow->in_port,
         .mega_ufid = flow->mega_ufid,
+        .kind = flow->kind,
     };
 
     atomic_store_relaxed(&flow->gone, false);

@@ -29,6 +29,7 @@ struct rig {
 struct rig_flow {
     struct ovs_refcount refs;
     odp_port_t in_port;
+    enum dp_offload_kind kind;          /* MEGAFLOW, unless set. */
     uint32_t id;
     ovs_u128 mega_ufid;
     atomic_uint32_t output;

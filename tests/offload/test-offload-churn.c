@@ -97,7 +97,7 @@ churn_hit(struct churn_lane *lane)
         uint32_t n = 1 + random_range(9);
 
         if (dp_dummy_nic_hit(rig->nic, flow->in_port, &flow->mega_ufid, n,
-                             n * 64)) {
+                             n * 64, 0)) {
             atomic_add_relaxed(&lane->churn->n_sent, n, &orig);
         }
     }

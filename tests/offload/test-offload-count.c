@@ -39,7 +39,7 @@ static void
 hit(struct rig *rig, const struct rig_flow *flow, uint64_t n)
 {
     ovs_assert(dp_dummy_nic_hit(rig->nic, PORT1, &flow->mega_ufid, n,
-                                n * 100));
+                                n * 100, 0));
 }
 
 /* Waits until 'flow' has 'n' packets from the NIC. */

@@ -118,7 +118,7 @@ test_offload_idle(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     flow = rig_flow_create(PORT1, 1, 4);
     rig_put(&rig, 0, flow);
     rig_wait_why(&rig, flow, DP_OFFLOAD_WHY_NONE);
-    dp_dummy_nic_hit(rig.nic, PORT1, &flow->mega_ufid, 7, 700);
+    dp_dummy_nic_hit(rig.nic, PORT1, &flow->mega_ufid, 7, 700, 0);
     do {
         xnanosleep(1000 * 1000);
         ovs_assert(dp_offload_flow_get(rig.offload, flow, &flow->mega_ufid,

@@ -19,6 +19,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/netdev.h"
+#include "packets.h"
 #include "util.h"
 
 #define PORT1 u32_to_odp(1)
@@ -243,14 +244,18 @@ test_offload_whole(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(dp_dummy_nic_n_puts(rig.nic) == 2);
 
     /* The last reading comes with the removal. */
-    ovs_assert(dp_dummy_nic_hit(rig.nic, PORT1, &a->mega_ufid, 10, 1000));
+    ovs_assert(dp_dummy_nic_hit(rig.nic, PORT1, &a->mega_ufid, 10, 1000,
+                                TCP_SYN));
     rig_modify(&rig, a, 6);
     rig_drain(&rig);
-    ovs_assert(dp_dummy_nic_hit(rig.nic, PORT1, &a->mega_ufid, 5, 500));
+    ovs_assert(dp_dummy_nic_hit(rig.nic, PORT1, &a->mega_ufid, 5, 500,
+                                TCP_FIN));
     for (int i = 0; ; i++) {
         dp_offload_flow_get(rig.offload, a, &a->mega_ufid, &stats, &attrs);
         ovs_assert(stats.n_packets == 10 || stats.n_packets == 15);
         ovs_assert(stats.used);
+        ovs_assert(stats.tcp_flags == (stats.n_packets == 10
+                                       ? TCP_SYN : TCP_SYN | TCP_FIN));
         if (stats.n_packets == 15 && stats.n_bytes == 1500) {
             break;
         }

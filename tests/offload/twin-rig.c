@@ -330,7 +330,7 @@ nic_receive(struct twin_all *twin, struct dp_packet *packet,
                 return true;
             }
             dp_dummy_nic_hit(twin->up.nic, u32_to_odp(port), mega, 1,
-                             dp_packet_size(packet));
+                             dp_packet_size(packet), 0);
             twin_netdev_keep(twin->up.sides[TWIN_MARKED].netdevs[output],
                              packet);
             twin->up.n_direct++;

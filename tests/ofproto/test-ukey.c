@@ -310,7 +310,7 @@ test_map(void)
     free(map);
 }
 
-/* Names of unit tests hold numbers of Documentation/internals/upcalls.rst. */
+/* Names of unit tests hold numbers of tests/ofproto/elsewhere.rst. */
 
 static void
 test_ukey_states(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)

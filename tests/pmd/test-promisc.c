@@ -1,5 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
+/* A port's device receives everything, and its flags are left alone.
+ *
+ * With Open vSwitch 3.1, a port's device gets the flag PROMISC, and loses it
+ * again, with all its flags as they were when last heard of, by its name: one
+ * that was set up meanwhile is down then, above all one that is made again
+ * under a name that a port had.  dp_promisc_start() asks by the device's
+ * index, for as long as the daemon lives.  "ip -d link" shows "promiscuity",
+ * as with the kernel's datapath, and "ip link" no flag. */
+
 #include <config.h>
 #undef NDEBUG
 #include "pmd/dp-promisc.h"

@@ -104,7 +104,7 @@ scene_send(struct scene *s, size_t i, uint64_t ms)
     s->sent[i] += n;
     if (!n || (!rig_is_marked(&s->rig, flow)
                && dp_dummy_nic_hit(s->rig.nic, flow->in_port,
-                                   &flow->mega_ufid, n, n))) {
+                                   &flow->mega_ufid, n, n, 0))) {
         return;
     }
     atomic_add_relaxed(&flow->n_packets, n, &orig);

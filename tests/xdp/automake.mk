@@ -37,6 +37,17 @@ tests/xdp/test-xdp-costs.$(OBJEXT): $(xdp_wire_skeleton)
 tests/xdp/test-xdp-wire.$(OBJEXT): $(xdp_wire_skeleton)
 endif
 
+# Whether XDP forwards or the daemon must make no difference, as root; from
+# SEED.  XDPFLAGS may hold options for tests/xdp/xdp-same.
+EXTRA_DIST += tests/xdp/xdp-same
+XDPFLAGS =
+check-xdp: vswitchd/ovs-vswitchd$(EXEEXT)
+	@$(with_ovs_tools) PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
+		$(srcdir)/tests/xdp/xdp-same \
+		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
+		--seed=$(or $(SEED),1) $(XDPFLAGS) || test $$? = 77
+.PHONY: check-xdp
+
 # XDP beside sockets, Open vSwitch's daemon and programs that do less.
 EXTRA_DIST += tests/bench/xdp-bench
 XDPBENCHFLAGS =

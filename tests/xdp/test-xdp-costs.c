@@ -462,14 +462,15 @@ test_xdp_insert(int argc, char *argv[])
     ofpbuf_init(&actions, 0);
     nl_msg_put_u32(&actions, OVS_ACTION_ATTR_OUTPUT, 2);
     for (int i = 0; i < effort.n_rounds; i++) {
-        uint64_t n_packets, n_bytes, start;
+        struct dp_xdp_stats stats;
+        uint64_t start;
 
         put_megaflows(&wire, &actions, flows, n / 4, true, series);
         put_megaflows(&wire, &actions, flows, n, false, series + 3);
         start = xdp_rig_now_ns();
         for (int j = 0; j < n; j++) {
-            dp_xdp_table_read(table, flows[j], &n_packets, &n_bytes);
-            ovs_assert(!n_packets && !n_bytes);
+            dp_xdp_table_read(table, flows[j], &stats);
+            ovs_assert(!stats.n_packets && !stats.n_bytes);
         }
         series_add(&series[6], "read all", (xdp_rig_now_ns() - start) / 1e6);
         for (int j = 0; j < n; j++) {

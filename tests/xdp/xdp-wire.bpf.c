@@ -21,6 +21,8 @@ __u32 check_macs;
 /* The programs write these. */
 __u32 next_flow;
 __u64 n_sent;
+__u32 stalls;                   /* wire_stall runs... */
+__u32 n_stalls;                 /* ...or did, so often. */
 __u64 counts[XDP_WIRE_MAX_CPUS][XDP_WIRE_N_COUNTS];
 
 struct {
@@ -98,6 +100,35 @@ int
 wire_pass(struct xdp_md *ctx __attribute__((unused)))
 {
     return XDP_PASS;
+}
+
+/* A function of its own, which the kernel verifies apart: so loops in a loop
+ * are no more for it than two. */
+__attribute__((noinline)) int
+stall_some(int x)
+{
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < 10000; i++) {
+        asm volatile ("" : : : "memory");
+    }
+    return x;
+}
+
+/* Does not end for some ms. */
+SEC("xdp")
+int
+wire_stall(struct xdp_md *ctx __attribute__((unused)))
+{
+    int verdict = XDP_DROP;
+
+    *(volatile __u32 *) &stalls = 1;
+    *(volatile __u32 *) &n_stalls += 1;
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < 2000; i++) {
+        verdict = stall_some(verdict);
+    }
+    *(volatile __u32 *) &stalls = 0;
+    return verdict;
 }
 
 /* The least that a switch could do. */

@@ -86,7 +86,8 @@ void xdp_wire_del(struct xdp_wire *, uint32_t flow);
 void xdp_wire_put_flows(struct xdp_wire *, uint32_t n, uint32_t *flows);
 void xdp_wire_del_flows(struct xdp_wire *, uint32_t n, const uint32_t *flows);
 
-/* Stays on CPU 'cpu' from now on: the calling thread. */
+/* Stays on CPU 'cpu' from now on: the calling thread.  One that sends and goes
+ * to another CPU may lose packets: the first one still has the queues. */
 void xdp_wire_pin(unsigned int cpu);
 
 #endif /* xdp-wire.h */

@@ -420,6 +420,7 @@ static const struct option options[] = {
     { "switch", parse_u32, OFS(caps.switch_domain), 0, 65534, false },
     { "keep-rules", parse_bool, OFS(caps.keep_rules), 0, 1, true },
     { "integrity", parse_bool, OFS(caps.integrity), 0, 1, false },
+    { "tcp-flags", parse_bool, OFS(caps.tcp_flags), 0, 1, false },
     { "latency-us", parse_u32, OFS(faults.latency_us), 0, 10000000, true },
     { "flow-rate", parse_u32, OFS(faults.flow_rate), 0, 1000000000, true },
     { "counter-lag-ms", parse_u32, OFS(faults.counter_lag_ms), 0, 3600000,
@@ -457,6 +458,7 @@ simnic_config_init(struct simnic_config *c)
     c->caps.switch_domain = -1;
     c->caps.keep_rules = true;
     c->caps.integrity = true;
+    c->caps.tcp_flags = true;
 }
 
 static const struct option *

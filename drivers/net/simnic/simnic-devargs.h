@@ -82,7 +82,8 @@ struct simnic_caps {
     uint32_t mark_bits;
     int32_t switch_domain;      /* -1: none. */
     bool keep_rules;            /* Rules survive a stop. */
-    bool integrity;             /* Rules may ask for sound headers. */
+    bool integrity;             /* Rules may ask for sound headers... */
+    bool tcp_flags;             /* ...and for flags of TCP. */
 };
 
 /* What goes wrong on purpose. */

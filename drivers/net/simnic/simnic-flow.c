@@ -185,6 +185,13 @@ compile(struct simnic_port *port, const struct rte_flow_attr *attr,
                                   NULL, "integrity=0: headers are not "
                                   "verified");
     }
+    if (!retval && !port->config.caps.tcp_flags
+        && simnic_match_asks_tcp_flags(match)) {
+        return rte_flow_error_set(error, ENOTSUP,
+                                  RTE_FLOW_ERROR_TYPE_ITEM_MASK, NULL,
+                                  "tcp-flags=0: flags of TCP can't be "
+                                  "matched");
+    }
     if (!retval && !port->started) {
         return rte_flow_error_set(error, EBUSY, RTE_FLOW_ERROR_TYPE_STATE,
                                   NULL, "the port is stopped: start it, then "

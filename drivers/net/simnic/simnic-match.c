@@ -476,6 +476,28 @@ simnic_match_compile(const struct rte_flow_item pattern[],
     return 0;
 }
 
+/* Does 'm' look at the byte at 'ofs' of the key? */
+static bool
+looks_at(const struct simnic_match *m, size_t ofs)
+{
+    for (unsigned int i = 0; i < m->n_ranges; i++) {
+        const struct simnic_range *r = &m->range[i];
+
+        if (ofs >= r->ofs && ofs < r->ofs + (size_t) r->size
+            && r->mask[ofs - r->ofs]) {
+            return true;
+        }
+    }
+    return ((const uint8_t *) m->mask.w)[ofs];
+}
+
+bool
+simnic_match_asks_tcp_flags(const struct simnic_match *m)
+{
+    return (looks_at(m, offsetof(struct simnic_key, layer[0].tcp_flags))
+            || looks_at(m, offsetof(struct simnic_key, layer[1].tcp_flags)));
+}
+
 bool
 simnic_match_in_ranges(const struct simnic_match *m,
                        const struct simnic_key *key)

@@ -56,6 +56,9 @@ struct simnic_match {
 int simnic_match_compile(const struct rte_flow_item pattern[],
                          struct simnic_match *, struct rte_flow_error *);
 
+/* True if it depends on the flags of TCP. */
+bool simnic_match_asks_tcp_flags(const struct simnic_match *);
+
 /* True if 'key' matches. */
 bool simnic_match_test(const struct simnic_match *, const struct simnic_key *);
 
