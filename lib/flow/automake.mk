@@ -25,6 +25,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/flow/dp-log.h \
 	lib/flow/dp-mask.c \
 	lib/flow/dp-mask.h \
+	lib/flow/dp-raw.c \
+	lib/flow/dp-raw.h \
 	lib/flow/dp-recent.c \
 	lib/flow/dp-recent.h \
 	lib/flow/dp-simple.c \

@@ -14,14 +14,11 @@
 /* An entry has the words that dp_tuple_word() takes out of a packet, and
  * of each field of the match the bits that its mask has.  So the headers of a
  * match and those of its mask are written as a packet has them, and read like
- * one (write_headers()). */
+ * one (dp_tuple_write_headers()). */
 
 enum {
     IPV4_FIRST = 0x45,          /* First byte: version, and no options. */
     IPV6_FIRST = 0x60,
-    L4_LEN = 8,                 /* Of layer 4, that is looked at as words. */
-    MAX_LEN = (ETH_HEADER_LEN + FLOW_MAX_VLAN_HEADERS * VLAN_HEADER_LEN
-               + IPV6_HEADER_LEN + L4_LEN),
 };
 
 static inline uint32_t
@@ -149,16 +146,15 @@ dp_tuple_set_offsets(const struct dp_tuple *t, struct dp_packet *packet)
 
 /* Matches. */
 
-/* Writes the fields of 'f', which may be a mask, as a packet has them. */
-static void
-write_headers(const struct flow *f, size_t l3_ofs, bool is_ipv6,
-              uint8_t bytes[MAX_LEN])
+void
+dp_tuple_write_headers(const struct flow *f, size_t l3_ofs, bool is_ipv6,
+                       uint8_t bytes[DP_TUPLE_MAX_LEN])
 {
     uint8_t *l3 = bytes + l3_ofs;
     uint8_t *l4 = l3 + (is_ipv6 ? IPV6_HEADER_LEN : IP_HEADER_LEN);
     size_t ofs = ETH_HEADER_LEN - 2;
 
-    memset(bytes, 0, MAX_LEN);
+    memset(bytes, 0, DP_TUPLE_MAX_LEN);
     memcpy(bytes, &f->dl_dst, sizeof f->dl_dst);
     memcpy(bytes + 6, &f->dl_src, sizeof f->dl_src);
     for (int i = 0; ofs < l3_ofs - 2; i++, ofs += VLAN_HEADER_LEN) {
@@ -253,10 +249,10 @@ describe(const struct match *match, struct dp_tuple_entry *entry,
     const struct flow *flow = &match->flow;
     bool is_ipv6 = flow->dl_type == htons(ETH_TYPE_IPV6);
     size_t l3_ofs = match_l3_ofs(flow);
-    uint8_t value[MAX_LEN], bits[MAX_LEN];
+    uint8_t value[DP_TUPLE_MAX_LEN], bits[DP_TUPLE_MAX_LEN];
 
-    write_headers(flow, l3_ofs, is_ipv6, value);
-    write_headers(&match->wc.masks, l3_ofs, is_ipv6, bits);
+    dp_tuple_write_headers(flow, l3_ofs, is_ipv6, value);
+    dp_tuple_write_headers(&match->wc.masks, l3_ofs, is_ipv6, bits);
     value[l3_ofs] |= is_ipv6 ? IPV6_FIRST : IPV4_FIRST;
     bits[l3_ofs] |= is_ipv6 ? 0xf0 : 0xff;
 

@@ -51,6 +51,13 @@ struct dp_tuple {
     bool is_tcp;
 };
 
+enum {
+    DP_TUPLE_L4_LEN = 8,        /* Of layer 4, that is looked at as words. */
+    DP_TUPLE_MAX_LEN = (ETH_HEADER_LEN
+                        + FLOW_MAX_VLAN_HEADERS * VLAN_HEADER_LEN
+                        + IPV6_HEADER_LEN + DP_TUPLE_L4_LEN),
+};
+
 /* Words of headers, see dp_tuple_word(). */
 enum {
     DP_TUPLE_L2_WORDS = 3,
@@ -119,6 +126,11 @@ bool dp_tuple_read(struct dp_tuple *, struct dp_packet *packet,
 /* Sets the offsets of 'packet', which reads 'tuple'. */
 void dp_tuple_set_offsets(const struct dp_tuple *tuple,
                           struct dp_packet *packet);
+
+/* Writes the fields of 'f', which may be a mask, as a plain packet has them
+ * whose layer 3 is at 'l3_ofs'. */
+void dp_tuple_write_headers(const struct flow *f, size_t l3_ofs, bool is_ipv6,
+                            uint8_t bytes[DP_TUPLE_MAX_LEN]);
 
 /* Asks for the memory that dp_tuple_entry_matches() reads. */
 static inline void

@@ -130,7 +130,29 @@ extract_keys(struct dp_burst *burst)
     }
 }
 
-/* Finds packets that came back, see dp-recent.h. */
+/* Finds packets that came back, by their bytes, see dp-recent.h. */
+static void
+lookup_raw(struct dp_lane *lane, struct dp_burst *burst)
+{
+    unsigned int n_hits;
+    uint32_t hits = 0;
+    int i;
+
+    ULLONG_FOR_EACH_1 (i, burst->undecided) {
+        burst->flows[i] = dp_recent_find_raw(&lane->recent, burst->packets[i],
+                                             &burst->tcp_flags[i]);
+        if (OVS_LIKELY(burst->flows[i])) {
+            hits |= UINT32_C(1) << i;
+        }
+    }
+    dp_burst_decide_all(burst, hits);
+    /* One mask was tried for each. */
+    n_hits = count_1bits(hits);
+    dp_lane_count(lane, PMD_STAT_MASKED_HIT, n_hits);
+    dp_lane_count(lane, PMD_STAT_MASKED_LOOKUP, n_hits);
+}
+
+/* Likewise, by their keys. */
 static void
 lookup_recent(struct dp_lane *lane, struct dp_burst *burst)
 {
@@ -141,15 +163,15 @@ lookup_recent(struct dp_lane *lane, struct dp_burst *burst)
     dp_recent_plan_init(&plan);
 
     ULLONG_FOR_EACH_1 (i, burst->undecided) {
-        struct dp_flow *flow = dp_recent_find(&lane->recent, burst->keys[i],
-                                              &plan);
+        struct dp_flow *flow = dp_recent_find(&lane->recent,
+                                              burst->packets[i],
+                                              burst->keys[i], &plan);
 
         if (OVS_LIKELY(flow)) {
             decide_by_key(burst, i, flow);
             n_hits++;
         }
     }
-    /* One mask was tried for each. */
     dp_lane_count(lane, PMD_STAT_MASKED_HIT, n_hits);
     dp_lane_count(lane, PMD_STAT_MASKED_LOOKUP, n_hits);
 }
@@ -172,7 +194,7 @@ offer_recent(struct dp_lane *lane, const struct dp_burst *burst,
     int i;
 
     ULLONG_FOR_EACH_1 (i, packets & burst->decided) {
-        dp_recent_offer(&lane->recent, burst->keys[i], burst->flows[i]);
+        dp_recent_offer(&lane->recent, burst->packets[i], burst->flows[i]);
     }
 }
 
@@ -313,14 +335,18 @@ lookup_again(struct dp_lane *lane, struct dp_burst *burst)
 {
     uint32_t unknown;
 
+    lookup_raw(lane, burst);
+    unknown = burst->undecided;
+    if (OVS_LIKELY(!unknown)) {
+        return;
+    }
     extract_keys(burst);
     lookup_recent(lane, burst);
-    unknown = burst->undecided;
-    if (OVS_UNLIKELY(unknown)) {
+    if (burst->undecided) {
         hash_keys(burst);
         lookup_keys(lane, burst, dp_lane_emc_insert_inv(lane), 0);
-        offer_recent(lane, burst, unknown);
     }
+    offer_recent(lane, burst, unknown);
 }
 
 void

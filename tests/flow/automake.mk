@@ -11,6 +11,7 @@ tests_dptest_SOURCES += \
 	tests/flow/test-key.c \
 	tests/flow/test-mask.c \
 	tests/flow/test-mega.c \
+	tests/flow/test-raw.c \
 	tests/flow/test-recent.c \
 	tests/flow/test-tuple.c \
 	tests/flow/test-verify.c

@@ -155,6 +155,21 @@ spoil(struct dp_packet *packet)
     }
 }
 
+/* Bytes of a mask: most are exact or wildcarded. */
+static inline uint8_t
+mask_byte(void)
+{
+    return random_range(3) ? (random_range(2) ? 0xff : 0) : random_uint32();
+}
+
+static inline void
+set_mask_bytes(void *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        ((uint8_t *) p)[i] = mask_byte();
+    }
+}
+
 /* A mask as upcalls give it: port, type and pass always, the rest by chance,
  * and no field without those that it depends on. */
 static inline struct flow_wildcards

@@ -49,17 +49,42 @@ is_alive(const struct rig *rig, const struct dp_flow *flow)
     return false;
 }
 
-/* Makes a key, and what it says. */
-static void
-make_key(struct dp_key *key, struct flow *flow)
+/* Finds the flow of 'packet', of which 'key' was extracted, either way. */
+static struct dp_flow *
+find(const struct rig *rig, struct dp_packet *packet, const struct dp_key *key,
+     struct dp_recent_plan *plan)
 {
-    struct flow described = random_flow(N_VALUES);
-    struct dp_packet packet;
+    uint16_t tcp_flags;
+    struct dp_flow *found = dp_recent_find_raw(&rig->recent, packet,
+                                               &tcp_flags);
 
-    flow_to_packet(&described, &packet);
-    dp_key_extract(key, &packet);
-    dp_packet_uninit(&packet);
-    miniflow_expand(&key->mf, flow);
+    return found ? found : dp_recent_find(&rig->recent, packet, key, plan);
+}
+
+static void
+check_packet(struct rig *rig, struct dp_packet *packet,
+             struct dp_recent_plan *plan)
+{
+    struct dp_flow *found, *naive;
+    struct dp_key key;
+    struct flow flow;
+
+    dp_key_extract(&key, packet);
+    miniflow_expand(&key.mf, &flow);
+    naive = find_naively(rig, &flow);
+    found = find(rig, packet, &key, plan);
+    if (found) {
+        ovs_assert(is_alive(rig, found));
+        ovs_assert(naive_match(found, &flow));
+        rig->n_found++;
+    } else if (naive && !random_range(4)) {
+        for (int j = 0; j < DP_RECENT_PATIENCE; j++) {
+            dp_recent_offer(&rig->recent, packet, naive);
+        }
+        ovs_assert(find(rig, packet, &key, plan) == naive);
+    } else if (naive) {
+        dp_recent_offer(&rig->recent, packet, naive);
+    }
 }
 
 static void
@@ -69,25 +94,12 @@ check_burst(struct rig *rig)
 
     dp_recent_plan_init(&plan);
     for (int i = random_range(32); i >= 0; i--) {
-        struct dp_flow *found, *naive;
-        struct dp_key key;
-        struct flow flow;
+        struct flow described = random_flow(N_VALUES);
+        struct dp_packet packet;
 
-        make_key(&key, &flow);
-        naive = find_naively(rig, &flow);
-        found = dp_recent_find(&rig->recent, &key, &plan);
-        if (found) {
-            ovs_assert(is_alive(rig, found));
-            ovs_assert(naive_match(found, &flow));
-            rig->n_found++;
-        } else if (naive && !random_range(4)) {
-            for (int j = 0; j < DP_RECENT_PATIENCE; j++) {
-                dp_recent_offer(&rig->recent, &key, naive);
-            }
-            ovs_assert(dp_recent_find(&rig->recent, &key, &plan) == naive);
-        } else if (naive) {
-            dp_recent_offer(&rig->recent, &key, naive);
-        }
+        flow_to_packet(&described, &packet);
+        check_packet(rig, &packet, &plan);
+        dp_packet_uninit(&packet);
     }
 }
 

@@ -13,20 +13,6 @@
 
 enum { PORT = 77 };
 
-static uint8_t
-random_bits(void)
-{
-    return random_range(3) ? (random_range(2) ? 0xff : 0) : random_uint32();
-}
-
-static void
-set_random_bits(void *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        ((uint8_t *) p)[i] = random_bits();
-    }
-}
-
 /* Makes 'match' one of the connection and the tags of 'flow', and of other
  * fields by chance. */
 static void
@@ -52,18 +38,18 @@ random_match(const struct flow *flow, struct match *match)
         mask->nw_src = mask->nw_dst = OVS_BE32_MAX;
     }
     if (!loose) {
-        set_random_bits(&mask->dl_src, sizeof mask->dl_src);
-        set_random_bits(&mask->dl_dst, sizeof mask->dl_dst);
+        set_mask_bytes(&mask->dl_src, sizeof mask->dl_src);
+        set_mask_bytes(&mask->dl_dst, sizeof mask->dl_dst);
         for (int i = 0; i < FLOW_MAX_VLAN_HEADERS; i++) {
-            set_random_bits(&mask->vlans[i], sizeof mask->vlans[i]);
+            set_mask_bytes(&mask->vlans[i], sizeof mask->vlans[i]);
             mask->vlans[i].tci |= htons(VLAN_CFI);
         }
-        mask->nw_tos = random_bits();
-        mask->nw_ttl = random_bits();
+        mask->nw_tos = mask_byte();
+        mask->nw_ttl = mask_byte();
         if (flow->dl_type == htons(ETH_TYPE_IPV6)) {
             mask->ipv6_label = OVS_BE32_MAX;
         }
-        set_random_bits(&mask->tcp_flags, sizeof mask->tcp_flags);
+        set_mask_bytes(&mask->tcp_flags, sizeof mask->tcp_flags);
     }
     match->flow = *flow;
     flow_zero_wildcards(&match->flow, &match->wc);
