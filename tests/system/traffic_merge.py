@@ -27,21 +27,29 @@ class Server(socketserver.ThreadingTCPServer):
 Server((sys.argv[1], 7), Handler).serve_forever()
 """
 
-# Opens one connection after the other, each for one line.
+# Opens one connection after the other, each for one line.  The one that meets
+# a flush may be lost: nobody knows then whom the answer is for.
 SHORT_CLIENT = """
 import socket, sys
-for i in range(int(sys.argv[2])):
-    with socket.create_connection((sys.argv[1], 7), 30) as s:
-        line = b'%d\\n' % i
-        s.sendall(line)
-        got = b''
-        while got != line:
-            more = s.recv(64)
-            if not more:
-                sys.exit('connection %d answers %r' % (i, got))
-            got += more
-    if i == int(sys.argv[2]) // 2:
+half = int(sys.argv[2]) // 2
+lost = []
+for i in range(2 * half):
+    try:
+        with socket.create_connection((sys.argv[1], 7), 10) as s:
+            line = b'%d\\n' % i
+            s.sendall(line)
+            got = b''
+            while got != line:
+                more = s.recv(64)
+                if not more:
+                    sys.exit('connection %d answers %r' % (i, got))
+                got += more
+    except TimeoutError:
+        lost.append(i)
+    if i == half:
         print('half', flush=True)
+if len(lost) > 1 or lost and lost[0] <= half:
+    sys.exit('no answer to %s' % lost)
 """
 
 # Opens two connections, talks on both, then on the first only; prints their
@@ -136,7 +144,7 @@ class Merging:
 
     def n_merged(self):
         """Packets that went by merged flows."""
-        return int(self.appctl("coverage/read-counter", "dp_merged_hit"))
+        return self.figure(r"packets: (\d+)")
 
     def flows(self, table):
         """Packets and bytes that the flows of 'table' for IP have counted, and
@@ -169,9 +177,11 @@ class Merging:
             raise RuntimeError("%s: %s" % (error, self.counted)) from error
 
     def check_merged(self, before, what):
-        if self.n_merged() <= before:
+        try:
+            wait_until(lambda: self.n_merged() > before, "merged packets")
+        except RuntimeError as error:
             raise RuntimeError(what + " was not merged:\n"
-                               + self.appctl("merge/show"))
+                               + self.appctl("merge/show")) from error
 
 
 def iperf(merging, reverse=()):
@@ -243,8 +253,12 @@ def case_merge(bed, interface=()):
         iperf(merging)
         iperf(merging, ("-R",))
     merging.check_counters()
-    if merging.switch.log("|WARN|") or merging.switch.log("|ERR|"):
-        raise RuntimeError("complaints in the log")
+    # dpctl looks for the kernel's datapath, too.
+    complaints = [line for level in ("|WARN|", "|ERR|")
+                  for line in merging.switch.log(level)
+                  if "enumerate system datapaths" not in line]
+    if complaints:
+        raise RuntimeError("complaints in the log:\n%s" % complaints)
     if not shutil.which("iperf3"):
         raise Skip("all but iperf3, which is not there")
 
