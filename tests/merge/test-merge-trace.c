@@ -424,6 +424,7 @@ static void
 note(struct dp_packet *packet, const struct flow *flow,
      const struct nic_notes *notes)
 {
+    dp_packet_reset_offload(packet);    /* Who composed it may have noted. */
     dp_packet_set_rss_hash(packet, flow_hash_5tuple(flow, 0));
     if (notes->mark) {
         dp_packet_set_flow_mark(packet, notes->mark);
