@@ -16,41 +16,38 @@
 /* The bytes of two Ethernet addresses, which a VLAN tag stands behind. */
 enum { ADDRS_LEN = 2 * ETH_ADDR_LEN };
 
-/* Returns the edit that sets fields under a mask, for the attribute 'key'. */
-static enum dp_edit
-set_masked_edit(const struct nlattr *key)
-{
-    switch ((int) nl_attr_type(key)) {
-    case OVS_KEY_ATTR_ETHERNET:
-        return DP_EDIT_SET_ETH;
-    case OVS_KEY_ATTR_IPV4:
-        return DP_EDIT_SET_IPV4;
-    case OVS_KEY_ATTR_IPV6:
-        return DP_EDIT_SET_IPV6;
-    case OVS_KEY_ATTR_TCP:
-        return DP_EDIT_SET_TCP;
-    case OVS_KEY_ATTR_UDP:
-        return DP_EDIT_SET_UDP;
-    default:
-        return DP_EDIT_NONE;
-    }
-}
+/* Masks of edits that set all fields. */
+static const struct ovs_key_ethernet all_eth = {
+    ETH_ADDR_C(ff,ff,ff,ff,ff,ff), ETH_ADDR_C(ff,ff,ff,ff,ff,ff),
+};
+static const struct ovs_key_ipv4 all_ipv4 = {
+    .ipv4_src = OVS_BE32_MAX, .ipv4_dst = OVS_BE32_MAX,
+    .ipv4_tos = UINT8_MAX, .ipv4_ttl = UINT8_MAX,
+};
+static const struct ovs_key_ipv6 all_ipv6 = {
+    .ipv6_src = IN6ADDR_EXACT_INIT, .ipv6_dst = IN6ADDR_EXACT_INIT,
+    .ipv6_label = CONSTANT_HTONL(IPV6_LABEL_MASK), .ipv6_tclass = UINT8_MAX,
+    .ipv6_hlimit = UINT8_MAX,
+};
+static const struct ovs_key_tcp all_tcp = { OVS_BE16_MAX, OVS_BE16_MAX };
+static const struct ovs_key_udp all_udp = { OVS_BE16_MAX, OVS_BE16_MAX };
 
-/* Returns the edit that sets all fields, for the attribute 'key'. */
+/* Returns the edit that sets fields of the attribute 'key', all of them or
+ * those under a mask. */
 static enum dp_edit
-set_all_edit(const struct nlattr *key)
+set_edit(const struct nlattr *key, bool all)
 {
     switch ((int) nl_attr_type(key)) {
     case OVS_KEY_ATTR_ETHERNET:
-        return DP_EDIT_SET_ALL_ETH;
+        return all ? DP_EDIT_SET_ALL_ETH : DP_EDIT_SET_ETH;
     case OVS_KEY_ATTR_IPV4:
-        return DP_EDIT_SET_ALL_IPV4;
+        return all ? DP_EDIT_SET_ALL_IPV4 : DP_EDIT_SET_IPV4;
     case OVS_KEY_ATTR_IPV6:
-        return DP_EDIT_SET_ALL_IPV6;
+        return all ? DP_EDIT_SET_ALL_IPV6 : DP_EDIT_SET_IPV6;
     case OVS_KEY_ATTR_TCP:
-        return DP_EDIT_SET_ALL_TCP;
+        return all ? DP_EDIT_SET_ALL_TCP : DP_EDIT_SET_TCP;
     case OVS_KEY_ATTR_UDP:
-        return DP_EDIT_SET_ALL_UDP;
+        return all ? DP_EDIT_SET_ALL_UDP : DP_EDIT_SET_UDP;
     default:
         return DP_EDIT_NONE;
     }
@@ -70,14 +67,10 @@ dp_edit_compile(const struct nlattr *a, const void **arg)
         return DP_EDIT_POP_VLAN;
 
     case OVS_ACTION_ATTR_SET_MASKED:
-        a = nl_attr_get(a);
-        *arg = nl_attr_get(a);
-        return set_masked_edit(a);
-
     case OVS_ACTION_ATTR_SET:
         a = nl_attr_get(a);
         *arg = nl_attr_get(a);
-        return set_all_edit(a);
+        return set_edit(a, type == OVS_ACTION_ATTR_SET);
 
     default:
         return DP_EDIT_NONE;
@@ -444,42 +437,26 @@ set_udp(struct dp_packet *packet, const struct ovs_key_udp *key,
     pkt_metadata_init_conn(&packet->md);
 }
 
-/* Sets all fields that 'key' has. */
+/* Sets all fields that 'key' has.  The compiler knows the masks, so this is
+ * not the same as to set fields under one. */
 static void
 set_all(struct dp_packet *packet, enum dp_edit edit, const void *key)
 {
-    static const struct ovs_key_ethernet eth_mask = {
-        ETH_ADDR_C(ff,ff,ff,ff,ff,ff), ETH_ADDR_C(ff,ff,ff,ff,ff,ff),
-    };
-    static const struct ovs_key_ipv4 ipv4_mask = {
-        .ipv4_src = OVS_BE32_MAX, .ipv4_dst = OVS_BE32_MAX,
-        .ipv4_tos = UINT8_MAX, .ipv4_ttl = UINT8_MAX,
-    };
-    static const struct ovs_key_tcp tcp_mask = { OVS_BE16_MAX, OVS_BE16_MAX };
-    static const struct ovs_key_udp udp_mask = { OVS_BE16_MAX, OVS_BE16_MAX };
-
     switch ((int) edit) {
     case DP_EDIT_SET_ALL_ETH:
-        set_eth(packet, key, &eth_mask);
+        set_eth(packet, key, &all_eth);
         break;
     case DP_EDIT_SET_ALL_IPV4:
-        set_ipv4(packet, key, &ipv4_mask);
+        set_ipv4(packet, key, &all_ipv4);
         break;
-    case DP_EDIT_SET_ALL_IPV6: {
-        const struct ovs_key_ipv6 ipv6_mask = {
-            .ipv6_src = in6addr_exact, .ipv6_dst = in6addr_exact,
-            .ipv6_label = htonl(IPV6_LABEL_MASK), .ipv6_tclass = UINT8_MAX,
-            .ipv6_hlimit = UINT8_MAX,
-        };
-
-        set_ipv6(packet, key, &ipv6_mask);
+    case DP_EDIT_SET_ALL_IPV6:
+        set_ipv6(packet, key, &all_ipv6);
         break;
-    }
     case DP_EDIT_SET_ALL_TCP:
-        set_tcp(packet, key, &tcp_mask);
+        set_tcp(packet, key, &all_tcp);
         break;
     case DP_EDIT_SET_ALL_UDP:
-        set_udp(packet, key, &udp_mask);
+        set_udp(packet, key, &all_udp);
         break;
     default:
         OVS_NOT_REACHED();
