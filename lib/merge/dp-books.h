@@ -63,8 +63,8 @@
  *                 other, and may wait for lanes.
  *     any thread  flow_changed, settle_flow, port_gone, and what reads.
  *
- * dp_books_flow_changed() may be called with the lock of a flow table held,
- * but should not, as it takes a while if there are many rules;
+ * dp_books_flow_changed() takes a while if there are many rules, so it is
+ * called without the lock of a flow table, which upcalls wait for;
  * dp_books_settle_flow() with no lock.  The tracker's hooks take no lock.
  * Carrier functions are called with a lock of the books held, but for wait():
  * they must not take the lock of a flow table, nor call the books.
