@@ -27,7 +27,7 @@ struct vlog_module;
 
 /* Why a megaflow is not offloaded, or not wholly. */
 enum dp_offload_why {
-#define DP_OFFLOAD_WHY(NAME, TEXT) DP_OFFLOAD_WHY_##NAME,
+#define DP_OFFLOAD_WHY(NAME, TEXT, CAUSE, CURE) DP_OFFLOAD_WHY_##NAME,
 #include "offload/dp-offload-why.def"
     DP_OFFLOAD_N_WHYS
 };
@@ -35,6 +35,10 @@ enum dp_offload_why {
 /* Returns the text, or the name ("M_CT"), of 'why'. */
 const char *dp_offload_why_text(enum dp_offload_why why);
 const char *dp_offload_why_name(enum dp_offload_why why);
+
+/* Return sentences for users: what 'why' comes from, and what can be done. */
+const char *dp_offload_why_cause(enum dp_offload_why why);
+const char *dp_offload_why_cure(enum dp_offload_why why);
 
 /* What the engine asks of the datapath.  The functions are called on worker
  * threads, in a non-quiescent state, with no lock held except where noted. */

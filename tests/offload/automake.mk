@@ -18,6 +18,7 @@ tests_dptest_SOURCES += \
 	tests/offload/test-offload-speed.c \
 	tests/offload/test-offload-unsure.c \
 	tests/offload/test-offload-watch.c \
+	tests/offload/test-offload-why.c \
 	tests/offload/test-offload.c \
 	tests/offload/test-rule-state.c \
 	tests/offload/twin-netdev.c \
