@@ -49,4 +49,6 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-rule-state.c \
 	lib/offload/dp-rule-state.h \
 	lib/offload/dp-show.h \
+	lib/offload/dp-table.c \
+	lib/offload/dp-table.h \
 	lib/offload/dp-worker-state.h
