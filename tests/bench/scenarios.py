@@ -198,7 +198,7 @@ for name in ("ct-established", "ct-nat", "ovn-like"):
 
     # Here the NIC finds them: 10 s are enough to put two rules each.
     Scenario(name + "-merged-mark", capture=capture(1000), offload=1,
-             flows=ct_flows(nat), settle=10, other_config=MERGE)
+             flows=flows, settle=10, other_config=MERGE)
     Scenario(name + "-100000-merged", capture=capture(100000),
              flows=flows, settle=40, other_config=MERGE)
 

@@ -7,8 +7,8 @@ may be broken, and at i1 as they are.  See Maker.encapsulate()."""
 
 from twin_frames import LOCAL, REMOTE
 from twin_tables import SETS, Port, Table, dummy, some
-from twin_whole import (gtpu_is_ip, has_payload, nsh_has_length,
-                        outer_is_whole)
+from twin_whole import (GENEVE_MAP, geneve_options_fit, gtpu_is_ip,
+                        has_payload, nsh_has_length, outer_is_whole)
 
 IPV6_SIDE = ("2001:cafe::88", "2001:cafe::92")
 
@@ -124,11 +124,12 @@ def geneve(rng):
               "priority=8,in_port=6,tun_metadata1=0/1,actions="
               "move:NXM_NX_TUN_METADATA1[0..31]->NXM_NX_REG0[],2"]
     options = ("int", "add-tlv-map",
-               ["{class=0xffff,type=0x80,len=4}->tun_metadata0",
-                "{class=0xffff,type=1,len=8}->tun_metadata1"])
+               ["{class=0x%s,type=0x%s,len=%d}->tun_metadata%d"
+                % (option[:2].hex(), option[2:].hex(), size, i)
+                for i, (option, size) in enumerate(GENEVE_MAP.items())])
     sets = TO_REMOTE + rng.choice(["", ",set_field:0x55->tun_metadata0"])
     return overlay(rng, "geneve", ports, flow_based(flows, [6], sets),
-                   [options])
+                   [options], usable=[geneve_options_fit])
 
 
 def gre(rng):

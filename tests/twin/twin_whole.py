@@ -159,6 +159,28 @@ def nsh_has_length(frame):
                    for at in starts if at + 2 < len(frame))
 
 
+GENEVE_MAP = {b"\xff\xff\x80": 4, b"\xff\xff\x01": 8}
+
+
+def geneve_options_fit(frame):
+    """False if 'frame' may have an option that is cut off, or critical and
+    unknown, or not as long as GENEVE_MAP says.  The megaflow that drops such a
+    packet matches on no options, so it is another one's, too: which of the two
+    a packet meets is luck."""
+    for at in all_after(frame, b"\x17\xc1"):        # UDP port 6081.
+        size = 4 * (frame[at + 4] & 0x3f) if len(frame) > at + 4 else 0
+        options = frame[at + 12:at + 12 + size]
+        while options:
+            size = 4 * (options[3] & 0x1f) if len(options) >= 4 else 128
+            known = GENEVE_MAP.get(options[:3])
+            if (len(options) < 4 + size
+                    or known is None and options[2] & 0x80
+                    or known not in (None, size)):
+                return False
+            options = options[4 + size:]
+    return True
+
+
 def gtpu_is_ip(frame):
     """False if 'frame' may be GTP-U whose content Open vSwitch 3.1 takes for
     what it isn't: it looks for the version of IP eight bytes too far on."""
