@@ -14,8 +14,8 @@ _markpath_commands="$_markpath_commands ofproto/detrace"
 
 # Prints the ports of the offload engine.
 _markpath_ports () {
-    "$1" offload/show 2>/dev/null \
-        | sed -n 's/^  \([^ ].*\): port [0-9]*, .*/\1/p'
+    "$1" offload/show --format json 2>/dev/null \
+        | sed -n 's/^ *"name": "\(.*\)",*$/\1/p'
 }
 
 # Prints what flows and rules are called.

@@ -45,6 +45,10 @@ lib_libmarkpath_a_SOURCES += \
 	lib/offload/dp-rule-name.h \
 	lib/offload/dp-rule-place.c \
 	lib/offload/dp-rule-place.h \
+	lib/offload/dp-rule-show.c \
 	lib/offload/dp-rule-state.c \
 	lib/offload/dp-rule-state.h \
+	lib/offload/dp-show.h \
+	lib/offload/dp-table.c \
+	lib/offload/dp-table.h \
 	lib/offload/dp-worker-state.h

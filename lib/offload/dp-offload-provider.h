@@ -210,10 +210,15 @@ struct dp_offload_class {
                    enum dp_offload_level level, uint32_t mark, struct ds *ds);
 
     /* Returns what there is to know about the device of the port that the
-     * engine does not, an object of strings and integers whose names are what
-     * users read; owned by the caller.  May be null.  Called by the control
-     * thread with a mutex held: it must be short, and ask no NIC. */
+     * engine does not, an object of strings and integers, whose names users
+     * read with blanks for underscores; owned by the caller.  May be null.
+     * Called by the control thread with a mutex held: it must be short, and
+     * ask no NIC. */
     struct json *(*show)(void *port);
+
+    /* The same, about what all ports of the provider share.  No mutex is
+     * held. */
+    struct json *(*show_shared)(void *port);
 };
 
 /* Kinds of errors. */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A snapshot is taken as JSON and text is made of it, so the two never differ.
- * Rules are taken a few at a time: a lane that installs a flow may wait for
- * the mutex, and a worker does.  A rule that comes meanwhile may make another
- * one appear twice, one that goes may make another one be passed over. */
+/* A snapshot is taken as JSON and text is made of it, so the two never
+ * differ. */
 
 #include <config.h>
 #include "offload/dp-offload.h"
@@ -11,39 +9,22 @@
 #include <inttypes.h>
 
 #include "odp-util.h"
-#include "offload/dp-offload-clock.h"
 #include "offload/dp-offload-engine.h"
 #include "offload/dp-mark-watch.h"
 #include "offload/dp-offload-port.h"
-#include "offload/dp-offload-rule.h"
+#include "offload/dp-show.h"
+#include "offload/dp-table.h"
 #include "offload/dp-places-show.h"
-#include "offload/dp-rule-name.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
-#include "openvswitch/match.h"
-#include "openvswitch/ofpbuf.h"
 #include "util.h"
-
-/* Rules that are described with a shard's mutex held. */
-#define DP_OFFLOAD_SHOW_CHUNK 16
-
-static const char *
-dp_offload_level_name(enum dp_offload_level level)
-{
-    switch (level) {
-    case DP_OFFLOAD_ABSENT: return "no";
-    case DP_OFFLOAD_MARKED: return "partial";
-    case DP_OFFLOAD_WHOLE:  return "yes";
-    }
-    OVS_NOT_REACHED();
-}
 
 static const char *
 dp_offload_port_state_name(enum dp_offload_port_state state)
 {
     switch (state) {
     case DP_OFFLOAD_PORT_RUNNING:  return "running";
-    case DP_OFFLOAD_PORT_CLEANING: return "being flushed";
+    case DP_OFFLOAD_PORT_CLEANING: return "flushing";
     case DP_OFFLOAD_PORT_PAUSED:   return "paused";
     case DP_OFFLOAD_PORT_STOPPING: return "stopping";
     }
@@ -59,22 +40,6 @@ dp_offload_json_u64(const atomic_uint64_t *counter)
     return json_integer_create(value);
 }
 
-/* Returns the integer, or the string, member 'name' of 'json', which has
- * it. */
-static long long int
-dp_offload_int(const struct json *json, const char *name)
-{
-    return json_integer(shash_find_data(json_object(json), name));
-}
-
-static const char *
-dp_offload_str(const struct json *json, const char *name)
-{
-    const struct json *value = shash_find_data(json_object(json), name);
-
-    return value ? json_string(value) : NULL;
-}
-
 /* offload/show. */
 
 /* P13: was the driver asked to deliver marks? */
@@ -85,29 +50,54 @@ dp_offload_delivery_name(struct dp_offload_port *port)
 
     atomic_read_relaxed(&port->delivery, &delivery);
     switch ((enum dp_offload_delivery) delivery) {
-    case DP_OFFLOAD_DELIVERY_GRANTED:
-        return "granted by the driver";
-    case DP_OFFLOAD_DELIVERY_REFUSED:
-        return "refused by the driver";
-    case DP_OFFLOAD_DELIVERY_LATE:
-        return "not asked for, hw-offload was off when the device was "
-               "configured";
-    case DP_OFFLOAD_DELIVERY_PLAIN:
-        break;
+    case DP_OFFLOAD_DELIVERY_GRANTED: return "granted";
+    case DP_OFFLOAD_DELIVERY_REFUSED: return "refused";
+    case DP_OFFLOAD_DELIVERY_LATE:    return "late";
+    case DP_OFFLOAD_DELIVERY_PLAIN:   break;
     }
-    return "need not be asked for";
+    return "plain";
 }
 
-/* L15: do they arrive? */
+/* L15: do they arrive?  Null: no packet has told yet. */
 static const char *
 dp_offload_arrival_name(struct dp_offload_port *port)
 {
     uint32_t arrival;
 
     atomic_read_relaxed(&port->arrival, &arrival);
-    return (arrival == DP_MARK_ARRIVES ? "they arrive"
-            : arrival == DP_MARK_LOST ? "but they do not arrive"
-            : "none has arrived yet");
+    return (arrival == DP_MARK_ARRIVES ? "arrive"
+            : arrival == DP_MARK_LOST ? "lost"
+            : NULL);
+}
+
+/* What is known about a port that has a provider. */
+static void
+dp_offload_put_provider(struct dp_offload_port *port, struct json *json)
+    OVS_REQUIRES(port->mutex)
+{
+    const char *arrival = dp_offload_arrival_name(port);
+    uint64_t places = dp_places_read(&port->table->capacity);
+
+    json_object_put_string(json, "provider", port->class->name);
+    json_object_put(json, "mark_bits",
+                    json_integer_create(port->info.mark_bits));
+    json_object_put_string(json, "mark_delivery",
+                           dp_offload_delivery_name(port));
+    if (arrival) {
+        json_object_put_string(json, "mark_arrival", arrival);
+    }
+    json_object_put(json, "places_used", json_integer_create(
+                        dp_places_read(&port->table->n_placed)));
+    if (places) {
+        json_object_put(json, "places", json_integer_create(places));
+    }
+    if (port->info.whole) {
+        json_object_put(json, "verifies_headers",
+                        json_boolean_create(port->info.verifies));
+    }
+    if (port->class->show) {
+        json_object_put(json, "device", port->class->show(port->aux));
+    }
 }
 
 static struct json *
@@ -116,6 +106,7 @@ dp_offload_port_json(const struct dp_offload_port *port_)
     struct dp_offload_port *port = CONST_CAST(struct dp_offload_port *, port_);
     struct json *failures = json_object_create();
     struct json *json = json_object_create();
+    uint64_t n_failed = 0;
     bool is_full;
 
     json_object_put_string(json, "name", port->name);
@@ -125,27 +116,12 @@ dp_offload_port_json(const struct dp_offload_port *port_)
     json_object_put_string(json, "state",
                            dp_offload_port_state_name(port->state));
     if (port->class) {
-        json_object_put_string(json, "provider", port->class->name);
-        json_object_put(json, "mark_bits",
-                        json_integer_create(port->info.mark_bits));
-        json_object_put_string(json, "mark_delivery",
-                               dp_offload_delivery_name(port));
-        json_object_put_string(json, "mark_arrival",
-                               dp_offload_arrival_name(port));
-        json_object_put(json, "capacity",
-                        json_integer_create(port->info.capacity));
-        if (port->info.whole) {
-            json_object_put(json, "verifies_headers",
-                            json_boolean_create(port->info.verifies));
-        }
-        if (port->class->show) {
-            json_object_put(json, "device", port->class->show(port->aux));
-        }
+        dp_offload_put_provider(port, json);
     }
     ovs_mutex_unlock(&port->mutex);
     atomic_read_relaxed(&port->is_full, &is_full);
     json_object_put(json, "full", json_boolean_create(is_full));
-    json_object_put(json, "partial", dp_offload_json_u64(&port->n_marked));
+    json_object_put(json, "marked", dp_offload_json_u64(&port->n_marked));
     json_object_put(json, "whole", dp_offload_json_u64(&port->n_whole));
     json_object_put(json, "unconfirmed", dp_offload_json_u64(&port->n_unsure));
     json_object_put(json, "puts", dp_offload_json_u64(&port->n_puts));
@@ -155,10 +131,12 @@ dp_offload_port_json(const struct dp_offload_port *port_)
 
         atomic_read_relaxed(&port->n_failed[i], &n);
         if (n) {
-            json_object_put(failures, dp_offload_why_text(i),
+            json_object_put(failures, dp_offload_why_name(i),
                             json_integer_create(n));
+            n_failed += n;
         }
     }
+    json_object_put(json, "failed", json_integer_create(n_failed));
     json_object_put(json, "failures", failures);
     return json;
 }
@@ -174,12 +152,50 @@ dp_offload_providers_json(const struct dp_offload *offload)
     return json;
 }
 
+static int
+dp_offload_compare_ports(const void *a, const void *b)
+{
+    const struct dp_offload_port *const *pa = a, *const *pb = b;
+
+    return strverscmp((*pa)->name, (*pb)->name);
+}
+
+/* All ports by name, and in 'devices' what those of a provider share. */
+static struct json *
+dp_offload_ports_json(const struct dp_offload *offload, struct json *devices)
+{
+    const struct dp_offload_port **ports = NULL, *port;
+    struct json *json = json_array_create_empty();
+    size_t n = 0, n_allocated = 0;
+
+    CMAP_FOR_EACH (port, node, &offload->ports) {
+        if (n >= n_allocated) {
+            ports = x2nrealloc(ports, &n_allocated, sizeof *ports);
+        }
+        ports[n++] = port;
+    }
+    if (n) {
+        qsort(ports, n, sizeof *ports, dp_offload_compare_ports);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct dp_offload_class *class = ports[i]->class;
+
+        json_array_add(json, dp_offload_port_json(ports[i]));
+        if (class && class->show_shared
+            && !shash_find(json_object(devices), class->name)) {
+            json_object_put(devices, class->name,
+                            class->show_shared(ports[i]->aux));
+        }
+    }
+    free(ports);
+    return json;
+}
+
 struct json *
 dp_offload_show_json(const struct dp_offload *offload)
 {
     struct json *json = json_object_create();
-    struct json *ports = json_array_create_empty();
-    const struct dp_offload_port *port;
+    struct json *devices = json_object_create();
 
     json_object_put(json, "enabled",
                     json_boolean_create(dp_offload_is_enabled(offload)));
@@ -192,15 +208,13 @@ dp_offload_show_json(const struct dp_offload *offload)
     json_object_put(json, "marks",
                     json_integer_create(dp_offload_n_marks(offload)));
     json_object_put(json, "providers", dp_offload_providers_json(offload));
-    CMAP_FOR_EACH (port, node, &offload->ports) {
-        json_array_add(ports, dp_offload_port_json(port));
-    }
-    json_object_put(json, "ports", ports);
+    json_object_put(json, "ports", dp_offload_ports_json(offload, devices));
+    json_object_put(json, "devices", devices);
     json_object_put(json, "rebalance", dp_places_json(offload));
     return json;
 }
 
-/* What the provider tells, sorted by name. */
+/* What a provider tells, sorted by name. */
 static void
 dp_offload_format_device(const struct json *json, struct ds *ds)
 {
@@ -208,69 +222,174 @@ dp_offload_format_device(const struct json *json, struct ds *ds)
 
     for (size_t i = 0; i < shash_count(json_object(json)); i++) {
         const struct json *value = nodes[i]->data;
+        char *name = xstrdup(nodes[i]->name);
 
+        for (char *p = name; (p = strchr(p, '_')); ) {
+            *p = ' ';
+        }
         if (value->type == JSON_STRING) {
-            ds_put_format(ds, "    %s: %s\n", nodes[i]->name,
-                          json_string(value));
+            ds_put_format(ds, "  %s: %s\n", name, json_string(value));
         } else {
-            ds_put_format(ds, "    %s: %"PRId64"\n", nodes[i]->name,
+            ds_put_format(ds, "  %s: %"PRId64"\n", name,
                           json_integer(value));
         }
+        free(name);
     }
     free(nodes);
 }
 
+static const char *
+dp_offload_marks_word(const struct json *json)
+{
+    const char *delivery = dp_show_str(json, "mark_delivery");
+    const char *arrival = dp_show_find_str(json, "mark_arrival");
+
+    return (!dp_show_int(json, "mark_bits") ? "-"
+            : arrival ? arrival
+            : !strcmp(delivery, "refused") ? "refused"
+            : !strcmp(delivery, "late") ? "not asked"
+            : "none yet");
+}
+
 static void
-dp_offload_format_port(const struct json *json, struct ds *ds)
+dp_offload_add_row(const struct json *json, struct dp_table *table)
+{
+    struct ds places = DS_EMPTY_INITIALIZER;
+
+    ds_put_format(&places, "%lld", dp_show_int(json, "places_used"));
+    if (shash_find(json_object(json), "places")) {
+        ds_put_format(&places, " of %lld", dp_show_int(json, "places"));
+    }
+    if (dp_show_bool(json, "full")) {
+        ds_put_cstr(&places, ", full");
+    }
+    dp_table_add(table, "%s", dp_show_str(json, "name"));
+    dp_table_add(table, "%s", dp_show_str(json, "provider"));
+    dp_table_add(table, "%s", dp_show_str(json, "state"));
+    dp_table_add(table, "%lld", dp_show_int(json, "whole"));
+    dp_table_add(table, "%lld", dp_show_int(json, "marked"));
+    dp_table_add(table, "%s", ds_cstr(&places));
+    dp_table_add(table, "%lld", dp_show_int(json, "failed"));
+    dp_table_add(table, "%s", dp_offload_marks_word(json));
+    ds_destroy(&places);
+}
+
+/* A table of those of 'ports' that have a provider, then the others. */
+static void
+dp_offload_format_table(const struct json *ports, struct ds *ds)
+{
+    static const char *const heading[] = {
+        "PORT", "PROVIDER", "STATE", "WHOLE", "MARKED", "PLACES", "FAILED",
+        "MARKS",
+    };
+    struct ds others = DS_EMPTY_INITIALIZER;
+    struct dp_table table;
+
+    dp_table_init(&table, ARRAY_SIZE(heading));
+    for (size_t i = 0; i < ARRAY_SIZE(heading); i++) {
+        dp_table_add(&table, "%s", heading[i]);
+    }
+    for (size_t i = 0; i < json_array(ports)->n; i++) {
+        const struct json *port = json_array(ports)->elems[i];
+
+        if (dp_show_find_str(port, "provider")) {
+            dp_offload_add_row(port, &table);
+        } else {
+            ds_put_format(&others, "%s%s", others.length ? ", " : "",
+                          dp_show_str(port, "name"));
+        }
+    }
+    if (table.cells.n > ARRAY_SIZE(heading)) {
+        dp_table_format(&table, 0, ds);
+    }
+    dp_table_uninit(&table);
+    if (others.length) {
+        ds_put_format(ds, "Without a provider: %s\n", ds_cstr(&others));
+    }
+    ds_destroy(&others);
+}
+
+/* What somebody should know who runs the switch. */
+static void
+dp_offload_format_notes(const struct json *json, struct ds *ds)
 {
     const struct json *failures
         = shash_find_data(json_object(json), "failures");
-    const struct json *full = shash_find_data(json_object(json), "full");
-    const struct json *verifies
-        = shash_find_data(json_object(json), "verifies_headers");
-    const struct json *device = shash_find_data(json_object(json), "device");
-    const char *provider = dp_offload_str(json, "provider");
-    struct shash_node *node;
+    const char *name = dp_show_str(json, "name");
+    const char *word;
 
-    ds_put_format(ds, "  %s: port %lld, %s", dp_offload_str(json, "name"),
-                  dp_offload_int(json, "port_no"),
-                  dp_offload_str(json, "state"));
-    if (!provider) {
-        ds_put_cstr(ds, ", no provider\n");
+    if (!dp_show_find_str(json, "provider")) {
         return;
     }
-    ds_put_format(ds, ", provider %s\n", provider);
-    ds_put_format(ds, "    marks of %lld bits, capacity ",
-                  dp_offload_int(json, "mark_bits"));
-    if (dp_offload_int(json, "capacity")) {
-        ds_put_format(ds, "%lld", dp_offload_int(json, "capacity"));
-    } else {
-        ds_put_cstr(ds, "unknown");
+    word = dp_offload_marks_word(json);
+    if (!strcmp(word, "lost")) {
+        ds_put_format(ds, "%s: The NIC has rules that mark, but packets "
+                      "arrive without marks.\n", name);
+    } else if (!strcmp(word, "refused")) {
+        ds_put_format(ds, "%s: The driver does not deliver marks, so rules "
+                      "that only mark save nothing.\n", name);
+    } else if (!strcmp(word, "not asked")) {
+        ds_put_format(ds, "%s: hw-offload was off when the device was "
+                      "configured; it may not deliver marks until the port "
+                      "is added again.\n", name);
     }
-    ds_put_cstr(ds, json_boolean(full) ? ", full\n" : ", not full\n");
-    ds_put_format(ds, "    delivery of marks: %s; %s\n",
-                  dp_offload_str(json, "mark_delivery"),
-                  dp_offload_str(json, "mark_arrival"));
-    if (verifies) {
-        ds_put_format(ds, "    headers: %s\n",
-                      json_boolean(verifies) ? "verified by the NIC"
-                      : "not verified by the NIC");
+    if (dp_show_int(json, "unconfirmed")) {
+        long long int n = dp_show_int(json, "unconfirmed");
+
+        ds_put_format(ds, "%s: %lld rule%s may or may not be in the NIC; the "
+                      "port is going to be flushed.\n", name, n,
+                      dp_show_s(n));
     }
-    ds_put_format(ds, "    rules: %lld whole, %lld partial;"
-                  " %lld insertions, %lld deletions\n",
-                  dp_offload_int(json, "whole"),
-                  dp_offload_int(json, "partial"),
-                  dp_offload_int(json, "puts"), dp_offload_int(json, "dels"));
-    if (device) {
+    for (int i = 0; i < DP_OFFLOAD_N_WHYS; i++) {
+        const struct json *n = shash_find_data(json_object(failures),
+                                               dp_offload_why_name(i));
+
+        if (n) {
+            ds_put_format(ds, "%s: Failed %"PRId64" time%s: %s.\n", name,
+                          json_integer(n), dp_show_s(json_integer(n)),
+                          dp_offload_why_text(i));
+        }
+    }
+}
+
+/* What is not in the table. */
+static void
+dp_offload_format_port(const struct json *json, struct ds *ds)
+{
+    const struct json *device = shash_find_data(json_object(json), "device");
+    const char *arrival, *delivery;
+    long long int puts, dels;
+
+    ds_put_format(ds, "Port number: %lld\n", dp_show_int(json, "port_no"));
+    if (!dp_show_find_str(json, "provider")) {
+        return;
+    }
+    puts = dp_show_int(json, "puts");
+    dels = dp_show_int(json, "dels");
+    ds_put_format(ds, "Work: %lld insertion%s, %lld deletion%s\n",
+                  puts, dp_show_s(puts), dels, dp_show_s(dels));
+    if (dp_show_int(json, "mark_bits")) {
+        arrival = dp_show_find_str(json, "mark_arrival");
+        delivery = dp_show_str(json, "mark_delivery");
+        ds_put_format(ds, "Marks: %lld bits wide; the driver %s; %s\n",
+                      dp_show_int(json, "mark_bits"),
+                      !strcmp(delivery, "granted") ? "delivers them"
+                      : !strcmp(delivery, "refused")
+                      ? "refuses to deliver them"
+                      : !strcmp(delivery, "late")
+                      ? "was not asked to deliver them"
+                      : "need not be asked to deliver them",
+                      !arrival ? "no packet has had one yet"
+                      : !strcmp(arrival, "lost") ? "packets have none"
+                      : "packets have them");
+    }
+    if (shash_find(json_object(json), "verifies_headers")) {
+        ds_put_format(ds, "Headers: %sverified by the NIC\n",
+                      dp_show_bool(json, "verifies_headers") ? "" : "not ");
+    }
+    if (device && !shash_is_empty(json_object(device))) {
+        ds_put_cstr(ds, "Device:\n");
         dp_offload_format_device(device, ds);
-    }
-    if (dp_offload_int(json, "unconfirmed")) {
-        ds_put_format(ds, "    %lld rules that may be in the NIC or not, to be"
-                      " flushed\n", dp_offload_int(json, "unconfirmed"));
-    }
-    SHASH_FOR_EACH (node, json_object(failures)) {
-        ds_put_format(ds, "    failed: %s: %"PRId64"\n", node->name,
-                      json_integer(node->data));
     }
 }
 
@@ -303,12 +422,16 @@ dp_offload_format_show_port(const struct dp_offload *offload,
                             odp_port_t port_no, struct ds *ds)
 {
     struct json *json = dp_offload_show_port_json(offload, port_no);
+    struct json *ports;
 
     if (!json) {
         return false;
     }
+    ports = json_array_create_1(json);
+    dp_offload_format_table(ports, ds);
     dp_offload_format_port(json, ds);
-    json_destroy(json);
+    dp_offload_format_notes(json, ds);
+    json_destroy(ports);
     return true;
 }
 
@@ -319,250 +442,30 @@ dp_offload_format_show(const struct dp_offload *offload, struct ds *ds)
     const struct json *ports = shash_find_data(json_object(json), "ports");
     const struct json *providers = shash_find_data(json_object(json),
                                                    "providers");
+    struct shash_node *node;
+    long long int n_threads;
 
-    ds_put_format(ds, "Offloading: %s, %lld threads\n",
+    n_threads = dp_show_int(json, "threads");
+    ds_put_format(ds, "Offloading: %s, %lld thread%s\n",
                   dp_offload_is_enabled(offload) ? "on" : "off",
-                  dp_offload_int(json, "threads"));
+                  n_threads, dp_show_s(n_threads));
     ds_put_format(ds, "Rules: %lld, in NICs: %lld, marks in use: %lld\n",
-                  dp_offload_int(json, "rules"),
-                  dp_offload_int(json, "installed"),
-                  dp_offload_int(json, "marks"));
+                  dp_show_int(json, "rules"), dp_show_int(json, "installed"),
+                  dp_show_int(json, "marks"));
     ds_put_cstr(ds, "Providers:");
     for (size_t i = 0; i < json_array(providers)->n; i++) {
         ds_put_format(ds, " %s", json_string(json_array(providers)->elems[i]));
     }
-    ds_put_cstr(ds, "\nPorts:\n");
+    ds_put_char(ds, '\n');
+    dp_offload_format_table(ports, ds);
     for (size_t i = 0; i < json_array(ports)->n; i++) {
-        dp_offload_format_port(json_array(ports)->elems[i], ds);
+        dp_offload_format_notes(json_array(ports)->elems[i], ds);
+    }
+    SHASH_FOR_EACH (node, json_object(shash_find_data(json_object(json),
+                                                      "devices"))) {
+        ds_put_format(ds, "All ports of provider %s:\n", node->name);
+        dp_offload_format_device(node->data, ds);
     }
     dp_places_format(shash_find_data(json_object(json), "rebalance"), ds);
-    json_destroy(json);
-}
-
-/* offload/rules. */
-
-/* Appends what is in the NIC for 'rule', as its provider writes it.  If the
- * actions have changed since, what a whole rule does can't be told. */
-static void
-dp_offload_describe_rule(const struct dp_offload *offload,
-                         const struct dp_offload_rule *rule, struct ds *ds)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    const struct dp_offload_env *env = &offload->env;
-    const void *flow = rule->members[rule->n_members - 1].flow;
-    struct ofpbuf actions;
-    struct match match;
-
-    ofpbuf_init(&actions, 256);
-    if (env->flow_describe(env->aux, flow, &match, &actions)
-        && (rule->level != DP_OFFLOAD_WHOLE
-            || rule->actions_hash == dp_rule_hash_actions(&actions, 0))) {
-        rule->port->class->format(rule->port->aux, &match, &actions,
-                                  rule->kind, rule->level, rule->mark, ds);
-    }
-    ofpbuf_uninit(&actions);
-}
-
-static struct json *
-dp_offload_rule_json(const struct dp_offload *offload,
-                     const struct dp_offload_rule *rule, uint64_t now_us)
-    OVS_REQUIRES(rule->shard->mutex)
-{
-    struct json *json = json_object_create();
-    const struct dp_offload_port *port = rule->port;
-    uint64_t n_packets = 0, n_bytes = 0;
-    struct ds ds = DS_EMPTY_INITIALIZER;
-
-    dp_rule_name_format(rule->kind, &rule->mega_ufid, &ds);
-    json_object_put_string(json, "mega_ufid", ds_cstr(&ds));
-    json_object_put(json, "port_no",
-                    json_integer_create(odp_to_u32(rule->in_port)));
-    json_object_put_string(json, "offloaded",
-                           dp_offload_level_name(rule->level));
-    json_object_put_string(json, "why", dp_offload_why_text(rule->why));
-    if (rule->error) {
-        json_object_put_string(json, "error", ovs_strerror(rule->error));
-    }
-    json_object_put(json, "mark", json_integer_create(rule->mark));
-    json_object_put(json, "flows", json_integer_create(rule->n_members));
-    json_object_put(json, "age_ms",
-                    json_integer_create((now_us - rule->since_us) / 1000));
-    for (size_t i = 0; i < rule->n_members; i++) {
-        n_packets += rule->members[i].n_packets;
-        n_bytes += rule->members[i].n_bytes;
-    }
-    json_object_put(json, "packets", json_integer_create(n_packets));
-    json_object_put(json, "bytes", json_integer_create(n_bytes));
-    if (rule->level != DP_OFFLOAD_ABSENT && port->class->format
-        && rule->n_members) {
-        ds_clear(&ds);
-        dp_offload_describe_rule(offload, rule, &ds);
-        if (ds.length) {
-            json_object_put_string(json, "rule", ds_cstr(&ds));
-        }
-    }
-    ds_destroy(&ds);
-    return json;
-}
-
-/* Appends to 'json' the rules of 'port_no' that come next in 'shard', from
- * '*pos' on, of the few that it looks at.  Returns false if these were the
- * last ones. */
-static bool
-dp_offload_some_rules_json(const struct dp_offload *offload,
-                           struct dp_offload_shard *shard,
-                           struct hmap_position *pos, odp_port_t port_no,
-                           struct json *json)
-{
-    uint64_t now_us = dp_offload_now_us();
-    struct hmap_node *node = NULL;
-
-    ovs_mutex_lock(&shard->mutex);
-    for (int i = 0; i < DP_OFFLOAD_SHOW_CHUNK; i++) {
-        const struct dp_offload_rule *rule;
-
-        node = hmap_at_position(&shard->rules, pos);
-        if (!node) {
-            break;
-        }
-        rule = CONTAINER_OF(node, struct dp_offload_rule, node);
-        if (port_no == ODPP_NONE || rule->in_port == port_no) {
-            dp_rule_is_locked(rule, shard);
-            json_array_add(json, dp_offload_rule_json(offload, rule, now_us));
-        }
-    }
-    ovs_mutex_unlock(&shard->mutex);
-    return node != NULL;
-}
-
-struct json *
-dp_offload_rules_json(const struct dp_offload *offload, odp_port_t port_no)
-{
-    struct json *json = json_array_create_empty();
-
-    for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
-        struct hmap_position pos = { 0, 0 };
-
-        while (dp_offload_some_rules_json(offload, &offload->shards[i], &pos,
-                                          port_no, json)) {
-            continue;
-        }
-    }
-    return json;
-}
-
-static void
-dp_offload_format_rule(const struct json *json, struct ds *ds)
-{
-    const char *error = dp_offload_str(json, "error");
-    const char *rule = dp_offload_str(json, "rule");
-
-    ds_put_format(ds, "%s, in_port %lld, offloaded:%s",
-                  dp_offload_str(json, "mega_ufid"),
-                  dp_offload_int(json, "port_no"),
-                  dp_offload_str(json, "offloaded"));
-    if (strcmp(dp_offload_str(json, "offloaded"), "yes")) {
-        ds_put_format(ds, " (%s%s%s)", dp_offload_str(json, "why"),
-                      error ? ": " : "", error ? error : "");
-    }
-    ds_put_format(ds, ", mark %lld, flows %lld, packets %lld, bytes %lld,"
-                  " for %lld ms\n",
-                  dp_offload_int(json, "mark"), dp_offload_int(json, "flows"),
-                  dp_offload_int(json, "packets"),
-                  dp_offload_int(json, "bytes"),
-                  dp_offload_int(json, "age_ms"));
-    if (rule) {
-        ds_put_format(ds, "  %s\n", rule);
-    }
-}
-
-void
-dp_offload_format_rules(const struct dp_offload *offload, odp_port_t port_no,
-                        struct ds *ds)
-{
-    struct json *json = dp_offload_rules_json(offload, port_no);
-
-    for (size_t i = 0; i < json_array(json)->n; i++) {
-        dp_offload_format_rule(json_array(json)->elems[i], ds);
-    }
-    json_destroy(json);
-}
-
-/* offload/why. */
-
-struct json *
-dp_offload_why_json(const struct dp_offload *offload,
-                    const ovs_u128 *mega_ufid)
-{
-    uint64_t counts[DP_OFFLOAD_N_WHYS] = { 0 };
-    struct json *json;
-
-    if (mega_ufid) {
-        struct dp_offload_shard *shard = dp_rule_shard(offload, mega_ufid);
-        const struct dp_offload_rule *rule;
-
-        ovs_mutex_lock(&shard->mutex);
-        rule = dp_rule_find(shard, mega_ufid);
-        if (rule) {
-            dp_rule_is_locked(rule, shard);
-            json = dp_offload_rule_json(offload, rule,
-                                        dp_offload_now_us());
-        } else {
-            json = NULL;
-        }
-        ovs_mutex_unlock(&shard->mutex);
-
-        if (!json) {
-            json = json_object_create();
-            json_object_put_string(
-                json, "why", dp_offload_why_text(
-                    dp_offload_flow_why(offload, mega_ufid)));
-        }
-        return json;
-    }
-
-    for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
-        struct dp_offload_shard *shard = &offload->shards[i];
-        const struct dp_offload_rule *rule;
-
-        ovs_mutex_lock(&shard->mutex);
-        HMAP_FOR_EACH (rule, node, &shard->rules) {
-            counts[rule->why]++;
-        }
-        ovs_mutex_unlock(&shard->mutex);
-    }
-
-    json = json_array_create_empty();
-    for (int i = 0; i < DP_OFFLOAD_N_WHYS; i++) {
-        if (counts[i]) {
-            struct json *entry = json_object_create();
-
-            json_object_put_string(entry, "why", dp_offload_why_text(i));
-            json_object_put(entry, "rules", json_integer_create(counts[i]));
-            json_array_add(json, entry);
-        }
-    }
-    return json;
-}
-
-void
-dp_offload_format_why(const struct dp_offload *offload,
-                      const ovs_u128 *mega_ufid, struct ds *ds)
-{
-    struct json *json = dp_offload_why_json(offload, mega_ufid);
-
-    if (json->type == JSON_ARRAY) {
-        for (size_t i = 0; i < json_array(json)->n; i++) {
-            const struct json *entry = json_array(json)->elems[i];
-
-            ds_put_format(ds, "%6lld  %s\n", dp_offload_int(entry, "rules"),
-                          dp_offload_str(entry, "why"));
-        }
-    } else if (dp_offload_str(json, "mega_ufid")) {
-        dp_offload_format_rule(json, ds);
-    } else {
-        ds_put_format(ds, "offloaded:no (%s)\n",
-                      dp_offload_str(json, "why"));
-    }
     json_destroy(json);
 }

@@ -665,32 +665,41 @@ format_can(uint32_t can)
     return ds.length ? ds_steal_cstr(&ds) : xstrdup("sockets only");
 }
 
-/* The program, its maps and counters are those of all ports. */
 static struct json *
 xdp_show(void *port_)
 {
+    const struct xdp_port *port = port_;
+    struct json *json = json_object_create();
+
+    put_integer(json, "slot", port->slot);
+    return json;
+}
+
+/* The program, its maps and counters are those of all ports. */
+static struct json *
+xdp_show_shared(void *port_)
+{
     static const char *const names[DP_XDP_N_COUNTS] = {
-        [DP_XDP_COUNT_RX] = "xdp packets",
-        [DP_XDP_COUNT_NO_PORT] = "xdp packets of no port",
-        [DP_XDP_COUNT_NO_META] = "xdp packets without room for a mark",
-        [DP_XDP_COUNT_CACHE] = "xdp hits of the cache",
-        [DP_XDP_COUNT_INDEX] = "xdp hits of the index",
-        [DP_XDP_COUNT_MISS] = "xdp misses",
-        [DP_XDP_COUNT_PARSE] = "xdp packets not understood",
-        [DP_XDP_COUNT_NO_ROOM] = "xdp packets without room for a tag",
-        [DP_XDP_COUNT_NO_OUTPUT] = "xdp drops for want of the output",
+        [DP_XDP_COUNT_RX] = "packets",
+        [DP_XDP_COUNT_NO_PORT] = "packets_of_no_port",
+        [DP_XDP_COUNT_NO_META] = "packets_without_room_for_a_mark",
+        [DP_XDP_COUNT_CACHE] = "cache_hits",
+        [DP_XDP_COUNT_INDEX] = "index_hits",
+        [DP_XDP_COUNT_MISS] = "misses",
+        [DP_XDP_COUNT_PARSE] = "packets_not_understood",
+        [DP_XDP_COUNT_NO_ROOM] = "packets_without_room_for_a_tag",
+        [DP_XDP_COUNT_NO_OUTPUT] = "drops_for_want_of_the_output",
     };
     const struct xdp_port *port = port_;
     struct dp_xdp_table_size size = dp_xdp_table_get_size(port->table);
     struct json *json = json_object_create();
     char *can = format_can(dp_xdp_loader_can(port->loader));
 
-    json_object_put_string(json, "xdp program", can);
+    json_object_put_string(json, "program", can);
     free(can);
-    put_integer(json, "xdp slot", port->slot);
-    put_integer(json, "xdp flows", size.n_flows);
-    put_integer(json, "xdp masks", size.n_masks);
-    put_integer(json, "xdp places at rest", size.n_resting);
+    put_integer(json, "flows", size.n_flows);
+    put_integer(json, "masks", size.n_masks);
+    put_integer(json, "places_at_rest", size.n_resting);
     for (int i = 0; i < DP_XDP_N_COUNTS; i++) {
         put_integer(json, names[i], dp_xdp_loader_count(port->loader, i));
     }
@@ -713,4 +722,5 @@ const struct dp_offload_class dp_offload_xdp_class = {
     .restart = xdp_restart,
     .format = xdp_format,
     .show = xdp_show,
+    .show_shared = xdp_show_shared,
 };

@@ -742,21 +742,29 @@ test_offload_show(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     dp_offload_format_show(rig.offload, &ds);
     ovs_assert(strstr(ds_cstr(&ds), "Offloading: on, 2 threads\n"));
     ovs_assert(strstr(ds_cstr(&ds), "Rules: 2, in NICs: 1"));
-    ovs_assert(strstr(ds_cstr(&ds), "port1: port 1, running, provider dummy"));
+    ovs_assert(strstr(ds_cstr(&ds), "port1  dummy     running      0       1  "
+                      "     1  "));
+    ovs_assert(!strstr(ds_cstr(&ds), "port2"));
     ds_clear(&ds);
     dp_offload_format_rules(rig.offload, ODPP_NONE, &ds);
     ovs_assert(strstr(ds_cstr(&ds), "dummy mark 1"));
-    ovs_assert(strstr(ds_cstr(&ds), "offloaded:partial (actions: provider"));
+    ovs_assert(strstr(ds_cstr(&ds), "port1, marked, mark 1, 1 flow, for "));
     ds_clear(&ds);
     dp_offload_format_rules(rig.offload, PORT2, &ds);
-    ovs_assert(strstr(ds_cstr(&ds), "offloaded:no (in_port is not"));
+    ovs_assert(strstr(ds_cstr(&ds), "port 2, in software, 1 flow, for "));
+    ovs_assert(strstr(ds_cstr(&ds), " s, packets counted in software (in_port"
+                      " is not a port of the engine)\n"));
     ovs_assert(!strstr(ds_cstr(&ds), "dummy mark 1"));
     ds_clear(&ds);
     dp_offload_format_why(rig.offload, &b->mega_ufid, &ds);
-    ovs_assert(strstr(ds_cstr(&ds), "offloaded:no (in_port is not"));
+    ovs_assert(strstr(ds_cstr(&ds), "port 2, in software, 1 flow, for "));
+    ovs_assert(strstr(ds_cstr(&ds), "\n  Cause:   The flow's packets come"));
     ds_clear(&ds);
     dp_offload_format_why(rig.offload, NULL, &ds);
-    ovs_assert(strstr(ds_cstr(&ds), "     1  in_port is not a port"));
+    ovs_assert(strstr(ds_cstr(&ds), "1 megaflow is forwarded by software: "
+                      "in_port is not a port"));
+    ovs_assert(strstr(ds_cstr(&ds), "1 megaflow is marked only: actions: "));
+    ovs_assert(strstr(ds_cstr(&ds), " (port1); see offload/rules port1\n"));
     ds_destroy(&ds);
 
     json = dp_offload_show_json(rig.offload);

@@ -50,9 +50,9 @@ test_rte_simnic(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     sim_init(&sim, 2);
     ovs_assert(!dp_offload_port_add(sim.offload, PORT0, sim.netdevs[0]));
     ovs_assert(!dp_offload_port_add(sim.offload, PORT1, sim.netdevs[1]));
-    dp_offload_format_show(sim.offload, &ds);
-    ovs_assert(strstr(ds_cstr(&ds), "provider rte_flow\n"
-                      "    marks of 16 bits"));
+    ovs_assert(dp_offload_format_show_port(sim.offload, PORT0, &ds));
+    ovs_assert(strstr(ds_cstr(&ds), "  rte_flow  running  "));
+    ovs_assert(strstr(ds_cstr(&ds), "Marks: 16 bits wide; "));
 
     /* Marked. */
     sim_receive(&sim, 200, sim_learn, &sim);

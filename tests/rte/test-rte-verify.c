@@ -48,8 +48,8 @@ test_rte_verify(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     sim_put(&sim);
     sim_modify(&sim, 0);
 
-    dp_offload_format_show(sim.offload, &ds);
-    ovs_assert(strstr(ds_cstr(&ds), "headers: not verified by the NIC\n"));
+    ovs_assert(dp_offload_format_show_port(sim.offload, PORT0, &ds));
+    ovs_assert(strstr(ds_cstr(&ds), "Headers: not verified by the NIC\n"));
     for (int i = 0; i < 2; i++) {
         expect(&sim, DP_OFFLOAD_WHY_NONE, "dpdk");
         dp_offload_set_verify(sim.offload, true);

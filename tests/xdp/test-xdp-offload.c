@@ -292,10 +292,10 @@ test_xdp_offload(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(dp_mark_index_get(rig.lane, run.mark) == meter);
 
     expect_shown(&rig, "Providers: xdp\n");
-    expect_shown(&rig, "    xdp program: flows");
-    expect_shown(&rig, "    xdp flows: 2\n");
-    expect_shown(&rig, "    xdp hits of the index: 6\n");
-    expect_shown(&rig, "    xdp misses: 1\n");
+    expect_shown(&rig, "  program: flows");
+    expect_shown(&rig, "  flows: 2\n");
+    expect_shown(&rig, "  index hits: 6\n");
+    expect_shown(&rig, "  misses: 1\n");
 
     /* Rules go when the port is paused, and come back. */
     dp_offload_port_pause(rig.offload, PORT1);
