@@ -96,7 +96,7 @@ format_merging(const struct shash *member, struct ds *s)
     const struct json *refused = shash_find_data(member, "merge-refused");
 
     if (n) {
-        ds_put_format(s, ", in %lld merged flows", n);
+        ds_put_format(s, ", in %lld merged flow%s", n, n == 1 ? "" : "s");
     }
     if (refused->type == JSON_STRING) {
         ds_put_format(s, ", merging refused: %s", json_string(refused));

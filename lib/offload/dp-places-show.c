@@ -6,13 +6,14 @@
 #include "offload/dp-offload-engine.h"
 #include "offload/dp-offload-port.h"
 #include "offload/dp-offload.h"
+#include "offload/dp-show.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "util.h"
 
 static struct json *
 dp_places_ports_json(const struct dp_offload *offload,
-                        const struct dp_places_table *table)
+                     const struct dp_places_table *table)
 {
     struct json *json = json_array_create_empty();
     const struct dp_offload_port *port;
@@ -33,15 +34,18 @@ dp_places_put(struct json *json, const char *name, uint64_t value)
 
 static struct json *
 dp_places_table_json(const struct dp_offload *offload,
-                        const struct dp_places_table *table)
+                     const struct dp_places_table *table)
 {
     const struct dp_places_figures *f = &table->figures;
+    uint64_t places = dp_places_read(&table->capacity);
     struct json *json = json_object_create();
 
     json_object_put(json, "ports", dp_places_ports_json(offload, table));
     json_object_put(json, "full",
                     json_boolean_create(dp_places_table_is_managed(table)));
-    dp_places_put(json, "places", dp_places_read(&table->capacity));
+    if (places) {
+        dp_places_put(json, "places", places);
+    }
     dp_places_put(json, "used", dp_places_read(&table->n_placed));
     dp_places_put(json, "waiting", f->n_waiting);
     dp_places_put(json, "candidates", f->n_candidates);
@@ -50,8 +54,10 @@ dp_places_table_json(const struct dp_offload *offload,
     dp_places_put(json, "no_room", dp_places_read(&table->n_full));
     dp_places_put(json, "probes", f->n_probes);
     dp_places_put(json, "probes_ok", f->n_probes_ok);
-    json_object_put(json, "hit_share", json_real_create(
-                        f->packets ? (double) f->hits / f->packets : 0));
+    if (f->packets) {
+        json_object_put(json, "hit_share",
+                        json_real_create((double) f->hits / f->packets));
+    }
     return json;
 }
 
@@ -78,58 +84,51 @@ dp_places_json(const struct dp_offload *offload_)
     return json;
 }
 
-static const struct json *
-dp_places_member(const struct json *json, const char *name)
-{
-    return shash_find_data(json_object(json), name);
-}
-
-static long long int
-dp_places_int(const struct json *json, const char *name)
-{
-    return json_integer(dp_places_member(json, name));
-}
-
 static void
 dp_places_format_table(const struct json *json, struct ds *ds)
 {
-    const struct json *ports = dp_places_member(json, "ports");
-    bool full = dp_places_member(json, "full")->type == JSON_TRUE;
+    const struct json *ports = shash_find_data(json_object(json), "ports");
+    const struct json *share = shash_find_data(json_object(json),
+                                               "hit_share");
+    bool full = dp_show_bool(json, "full");
 
     for (size_t i = 0; i < json_array(ports)->n; i++) {
         ds_put_format(ds, "%s%s", i ? ", " : "",
                       json_string(json_array(ports)->elems[i]));
     }
     ds_put_format(ds, ": %s, %lld", full ? "rates decide" : "not full",
-                  dp_places_int(json, "used"));
-    if (dp_places_int(json, "places")) {
+                  dp_show_int(json, "used"));
+    if (shash_find(json_object(json), "places")) {
         ds_put_format(ds, " of %lld places used",
-                      dp_places_int(json, "places"));
+                      dp_show_int(json, "places"));
     } else {
         ds_put_cstr(ds, " places used");
     }
     ds_put_format(ds, ", %lld waiting, %lld of them candidates, "
-                  "%lld moved in, %lld moved out, hit share %.1f%%\n",
-                  dp_places_int(json, "waiting"),
-                  dp_places_int(json, "candidates"),
-                  dp_places_int(json, "moved_in"),
-                  dp_places_int(json, "moved_out"),
-                  100 * json_real(dp_places_member(json, "hit_share")));
+                  "%lld moved in, %lld moved out",
+                  dp_show_int(json, "waiting"),
+                  dp_show_int(json, "candidates"),
+                  dp_show_int(json, "moved_in"),
+                  dp_show_int(json, "moved_out"));
+    if (share) {
+        ds_put_format(ds, ", hit share %.1f%%", 100 * json_real(share));
+    }
+    ds_put_char(ds, '\n');
 }
 
 void
 dp_places_format(const struct json *json, struct ds *ds)
 {
-    const struct json *tables = dp_places_member(json, "tables");
+    const struct json *tables = shash_find_data(json_object(json), "tables");
 
-    if (dp_places_member(json, "enabled")->type != JSON_TRUE) {
+    if (!dp_show_bool(json, "enabled")) {
         return;
     }
     ds_put_format(ds, "Rebalancing: every %lld ms",
-                  dp_places_int(json, "interval_ms"));
-    if (dp_places_int(json, "min_pps")) {
+                  dp_show_int(json, "interval_ms"));
+    if (dp_show_int(json, "min_pps")) {
         ds_put_format(ds, ", flows from %lld pps on",
-                      dp_places_int(json, "min_pps"));
+                      dp_show_int(json, "min_pps"));
     }
     ds_put_char(ds, '\n');
     for (size_t i = 0; i < json_array(tables)->n; i++) {
@@ -137,11 +136,11 @@ dp_places_format(const struct json *json, struct ds *ds)
 
         ds_put_cstr(ds, "  ");
         dp_places_format_table(table, ds);
-        if (dp_places_int(table, "no_room")) {
+        if (dp_show_int(table, "no_room")) {
             ds_put_format(ds, "    %lld times no room, %lld of %lld probes "
-                          "found some\n", dp_places_int(table, "no_room"),
-                          dp_places_int(table, "probes_ok"),
-                          dp_places_int(table, "probes"));
+                          "found some\n", dp_show_int(table, "no_room"),
+                          dp_show_int(table, "probes_ok"),
+                          dp_show_int(table, "probes"));
         }
     }
 }
@@ -150,9 +149,9 @@ void
 dp_offload_format_places(const struct dp_offload *offload, struct ds *ds)
 {
     struct json *json = dp_places_json(offload);
-    const struct json *tables = dp_places_member(json, "tables");
+    const struct json *tables = shash_find_data(json_object(json), "tables");
 
-    if (dp_places_member(json, "enabled")->type == JSON_TRUE) {
+    if (dp_show_bool(json, "enabled")) {
         for (size_t i = 0; i < json_array(tables)->n; i++) {
             ds_put_cstr(ds, "  offload places : ");
             dp_places_format_table(json_array(tables)->elems[i], ds);

@@ -186,13 +186,15 @@ scene_check_stats(struct scene *s)
     }
 }
 
+/* Returns 0 for what is not known. */
 static uint64_t
 scene_figure(struct scene *s, const char *name)
 {
     struct json *json = dp_places_json(s->rig.offload);
     const struct json *tables = shash_find_data(json_object(json), "tables");
     const struct json *table = json_array(tables)->elems[0];
-    uint64_t value = json_integer(shash_find_data(json_object(table), name));
+    const struct json *figure = shash_find_data(json_object(table), name);
+    uint64_t value = figure ? json_integer(figure) : 0;
 
     json_destroy(json);
     return value;
