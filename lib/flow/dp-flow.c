@@ -146,10 +146,12 @@ dp_flow_get_stats(const struct dp_flow *flow_, struct dpif_flow_stats *stats)
     unsigned long long int count;
     long long int used;
 
+    /* Pairs with the release in dp_flow_count(): whoever has a packet's bytes
+     * has the packet, too. */
+    atomic_read_explicit(&flow->n_bytes, &count, memory_order_acquire);
+    stats->n_bytes = count;
     atomic_read_relaxed(&flow->n_packets, &count);
     stats->n_packets = count;
-    atomic_read_relaxed(&flow->n_bytes, &count);
-    stats->n_bytes = count;
     atomic_read_relaxed(&flow->used, &used);
     stats->used = used;
     atomic_read_relaxed(&flow->tcp_flags, &stats->tcp_flags);

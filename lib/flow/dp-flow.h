@@ -20,8 +20,8 @@
  * see it.
  *
  * Thread-safety.  Three kinds of members, see the headings below.  Statistics
- * are written by the owner lane only, with relaxed stores, and read by anyone;
- * a reader may see packets without their bytes for a moment, never garbage.
+ * are written by the owner lane only and read by anyone; a reader may see
+ * packets without their bytes for a moment, never bytes without packets.
  * What merged rules did in the flow's place is booked beside them, in
  * dp-credit.h, and is part of what dp_flow_get_stats() tells.
  *
@@ -178,7 +178,8 @@ dp_flow_count(struct dp_flow *flow, unsigned int n_packets,
     atomic_read_relaxed(&flow->n_packets, &count);
     atomic_store_relaxed(&flow->n_packets, count + n_packets);
     atomic_read_relaxed(&flow->n_bytes, &count);
-    atomic_store_relaxed(&flow->n_bytes, count + n_bytes);
+    atomic_store_explicit(&flow->n_bytes, count + n_bytes,
+                          memory_order_release);
     if (tcp_flags) {
         atomic_read_relaxed(&flow->tcp_flags, &flags);
         if (tcp_flags & ~flags) {

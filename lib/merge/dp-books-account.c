@@ -4,9 +4,10 @@
  * so it does not matter who does it, nor how often.
  *
  * A lane stores packets first and bytes then, and may be read in between: the
- * rest comes the next time, if only as bytes.  But a stage that packets enter
- * shorter than they came must not be credited less than nothing; so what can't
- * be is left for the next time altogether. */
+ * bytes come the next time.  But a stage that packets enter shorter than they
+ * came must not be credited less than nothing; so what can't be is left for
+ * the next time altogether.  Bytes never come before their packets, which
+ * would then be left for a time that does not come. */
 
 #include <config.h>
 

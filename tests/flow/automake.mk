@@ -7,6 +7,7 @@ tests_dptest_SOURCES += \
 	tests/flow/test-credit.c \
 	tests/flow/test-edit.c \
 	tests/flow/test-emc.c \
+	tests/flow/test-flow-count.c \
 	tests/flow/test-flow-table.c \
 	tests/flow/test-key.c \
 	tests/flow/test-mask.c \

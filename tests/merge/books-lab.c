@@ -248,10 +248,12 @@ lab_mark_conn(struct lab *lab, size_t conn_no)
     ovs_mutex_lock(&lab->mutex);
     draw(serial);
     conn = ct_handle_find(lab->ct, lab_get_handle(lab, conn_no));
-    ct_conn_lock(conn);
-    ct_tell_changed(lab->ct, conn, CT_CHANGE_MARK);
-    ct_conn_set_marks(conn, read_serial(&serial->drawn), OVS_U128_ZERO);
-    ct_conn_unlock(conn);
+    if (conn) {                 /* Or else it has expired. */
+        ct_conn_lock(conn);
+        ct_tell_changed(lab->ct, conn, CT_CHANGE_MARK);
+        ct_conn_set_marks(conn, read_serial(&serial->drawn), OVS_U128_ZERO);
+        ct_conn_unlock(conn);
+    }
     show(serial);
     ovs_mutex_unlock(&lab->mutex);
 }

@@ -118,7 +118,10 @@ change(struct lab *lab, uint32_t *random)
         lab_mark_conn(lab, conn_no);
         break;
     case 14:
-        dp_books_port_gone(lab->books, u32_to_odp(LAB_OUT_PORT));
+        /* All rules begin at the one port, and few send to the other. */
+        dp_books_port_gone(lab->books, u32_to_odp(draw_random(random, 2)
+                                                  ? LAB_IN_PORT
+                                                  : LAB_OUT_PORT));
         break;
     case 15:
         if (draw_random(random, 2)) {
