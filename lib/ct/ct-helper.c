@@ -56,11 +56,7 @@ get_ends(const struct conntrack *ct, const struct conn *conn, bool reply)
     struct ends ends;
     struct ct_key answers;
 
-    if (conn->nat) {
-        answers = ct_table_nat(&ct->table, conn)->reply;
-    } else {
-        ct_key_reverse(&conn->key, &answers);
-    }
+    ct_table_get_reply(&ct->table, conn, &answers);
     ends.mine = reply ? answers : conn->key;
     ends.other = reply ? conn->key : answers;
     return ends;
