@@ -75,15 +75,14 @@ add_region(struct ct_slab *slab, size_t huge, size_t small)
 }
 
 /* Returns the memory of a block, or NULL: a part of a region of huge pages, or
- * if 'in_haste' a region of its own, as a packet can't wait until a huge page
- * is zeroed. */
+ * if 'is_alone' a region of its own, of small pages. */
 static char *
-carve(struct ct_slab *slab, bool in_haste)
+carve(struct ct_slab *slab, bool is_alone)
     OVS_REQUIRES(slab->mutex)
 {
     char *block;
 
-    if (in_haste) {
+    if (is_alone) {
         return add_region(slab, 0, block_bytes(slab));
     }
     if (!slab->n_uncarved) {
@@ -103,7 +102,7 @@ carve(struct ct_slab *slab, bool in_haste)
 
 /* Stores a block of zeros; false if there is no memory. */
 static bool
-make_block(struct ct_slab *slab, bool in_haste, struct new_block *block)
+make_block(struct ct_slab *slab, bool is_alone, struct new_block *block)
     OVS_EXCLUDED(slab->mutex)
 {
     block->columns = NULL;
@@ -115,7 +114,7 @@ make_block(struct ct_slab *slab, bool in_haste, struct new_block *block)
     }
     ovs_mutex_lock(&slab->mutex);
     block->records = (slab->n_made < CT_SLAB_MAX_BLOCKS
-                      ? carve(slab, in_haste) : NULL);
+                      ? carve(slab, is_alone) : NULL);
     slab->n_made += block->records != NULL;
     ovs_mutex_unlock(&slab->mutex);
     if (!block->records && block->columns) {
@@ -296,8 +295,9 @@ fill_magazine(struct ct_slab *slab, struct ct_magazine *magazine)
         return true;
     }
 
-    /* Whoever should stock is late. */
-    if (!make_block(slab, true, &block)) {
+    /* Whoever should stock is late, or does not stock a slab that may never be
+     * used: so it begins small. */
+    if (!make_block(slab, !count_blocks(slab), &block)) {
         return false;
     }
     ovs_mutex_lock(&slab->mutex);

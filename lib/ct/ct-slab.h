@@ -10,10 +10,9 @@
  * index, however old, may look at the record: what he finds there is of the
  * record's type.  Index 0 is never given out.
  *
- * Records come in blocks of CT_SLAB_BLOCK, in huge pages if there are any, but
- * for blocks that are made in haste.  A slab may have two columns besides,
- * arrays beside the records, for those who search all of them: 'due' and
- * 'zone'.  Where 'due' is 0 there is nothing to
+ * Records come in blocks of CT_SLAB_BLOCK, in huge pages if there are any.  A
+ * slab may have two columns besides, arrays beside the records, for those who
+ * search all of them: 'due' and 'zone'.  Where 'due' is 0 there is nothing to
  * see.  A record's columns are for its owner to set; a free record's 'due'
  * must be 0.
  *
@@ -22,8 +21,9 @@
  *
  * Memory of new blocks is zeroed by ct_slab_stock(), which somebody should
  * call who has time, whenever ct_slab_is_low() says so.  A thread that finds
- * nothing makes a block itself, in small pages, and lets the kernel zero each
- * when it is first touched.
+ * nothing makes a block itself, and lets the kernel zero each page when it is
+ * first touched.  Small pages, if it is the first block: a slab that was not
+ * stocked may stay small.
  *
  * Thread-safety.  Any thread may call what is not said to be for one thread.
  * 'mutex' is innermost.
