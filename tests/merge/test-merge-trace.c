@@ -614,7 +614,7 @@ test_mark_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         }
         merged = dp_carrier.create(lane, &rule);
         dp_carrier.insert(lane, merged);
-        dp_mark_index_set(lane->marks, MARK, merged);
+        dp_mark_index_set(lane->marks, MARK, merged, i & 1);
         check_marks(&w, merged, &sample, &other);
         dp_mark_index_clear(lane->marks, MARK, merged);
         dp_carrier.remove(lane, merged);
