@@ -28,7 +28,8 @@ _markpath_ufids () {
 
 # Prints the zones that have connections.
 _markpath_zones () {
-    "$1" ct/show 2>/dev/null | sed -n 's/^Zone \([0-9]*\):.*/zone=\1/p'
+    "$1" ct/show --format json 2>/dev/null \
+        | sed -n 's/^ *"zone": \([0-9]*\).*/zone=\1/p'
 }
 
 # Prints what may come next: after 'command' and the words 'given' before.

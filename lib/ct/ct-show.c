@@ -2,13 +2,9 @@
 #include <config.h>
 #include "ct/ct-show.h"
 
-#include <inttypes.h>
-
 #include "ct/ct.h"
 #include "ct-dpif.h"
-#include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
-#include "openvswitch/shash.h"
 #include "util.h"
 
 /* Counting. */
@@ -295,111 +291,4 @@ ct_show_zones_json(const struct conntrack *ct, const uint16_t *only)
     }
     free(zones);
     return json;
-}
-
-/* Text. */
-
-static long long int
-get_int(const struct json *json, const char *name)
-{
-    return json_integer(shash_find_data(json_object(json), name));
-}
-
-/* Appends "TITLE: NAME N, NAME N..." for 'json', an object of integers.  With
- * 'brief', without those that are 0, and nothing at all if all are. */
-static void
-format_counts(const char *title, const struct json *json, bool brief,
-              struct ds *s)
-{
-    const struct shash_node **nodes = shash_sort(json_object(json));
-    size_t n = shash_count(json_object(json));
-    const char *separator = ":";
-    size_t start = s->length;
-
-    ds_put_cstr(s, title);
-    for (size_t i = 0; i < n; i++) {
-        long long int count = json_integer(nodes[i]->data);
-
-        if (count || !brief) {
-            ds_put_format(s, "%s %s %lld", separator, nodes[i]->name, count);
-            separator = ",";
-        }
-    }
-    if (*separator == ',') {
-        ds_put_char(s, '\n');
-    } else {
-        ds_truncate(s, start);
-    }
-    free(nodes);
-}
-
-static void
-format_tracker(const struct json *json, struct ds *s)
-{
-    static const struct {
-        const char *name, *title;
-    } parts[] = {
-        { "ended", "Ended" },
-        { "refused", "Refused" },
-        { "table", "Table" },
-        { "sweep", "Sweep" },
-        { "past_the_tracker", "Past the tracker" },
-    };
-
-    ds_put_format(s, "Connections: %lld of at most %lld, %lld set up per "
-                  "second\n", get_int(json, "connections"),
-                  get_int(json, "maximum"),
-                  get_int(json, "setups_per_second"));
-    ds_put_format(s, "Expected: %lld\n", get_int(json, "expected"));
-    ds_put_format(s, "NAT: %lld tuples were taken when they were tried\n",
-                  get_int(json, "nat_retries"));
-    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-        format_counts(parts[i].title,
-                      shash_find_data(json_object(json), parts[i].name),
-                      false, s);
-    }
-}
-
-static void
-format_zone(const struct json *json, struct ds *s)
-{
-    const struct json *limit = shash_find_data(json_object(json), "limit");
-
-    ds_put_format(s, "Zone %lld: %lld connections", get_int(json, "zone"),
-                  get_int(json, "connections"));
-    if (limit->type == JSON_INTEGER) {
-        ds_put_format(s, " of at most %"PRId64, json_integer(limit));
-    }
-    if (get_int(json, "with_rules")) {
-        ds_put_format(s, ", %lld with rules", get_int(json, "with_rules"));
-    }
-    ds_put_format(s, ", %lld set up so far\n", get_int(json, "set_up"));
-    format_counts("  refused", shash_find_data(json_object(json), "refused"),
-                  true, s);
-    for (int i = 0; i < N_PROTOS; i++) {
-        const struct json *states = shash_find_data(json_object(json),
-                                                    proto_names[i]);
-
-        if (states) {
-            ds_put_cstr(s, "  ");
-            format_counts(proto_names[i], states, false, s);
-        }
-    }
-}
-
-void
-ct_show_format(const struct conntrack *ct, const uint16_t *zone, struct ds *s)
-{
-    struct json *zones = ct_show_zones_json(ct, zone);
-
-    if (!zone) {
-        struct json *json = ct_show_json(ct);
-
-        format_tracker(json, s);
-        json_destroy(json);
-    }
-    for (size_t i = 0; i < json_array(zones)->n; i++) {
-        format_zone(json_array(zones)->elems[i], s);
-    }
-    json_destroy(zones);
 }

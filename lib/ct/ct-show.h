@@ -6,8 +6,8 @@
  * ======================================
  *
  * Job.  Figures of the tracker as a whole, and for each zone how many
- * connections it has, by protocol and state.  Text is made of the same JSON
- * that others get.
+ * connections it has, by protocol and state.  Text is made of this JSON by
+ * ctl/dp-ct-show.h.
  *
  * Thread-safety.  Any thread, between two quiescent states.  Packets go on
  * meanwhile, so the sum of the zones may differ from the total.
@@ -19,7 +19,6 @@
 #include <stdint.h>
 
 struct conntrack;
-struct ds;
 struct json;
 
 /* Returns the figures of the tracker, without its zones. */
@@ -29,9 +28,5 @@ struct json *ct_show_json(const struct conntrack *);
  * or, if 'zone' is not NULL, of that one, whatever it has. */
 struct json *ct_show_zones_json(const struct conntrack *,
                                 const uint16_t *zone);
-
-/* Appends both as text, the former only if 'zone' is NULL. */
-void ct_show_format(const struct conntrack *, const uint16_t *zone,
-                    struct ds *);
 
 #endif /* ct-show.h */

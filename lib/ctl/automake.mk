@@ -13,6 +13,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-commands.h \
 	lib/ctl/dp-config.c \
 	lib/ctl/dp-config.h \
+	lib/ctl/dp-ct-show.c \
+	lib/ctl/dp-ct-show.h \
 	lib/ctl/dp-late.c \
 	lib/ctl/dp-late.h \
 	lib/ctl/dp-log-modules.c \

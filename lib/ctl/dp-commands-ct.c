@@ -8,6 +8,7 @@
 #include "unixctl.h"
 #include "util.h"
 #include "ct/ct-show.h"
+#include "ctl/dp-ct-show.h"
 #include "ctl/dp.h"
 
 /* "ct/show [zone=N]", with an optional "--format json". */
@@ -32,6 +33,7 @@ show(struct dp *dp, const struct dp_format_args *args, struct ds *s)
 {
     const struct conntrack *ct = dp->shared.conntrack;
     const uint16_t *only = NULL;
+    struct json *json, *zones;
     uint16_t zone;
 
     if (args->operand) {
@@ -42,17 +44,17 @@ show(struct dp *dp, const struct dp_format_args *args, struct ds *s)
         }
         only = &zone;
     }
-    if (args->json) {
-        struct json *zones = ct_show_zones_json(ct, only);
-        struct json *json = zones;
-
-        if (!only) {
-            json = ct_show_json(ct);
-            json_object_put(json, "zones", zones);
-        }
+    zones = ct_show_zones_json(ct, only);
+    json = only ? NULL : ct_show_json(ct);
+    if (!args->json) {
+        dp_ct_show_text(json, zones, s);
+        json_destroy(json);
+        json_destroy(zones);
+    } else if (json) {
+        json_object_put(json, "zones", zones);
         dp_command_put_json(s, json);
     } else {
-        ct_show_format(ct, only, s);
+        dp_command_put_json(s, zones);
     }
     return NULL;
 }

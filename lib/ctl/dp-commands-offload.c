@@ -13,6 +13,7 @@
 #include "ctl/dp-merge-show.h"
 #include "offload/dp-offload.h"
 #include "offload/dp-rule-name.h"
+#include "offload/dp-show.h"
 
 /* "offload/show [PORT]", "offload/rules [PORT]" and "offload/why UFID|all",
  * each with an optional "--format json".  UFID names a flow or a rule
@@ -90,16 +91,16 @@ members_json(struct dp *dp, const ovs_u128 *mega_ufid)
 
 /* What became of attempts to merge the flow 'member'. */
 static void
-format_merging(const struct shash *member, struct ds *s)
+format_merging(const struct json *member, struct ds *s)
 {
-    long long int n = json_integer(shash_find_data(member, "merged-flows"));
-    const struct json *refused = shash_find_data(member, "merge-refused");
+    long long int n = dp_show_int(member, "merged_flows");
+    const char *refused = dp_show_find_str(member, "merge_refused");
 
     if (n) {
-        ds_put_format(s, ", in %lld merged flow%s", n, n == 1 ? "" : "s");
+        ds_put_format(s, ", in %lld merged flow%s", n, dp_show_s(n));
     }
-    if (refused->type == JSON_STRING) {
-        ds_put_format(s, ", merging refused: %s", json_string(refused));
+    if (refused) {
+        ds_put_format(s, ", merging refused: %s", refused);
     }
 }
 
@@ -107,12 +108,11 @@ static void
 format_members(const struct json *members, struct ds *s)
 {
     for (size_t i = 0; i < json_array(members)->n; i++) {
-        const struct shash *member
-            = json_object(json_array(members)->elems[i]);
-        const struct json *core = shash_find_data(member, "core");
+        const struct json *member = json_array(members)->elems[i];
+        const struct json *core = shash_find_data(json_object(member),
+                                                  "core");
 
-        ds_put_format(s, "  flow %s, ",
-                      json_string(shash_find_data(member, "ufid")));
+        ds_put_format(s, "  flow %s, ", dp_show_str(member, "ufid"));
         if (core->type == JSON_NULL) {
             ds_put_cstr(s, "main thread");
         } else {

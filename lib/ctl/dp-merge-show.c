@@ -12,6 +12,8 @@
 #include "ctl/dp.h"
 #include "flow/dp-flow.h"
 #include "merge/dp-books.h"
+#include "offload/dp-show.h"
+#include "offload/dp-table.h"
 
 /* What "merge/show" shows. */
 struct figures {
@@ -40,34 +42,90 @@ get_figures(struct dp *dp, struct figures *f)
 
 /* Text.  Counts that are 0 are left out where there are many. */
 
-static void
-put_line(struct ds *s, const char *text, uint64_t n)
+/* One line of a list. */
+struct count {
+    const char *text;
+    uint64_t n;
+};
+
+static int
+compare_counts(const void *a_, const void *b_)
 {
-    ds_put_format(s, "  %s: %"PRIu64"\n", text, n);
+    const struct count *a = a_, *b = b_;
+
+    return a->n < b->n ? 1 : a->n > b->n ? -1 : strcmp(a->text, b->text);
+}
+
+/* Appends the 'n' of 'counts', most first, below 'title' and their sum; sorts
+ * 'counts'.  'what' they count and what their texts are, 'kind', is the
+ * heading. */
+static void
+format_list(struct ds *s, const char *title, const char *what,
+            const char *kind, struct count *counts, size_t n)
+{
+    struct dp_table table;
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        total += counts[i].n;
+    }
+    ds_put_format(s, "%s: %"PRIu64"\n", title, total);
+    if (!total) {
+        return;
+    }
+    qsort(counts, n, sizeof *counts, compare_counts);
+    dp_table_init(&table, 3);
+    dp_table_add(&table, "%s", what);
+    dp_table_add(&table, "SHARE");
+    dp_table_add(&table, "%s", kind);
+    for (size_t i = 0; i < n && counts[i].n; i++) {
+        dp_table_add(&table, "%"PRIu64, counts[i].n);
+        dp_table_add(&table, "%.1f%%", 100.0 * counts[i].n / total);
+        dp_table_add(&table, "%s", counts[i].text);
+    }
+    dp_table_format(&table, 2, s);
+    dp_table_uninit(&table);
 }
 
 static void
-format_counts(const struct figures *f, struct ds *s)
+format_traces(const struct figures *f, struct ds *s)
 {
-    const struct dp_books_stats *books = &f->books;
+    struct count counts[DP_BOOKS_N_VERDICTS + 1];
 
-    ds_put_cstr(s, "traces:\n");
     for (int i = 0; i < DP_BOOKS_N_VERDICTS; i++) {
-        put_line(s, dp_books_verdict_text(i), books->n_verdicts[i]);
+        counts[i] = (struct count) { dp_books_verdict_text(i),
+                                     f->books.n_verdicts[i] };
     }
-    put_line(s, "lost", f->n_lost);
-    ds_put_cstr(s, "refused:\n");
+    counts[DP_BOOKS_N_VERDICTS] = (struct count) { "lost: no time for them",
+                                                   f->n_lost };
+    format_list(s, "Traced packets", "PACKETS", "RESULT", counts,
+                ARRAY_SIZE(counts));
+}
+
+static void
+format_refused(const struct figures *f, struct ds *s)
+{
+    struct count counts[DP_MERGE_N_WHYS - 1];
+
     for (int i = 1; i < DP_MERGE_N_WHYS; i++) {
-        if (books->n_refused[i]) {
-            put_line(s, dp_merge_why_text(i), books->n_refused[i]);
-        }
+        counts[i - 1] = (struct count) { dp_merge_why_text(i),
+                                         f->books.n_refused[i] };
     }
-    ds_put_cstr(s, "ended:\n");
+    format_list(s, "Ways that can't be merged", "TRACES", "WHY",
+                counts, ARRAY_SIZE(counts));
+}
+
+static void
+format_ended(const struct figures *f, struct ds *s)
+{
+    struct count counts[DP_BOOKS_N_CAUSES];
+
     for (int i = 0; i < DP_BOOKS_N_CAUSES; i++) {
-        if (books->n_killed[i]) {
-            put_line(s, dp_books_cause_text(i), books->n_killed[i]);
-        }
+        counts[i] = (struct count) { dp_books_cause_text(i),
+                                     f->books.n_killed[i] };
     }
+    format_list(s, "Merged flows that have ended", "FLOWS", "WHY",
+                counts, ARRAY_SIZE(counts));
 }
 
 void
@@ -76,16 +134,18 @@ dp_merge_show_text(struct dp *dp, struct ds *s)
     struct figures f;
 
     get_figures(dp, &f);
-    ds_put_format(s, "merging: %s\n", f.on ? "on" : "off");
-    ds_put_format(s, "rules: %"PRIu64" of at most %"PRIu64", with %"PRIu64
-                  " connections\n", f.books.n_rules, f.books.max_rules,
-                  f.books.n_conns);
-    ds_put_format(s, "packets: %"PRIu64", bytes: %"PRIu64, f.books.n_packets,
-                  f.books.n_bytes);
-    ds_put_format(s, ", %.1f%% of all received\n",
-                  f.n_received ? 100.0 * f.books.n_packets / f.n_received
-                  : 0.0);
-    format_counts(&f, s);
+    ds_put_format(s, "Merging: %s\n", f.on ? "on" : "off");
+    ds_put_format(s, "Merged flows: %"PRIu64" of at most %"PRIu64", of %"PRIu64
+                  " connection%s\n", f.books.n_rules, f.books.max_rules,
+                  f.books.n_conns, dp_show_s(f.books.n_conns));
+    ds_put_format(s, "By merged flows: %"PRIu64" packet%s", f.books.n_packets,
+                  dp_show_s(f.books.n_packets));
+    dp_show_put_share(f.books.n_packets, f.n_received, " of all received", s);
+    ds_put_format(s, ", %"PRIu64" byte%s\n", f.books.n_bytes,
+                  dp_show_s(f.books.n_bytes));
+    format_traces(&f, s);
+    format_refused(&f, s);
+    format_ended(&f, s);
 }
 
 /* JSON.  All counts, always. */
@@ -96,14 +156,14 @@ put_count(struct json *object, const char *name, uint64_t n)
     json_object_put(object, name, json_integer_create(n));
 }
 
-/* The same for 'name' in capitals: "A_METER" is put as "a-meter". */
+/* The same for 'name' in capitals: "A_METER" is put as "a_meter". */
 static void
 put_named_count(struct json *object, const char *name, uint64_t n)
 {
     char *lower = xstrdup(name);
 
     for (char *p = lower; *p; p++) {
-        *p = *p == '_' ? '-' : tolower((unsigned char) *p);
+        *p = tolower((unsigned char) *p);
     }
     put_count(object, lower, n);
     free(lower);
@@ -153,7 +213,7 @@ dp_merge_show_json(struct dp *dp)
     get_figures(dp, &f);
     json_object_put(json, "merging", json_boolean_create(f.on));
     put_count(json, "rules", f.books.n_rules);
-    put_count(json, "max-rules", f.books.max_rules);
+    put_count(json, "max_rules", f.books.max_rules);
     put_count(json, "connections", f.books.n_conns);
     put_count(json, "packets", f.books.n_packets);
     put_count(json, "bytes", f.books.n_bytes);
@@ -173,8 +233,9 @@ dp_merge_put_flow(struct dp *dp, const struct dp_flow *flow,
     struct dp_books_attempts attempts;
 
     dp_books_get_attempts(dp->shared.books, flow, &attempts);
-    put_count(json, "merged-flows", attempts.n_rules);
-    json_object_put(json, "merge-refused", attempts.refused
-                    ? json_string_create(dp_merge_why_text(attempts.refused))
-                    : json_null_create());
+    put_count(json, "merged_flows", attempts.n_rules);
+    if (attempts.refused) {
+        json_object_put_string(json, "merge_refused",
+                               dp_merge_why_text(attempts.refused));
+    }
 }

@@ -8,7 +8,7 @@
  * Job.  Figures of a datapath, as text and as JSON, and its merged flows, as
  * "dpctl/dump-flows" shows others.
  *
- * JSON.  Documentation/topics/merging.rst names the members.
+ * JSON.  Documentation/topics/metrics.rst names the members.
  *
  * Thread-safety.  Any thread that is not quiescent, with the registry
  * locked. */
@@ -38,8 +38,8 @@ struct dp_merge_dump {
 char *dp_merge_dump(struct dp *, const struct dp_merge_dump *, struct ds *);
 
 /* Adds to 'json', an object, what became of attempts to merge 'flow', a
- * megaflow: "merged-flows", a number, and "merge-refused", null or what
- * forbade it. */
+ * megaflow: "merged_flows", a number, and "merge_refused", what forbade it, if
+ * anything did. */
 void dp_merge_put_flow(struct dp *, const struct dp_flow *flow,
                        struct json *json);
 

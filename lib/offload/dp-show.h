@@ -5,11 +5,12 @@
 /* dp-show: making text of JSON
  * ============================
  *
- * Job.  Reads members of objects that this room has made for users.  Private
- * to lib/offload.
+ * Job.  Reads members of objects that were made for users, and writes numbers
+ * as sentences have them.
  *
  * Thread-safety.  That of the arguments. */
 
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "openvswitch/shash.h"
 
@@ -50,6 +51,16 @@ static inline const char *
 dp_show_s(long long int n)
 {
     return n == 1 ? "" : "s";
+}
+
+/* Appends " (12.3%WHAT)", the share of 'n' in 'total', unless that is 0. */
+static inline void
+dp_show_put_share(long long int n, long long int total, const char *what,
+                  struct ds *ds)
+{
+    if (total) {
+        ds_put_format(ds, " (%.1f%%%s)", 100.0 * n / total, what);
+    }
 }
 
 #endif /* dp-show.h */

@@ -39,7 +39,7 @@ dp_table_is_numeric(const struct dp_table *table, size_t column)
          i += table->n_columns) {
         const char *cell = table->cells.names[i];
 
-        if (strcmp(cell, "-") && cell[strspn(cell, "0123456789.")]) {
+        if (strcmp(cell, "-") && cell[strspn(cell, "0123456789.%")]) {
             return false;
         }
     }

@@ -2,6 +2,7 @@
 """Connections that are merged ("ct-merge=true"); "traffic" is the program."""
 
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
@@ -137,14 +138,16 @@ class Merging:
     def appctl(self, *command):
         return self.switch.run("ovs-appctl", *command)
 
-    def figure(self, pattern):
+    def figure(self, *names):
         """A number that merge/show tells."""
-        found = re.search(pattern, self.appctl("merge/show"))
-        return int(found.group(1)) if found else 0
+        value = json.loads(self.appctl("merge/show", "--format", "json"))
+        for name in names:
+            value = value[name]
+        return value
 
     def n_merged(self):
         """Packets that went by merged flows."""
-        return self.figure(r"packets: (\d+)")
+        return self.figure("packets")
 
     def flows(self, table):
         """Packets and bytes that the flows of 'table' for IP have counted, and
@@ -342,9 +345,9 @@ def case_merge_ftp(bed):
             stdout=subprocess.PIPE).stdout
         if got != bed.data:
             raise RuntimeError("not the data that were sent")
-    if not merging.figure(r"has a helper, or was announced: (\d+)"):
+    if not merging.figure("refused", "c_helper"):
         raise RuntimeError("nobody has tried to merge it:\n"
                            + merging.appctl("merge/show"))
-    if merging.n_merged() or merging.figure(r"made a rule: (\d+)"):
+    if merging.n_merged() or merging.figure("traces", "made"):
         raise RuntimeError("a connection of FTP was merged")
     merging.check_counters()
