@@ -344,7 +344,7 @@ conntrack_flush_tuple(struct conntrack *ct, const struct ct_dpif_tuple *tuple,
         conn = ct_find(ct, &key, time_msec(), &reply);
     }
     if (!conn) {
-        VLOG_WARN("no connection has the tuple that is to be flushed");
+        VLOG_DBG("no connection has the tuple that is to be flushed");
         return ENOENT;
     }
     ct_kill(ct, conn, CT_DEATH_FLUSHED);

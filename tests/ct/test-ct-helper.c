@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "csum.h"
 #include "packets.h"
 #include "timeval.h"
 #include "tests/ct/ct-frame.h"
@@ -227,6 +228,128 @@ check_stranger(void)
     conntrack_destroy(d.ct);
 }
 
+/* Does the server's data connection to 'port' of the client belong to the
+ * control connection, at 'now'? */
+static bool
+is_expected(struct dialogue *d, uint16_t port, long long now)
+{
+    struct ct_end from = { d->server.host, 20 };
+    struct ct_end to = { d->client_seen.host, port };
+    struct dp_packet *p = ct_frame_tcp(d->is_ipv6, from, to, TCP_SYN, 1, 0,
+                                       "");
+    uint8_t state = ct_frame_run(d->ct, p, &d->known, now);
+
+    dp_packet_delete(p);
+    ovs_assert((state & ~CS_RELATED) == (CS_TRACKED | CS_NEW));
+    return state & CS_RELATED;
+}
+
+/* What is expected goes with the control connection, or by time, and is not
+ * much. */
+static void
+check_expectations(void)
+{
+    const uint16_t zone = 0;
+    struct dialogue d;
+
+    open_dialogue(&d, false, NAT_ACTION_SRC);
+    for (int i = 0; i < 10; i++) {
+        announce(&d, false, 2000 + i);
+    }
+    for (int i = 0; i < 10; i++) {
+        ovs_assert(is_expected(&d, 2000 + i, d.now + 299999) == (i < 8));
+    }
+    ovs_assert(!is_expected(&d, 2000, d.now + 300000));
+    ovs_assert(is_expected(&d, 2001, d.now));
+    conntrack_flush(d.ct, &zone);
+    ovs_assert(!is_expected(&d, 2001, d.now));
+    conntrack_destroy(d.ct);
+}
+
+/* The client sends 'text' at 'seq', which it has sent before.  Returns where
+ * that arrives, and checks that it is 'expected'. */
+static uint32_t
+repeat(struct dialogue *d, uint32_t seq, const char *text,
+       const char *expected)
+{
+    struct dp_packet *p = ct_frame_tcp(d->is_ipv6, d->client, d->server_seen,
+                                       TCP_ACK, seq, d->client_heard, text);
+    const struct tcp_header *tcp;
+    uint32_t arrived;
+
+    ct_frame_run(d->ct, p, &d->known, d->now);
+    ct_frame_check(p);
+    tcp = dp_packet_l4(p);
+    arrived = ntohl(get_16aligned_be32(&tcp->tcp_seq));
+    ovs_assert(dp_packet_get_tcp_payload_length(p) == strlen(expected));
+    ovs_assert(!memcmp(dp_packet_get_tcp_payload(p), expected,
+                       strlen(expected)));
+    dp_packet_delete(p);
+    return arrived;
+}
+
+/* What is sent again arrives where it did at first. */
+static void
+check_repetition(void)
+{
+    const char *const announcement = "PORT 10,0,0,1,8,0\r\n";
+    uint32_t seq, heard;
+    struct dialogue d;
+
+    open_dialogue(&d, false, NAT_ACTION_SRC);
+    seq = d.client_seq;
+    heard = d.server_heard;
+    say_nothing_new(&d, false, "USER x\r\n");
+    announce(&d, false, 2048);
+    for (int i = 0; i < 2; i++) {
+        ovs_assert(repeat(&d, seq, "USER x\r\n", "USER x\r\n") == heard);
+        ovs_assert(repeat(&d, seq + 8, announcement, "PORT 10,0,4,210,8,0\r\n")
+                   == heard + 8);
+        say_nothing_new(&d, false, "NOOP\r\n");
+        say_nothing_new(&d, true, "200 ok\r\n");
+    }
+    conntrack_destroy(d.ct);
+}
+
+/* Blocks that the server acknowledges selectively are those that the client
+ * has sent. */
+static void
+check_sack(void)
+{
+    ovs_16aligned_be32 *edges;
+    struct tcp_header *tcp;
+    uint32_t sent, heard;
+    struct dp_packet *p;
+    struct dialogue d;
+
+    open_dialogue(&d, false, NAT_ACTION_SRC);
+    announce(&d, false, 2048);
+    sent = d.client_seq;
+    heard = d.server_heard;
+    ovs_assert(heard != sent);
+
+    /* Two bytes of nothing, and one block. */
+    p = ct_frame_tcp(false, d.server, d.client_seen, TCP_ACK, d.server_seq,
+                     heard, "\1\1\5\12--------");
+    tcp = dp_packet_l4(p);
+    tcp->tcp_ctl = TCP_CTL(TCP_ACK, TCP_HEADER_LEN / 4 + 3);
+    edges = (ovs_16aligned_be32 *) ((char *) (tcp + 1) + 4);
+    put_16aligned_be32(&edges[0], htonl(heard + 10));
+    put_16aligned_be32(&edges[1], htonl(heard + 30));
+    tcp->tcp_csum = 0;
+    tcp->tcp_csum
+        = csum_finish(csum_continue(packet_csum_pseudoheader(dp_packet_l3(p)),
+                                    tcp, dp_packet_l4_size(p)));
+    ovs_assert(!(ct_frame_run(d.ct, p, &d.known, d.now) & CS_INVALID));
+    ct_frame_check(p);
+    tcp = dp_packet_l4(p);
+    ovs_assert(ntohl(get_16aligned_be32(&tcp->tcp_ack)) == sent);
+    ovs_assert(ntohl(get_16aligned_be32(&edges[0])) == sent + 10);
+    ovs_assert(ntohl(get_16aligned_be32(&edges[1])) == sent + 30);
+    dp_packet_delete(p);
+    conntrack_destroy(d.ct);
+}
+
 /* A server of TFTP answers from any port. */
 static void
 check_tftp(void)
@@ -257,6 +380,9 @@ test_ct_helper_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         check_ftp(i & 1, actions[i >> 2], i & 2);
     }
     check_stranger();
+    check_expectations();
+    check_repetition();
+    check_sack();
     check_tftp();
 }
 

@@ -78,6 +78,10 @@ pass(struct dialogue *d, struct dp_packet *p, enum doing doing)
 
     for (int i = 0; i < CT_N_RIVALS; i++) {
         out[i] = dp_packet_clone_with_headroom(p, 128);
+        if (i == CT_RIVAL_THEIRS) {
+            /* It takes headroom for room behind, and writes there. */
+            dp_packet_prealloc_tailroom(out[i], 64);
+        }
         execute(d, i, out[i], doing);
         ds_init(&lines[i]);
         ct_pass_format(out[i], &lines[i]);
