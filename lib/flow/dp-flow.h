@@ -66,9 +66,10 @@ struct dp_flow {
     uint16_t tcp_flags_value;       /* flags have these values. */
     bool merged;                    /* Made by dp-merge.h, see
                                      * dp_flow_set_merged(). */
-    ovs_be16 dl_type;
     bool simple;                    /* Whether 'simple_node' is in use. */
+    ovs_be16 dl_type;
     uint32_t cls_hash;              /* Of 'values'. */
+    struct ovs_refcount ref_cnt;
     uint64_t simple_key;
     struct cmap_node simple_node;   /* Published: in the lane's simple flows
                                      * (dp-simple), by 'simple_key'. */
@@ -82,7 +83,6 @@ struct dp_flow {
                                      * replaced. */
     ATOMIC(struct dp_credit *) credit;  /* Owned, published: NULL if nothing
                                          * was ever built on the flow. */
-    struct ovs_refcount ref_cnt;
     struct dp_mask *mask;           /* Counted. */
     struct cmap_node cls_node;      /* Published: in its subtable. */
     uint64_t values[];              /* 'mask->n_words' masked words. */
