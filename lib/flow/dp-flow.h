@@ -187,12 +187,14 @@ dp_flow_count(struct dp_flow *flow, unsigned int n_packets,
     }
 }
 
-/* Returns whether 'key' lies in the megaflow 'flow'. */
+/* Returns whether 'key', of a packet from 'in_port', lies in the megaflow
+ * 'flow'. */
 static inline bool
-dp_flow_matches(const struct dp_flow *flow, const struct dp_key *key)
+dp_flow_matches(const struct dp_flow *flow, odp_port_t in_port,
+                const struct dp_key *key)
 {
     uint64_t values[FLOW_U64S];
-    uint64_t differ = 0;
+    uint64_t differ = flow->in_port != in_port;
 
     dp_mask_gather(flow->mask, key, values);
     for (size_t i = 0; i < flow->mask->n_words; i++) {
