@@ -318,7 +318,7 @@ set_ipv4(struct dp_packet *packet, const struct ovs_key_ipv4 *key,
 
 /* Sets the address at 'p'.  Returns whether it has changed, and if so, adds
  * the difference to '*diff'. */
-static bool
+static inline bool ALWAYS_INLINE
 set_ipv6_addr(void *p, const struct in6_addr *value,
               const struct in6_addr *mask, csum_diff *diff)
 {
