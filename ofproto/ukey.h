@@ -96,9 +96,9 @@ struct udpif_key {
     bool ufid_present;          /* The datapath knows the flow by 'ufid'? */
     uint32_t key_recirc_id;     /* If nonzero, counted (_ref) until freed. */
     const struct nlattr *key;   /* Owned: follows this struct. */
-    size_t key_len;
     const struct nlattr *mask;  /* Owned: follows 'key'. */
-    size_t mask_len;
+    uint32_t key_len;
+    uint32_t mask_len;
     long long int created;      /* In ms. */
 
     /* Published by RCU; changed with 'mutex' held. */

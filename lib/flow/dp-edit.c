@@ -169,7 +169,7 @@ set_eth_addr(uint8_t *p, const struct eth_addr *value,
     memcpy(p + sizeof head, &tail, sizeof tail);
 }
 
-static void
+static inline void ALWAYS_INLINE
 set_eth(struct dp_packet *packet, const struct ovs_key_ethernet *key,
         const struct ovs_key_ethernet *mask)
 {
@@ -280,7 +280,7 @@ l3_header(const struct dp_packet *packet, size_t len)
             ? (char *) dp_packet_data(packet) + packet->l3_ofs : NULL);
 }
 
-static void
+static inline void ALWAYS_INLINE
 set_ipv4(struct dp_packet *packet, const struct ovs_key_ipv4 *key,
          const struct ovs_key_ipv4 *mask)
 {
@@ -318,7 +318,7 @@ set_ipv4(struct dp_packet *packet, const struct ovs_key_ipv4 *key,
 
 /* Sets the address at 'p'.  Returns whether it has changed, and if so, adds
  * the difference to '*diff'. */
-static bool
+static inline bool ALWAYS_INLINE
 set_ipv6_addr(void *p, const struct in6_addr *value,
               const struct in6_addr *mask, csum_diff *diff)
 {
@@ -376,7 +376,7 @@ update_ipv6_l4_csum(struct dp_packet *packet, uint8_t proto, csum_diff diff)
     }
 }
 
-static void
+static inline void ALWAYS_INLINE
 set_ipv6(struct dp_packet *packet, const struct ovs_key_ipv6 *key,
          const struct ovs_key_ipv6 *mask)
 {
@@ -404,7 +404,7 @@ set_ipv6(struct dp_packet *packet, const struct ovs_key_ipv6 *key,
                      | (key->ipv6_hlimit & mask->ipv6_hlimit));
 }
 
-static void
+static inline void ALWAYS_INLINE
 set_tcp(struct dp_packet *packet, const struct ovs_key_tcp *key,
         const struct ovs_key_tcp *mask)
 {
@@ -421,7 +421,7 @@ set_tcp(struct dp_packet *packet, const struct ovs_key_tcp *key,
     pkt_metadata_init_conn(&packet->md);
 }
 
-static void
+static inline void ALWAYS_INLINE
 set_udp(struct dp_packet *packet, const struct ovs_key_udp *key,
         const struct ovs_key_udp *mask)
 {
@@ -437,8 +437,9 @@ set_udp(struct dp_packet *packet, const struct ovs_key_udp *key,
     pkt_metadata_init_conn(&packet->md);
 }
 
-/* Sets all fields that 'key' has.  The compiler knows the masks, so this is
- * not the same as to set fields under one. */
+/* Sets all fields that 'key' has.  The functions that do it are always
+ * inlined: here the compiler knows the masks, and in the loops for fields
+ * under a mask there is no call. */
 static void
 set_all(struct dp_packet *packet, enum dp_edit edit, const void *key)
 {

@@ -13,12 +13,14 @@
  * words but different masks are different megaflows.  128 bits, so that a
  * collision need not be thought of. */
 static ovs_u128
-mega_ufid(const struct dp_mask *mask, const uint64_t values[])
+mega_ufid(odp_port_t in_port, const struct dp_mask *mask,
+          const uint64_t values[])
 {
-    uint64_t words[2 * FLOW_U64S];
+    uint64_t words[1 + 2 * FLOW_U64S];
     ovs_u128 ufid;
     size_t n = 0;
 
+    words[n++] = odp_to_u32(in_port);
     for (size_t i = 0; i < mask->n_words; i++) {
         words[n++] = values[i];
         words[n++] = mask->words[i].bits ^ ((uint64_t) mask->words[i].index
@@ -57,7 +59,7 @@ dp_flow_create(const struct flow *flow, struct dp_mask *mask,
     ovs_refcount_init(&f->ref_cnt);
     dp_mask_apply(mask, flow, f->values);
     f->cls_hash = dp_mask_hash_values(f->values, mask->n_words);
-    f->mega_ufid = mega_ufid(mask, f->values);
+    f->mega_ufid = mega_ufid(f->in_port, mask, f->values);
 
     /* A megaflow may leave the protocol open; then any packet may be TCP. */
     struct flow_wildcards wc;

@@ -66,9 +66,10 @@ struct dp_flow {
     uint16_t tcp_flags_value;       /* flags have these values. */
     bool merged;                    /* Made by dp-merge.h, see
                                      * dp_flow_set_merged(). */
-    ovs_be16 dl_type;
     bool simple;                    /* Whether 'simple_node' is in use. */
+    ovs_be16 dl_type;
     uint32_t cls_hash;              /* Of 'values'. */
+    struct ovs_refcount ref_cnt;
     uint64_t simple_key;
     struct cmap_node simple_node;   /* Published: in the lane's simple flows
                                      * (dp-simple), by 'simple_key'. */
@@ -82,7 +83,6 @@ struct dp_flow {
                                      * replaced. */
     ATOMIC(struct dp_credit *) credit;  /* Owned, published: NULL if nothing
                                          * was ever built on the flow. */
-    struct ovs_refcount ref_cnt;
     struct dp_mask *mask;           /* Counted. */
     struct cmap_node cls_node;      /* Published: in its subtable. */
     uint64_t values[];              /* 'mask->n_words' masked words. */
@@ -188,12 +188,14 @@ dp_flow_count(struct dp_flow *flow, unsigned int n_packets,
     }
 }
 
-/* Returns whether 'key' lies in the megaflow 'flow'. */
+/* Returns whether 'key', of a packet from 'in_port', lies in the megaflow
+ * 'flow'. */
 static inline bool
-dp_flow_matches(const struct dp_flow *flow, const struct dp_key *key)
+dp_flow_matches(const struct dp_flow *flow, odp_port_t in_port,
+                const struct dp_key *key)
 {
     uint64_t values[FLOW_U64S];
-    uint64_t differ = 0;
+    uint64_t differ = flow->in_port != in_port;
 
     dp_mask_gather(flow->mask, key, values);
     for (size_t i = 0; i < flow->mask->n_words; i++) {

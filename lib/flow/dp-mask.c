@@ -3,19 +3,22 @@
 
 #include "flow/dp-mask.h"
 
+#include "odp-util.h"
 #include "openvswitch/util.h"
 #include "util.h"
 
-/* A mask has at least one word: the ingress port is always matched. */
-
-/* Returns a new mask with the 1-bits of 'wc'. */
+/* Returns a new mask with the 1-bits of 'wc', which must match the ingress
+ * port exactly. */
 struct dp_mask *
-dp_mask_create(const struct flow_wildcards *wc)
+dp_mask_create(const struct flow_wildcards *wc_)
 {
-    const uint64_t *bits = (const uint64_t *) &wc->masks;
+    struct flow_wildcards wc = *wc_;
+    const uint64_t *bits = (const uint64_t *) &wc.masks;
     struct dp_mask *mask;
     size_t n = 0;
 
+    ovs_assert(wc.masks.in_port.odp_port == ODPP_NONE);
+    wc.masks.in_port.odp_port = 0;
     for (size_t i = 0; i < FLOW_U64S; i++) {
         n += bits[i] != 0;
     }
@@ -79,6 +82,7 @@ dp_mask_expand(const struct dp_mask *mask, struct flow_wildcards *wc)
         *flow_u64_lvalue(&wc->masks, mask->words[i].index)
             = mask->words[i].bits;
     }
+    wc->masks.in_port.odp_port = ODPP_NONE;
 }
 
 /* Like dp_mask_gather(), for a whole flow. */

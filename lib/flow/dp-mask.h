@@ -9,6 +9,10 @@
  * the 64-bit words of a flow in which any bit counts, each with the data that
  * finds the word in a packet's miniflow without a loop over the map.
  *
+ * The ingress port is left out: every megaflow matches it exactly, and whoever
+ * looks for a packet's megaflow looks among those of its port, or compares the
+ * port with dp_flow's 'in_port'.
+ *
  * Owns.  Its memory.  Many flows and one subtable per classifier share a mask;
  * each holds a reference.
  *

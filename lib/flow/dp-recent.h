@@ -102,7 +102,8 @@ dp_recent_find(const struct dp_recent *recent, const struct dp_packet *packet,
     struct dp_flow *flow = recent->places[dp_recent_index(&passes)].flow;
     const struct dp_mask *mask;
 
-    if (OVS_UNLIKELY(!flow || dp_flow_is_dead(flow))) {
+    if (OVS_UNLIKELY(!flow || dp_flow_is_dead(flow)
+                     || flow->in_port != packet->md.in_port.odp_port)) {
         return NULL;
     }
     mask = flow->mask;

@@ -90,7 +90,6 @@ flow_is_simple(const struct dp_flow *flow)
 
     if (f.recirc_id || f.packet_type != htonl(PT_ETH)
         || wc.masks.dl_type != OVS_BE16_MAX
-        || wc.masks.in_port.odp_port != ODPP_NONE
         || (wc.masks.vlans[0].tci & htons(TCI_BITS)) != htons(TCI_BITS)
         || (is_ip_any(&f)
             && (wc.masks.nw_frag & FLOW_NW_FRAG_MASK) != FLOW_NW_FRAG_MASK)) {

@@ -93,17 +93,18 @@ dp_smc_guess(const struct dp_smc *smc, const struct dp_flow_table *table,
             flow = CONTAINER_OF(node, struct dp_flow, ufid_node);
             OVS_PREFETCH_WRITE(flow);
             OVS_PREFETCH(&flow->mask);
-            OVS_PREFETCH(&flow->values[2]);
+            OVS_PREFETCH(&flow->values[3]);
             return flow;
         }
     }
     return NULL;
 }
 
-/* Returns the flow of 'key' if the cache remembers it, otherwise NULL. */
+/* Returns the flow of 'key', of a packet from 'in_port', if the cache
+ * remembers it, otherwise NULL. */
 struct dp_flow *
 dp_smc_find(const struct dp_smc *smc, const struct dp_flow_table *table,
-            const struct dp_key *key)
+            odp_port_t in_port, const struct dp_key *key)
 {
     if (OVS_UNLIKELY(!smc->buckets)) {
         return NULL;
@@ -119,7 +120,8 @@ dp_smc_find(const struct dp_smc *smc, const struct dp_flow_table *table,
         struct dp_flow *flow;
 
         CMAP_NODE_FOR_EACH (flow, ufid_node, node) {
-            if (!dp_flow_is_dead(flow) && dp_flow_matches(flow, key)) {
+            if (!dp_flow_is_dead(flow)
+                && dp_flow_matches(flow, in_port, key)) {
                 return flow;
             }
         }

@@ -60,7 +60,7 @@ struct dp_flow *dp_smc_guess(const struct dp_smc *,
                              const struct dp_flow_table *,
                              const struct dp_key *);
 struct dp_flow *dp_smc_find(const struct dp_smc *,
-                            const struct dp_flow_table *,
+                            const struct dp_flow_table *, odp_port_t in_port,
                             const struct dp_key *);
 
 #endif /* dp-smc.h */

@@ -248,9 +248,10 @@ lookup_smc(struct dp_lane *lane, struct dp_burst *burst, uint32_t emc_inv)
         struct dp_flow *flow = guesses[i];
 
         if (flow && (dp_flow_is_dead(flow)
-                     || OVS_UNLIKELY(!dp_flow_matches(flow,
+                     || OVS_UNLIKELY(!dp_flow_matches(flow, burst->in_port,
                                                       burst->keys[i])))) {
-            flow = dp_smc_find(&lane->smc, &lane->flows, burst->keys[i]);
+            flow = dp_smc_find(&lane->smc, &lane->flows, burst->in_port,
+                               burst->keys[i]);
         }
         if (flow) {
             decide_by_key(burst, i, flow);
@@ -268,7 +269,8 @@ validate(const struct dp_burst *burst, uint32_t found)
     int i;
 
     ULLONG_FOR_EACH_1 (i, found) {
-        if (!dp_flow_matches(burst->flows[i], burst->keys[i])) {
+        if (!dp_flow_matches(burst->flows[i], burst->in_port,
+                             burst->keys[i])) {
             VLOG_ERR_RL(&dp_log_rl, "classifier found flow "UUID_FMT
                         ", which does not match the packet",
                         UUID_ARGS((struct uuid *) &burst->flows[i]->ufid));

@@ -100,7 +100,7 @@ check_burst(struct model *m)
             ovs_assert(!exists);
         } else {
             ovs_assert(exists && naive_match(found[i], &flows[i]));
-            ovs_assert(dp_flow_matches(found[i], keys[i]));
+            ovs_assert(dp_flow_matches(found[i], in_port, keys[i]));
             dp_smc_insert(&m->smc, &m->table, keys[i], found[i]);
         }
 
@@ -108,7 +108,7 @@ check_burst(struct model *m)
         ovs_assert(!by_key == !exists);
         ovs_assert(!by_key || naive_match(by_key, &flows[i]));
 
-        by_smc = dp_smc_find(&m->smc, &m->table, keys[i]);
+        by_smc = dp_smc_find(&m->smc, &m->table, in_port, keys[i]);
         ovs_assert(!by_smc || naive_match(by_smc, &flows[i]));
         ovs_assert(!by_smc || dp_smc_guess(&m->smc, &m->table, keys[i]));
 
@@ -180,6 +180,7 @@ insert_flow(struct dp_flow_table *table, uint8_t ttl, uint8_t tos)
     memset(&wc, 0, sizeof wc);
     memset(&flow, 0, sizeof flow);
     flow.in_port.odp_port = u32_to_odp(1);
+    wc.masks.in_port.odp_port = u32_to_odp(UINT32_MAX);
     flow.dl_type = htons(ETH_TYPE_IP);
     wc.masks.dl_type = OVS_BE16_MAX;
     flow.nw_ttl = ttl;

@@ -40,6 +40,12 @@ some_tos(struct match *match, uint32_t tos)
 }
 
 static void
+other_port(struct match *match, uint32_t port_no)
+{
+    match->flow.in_port.odp_port = u32_to_odp(port_no);
+}
+
+static void
 exact_tos(struct match *match, uint32_t tos)
 {
     match_set_nw_dscp(match, tos);
@@ -65,8 +71,8 @@ same_name(const struct dp_flow *a, const struct dp_flow *b)
     return ovs_u128_equals(a->mega_ufid, b->mega_ufid);
 }
 
-/* M4: equal masked keys under different masks are different megaflows; what is
- * not matched, and the lane, make none. */
+/* M4: equal masked keys under different masks, or of different ports, are
+ * different megaflows; what is not matched, and the lane, make none. */
 static void
 check_names(void)
 {
@@ -74,14 +80,18 @@ check_names(void)
     struct dp_flow *other = make_flow(some_tos, 0x40, 2, 7);
     struct dp_flow *zero = make_flow(exact_tos, 0, 3, 0);
     struct dp_flow *four = make_flow(exact_tos, 4, 4, 0);
+    struct dp_flow *elsewhere = make_flow(other_port, 2, 5, 0);
 
     ovs_assert(same_name(open, other));
     ovs_assert(!same_name(open, zero));
     ovs_assert(!same_name(zero, four));
+    ovs_assert(!same_name(open, elsewhere));
+    ovs_assert(open->cls_hash == elsewhere->cls_hash);
     dp_flow_unref(open);
     dp_flow_unref(other);
     dp_flow_unref(zero);
     dp_flow_unref(four);
+    dp_flow_unref(elsewhere);
 }
 
 static void

@@ -103,11 +103,57 @@ check_burst(struct rig *rig)
     }
 }
 
+/* Ports share places, but not flows. */
+static void
+check_ports(void)
+{
+    struct flow described = random_flow(N_VALUES), flow;
+    ovs_u128 ufid = { .u32 = { 1, 2, 3, 4 } };
+    struct rig rig = { .n_found = 0 };
+    struct flow_wildcards wc;
+    struct dp_packet packet;
+    unsigned int n_shared = 0;
+    struct dp_flow *dp_flow;
+    struct dp_key key;
+    size_t place;
+
+    flow_to_packet(&described, &packet);
+    dp_key_extract(&key, &packet);
+    miniflow_expand(&key.mf, &flow);
+    wc = random_mask(&flow);
+    dp_flow = dp_flow_create(&flow, dp_mask_create(&wc), &ufid, 0, NULL, 0);
+
+    dp_recent_init(&rig.recent);
+    dp_recent_offer(&rig.recent, &packet, dp_flow);
+    for (place = 0; !rig.recent.places[place].flow; place++) {
+        continue;
+    }
+    for (uint32_t port_no = 0; port_no < 10000; port_no++) {
+        struct dp_recent_plan plan;
+        struct dp_raw_passes passes;
+
+        dp_recent_plan_init(&plan);
+        packet.md.in_port.odp_port = u32_to_odp(port_no);
+        passes = dp_raw_read_passes(&packet.md);
+        n_shared += dp_recent_index(&passes) == place;
+        dp_key_extract(&key, &packet);
+        ovs_assert(find(&rig, &packet, &key, &plan)
+                   == (packet.md.in_port.odp_port == dp_flow->in_port
+                       ? dp_flow : NULL));
+    }
+    ovs_assert(n_shared > 1);
+
+    dp_recent_flush(&rig.recent);
+    dp_flow_unref(dp_flow);
+    dp_packet_uninit(&packet);
+}
+
 static void
 test_recent_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct rig rig = { .n_found = 0 };
 
+    check_ports();
     dp_recent_init(&rig.recent);
     for (size_t i = 0; i < N_FLOWS; i++) {
         rig.flows[i] = random_dp_flow(N_VALUES);
