@@ -18,7 +18,7 @@ class Scenario:
     def __init__(self, name, gen="", flows=("in_port=1,actions=output:2",),
                  sinks=1, other_config=(), setup=None,
                  options=(), offload=0, capture=None, settle=1.0, memory=512,
-                 megaflows=0, after=None, begin=None, warm_up=None,
+                 megaflows=0, merged=0, after=None, begin=None, warm_up=None,
                  window=None):
         self.name = name
         self.gen = gen
@@ -32,6 +32,7 @@ class Scenario:
         self.settle = settle
         self.memory = memory
         self.megaflows = megaflows      # To wait for.
+        self.merged = merged            # Merged flows of ours, likewise.
         self.after = after
         self.begin = begin
         self.warm_up = warm_up          # Seconds, if not as told...
@@ -198,13 +199,13 @@ for name in ("ct-established", "ct-nat", "ovn-like"):
     Scenario(name + "-100000", capture=capture(100000), flows=flows,
              settle=10)
     Scenario(name + "-merged", capture=capture(1000), flows=flows,
-             settle=5, other_config=MERGE)
+             settle=5, other_config=MERGE, merged=2000)
 
     # Here the NIC finds them: 10 s are enough to put two rules each.
     Scenario(name + "-merged-mark", capture=capture(1000), offload=1,
-             flows=flows, settle=10, other_config=MERGE)
+             flows=flows, settle=10, other_config=MERGE, merged=2000)
     Scenario(name + "-100000-merged", capture=capture(100000),
-             flows=flows, settle=40, other_config=MERGE)
+             flows=flows, settle=10, other_config=MERGE, merged=200000)
 
 
 def allow_connections(switch):
