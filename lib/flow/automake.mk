@@ -33,6 +33,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/flow/dp-simple.h \
 	lib/flow/dp-smc.c \
 	lib/flow/dp-smc.h \
+	lib/flow/dp-tuple-index.c \
+	lib/flow/dp-tuple-index.h \
 	lib/flow/dp-tuple.c \
 	lib/flow/dp-tuple.h \
 	lib/flow/dp-verify.c \

@@ -90,6 +90,24 @@ step_needs_metadata(const struct dp_step *step)
             && step->type != DP_STEP_DROP);
 }
 
+/* Returns the port to which packets of 'actions' go if some edits and an
+ * output are all that they have, or ODPP_NONE. */
+static odp_port_t
+find_edited_output(const struct dp_actions *actions)
+{
+    size_t n = actions->n_steps;
+
+    if (n < 2 || actions->steps[n - 1].type != DP_STEP_OUTPUT) {
+        return ODPP_NONE;
+    }
+    for (size_t i = 0; i < n - 1; i++) {
+        if (actions->steps[i].type != DP_STEP_EDIT) {
+            return ODPP_NONE;
+        }
+    }
+    return actions->steps[n - 1].port;
+}
+
 /* Returns the compiled form of the 'len' bytes of attributes at 'nla'. */
 struct dp_actions *
 dp_actions_create(const struct nlattr *nla, size_t len)
@@ -137,6 +155,7 @@ dp_actions_create(const struct nlattr *nla, size_t len)
     }
     actions->output = (actions->n_steps == 1 && prev->type == DP_STEP_OUTPUT
                        ? prev->port : ODPP_NONE);
+    actions->edited_output = find_edited_output(actions);
     actions->parse = actions->metadata = actions->goes_on = false;
     for (size_t i = 0; i < actions->n_steps; i++) {
         actions->parse |= step_needs_offsets(&actions->steps[i]);

@@ -61,6 +61,8 @@ struct dp_actions {
     uint32_t nla_len;           /* Bytes. */
     uint32_t n_steps;           /* 0: drop. */
     odp_port_t output;          /* Of the only step, or ODPP_NONE. */
+    odp_port_t edited_output;   /* Of the last step, if all others are edits,
+                                 * of which there are some; or ODPP_NONE. */
     bool parse;                 /* Some step needs the packet's offsets... */
     bool metadata;              /* ...or its metadata. */
     bool goes_on;               /* Some step tracks or recirculates. */

@@ -5,7 +5,6 @@
 
 #include "flow.h"
 #include "flow/dp-load.h"
-#include "hash.h"
 #include "openvswitch/match.h"
 #include "ovs/ovs-packet-offload.h"
 #include "packets.h"
@@ -16,30 +15,6 @@
  * match and those of its mask are written as a packet has them, and read like
  * one (dp_tuple_write_headers()). */
 
-enum {
-    IPV4_FIRST = 0x45,          /* First byte: version, and no options. */
-    IPV6_FIRST = 0x60,
-};
-
-static inline uint32_t
-hash_headers(const uint8_t *l3, bool is_ipv6, uint8_t proto,
-             odp_port_t in_port)
-{
-    uint32_t hash = hash_add(odp_to_u32(in_port), proto);
-    const uint8_t *l4;
-
-    if (!is_ipv6) {
-        hash = hash_add64(hash, dp_load64(l3 + 12));
-        l4 = l3 + IP_HEADER_LEN;
-    } else {
-        for (size_t ofs = 8; ofs < IPV6_HEADER_LEN; ofs += 8) {
-            hash = hash_add64(hash, dp_load64(l3 + ofs));
-        }
-        l4 = l3 + IPV6_HEADER_LEN;
-    }
-    return hash_finish(hash_add(hash, dp_load32(l4)), 16);
-}
-
 /* Packets. */
 
 static inline bool
@@ -49,70 +24,45 @@ is_tag_type(uint16_t type)
             || type == (OVS_FORCE uint16_t) htons(ETH_TYPE_VLAN_8021AD));
 }
 
-/* Reads layer 3, of which 'size' bytes are there.  Returns its length with all
- * that it carries, or 0. */
-static inline size_t
-read_l3(struct dp_tuple *t, const uint8_t *l3, size_t size, uint16_t type,
-        uint8_t *proto)
+/* Reads a packet whose layer 3, of 'size' bytes with padding, is an IPv6
+ * header at 'data' + 'l3_ofs'. */
+static bool
+read_ipv6(struct dp_tuple *t, const uint8_t *data, size_t l3_ofs, size_t size,
+          odp_port_t in_port)
 {
-    const uint16_t frag_bits = (OVS_FORCE uint16_t) htons(0x3fff);
+    const uint8_t *l3 = data + l3_ofs;
+    const uint8_t *l4 = l3 + IPV6_HEADER_LEN;
+    size_t l4_len;
 
-    if (OVS_LIKELY(type == (OVS_FORCE uint16_t) htons(ETH_TYPE_IP))) {
-        t->is_ipv6 = false;
-        t->l4_ofs = t->l3_ofs + IP_HEADER_LEN;
-        *proto = l3[9];
-        return (l3[0] == IPV4_FIRST && !(dp_load16(l3 + 6) & frag_bits)
-                ? ntohs((OVS_FORCE ovs_be16) dp_load16(l3 + 2)) : 0);
-    } else if (type == (OVS_FORCE uint16_t) htons(ETH_TYPE_IPV6)
-               && size >= IPV6_HEADER_LEN + UDP_HEADER_LEN) {
-        t->is_ipv6 = true;
-        t->l4_ofs = t->l3_ofs + IPV6_HEADER_LEN;
-        *proto = l3[6];
-        return ((l3[0] & 0xf0) == IPV6_FIRST
-                ? (IPV6_HEADER_LEN
-                   + ntohs((OVS_FORCE ovs_be16) dp_load16(l3 + 4))) : 0);
+    if (size < IPV6_HEADER_LEN + UDP_HEADER_LEN
+        || (l3[0] & 0xf0) != DP_TUPLE_IPV6_FIRST) {
+        return false;
     }
-    return 0;
+    size -= IPV6_HEADER_LEN;
+    l4_len = ntohs((OVS_FORCE ovs_be16) dp_load16(l3 + 4));
+    if (l4_len > size || size - l4_len > UINT8_MAX
+        || !dp_tuple_read_l4(t, l4, l4_len, l3[6])) {
+        return false;
+    }
+    t->hash = dp_tuple_hash(l3, l4, true, l3[6], in_port);
+    t->l3_ofs = l3_ofs;
+    t->l4_ofs = l3_ofs + IPV6_HEADER_LEN;
+    t->l2_pad_size = size - l4_len;
+    t->is_ipv6 = true;
+    return true;
 }
 
-/* Reads layer 4, which has 'len' bytes. */
-static inline bool
-read_l4(struct dp_tuple *t, const uint8_t *l4, size_t len, uint8_t proto)
-{
-    if (proto == IPPROTO_TCP && len >= TCP_HEADER_LEN) {
-        size_t head_len = (l4[12] >> 4) * 4;
-
-        t->is_tcp = true;
-        t->tcp_flags = (dp_load16(l4 + 12)
-                        & (OVS_FORCE uint16_t) htons(0x0fff));
-        return head_len >= TCP_HEADER_LEN && head_len <= len;
-    } else if (proto == IPPROTO_UDP && len >= UDP_HEADER_LEN) {
-        size_t udp_len = ntohs((OVS_FORCE ovs_be16) dp_load16(l4 + 4));
-
-        t->is_tcp = false;
-        t->tcp_flags = 0;
-        return udp_len >= UDP_HEADER_LEN && udp_len <= len;
-    }
-    return false;
-}
-
+/* Reads an Ethernet packet that has tags, or is not IPv4, and is not too short
+ * to be plain. */
 bool
-dp_tuple_read(struct dp_tuple *t, struct dp_packet *packet,
-              odp_port_t in_port)
+dp_tuple_read_other__(struct dp_tuple *t, struct dp_packet *packet,
+                      odp_port_t in_port)
 {
     const uint8_t *data = dp_packet_data(packet);
     size_t size = dp_packet_size(packet);
     size_t l3_ofs = ETH_HEADER_LEN;
-    uint16_t type;
-    size_t len, l3_len;
-    uint8_t proto;
+    uint16_t type = dp_load16(data + l3_ofs - 2);
 
-    if (size < ETH_HEADER_LEN + IP_HEADER_LEN + UDP_HEADER_LEN
-        || !dp_packet_is_eth(packet)
-        || OVS_UNLIKELY(ovs_packet_is_tunnelled(packet))) {
-        return false;
-    }
-    type = dp_load16(data + l3_ofs - 2);
     for (int i = 0; is_tag_type(type); i++) {
         l3_ofs += VLAN_HEADER_LEN;
         if (i >= flow_vlan_limit || i >= FLOW_MAX_VLAN_HEADERS
@@ -121,17 +71,12 @@ dp_tuple_read(struct dp_tuple *t, struct dp_packet *packet,
         }
         type = dp_load16(data + l3_ofs - 2);
     }
-    t->l3_ofs = l3_ofs;
     size -= l3_ofs;
-    len = read_l3(t, data + l3_ofs, size, type, &proto);
-    l3_len = t->l4_ofs - l3_ofs;
-    if (!len || len < l3_len || len > size || size - len > UINT8_MAX
-        || !read_l4(t, data + t->l4_ofs, len - l3_len, proto)) {
-        return false;
+    if (type == (OVS_FORCE uint16_t) htons(ETH_TYPE_IP)) {
+        return dp_tuple_read_ipv4(t, data, l3_ofs, size, in_port);
     }
-    t->l2_pad_size = size - len;
-    t->hash = hash_headers(data + l3_ofs, t->is_ipv6, proto, in_port);
-    return true;
+    return (type == (OVS_FORCE uint16_t) htons(ETH_TYPE_IPV6)
+            && read_ipv6(t, data, l3_ofs, size, in_port));
 }
 
 void
@@ -241,10 +186,10 @@ match_l3_ofs(const struct flow *flow)
     return ofs;
 }
 
-/* Fills the constant parts of 'entry' and 'mask' for 'match'. */
+/* Fills 'mask', and the rest of 'entry', of 'n_words', for 'match'. */
 static void
-describe(const struct match *match, struct dp_tuple_entry *entry,
-         struct dp_tuple_mask *mask)
+describe(const struct match *match, size_t n_words,
+         struct dp_tuple_entry *entry, struct dp_tuple_mask *mask)
 {
     const struct flow *flow = &match->flow;
     bool is_ipv6 = flow->dl_type == htons(ETH_TYPE_IPV6);
@@ -253,23 +198,36 @@ describe(const struct match *match, struct dp_tuple_entry *entry,
 
     dp_tuple_write_headers(flow, l3_ofs, is_ipv6, value);
     dp_tuple_write_headers(&match->wc.masks, l3_ofs, is_ipv6, bits);
-    value[l3_ofs] |= is_ipv6 ? IPV6_FIRST : IPV4_FIRST;
+    value[l3_ofs] |= is_ipv6 ? DP_TUPLE_IPV6_FIRST : DP_TUPLE_IPV4_FIRST;
     bits[l3_ofs] |= is_ipv6 ? 0xf0 : 0xff;
 
-    entry->in_port = flow->in_port.odp_port;
-    entry->l3_ofs = l3_ofs;
-    entry->n_words = dp_tuple_n_words(is_ipv6);
-    entry->hash = hash_headers(value + l3_ofs, is_ipv6, flow->nw_proto,
-                               entry->in_port);
-    mask->tcp_flags = (OVS_FORCE uint16_t) (match->wc.masks.tcp_flags
-                                            & htons(0x0fff));
-    entry->tcp_flags = ((OVS_FORCE uint16_t) flow->tcp_flags
-                        & mask->tcp_flags);
-    for (size_t i = 0; i < entry->n_words; i++) {
+    mask->shape = dp_tuple_shape(u32_to_odp(UINT32_MAX),
+                                 (OVS_FORCE uint16_t)
+                                 (match->wc.masks.tcp_flags & htons(0x0fff)),
+                                 UINT8_MAX, true);
+    entry->shape = mask->shape & dp_tuple_shape(flow->in_port.odp_port,
+                                                (OVS_FORCE uint16_t)
+                                                flow->tcp_flags,
+                                                l3_ofs, is_ipv6);
+    for (size_t i = 0; i < n_words; i++) {
         mask->words[i] = dp_tuple_word(bits, l3_ofs, is_ipv6, i);
         entry->words[i] = (dp_tuple_word(value, l3_ofs, is_ipv6, i)
                            & mask->words[i]);
     }
+}
+
+/* Returns the hash of the packets of 'flow'. */
+static uint32_t
+hash_match(const struct flow *flow)
+{
+    bool is_ipv6 = flow->dl_type == htons(ETH_TYPE_IPV6);
+    const uint8_t *l3;
+    uint8_t bytes[DP_TUPLE_MAX_LEN];
+
+    dp_tuple_write_headers(flow, ETH_HEADER_LEN, is_ipv6, bytes);
+    l3 = bytes + ETH_HEADER_LEN;
+    return dp_tuple_hash(l3, l3 + (is_ipv6 ? IPV6_HEADER_LEN : IP_HEADER_LEN),
+                         is_ipv6, flow->nw_proto, flow->in_port.odp_port);
 }
 
 /* The table. */
@@ -278,16 +236,15 @@ void
 dp_tuples_init(struct dp_tuples *tuples)
 {
     atomic_init(&tuples->n, 0);
-    cmap_init(&tuples->entries);
+    dp_tuple_index_init(&tuples->index);
     ovs_list_init(&tuples->masks);
 }
 
 void
 dp_tuples_uninit(struct dp_tuples *tuples)
 {
-    ovs_assert(cmap_is_empty(&tuples->entries));
     ovs_assert(ovs_list_is_empty(&tuples->masks));
-    cmap_destroy(&tuples->entries);
+    dp_tuple_index_uninit(&tuples->index);
 }
 
 /* Returns the table's mask that is like 'like', with one user more. */
@@ -297,7 +254,7 @@ share_mask(struct dp_tuples *tuples, const struct dp_tuple_mask *like)
     struct dp_tuple_mask *mask;
 
     LIST_FOR_EACH (mask, node, &tuples->masks) {
-        if (mask->tcp_flags == like->tcp_flags
+        if (mask->shape == like->shape
             && !memcmp(mask->words, like->words, sizeof mask->words)) {
             mask->n_entries++;
             return mask;
@@ -318,18 +275,24 @@ dp_tuples_can_hold(const struct match *match)
 void
 dp_tuples_insert(struct dp_tuples *tuples, struct dp_flow *flow)
 {
-    struct dp_tuple_entry *entry = xzalloc_cacheline(sizeof *entry);
+    struct dp_tuple_entry *entry;
     struct dp_tuple_mask mask;
     struct match match;
+    size_t n_words;
 
     dp_flow_get_match(flow, &match);
+    n_words = dp_tuple_n_words(match_l3_ofs(&match.flow),
+                               match.flow.dl_type == htons(ETH_TYPE_IPV6));
+    entry = xzalloc_cacheline(sizeof *entry
+                              + n_words * sizeof entry->words[0]);
     memset(&mask, 0, sizeof mask);
-    describe(&match, entry, &mask);
+    describe(&match, n_words, entry, &mask);
     dp_flow_ref(flow);
+    entry->node.hash = hash_match(&match.flow);
     entry->flow = flow;
     entry->mask = share_mask(tuples, &mask);
-    cmap_insert(&tuples->entries, &entry->node, entry->hash);
-    atomic_store_relaxed(&tuples->n, cmap_count(&tuples->entries));
+    dp_tuple_index_insert(&tuples->index, &entry->node);
+    atomic_store_relaxed(&tuples->n, tuples->index.n);
 }
 
 static void
@@ -344,8 +307,8 @@ remove_entry(struct dp_tuples *tuples, struct dp_tuple_entry *entry)
 {
     struct dp_tuple_mask *mask = entry->mask;
 
-    cmap_remove(&tuples->entries, &entry->node, entry->hash);
-    atomic_store_relaxed(&tuples->n, cmap_count(&tuples->entries));
+    dp_tuple_index_remove(&tuples->index, &entry->node);
+    atomic_store_relaxed(&tuples->n, tuples->index.n);
     if (!--mask->n_entries) {
         ovs_list_remove(&mask->node);
         ovsrcu_postpone(free, mask);
@@ -353,19 +316,59 @@ remove_entry(struct dp_tuples *tuples, struct dp_tuple_entry *entry)
     ovsrcu_postpone(free_entry, entry);
 }
 
+static struct dp_tuple_entry *
+entry_of(const struct dp_tuple_node *node)
+{
+    return CONTAINER_OF(node, struct dp_tuple_entry, node);
+}
+
+static bool
+is_of_flow(const struct dp_tuple_node *node, const void *flow)
+{
+    return entry_of(node)->flow == flow;
+}
+
 void
 dp_tuples_remove(struct dp_tuples *tuples, struct dp_flow *flow)
 {
-    struct dp_tuple_entry like, *entry;
-    struct dp_tuple_mask mask;
+    struct dp_tuple_node *node;
     struct match match;
 
     dp_flow_get_match(flow, &match);
-    describe(&match, &like, &mask);
-    CMAP_FOR_EACH_WITH_HASH (entry, node, like.hash, &tuples->entries) {
-        if (entry->flow == flow) {
-            remove_entry(tuples, entry);
-            break;
-        }
+    node = dp_tuple_index_find(&tuples->index, hash_match(&match.flow),
+                               is_of_flow, flow);
+    if (node) {
+        remove_entry(tuples, entry_of(node));
     }
+}
+
+/* What a lookup wants. */
+struct wanted {
+    const struct dp_tuple *tuple;
+    const struct dp_packet *packet;
+    odp_port_t in_port;
+};
+
+static bool
+is_wanted(const struct dp_tuple_node *node, const void *wanted_)
+{
+    const struct dp_tuple_entry *entry = entry_of(node);
+    const struct wanted *wanted = wanted_;
+
+    return (dp_tuple_entry_matches(entry, wanted->tuple, wanted->packet,
+                                   wanted->in_port)
+            && !dp_flow_is_dead(entry->flow));
+}
+
+struct dp_flow *
+dp_tuples_find(const struct dp_tuples *tuples, const struct dp_tuple *t,
+               const struct dp_packet *packet, odp_port_t in_port)
+{
+    const struct wanted wanted = {
+        .tuple = t, .packet = packet, .in_port = in_port,
+    };
+    const struct dp_tuple_node *node
+        = dp_tuple_index_find(&tuples->index, t->hash, is_wanted, &wanted);
+
+    return node ? entry_of(node)->flow : NULL;
 }

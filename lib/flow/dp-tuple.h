@@ -24,18 +24,18 @@
  * Thread-safety.  One writer at a time: dp_tuples_insert(),
  * dp_tuples_remove().  Readers need only RCU.
  *
- * Cost.  Two cache lines for each entry, and eight bytes and a half in the
- * index, at most twice that after many have gone.  The index grows and shrinks
- * in the writer's thread; readers see the old one until the new one is there.
- * A lookup waits for three lines that are not in the cache, one after the
- * other, so a burst asks for those of all packets first. */
+ * Cost.  One cache line for each entry, two with tags or IPv6, and what
+ * dp-tuple-index.h says.  A lookup waits for three lines that are not in the
+ * cache, one after the other: bucket, entry, flow.  So a burst asks for those
+ * of all packets first. */
 
 #include <netinet/in.h>
 
-#include "cmap.h"
 #include "dp-packet.h"
 #include "flow/dp-flow.h"
 #include "flow/dp-load.h"
+#include "flow/dp-tuple-index.h"
+#include "ovs/ovs-packet-offload.h"
 #include "packets.h"
 
 struct match;
@@ -52,44 +52,44 @@ struct dp_tuple {
 };
 
 enum {
+    DP_TUPLE_IPV4_FIRST = 0x45, /* First byte: version, and no options. */
+    DP_TUPLE_IPV6_FIRST = 0x60,
     DP_TUPLE_L4_LEN = 8,        /* Of layer 4, that is looked at as words. */
     DP_TUPLE_MAX_LEN = (ETH_HEADER_LEN
                         + FLOW_MAX_VLAN_HEADERS * VLAN_HEADER_LEN
                         + IPV6_HEADER_LEN + DP_TUPLE_L4_LEN),
 };
 
-/* Words of headers, see dp_tuple_word(). */
+/* Words of headers, see dp_tuple_word().  A tag asks for one more. */
 enum {
-    DP_TUPLE_L2_WORDS = 3,
-    DP_TUPLE_IPV4_WORDS = 3,
-    DP_TUPLE_IPV6_WORDS = 5,
-    DP_TUPLE_WORDS = DP_TUPLE_L2_WORDS + DP_TUPLE_IPV6_WORDS + 1,
+    DP_TUPLE_IPV4_WORDS = 4,
+    DP_TUPLE_IPV6_WORDS = 8,
+    DP_TUPLE_WORDS = DP_TUPLE_IPV6_WORDS + 1,
 };
 
 /* Shared by many entries, so that it stays in the cache. */
 struct dp_tuple_mask {
+    uint64_t shape;             /* See dp_tuple_shape(). */
+    uint64_t words[DP_TUPLE_WORDS];
     struct ovs_list node;       /* In the table's masks. */
     size_t n_entries;           /* That use it. */
-    uint16_t tcp_flags;         /* Network byte order. */
-    uint64_t words[DP_TUPLE_WORDS];
 };
 
+/* One cache line, unless there is a tag or it is IPv6. */
 struct dp_tuple_entry {
-    struct cmap_node node;      /* In the table, by the connection's hash. */
+    struct dp_tuple_node node;  /* In the index, by the connection's hash. */
     struct dp_flow *flow;       /* Counted. */
     struct dp_tuple_mask *mask;
-    odp_port_t in_port;
-    uint16_t tcp_flags;         /* Under the mask, network byte order. */
-    uint8_t l3_ofs;
-    uint8_t n_words;            /* Says which version of IP. */
-    uint64_t words[DP_TUPLE_WORDS];     /* Under the mask. */
-    uint32_t hash;
+    uint64_t shape;             /* Under the mask, as are the words. */
+    uint64_t words[];
 };
-BUILD_ASSERT_DECL(sizeof(struct dp_tuple_entry) <= 2 * CACHE_LINE_SIZE);
+BUILD_ASSERT_DECL(offsetof(struct dp_tuple_entry, words)
+                  + DP_TUPLE_IPV4_WORDS * sizeof(uint64_t)
+                  <= CACHE_LINE_SIZE);
 
 struct dp_tuples {
-    atomic_uint n;              /* Entries.  (cmap_count() is a call.) */
-    struct cmap entries;
+    atomic_uint n;              /* Entries. */
+    struct dp_tuple_index index;
     struct ovs_list masks;      /* Writer only: 'struct dp_tuple_mask's. */
 };
 
@@ -118,10 +118,8 @@ dp_tuples_count(const struct dp_tuples *tuples)
     return n;
 }
 
-/* Reads 'packet', which 'in_port' has just received.  Returns false if it is
- * not plain. */
-bool dp_tuple_read(struct dp_tuple *, struct dp_packet *packet,
-                   odp_port_t in_port);
+bool dp_tuple_read_other__(struct dp_tuple *, struct dp_packet *packet,
+                           odp_port_t in_port);
 
 /* Sets the offsets of 'packet', which reads 'tuple'. */
 void dp_tuple_set_offsets(const struct dp_tuple *tuple,
@@ -132,38 +130,139 @@ void dp_tuple_set_offsets(const struct dp_tuple *tuple,
 void dp_tuple_write_headers(const struct flow *f, size_t l3_ofs, bool is_ipv6,
                             uint8_t bytes[DP_TUPLE_MAX_LEN]);
 
-/* Asks for the memory that dp_tuple_entry_matches() reads. */
+/* Returns a hash of what is not wild in any entry.  All bits of a word come to
+ * the upper half of a product, from where they are taken on. */
+static inline uint32_t
+dp_tuple_hash(const uint8_t *l3, const uint8_t *l4, bool is_ipv6,
+              uint8_t proto, odp_port_t in_port)
+{
+    const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t ports = (dp_load32(l4) | (uint64_t) proto << 32
+                      | (uint64_t) odp_to_u32(in_port) << 40);
+    uint64_t h;
+
+    if (!is_ipv6) {
+        h = dp_load64(l3 + 12) * factor;
+    } else {
+        h = dp_load64(l3 + 8) * factor;
+        for (size_t ofs = 16; ofs < IPV6_HEADER_LEN; ofs += 8) {
+            h = (h ^ (h >> 32) ^ dp_load64(l3 + ofs)) * factor;
+        }
+    }
+    h = (h ^ (h >> 32) ^ ports) * factor;
+    return h >> 32;
+}
+
+/* Reads layer 4, which has 'len' bytes. */
+static inline bool
+dp_tuple_read_l4(struct dp_tuple *t, const uint8_t *l4, size_t len,
+                 uint8_t proto)
+{
+    if (proto == IPPROTO_TCP && len >= TCP_HEADER_LEN) {
+        size_t head_len = (l4[12] >> 4) * 4;
+
+        t->is_tcp = true;
+        t->tcp_flags = (dp_load16(l4 + 12)
+                        & (OVS_FORCE uint16_t) htons(0x0fff));
+        return head_len >= TCP_HEADER_LEN && head_len <= len;
+    } else if (proto == IPPROTO_UDP && len >= UDP_HEADER_LEN) {
+        size_t udp_len = ntohs((OVS_FORCE ovs_be16) dp_load16(l4 + 4));
+
+        t->is_tcp = false;
+        t->tcp_flags = 0;
+        return udp_len >= UDP_HEADER_LEN && udp_len <= len;
+    }
+    return false;
+}
+
+/* Reads a packet whose layer 3, of 'size' bytes with padding, is an IPv4
+ * header at 'data' + 'l3_ofs'. */
+static inline bool
+dp_tuple_read_ipv4(struct dp_tuple *t, const uint8_t *data, size_t l3_ofs,
+                   size_t size, odp_port_t in_port)
+{
+    const uint16_t frag_bits = (OVS_FORCE uint16_t) htons(0x3fff);
+    const uint8_t *l3 = data + l3_ofs;
+    const uint8_t *l4 = l3 + IP_HEADER_LEN;
+    size_t len = ntohs((OVS_FORCE ovs_be16) dp_load16(l3 + 2));
+
+    if (l3[0] != DP_TUPLE_IPV4_FIRST || dp_load16(l3 + 6) & frag_bits
+        || len < IP_HEADER_LEN || size - len > UINT8_MAX
+        || !dp_tuple_read_l4(t, l4, len - IP_HEADER_LEN, l3[9])) {
+        return false;
+    }
+    t->hash = dp_tuple_hash(l3, l4, false, l3[9], in_port);
+    t->l3_ofs = l3_ofs;
+    t->l4_ofs = l3_ofs + IP_HEADER_LEN;
+    t->l2_pad_size = size - len;
+    t->is_ipv6 = false;
+    return true;
+}
+
+/* Reads 'packet', which 'in_port' has just received.  Returns false if it is
+ * not plain. */
+static inline bool
+dp_tuple_read(struct dp_tuple *t, struct dp_packet *packet, odp_port_t in_port)
+{
+    const uint8_t *data = dp_packet_data(packet);
+    size_t size = dp_packet_size(packet);
+
+    if (size < ETH_HEADER_LEN + IP_HEADER_LEN + UDP_HEADER_LEN
+        || !dp_packet_is_eth(packet)
+        || OVS_UNLIKELY(ovs_packet_is_tunnelled(packet))) {
+        return false;
+    }
+    if (OVS_LIKELY(dp_load16(data + ETH_HEADER_LEN - 2)
+                   == (OVS_FORCE uint16_t) htons(ETH_TYPE_IP))) {
+        return dp_tuple_read_ipv4(t, data, ETH_HEADER_LEN,
+                                  size - ETH_HEADER_LEN, in_port);
+    }
+    return dp_tuple_read_other__(t, packet, in_port);
+}
+
+/* Asks for the memory that dp_tuple_entry_matches() reads in most cases. */
 static inline void
 dp_tuple_entry_prefetch(const struct dp_tuple_entry *entry)
 {
     OVS_PREFETCH(entry);
-    OVS_PREFETCH((const char *) entry + CACHE_LINE_SIZE);
 }
 
 static inline size_t
-dp_tuple_n_words(bool is_ipv6)
+dp_tuple_n_words(size_t l3_ofs, bool is_ipv6)
 {
-    return (DP_TUPLE_L2_WORDS + 1
-            + (is_ipv6 ? DP_TUPLE_IPV6_WORDS : DP_TUPLE_IPV4_WORDS));
+    return ((is_ipv6 ? DP_TUPLE_IPV6_WORDS : DP_TUPLE_IPV4_WORDS)
+            + (l3_ofs > ETH_HEADER_LEN));
 }
 
-/* Returns the 'i'th word of headers: of layers 2 and 3, in words that overlap
- * where the length asks for it, and then the first word of layer 4. */
+/* All that two packets must have in common before their words can be compared,
+ * and TCP flags, which no word has. */
+static inline uint64_t
+dp_tuple_shape(odp_port_t in_port, uint16_t tcp_flags, size_t l3_ofs,
+               bool is_ipv6)
+{
+    return (odp_to_u32(in_port) | (uint64_t) tcp_flags << 32
+            | (uint64_t) l3_ofs << 48 | (uint64_t) is_ipv6 << 56);
+}
+
+/* Returns the 'i'th word of headers.  Together they have all that extraction
+ * reads of layers 2 and 3, and the ports. */
 static inline uint64_t
 dp_tuple_word(const uint8_t *data, size_t l3_ofs, bool is_ipv6, size_t i)
 {
     const uint8_t *l3 = data + l3_ofs;
 
+    if (i == dp_tuple_n_words(ETH_HEADER_LEN, is_ipv6)) {
+        return dp_load64(data + 8);     /* There are tags. */
+    }
     switch (i) {
     case 0: return dp_load64(data);
-    case 1: return dp_load64(data + 8);
-    case 2: return dp_load64(l3 - 8);
-    case 3: return dp_load64(l3);
-    case 4: return dp_load64(l3 + 8);
-    case 5: return dp_load64(l3 + (is_ipv6 ? 16 : 12));
-    case 6: return dp_load64(l3 + (is_ipv6 ? 24 : IP_HEADER_LEN));
-    case 7: return dp_load64(l3 + 32);
-    case 8: return dp_load64(l3 + IPV6_HEADER_LEN);
+    case 1: return dp_load64(l3 - 6);
+    case 2: return dp_load64(l3 + 8);
+    case 3: return dp_load64(l3 + 16);
+    case 4: return dp_load64(l3 + 24);
+    case 5: return dp_load64(l3 + 32);
+    case 6: return dp_load64(l3);
+    case 7: return dp_load64(l3 + IPV6_HEADER_LEN);
     default: OVS_NOT_REACHED();
     }
 }
@@ -176,47 +275,36 @@ dp_tuple_word_differs(const struct dp_tuple_entry *entry, const uint8_t *data,
             ^ entry->words[i]);
 }
 
-/* Is 'packet', which reads 't', of 'entry'?  All is compared before anything
- * is decided, and without a loop: a branch that is taken wrongly costs more
- * than that. */
+/* Is 'packet', which reads 't', of 'entry'?  What most packets need is
+ * compared without a branch: one that is taken wrongly costs more. */
 static inline bool
 dp_tuple_entry_matches(const struct dp_tuple_entry *entry,
                        const struct dp_tuple *t,
                        const struct dp_packet *packet, odp_port_t in_port)
 {
     const uint8_t *data = dp_packet_data(packet);
-    size_t ofs = t->l3_ofs;
-    uint64_t differ;
+    uint64_t shape = dp_tuple_shape(in_port, t->tcp_flags, t->l3_ofs,
+                                    t->is_ipv6);
+    size_t n = dp_tuple_n_words(t->l3_ofs, t->is_ipv6);
+    uint64_t differ = (shape & entry->mask->shape) ^ entry->shape;
 
-    if (entry->l3_ofs != ofs || entry->in_port != in_port
-        || entry->n_words != dp_tuple_n_words(t->is_ipv6)) {
-        return false;
-    }
-    differ = (t->tcp_flags & entry->mask->tcp_flags) ^ entry->tcp_flags;
-    differ |= dp_tuple_word_differs(entry, data, ofs, false, 0);
-    differ |= dp_tuple_word_differs(entry, data, ofs, false, 1);
-    differ |= dp_tuple_word_differs(entry, data, ofs, false, 2);
-    differ |= dp_tuple_word_differs(entry, data, ofs, false, 3);
-    differ |= dp_tuple_word_differs(entry, data, ofs, false, 4);
-    if (!t->is_ipv6) {
-        differ |= dp_tuple_word_differs(entry, data, ofs, false, 5);
-        differ |= dp_tuple_word_differs(entry, data, ofs, false, 6);
-    } else {
-        differ |= dp_tuple_word_differs(entry, data, ofs, true, 5);
-        differ |= dp_tuple_word_differs(entry, data, ofs, true, 6);
-        differ |= dp_tuple_word_differs(entry, data, ofs, true, 7);
-        differ |= dp_tuple_word_differs(entry, data, ofs, true, 8);
+    differ |= dp_tuple_word_differs(entry, data, t->l3_ofs, false, 0);
+    differ |= dp_tuple_word_differs(entry, data, t->l3_ofs, false, 1);
+    differ |= dp_tuple_word_differs(entry, data, t->l3_ofs, false, 2);
+    differ |= dp_tuple_word_differs(entry, data, t->l3_ofs, false, 3);
+    if (OVS_UNLIKELY(n > DP_TUPLE_IPV4_WORDS && !differ)) {
+        for (size_t i = DP_TUPLE_IPV4_WORDS; i < n; i++) {
+            differ |= dp_tuple_word_differs(entry, data, t->l3_ofs,
+                                            t->is_ipv6, i);
+        }
     }
     return !differ;
 }
 
-/* Returns the next entry with the same hash, or NULL. */
-static inline const struct dp_tuple_entry *
-dp_tuple_entry_next(const struct dp_tuple_entry *entry)
-{
-    const struct cmap_node *node = cmap_node_next(&entry->node);
-
-    return node ? CONTAINER_OF(node, struct dp_tuple_entry, node) : NULL;
-}
+/* Finds a living flow of 'packet', which reads 't', or returns NULL. */
+struct dp_flow *dp_tuples_find(const struct dp_tuples *,
+                               const struct dp_tuple *t,
+                               const struct dp_packet *packet,
+                               odp_port_t in_port);
 
 #endif /* dp-tuple.h */

@@ -13,6 +13,7 @@
 #include "flow/dp-tuple.h"
 #include "merge/dp-merge.h"
 #include "offload/dp-offload.h"
+#include "ovs/ovs-packet-offload.h"
 #include "pipe/dp-burst.h"
 #include "pipe/dp-lane.h"
 
@@ -23,84 +24,111 @@ COVERAGE_DEFINE(dp_merged_unsound);
 
 /* A burst's packets on the way through the table. */
 struct search {
+    const struct dp_tuples *table;
     struct dp_tuple tuples[NETDEV_MAX_BURST];
-    uint32_t hashes[NETDEV_MAX_BURST];
-    const struct cmap_node *nodes[NETDEV_MAX_BURST];
-    const struct dp_tuple_entry *entries[NETDEV_MAX_BURST];
+    const struct dp_tuple_bucket *buckets[NETDEV_MAX_BURST];
+    const struct dp_tuple_entry *guesses[NETDEV_MAX_BURST];
+    struct dp_flow *flows[NETDEV_MAX_BURST];
 };
 
-/* Reads the undecided packets.  Returns those that are plain. */
+/* Reads the undecided packets, and asks for their buckets.  Returns those that
+ * are plain. */
 static uint32_t
 read_packets(const struct dp_burst *burst, struct search *s)
 {
+    const struct dp_tuple_buckets *buckets
+        = dp_tuple_index_get(&s->table->index);
     uint32_t plain = 0;
     int i;
 
     ULLONG_FOR_EACH_1 (i, burst->undecided) {
         if (dp_tuple_read(&s->tuples[i], burst->packets[i],
                           burst->in_port)) {
-            s->hashes[i] = s->tuples[i].hash;
+            s->buckets[i] = dp_tuple_buckets_home(buckets,
+                                                  s->tuples[i].hash);
+            OVS_PREFETCH(s->buckets[i]);
             plain |= UINT32_C(1) << i;
         }
     }
     return plain;
 }
 
-/* Returns the first entry from 'entry' on that packet 'i' is of, or NULL. */
-static const struct dp_tuple_entry *
-find_from(const struct dp_tuple_entry *entry, const struct dp_burst *burst,
-          const struct search *s, int i)
+/* Guesses which entries 'plain' packets have, and asks for them.  Returns
+ * those that may have one. */
+static uint32_t
+guess_entries(uint32_t plain, struct search *s)
 {
-    while (entry && !dp_tuple_entry_matches(entry, &s->tuples[i],
-                                            burst->packets[i],
-                                            burst->in_port)) {
-        entry = dp_tuple_entry_next(entry);
+    uint32_t found = plain;
+    int i;
+
+    ULLONG_FOR_EACH_1 (i, plain) {
+        struct dp_tuple_node *node;
+
+        if (OVS_UNLIKELY(!dp_tuple_bucket_guess(s->buckets[i],
+                                                s->tuples[i].hash, &node))) {
+            found &= ~(UINT32_C(1) << i);
+            continue;
+        }
+        s->guesses[i] = (node
+                         ? CONTAINER_OF(node, struct dp_tuple_entry, node)
+                         : NULL);
+        dp_tuple_entry_prefetch(s->guesses[i]);
     }
-    return entry;
+    return found;
 }
 
-/* Finds the entries of 'found' packets, and asks for their flows. */
+/* Finds the flows of 'found' packets, and asks for them. */
 static void
 match_packets(const struct dp_burst *burst, uint32_t found, struct search *s)
 {
     int i;
 
     ULLONG_FOR_EACH_1 (i, found) {
-        dp_tuple_entry_prefetch(CONTAINER_OF(s->nodes[i],
-                                             struct dp_tuple_entry, node));
-    }
-    ULLONG_FOR_EACH_1 (i, found) {
-        const struct dp_tuple_entry *entry
-            = find_from(CONTAINER_OF(s->nodes[i], struct dp_tuple_entry,
-                                     node), burst, s, i);
+        const struct dp_tuple_entry *entry = s->guesses[i];
 
-        if (OVS_LIKELY(entry)) {
-            OVS_PREFETCH_WRITE(entry->flow);
-        }
-        s->entries[i] = entry;
+        s->flows[i] = (OVS_LIKELY(entry
+                                  && dp_tuple_entry_matches(entry,
+                                                            &s->tuples[i],
+                                                            burst->packets[i],
+                                                            burst->in_port))
+                       ? entry->flow
+                       : dp_tuples_find(s->table, &s->tuples[i],
+                                        burst->packets[i], burst->in_port));
+        OVS_PREFETCH_WRITE(s->flows[i]);
     }
 }
 
-/* Returns the flow of packet 'i', or NULL.  Sets the packet's offsets. */
-static struct dp_flow *
+/* Are the checksums sound of 'packet', whose offsets are set? */
+static inline bool
+are_csums_good(const struct dp_packet *packet, bool is_ipv6)
+{
+    return (OVS_LIKELY((is_ipv6
+                        || ovs_packet_ip_csum(packet) == OVS_CSUM_GOOD)
+                       && ovs_packet_l4_csum(packet) == OVS_CSUM_GOOD)
+            || ct_packet_csums_are_good(packet, is_ipv6));
+}
+
+/* Returns the living flow of packet 'i', or NULL.  Sets the packet's
+ * offsets. */
+static inline struct dp_flow *
 take(const struct dp_burst *burst, const struct search *s, int i)
 {
-    const struct dp_tuple_entry *entry = s->entries[i];
     struct dp_packet *packet = burst->packets[i];
+    struct dp_flow *flow = s->flows[i];
 
-    while (OVS_UNLIKELY(entry && dp_flow_is_dead(entry->flow))) {
-        entry = find_from(dp_tuple_entry_next(entry), burst, s, i);
+    if (OVS_UNLIKELY(flow && dp_flow_is_dead(flow))) {
+        flow = dp_tuples_find(s->table, &s->tuples[i], packet,
+                              burst->in_port);
     }
-    if (OVS_UNLIKELY(!entry)) {
+    if (OVS_UNLIKELY(!flow)) {
         return NULL;
     }
     dp_tuple_set_offsets(&s->tuples[i], packet);
-    if (OVS_UNLIKELY(!ct_packet_csums_are_good(packet,
-                                               s->tuples[i].is_ipv6))) {
+    if (OVS_UNLIKELY(!are_csums_good(packet, s->tuples[i].is_ipv6))) {
         COVERAGE_INC(dp_merged_unsound);
         return NULL;
     }
-    return entry->flow;
+    return flow;
 }
 
 /* A connection's packet that goes the long way, because it has another TTL or
@@ -115,14 +143,11 @@ dp_carrier_run(struct dp_lane *lane, struct dp_burst *burst)
     uint32_t found;
     int i;
 
-    found = read_packets(burst, &s);
-    if (!found) {
-        return;
-    }
-    found = cmap_find_batch(&lane->merged.entries, found, s.hashes, s.nodes);
+    s.table = &lane->merged;
+    found = guess_entries(read_packets(burst, &s), &s);
     match_packets(burst, found, &s);
     ULLONG_FOR_EACH_1 (i, found) {
-        uint64_t bit = UINT64_C(1) << s.hashes[i] % 64;
+        uint64_t bit = UINT64_C(1) << s.tuples[i].hash % 64;
         struct dp_flow *flow = (OVS_LIKELY(!(long_way & bit))
                                 ? take(burst, &s, i) : NULL);
 

@@ -329,6 +329,24 @@ dress(const struct dp_burst *burst, int i, const struct dp_actions *actions)
     }
 }
 
+/* Makes 'batch' one of the packets of 'group', for 'actions'. */
+static inline void
+gather(const struct dp_burst *burst, const struct dp_group *group,
+       const struct dp_actions *actions, struct dp_packet_batch *batch)
+{
+    int i;
+
+    dp_packet_batch_init(batch);
+    ULLONG_FOR_EACH_1 (i, group->members) {
+        struct dp_packet *packet = burst->packets[i];
+
+        if (burst->bare & (UINT32_C(1) << i)) {
+            dress(burst, i, actions);
+        }
+        dp_packet_batch_add(batch, packet);
+    }
+}
+
 /* Executes whatever 'group' has to do. */
 static void
 exec_group(struct dp_exec *x, struct dp_burst *burst,
@@ -338,7 +356,6 @@ exec_group(struct dp_exec *x, struct dp_burst *burst,
     const struct dp_actions *actions;
     int first = rightmost_1bit_idx(group->members);
     struct dp_packet_batch batch;
-    int i;
 
     if (OVS_LIKELY(flow)) {
         actions = dp_flow_get_actions(flow);
@@ -347,15 +364,7 @@ exec_group(struct dp_exec *x, struct dp_burst *burst,
         actions = burst->once[first];
         x->mf = &burst->keys[first]->mf;
     }
-    dp_packet_batch_init(&batch);
-    ULLONG_FOR_EACH_1 (i, group->members) {
-        struct dp_packet *packet = burst->packets[i];
-
-        if (burst->bare & (UINT32_C(1) << i)) {
-            dress(burst, i, actions);
-        }
-        dp_packet_batch_add(&batch, packet);
-    }
+    gather(burst, group, actions, &batch);
     if (OVS_LIKELY(actions->n_steps)) {
         exec_steps(x, &batch, actions->steps);
     } else {
@@ -366,7 +375,21 @@ exec_group(struct dp_exec *x, struct dp_burst *burst,
     }
 }
 
-/* Packets of neighbouring groups that have only to be sent, to one port. */
+/* Executes all steps of 'actions' but the last, which are edits. */
+static void
+edit_group(const struct dp_burst *burst, const struct dp_group *group,
+           const struct dp_actions *actions)
+{
+    struct dp_packet_batch batch;
+
+    gather(burst, group, actions, &batch);
+    for (const struct dp_step *step = actions->steps; !step->last; step++) {
+        dp_edit_run(&batch, step->edit, step->edit_arg);
+    }
+}
+
+/* Packets of neighbouring groups that have only to be sent, to one port, by
+ * now at least: they have been edited. */
 struct dp_run {
     odp_port_t port_no;                 /* ODPP_NONE: no packets. */
     struct dp_tx_port *port;
@@ -426,12 +449,17 @@ dp_exec_run(struct dp_lane *lane, struct dp_burst *burst)
 
     for (size_t g = 0; g < burst->n_groups; g++) {
         const struct dp_group *group = &burst->groups[g];
+        const struct dp_actions *edits = NULL;
         odp_port_t port_no = ODPP_NONE;
 
         if (OVS_LIKELY(group->flow)) {
             dp_flow_count(group->flow, count_1bits(group->members),
                           group->n_bytes, group->tcp_flags, now);
             port_no = dp_flow_get_output(group->flow);
+            if (port_no == ODPP_NONE) {
+                edits = dp_flow_get_actions(group->flow);
+                port_no = edits->edited_output;
+            }
         }
         if (port_no != run.port_no || port_no == ODPP_NONE) {
             end_run(lane, burst, &run);
@@ -440,6 +468,9 @@ dp_exec_run(struct dp_lane *lane, struct dp_burst *burst)
                 exec_group(&x, burst, group);
                 continue;
             }
+        }
+        if (edits) {
+            edit_group(burst, group, edits);
         }
         run.members |= group->members;
     }

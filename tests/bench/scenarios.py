@@ -12,13 +12,14 @@ class Scenario:
     """Traffic of generator 'gen', port p0, through a switch to sinks p1...
 
     'flows' are OpenFlow flows; port 1 is the generator, 2 the first sink.
-    'setup' is called with the switch before traffic begins, 'after' when it has
-    been measured once more."""
+    'setup' is called with the switch before traffic begins, 'begin' before it
+    is measured, 'after' when it has been measured once more."""
 
     def __init__(self, name, gen="", flows=("in_port=1,actions=output:2",),
                  sinks=1, other_config=(), setup=None,
                  options=(), offload=0, capture=None, settle=1.0, memory=512,
-                 megaflows=0, after=None):
+                 megaflows=0, merged=0, after=None, begin=None, warm_up=None,
+                 window=None):
         self.name = name
         self.gen = gen
         self.flows = flows
@@ -31,7 +32,11 @@ class Scenario:
         self.settle = settle
         self.memory = memory
         self.megaflows = megaflows      # To wait for.
+        self.merged = merged            # Merged flows of ours, likewise.
         self.after = after
+        self.begin = begin
+        self.warm_up = warm_up          # Seconds, if not as told...
+        self.window = window            # ...by the command line.
         if offload:
             self.other_config.append("hw-offload=true")
         SCENARIOS[name] = self
@@ -194,17 +199,22 @@ for name in ("ct-established", "ct-nat", "ovn-like"):
     Scenario(name + "-100000", capture=capture(100000), flows=flows,
              settle=10)
     Scenario(name + "-merged", capture=capture(1000), flows=flows,
-             settle=5, other_config=MERGE)
+             settle=5, other_config=MERGE, merged=2000)
 
     # Here the NIC finds them: 10 s are enough to put two rules each.
     Scenario(name + "-merged-mark", capture=capture(1000), offload=1,
-             flows=flows, settle=10, other_config=MERGE)
+             flows=flows, settle=10, other_config=MERGE, merged=2000)
     Scenario(name + "-100000-merged", capture=capture(100000),
-             flows=flows, settle=40, other_config=MERGE)
+             flows=flows, settle=10, other_config=MERGE, merged=200000)
 
 
 def allow_connections(switch):
     switch.appctl("dpctl/ct-set-maxconns", 1 << 26)
+
+
+def forget_all(switch):
+    switch.appctl("dpctl/flush-conntrack")
+    switch.appctl("dpif-netdev/pmd-stats-clear")
 
 
 def forget_connections(switch):
@@ -215,8 +225,7 @@ def forget_connections(switch):
     if n < .95 * packets:
         raise RuntimeError("%s: %d packets opened %d connections only"
                            % (switch.name, packets, n))
-    switch.appctl("dpctl/flush-conntrack")
-    switch.appctl("dpif-netdev/pmd-stats-clear")
+    forget_all(switch)
 
 
 # Each packet opens a connection: streams come in turn, and more than there are
@@ -226,6 +235,48 @@ Scenario("ct-new", "streams=%d" % (1 << 23),
           "table=1,ct_state=+trk+new,udp,actions=ct(commit),output:2",
           "table=1,ct_state=+trk+est,udp,actions=output:2"), settle=0,
          setup=allow_connections, after=forget_connections)
+
+# Connections of a few packets each: set up, established by the second packet,
+# and gone.  A thousand are under way at a time.  The window must end before
+# the capture begins anew, or connections would be old ones.
+SHORT_PACKETS = 6000000
+
+
+def short_connections(n):
+    """Connections of 'n' packets each, in both directions in turn.  Ports tell
+    them apart, which no checksum covers."""
+    ways = udp4("10.0.0.1", "198.18.0.1", 0, 0), udp4("198.18.0.1",
+                                                      "10.0.0.1", 0, 0)
+    count = SHORT_PACKETS // n
+    for first in range(0, count, 1000):
+        ports = [(1024 + i % 60000, 1 + i // 60000)
+                 for i in range(first, min(first + 1000, count))]
+        there, back = (
+            [way[:34] + struct.pack("!HH", *p[::step]) + way[38:]
+             for p in ports] for way, step in zip(ways, (1, -1)))
+        for k in range(n):
+            yield from back if k % 2 else there
+
+
+def forget_short(n):
+    """Like forget_connections(), for connections of 'n' packets."""
+    def forget(switch):
+        before = switch.count()
+        opened = int(switch.appctl("dpctl/ct-get-nconns"))
+        after = switch.count()
+        if not .9 * before <= opened * n <= 1.1 * after + 1000 * n:
+            raise RuntimeError("%s: %d to %d packets opened %d connections"
+                               % (switch.name, before, after, opened))
+        forget_all(switch)
+    return forget
+
+
+for n in (3, 10, 100):
+    for name, config in ("short-%d" % n, ()), ("short-%d-merged" % n, MERGE):
+        Scenario(name, capture=lambda n=n: short_connections(n),
+                 flows=ct_flows(False), other_config=config,
+                 setup=allow_connections, begin=forget_all,
+                 after=forget_short(n), settle=0, warm_up=.1, window=.3)
 
 # Bonds.
 

@@ -14,5 +14,6 @@ tests_dptest_SOURCES += \
 	tests/flow/test-mega.c \
 	tests/flow/test-raw.c \
 	tests/flow/test-recent.c \
+	tests/flow/test-tuple-index.c \
 	tests/flow/test-tuple.c \
 	tests/flow/test-verify.c

@@ -109,16 +109,8 @@ static struct dp_flow *
 find(const struct dp_tuples *tuples, struct dp_packet *packet,
      odp_port_t in_port, struct dp_tuple *tuple)
 {
-    const struct dp_tuple_entry *entry;
-
-    if (dp_tuple_read(tuple, packet, in_port)) {
-        CMAP_FOR_EACH_WITH_HASH (entry, node, tuple->hash, &tuples->entries) {
-            if (dp_tuple_entry_matches(entry, tuple, packet, in_port)) {
-                return entry->flow;
-            }
-        }
-    }
-    return NULL;
+    return (dp_tuple_read(tuple, packet, in_port)
+            ? dp_tuples_find(tuples, tuple, packet, in_port) : NULL);
 }
 
 static struct dp_flow *
