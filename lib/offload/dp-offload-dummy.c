@@ -357,7 +357,7 @@ dp_dummy_do_query(struct dp_dummy_nic *nic,
                   struct dp_dummy_port *port, struct dp_offload_op *op)
     OVS_REQUIRES(nic->mutex)
 {
-    const struct dp_dummy_rule *rule = op->handle;
+    struct dp_dummy_rule *rule = op->handle;
 
     ovs_assert(rule->port == port);
     ovs_assert(!rule->lost || nic->config.counts_stay);
@@ -366,6 +366,7 @@ dp_dummy_do_query(struct dp_dummy_nic *nic,
     op->n_packets = rule->n_packets;
     op->n_bytes = rule->n_bytes;
     op->tcp_flags = rule->tcp_flags;
+    rule->tcp_flags = 0;
     op->error = 0;
 }
 

@@ -104,8 +104,8 @@ struct dp_offload_op {
     uint64_t n_packets;         /* query, and del (the last reading), if */
     uint64_t n_bytes;           /*   'counted': totals since put. */
     bool counted;
-    uint16_t tcp_flags;         /* query, del: of all these packets, if the NIC
-                                 * knows; else 0. */
+    uint16_t tcp_flags;         /* query, del: of packets since the last
+                                 * reading, if the NIC knows; else 0. */
     unsigned int idle_ms;       /* query, del: since the last packet, if the
                                  * NIC knows; else 0. */
 

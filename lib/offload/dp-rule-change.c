@@ -122,12 +122,15 @@ dp_rule_book(const struct dp_offload *offload, struct dp_offload_rule *rule,
         member->n_packets += new.n_packets;
         member->n_bytes += new.n_bytes;
         member->used = MAX(member->used, new.used);
-        rule->tcp_flags |= op->tcp_flags;
     } else if (new.n_packets) {
         COVERAGE_ADD(dp_offload_late_packets, MIN(new.n_packets, UINT_MAX));
         if (rule->heir && env->flow_late) {
             env->flow_late(env->aux, rule->heir, &new);
         }
+    }
+    if (rule->n_members) {
+        /* They are not read again: even if their packet is counted later. */
+        rule->tcp_flags |= op->tcp_flags;
     }
     rule->hw_packets = op->n_packets;
     rule->hw_bytes = op->n_bytes;

@@ -57,6 +57,7 @@ struct xdp_port {
     uint32_t ifindex;                   /* The device may be another one. */
     uint32_t slot;                      /* 0: the program is not attached. */
     uint32_t mtu;
+    bool is_no_output;                  /* And the user was told so. */
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
@@ -112,6 +113,29 @@ outputs_changed(void *port_)
     return false;
 }
 
+/* Tells the user if 'device', that of 'port', takes no packets from XDP, and
+ * when it does after all: it decides who forwards. */
+static void
+tell_output(struct xdp_port *port, const struct dp_xdp_device *device)
+{
+    bool is_no_output = port->slot && device->mtu && !device->can_transmit;
+
+    if (!port->netdev || is_no_output == port->is_no_output) {
+        return;
+    }
+    port->is_no_output = is_no_output;
+    if (is_no_output) {
+        VLOG_INFO("%s: takes no packets that XDP redirects, as far as the "
+                  "kernel tells: flows that leave by it are only marked.  A "
+                  "veth device needs Linux 6.3 and \"ethtool -K PEER gro off; "
+                  "ethtool -K PEER gro on\" while both ends are up",
+                  netdev_get_name(port->netdev));
+    } else if (port->slot && device->mtu) {
+        VLOG_INFO("%s: takes packets that XDP redirects",
+                  netdev_get_name(port->netdev));
+    }
+}
+
 static void
 refresh(struct xdp_port *port, struct dp_offload_port_info *info)
 {
@@ -126,6 +150,7 @@ refresh(struct xdp_port *port, struct dp_offload_port_info *info)
     device = dp_xdp_watch_look(dp_xdp_loader_watches(port->loader),
                                &port->watch, port->ifindex);
     port->mtu = device.mtu;
+    tell_output(port, &device);
     info->mark_bits = 24;
     info->whole = true;
     info->verifies = true;

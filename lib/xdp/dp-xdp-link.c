@@ -98,7 +98,7 @@ explain(const char *name, uint32_t ifindex, enum dp_xdp_mode mode, int error)
     } else {
         text = xasprintf("%s: can't attach the XDP program in %s mode (%s)%s",
                          name, dp_xdp_mode_name(mode), ovs_strerror(error),
-                         error == EINVAL ? "; Linux 5.9 is needed" : "");
+                         error == EINVAL ? "; Linux 5.13 is needed" : "");
     }
     free(foreign);
     return text;

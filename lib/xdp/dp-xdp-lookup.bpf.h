@@ -213,22 +213,20 @@ find_cache_entry(struct dp_xdp_cache_state *state, __u64 hash)
     return bpf_map_lookup_elem(&markpath_cache, &i);
 }
 
-/* The same, by way of the cache. */
+/* Returns the flow that the cache has for the packet, whose key has 'hash', or
+ * 0.  Stores the entry to write then, or null, in '*entryp'. */
 static __always_inline __u32
-search_cache(const struct packet *packet, const struct dp_xdp_list *list,
-             __u32 list_id)
+ask_cache(const struct packet *packet, __u64 hash, __u64 **entryp)
 {
     struct dp_xdp_cache_state *state;
     __u32 zero = 0, id;
-    __u64 *entry = NULL;
-    __u64 hash;
+    __u64 *entry;
 
     state = bpf_map_lookup_elem(&markpath_pause, &zero);
     if (!state) {
         return 0;
     }
-    hash = hash_key(packet);
-    entry = find_cache_entry(state, hash);
+    *entryp = entry = find_cache_entry(state, hash);
     if (entry && *entry >> 32 == (__u32) hash) {
         id = *entry;
         if (verify(packet, id, 0)) {
@@ -237,36 +235,40 @@ search_cache(const struct packet *packet, const struct dp_xdp_list *list,
             return id;
         }
     }
+    return 0;
+}
+
+/* Returns the flow of the packet, or 0. */
+static __always_inline __u32
+lookup(const struct packet *packet)
+{
+    const struct dp_xdp_port_entry *port;
+    const struct dp_xdp_list *list;
+    __u32 slot = packet->key.slot;
+    __u64 *entry = NULL, hash = 0;
+    __u32 list_id, id;
+
+    port = bpf_map_lookup_elem(&markpath_ports, &slot);
+    if (!port) {
+        return 0;
+    }
+    list_id = *(const volatile __u64 *) &port->list;
+    list = bpf_map_lookup_elem(&markpath_lists, &list_id);
+    if (!list_id || !list) {
+        return 0;
+    }
+    if (CAN(CACHE) && list->n >= DP_XDP_CACHE_MIN_MASKS) {
+        hash = hash_key(packet);
+        id = ask_cache(packet, hash, &entry);
+        if (id) {
+            return id;
+        }
+    }
     id = search(packet, list, list_id);
     if (id && entry) {
         *entry = dp_xdp_index_entry(hash, id);
     }
     return id;
-}
-
-/* Returns the flow of the packet, or 0. */
-DP_XDP_STAGE __u32
-lookup(const struct packet *packet)
-{
-    const struct dp_xdp_port_entry *port;
-    const struct dp_xdp_list *list;
-    __u32 slot, id;
-
-    if (!packet) {
-        return 0;
-    }
-    slot = packet->key.slot;
-    port = bpf_map_lookup_elem(&markpath_ports, &slot);
-    if (!port) {
-        return 0;
-    }
-    id = *(const volatile __u64 *) &port->list;
-    list = bpf_map_lookup_elem(&markpath_lists, &id);
-    if (!id || !list) {
-        return 0;
-    }
-    return (CAN(CACHE) && list->n >= DP_XDP_CACHE_MIN_MASKS
-            ? search_cache(packet, list, id) : search(packet, list, id));
 }
 
 #endif /* dp-xdp-lookup.bpf.h */

@@ -173,6 +173,7 @@ hint(int error)
 {
     return (error == EPERM ? "; CAP_BPF and CAP_NET_ADMIN are needed"
             : error == ENOSYS ? "; it is without bpf()"
+            : error == EINVAL ? "; Linux 5.13 is needed"
             : error == KERNEL_ENOTSUPP ? "; it is without a BPF JIT compiler"
             : "");
 }

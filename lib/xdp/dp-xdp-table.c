@@ -512,18 +512,34 @@ dp_xdp_table_forget(struct dp_xdp_table *table, uint32_t id)
     ovs_mutex_unlock(&table->mutex);
 }
 
+/* Returns the TCP flags in '*stats', and leaves none there.  The program, on
+ * its CPU, reads, adds and writes: what it adds meanwhile stays, and may bring
+ * old ones back. */
+static uint64_t
+take_tcp_flags(struct dp_xdp_stats *stats)
+{
+    atomic_uint64_t *flags = (atomic_uint64_t *) &stats->tcp_flags;
+    uint64_t taken;
+
+    atomic_read_relaxed(flags, &taken);
+    if (taken) {                /* Else the cache line stays where it is. */
+        atomic_and_relaxed(flags, 0, &taken);
+    }
+    return taken;
+}
+
 void
-dp_xdp_table_read(const struct dp_xdp_table *table, uint32_t id,
+dp_xdp_table_read(struct dp_xdp_table *table, uint32_t id,
                   struct dp_xdp_stats *sum)
 {
     memset(sum, 0, sizeof *sum);
     for (unsigned int cpu = 0; cpu < table->maps->n_cpus; cpu++) {
-        const volatile struct dp_xdp_stats *stats
+        struct dp_xdp_stats *stats
             = dp_xdp_array_at(&table->maps->stats, dp_xdp_stats_key(cpu, id));
 
-        sum->n_packets += stats->n_packets;
-        sum->n_bytes += stats->n_bytes;
-        sum->tcp_flags |= stats->tcp_flags;
+        sum->tcp_flags |= take_tcp_flags(stats);
+        sum->n_packets += *(const volatile __u64 *) &stats->n_packets;
+        sum->n_bytes += *(const volatile __u64 *) &stats->n_bytes;
     }
 }
 

@@ -68,8 +68,9 @@ bool dp_xdp_table_is_over(const struct dp_xdp_table *, uint64_t epoch);
 void dp_xdp_table_forget(struct dp_xdp_table *, uint32_t flow);
 
 /* What the program has counted since 'flow' was put, until it is forgotten:
- * for those that do not mark. */
-void dp_xdp_table_read(const struct dp_xdp_table *, uint32_t flow,
+ * for those that do not mark.  TCP flags are those since the last reading; one
+ * may be told again if a packet comes at this moment, none is lost. */
+void dp_xdp_table_read(struct dp_xdp_table *, uint32_t flow,
                        struct dp_xdp_stats *);
 
 /* Are there flows of packets from the port with 'slot'? */

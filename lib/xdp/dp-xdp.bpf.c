@@ -8,10 +8,9 @@
  * kernel's own stack.
  *
  * Where processors must be kept from guessing where a function returns to, a
- * return costs 10 ns, so what each packet needs is one function but for
- * lookup().  That one, and what few packets need, are global functions: the
- * kernel verifies each by itself, for any arguments, which keeps what it has
- * to look at in the tens of thousands.
+ * return costs 10 ns, so what each packet needs is one function.  What few
+ * packets need are global functions: the kernel verifies each by itself, for
+ * any arguments, which limits what it has to look at.
  *
  * 'constants.can' is known to the verifier, which takes out what a program
  * is not to do. */

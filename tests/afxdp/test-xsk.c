@@ -50,6 +50,18 @@ make_devices(void)
     xdp_rig_set_up("port0", "host0");
 }
 
+/* Until the kernel has noticed that a link is up, it drops what is sent. */
+static void
+wait_for_link(const char *device)
+{
+    char *command = xasprintf(
+        "until ip link show %s | grep -q 'state UP'; do sleep 0.01; done",
+        device);
+
+    xdp_rig_shell(command);
+    free(command);
+}
+
 static int
 open_packet_socket(const char *device)
 {
@@ -61,6 +73,7 @@ open_packet_socket(const char *device)
     int bytes = 1 << 26;
     int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons(ETH_TYPE));
 
+    wait_for_link(device);
     ovs_assert(fd >= 0);
     ignore(setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes));
     ovs_assert(!bind(fd, (struct sockaddr *) &sll, sizeof sll));
@@ -668,7 +681,8 @@ static const struct lack lacks[] = {
     { SYS_bpf, 0, true, EPERM, "CAP_BPF and CAP_NET_ADMIN are needed" },
     { SYS_bpf, 0, true, ENOSYS, "it is without bpf()" },
     { SYS_bpf, BPF_PROG_LOAD, false, 524, "without a BPF JIT compiler" },
-    { SYS_bpf, BPF_LINK_CREATE, false, EINVAL, "Linux 5.9 is needed" },
+    { SYS_bpf, BPF_PROG_LOAD, false, EINVAL, "Linux 5.13 is needed" },
+    { SYS_bpf, BPF_LINK_CREATE, false, EINVAL, "Linux 5.13 is needed" },
     { SYS_socket, AF_XDP, false, EAFNOSUPPORT, "kernel is without AF_XDP" },
 };
 

@@ -34,12 +34,19 @@ begin(struct rig *rig, const struct dp_dummy_config *config)
     return flow;
 }
 
-/* 'n' packets hit the rule of 'flow'. */
+/* 'n' packets with 'tcp_flags' hit the rule of 'flow'. */
+static void
+hit_flags(struct rig *rig, const struct rig_flow *flow, uint64_t n,
+          uint16_t tcp_flags)
+{
+    ovs_assert(dp_dummy_nic_hit(rig->nic, PORT1, &flow->mega_ufid, n,
+                                n * 100, tcp_flags));
+}
+
 static void
 hit(struct rig *rig, const struct rig_flow *flow, uint64_t n)
 {
-    ovs_assert(dp_dummy_nic_hit(rig->nic, PORT1, &flow->mega_ufid, n,
-                                n * 100, 0));
+    hit_flags(rig, flow, n, 0);
 }
 
 /* Waits until 'flow' has 'n' packets from the NIC. */
@@ -97,13 +104,16 @@ test_count_clear(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     struct rig rig;
 
     flow = begin(&rig, &whole);
-    hit(&rig, flow, 100);
+    hit_flags(&rig, flow, 100, TCP_SYN);
     wait_packets(&rig, flow, 100, &stats);
+    ovs_assert(stats.tcp_flags == TCP_SYN);
     dp_offload_flow_clear_stats(rig.offload, flow, &flow->mega_ufid);
     dp_offload_flow_get(rig.offload, flow, &flow->mega_ufid, &stats, NULL);
     ovs_assert(!stats.n_packets && !stats.n_bytes && !stats.used);
-    hit(&rig, flow, 3);
+    ovs_assert(!stats.tcp_flags);
+    hit_flags(&rig, flow, 3, TCP_ACK);
     wait_packets(&rig, flow, 3, &stats);
+    ovs_assert(stats.tcp_flags == TCP_ACK);
     rig_del(&rig, 0, flow);
     rig_flow_destroy(flow);
     dp_offload_drain(rig.offload);

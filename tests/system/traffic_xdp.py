@@ -124,11 +124,32 @@ def case_xdp(bed):
     check_counts(switch, hosts)
 
 
+def check_late_gro(bed, switch, hosts):
+    """A device that gets GRO while it is down: Linux may not tell what that is
+    good for, but the log tells what helps."""
+    h2 = "ip", "netns", "exec", hosts[1]
+    said = "h2: takes no packets that XDP redirects"
+    run("ip", "-n", hosts[1], "link", "set", "eth0", "down")
+    run(*h2, "ethtool", "-K", "eth0", "gro", "on")
+    run("ip", "-n", hosts[1], "link", "set", "eth0", "up")
+    ready_host(bed, 2, True)
+    wait_until(lambda: ping(hosts[0], XDP_ADDRESSES[1], 5) == 5, "answers")
+    if len(switch.log(said)) != 1:
+        raise RuntimeError("not one line in the log that says: " + said)
+    for value in "off", "on":
+        run(*h2, "ethtool", "-K", "eth0", "gro", value)
+    wait_for_rules(switch, hosts, 1, "yes")
+    wait_for_rules(switch, hosts, 1, "partial")
+    if not switch.log("h2: takes packets that XDP redirects"):
+        raise RuntimeError("the log does not say that GRO has helped")
+
+
 def case_xdp_marks(bed):
     switch, hosts = xdp_bed(bed, False)
     switch.add_flows(*XDP_FLOWS)
     wait_for_rules(switch, hosts, 2, "partial")
     bed.both_ways(hosts[0], XDP_ADDRESSES[0], hosts[1], XDP_ADDRESSES[1])
+    check_late_gro(bed, switch, hosts)
 
 
 def xdp_device_changes(switch, hosts):

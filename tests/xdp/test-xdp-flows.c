@@ -307,7 +307,7 @@ has_extension(const struct dp_packet *packet, const struct dp_xdp_match *m)
 }
 
 /* Fails unless 'id' has counted 'packet', whose key is 'flow', or has left
- * that to software, which gets it. */
+ * that to software, which gets it.  TCP flags are told once. */
 static void
 check_count(const struct rig *rig, uint32_t id, const struct dp_packet *packet,
             const struct flow *flow, const struct xdp_run *run)
@@ -321,6 +321,8 @@ check_count(const struct rig *rig, uint32_t id, const struct dp_packet *packet,
     ovs_assert(stats.tcp_flags
                == (counts && flow->nw_proto == IPPROTO_TCP
                    ? (OVS_FORCE uint16_t) flow->tcp_flags : 0));
+    dp_xdp_table_read(rig->table, id, &stats);
+    ovs_assert(stats.n_packets == counts && !stats.tcp_flags);
 }
 
 /* Has the program do 'actions' to 'packet', the only one of its flow, and
