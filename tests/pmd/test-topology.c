@@ -78,6 +78,7 @@ check_pmd(void)
     struct fake *in = fake_open("in", "fake-pmd", 1);
     struct fake *out = fake_open("out", "fake-pmd", 1);
     struct dp_port *port, *out_port;
+    struct dp_rxq *rxq;
     struct dp_pmd *pmd;
     struct rig rig;
 
@@ -94,8 +95,9 @@ check_pmd(void)
                && pmd->lane.numa_id == 1);
     dp_pmd_start(pmd);
     dp_pmd_park(pmd);
-    dp_pmd_add_poll(pmd, &port->rxqs[0]);
-    ovs_assert(pmd->n_polls == 1 && port->rxqs[0].pmd == pmd);
+    rxq = &port->rxqs[0];
+    rxq->pmd = pmd;
+    dp_pmd_set_polls(pmd, xmemdup(&rxq, sizeof rxq), 1);
     dp_tx_add_port(&pmd->lane.tx, u32_to_odp(OUT_PORT), &out->up,
                    &out_port->txqs);
     fake_inject(in, 0, 100);
@@ -122,8 +124,9 @@ check_pmd(void)
 
     /* It goes with the last reference, not with its thread. */
     dp_pmd_park(pmd);
-    dp_pmd_clear_polls(pmd);
-    ovs_assert(!pmd->n_polls && !port->rxqs[0].pmd);
+    rxq->pmd = NULL;
+    dp_pmd_drop_polls(pmd);
+    ovs_assert(!pmd->n_polls);
     dp_tx_del_port(&pmd->lane, u32_to_odp(OUT_PORT));
     dp_pmd_stop(pmd);
     dp_lane_flush_flows(&pmd->lane);
@@ -317,9 +320,9 @@ check_death(const char *type, int error)
 
 static bool main_was_held;
 
-/* If the lane was asked to park, whoever asked must not keep others out of the
- * main lane while he waits.  (A packet may need a lock on its way, whose
- * holder wants to send from the main lane.) */
+/* If the lane was asked for something, whoever asked must not keep others out
+ * of the main lane while he waits.  (A packet may need a lock on its way,
+ * whose holder wants to send from the main lane.) */
 static void
 look_at_main(struct fake *fake OVS_UNUSED)
 {
@@ -330,7 +333,7 @@ look_at_main(struct fake *fake OVS_UNUSED)
     int command;
 
     atomic_read_relaxed(&pmd->command, &command);
-    if (command == DP_PMD_PARK) {
+    if (command != DP_PMD_RUN) {
         ovs_mutex_lock(&mutex);         /* One lane after the other. */
         if (!ovs_mutex_trylock(main_mutex)) {
             ovs_mutex_unlock(main_mutex);
@@ -341,11 +344,13 @@ look_at_main(struct fake *fake OVS_UNUSED)
     }
 }
 
-/* Threads are waited for before the main lane is taken. */
+/* Threads are waited for before the main lane is taken, parked or not. */
 static void
 check_parking(void)
 {
+    static const char *masks[] = { "0xf", "0x7" };
     struct fake *in = fake_open("in", "fake-pmd", MAX_RXQS);
+    struct fake *extra = fake_open("extra", "fake-pmd", 1);
     struct rig rig;
 
     rig_open(&rig);
@@ -355,13 +360,15 @@ check_parking(void)
     in->on_recv = look_at_main;
     ovs_assert(!rig_add_port(&rig, in, 1));
     for (int i = 0; i < 20; i++) {
-        ovs_mutex_lock(&rig.topology.mutex);
-        dp_topology_reconfigure(&rig.topology);
-        ovs_mutex_unlock(&rig.topology.mutex);
+        ovs_assert(!rig_add_port(&rig, extra, 2));
+        rig_del_port(&rig, 2);
+        rig.n_purged = 0;
+        rig_set_cpu_mask(&rig, masks[i % ARRAY_SIZE(masks)]);
     }
     rig_close(&rig);
     ovs_assert(!main_was_held);
     netdev_close(&in->up);
+    netdev_close(&extra->up);
 }
 
 /* Ports that go because they can't be reconfigured, while all ports are
