@@ -134,6 +134,7 @@ dp_pmd_ask(struct dp_pmd *pmd, dp_pmd_job *job, void *aux)
  * the main lane was asked to do, and takes its mutex for that. */
 void
 dp_pmd_wait(struct dp_pmd *pmd)
+    OVS_NO_THREAD_SAFETY_ANALYSIS       /* Main lane: a mutex more. */
 {
     bool is_main = dp_pmd_is_main(pmd);
 

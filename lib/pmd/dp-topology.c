@@ -450,6 +450,7 @@ revive_port(struct dp_topology *t, struct dp_port *port)
  * lost unless it is only just being added: that caller is told. */
 static void
 reconfigure_ports(struct dp_topology *t, size_t n_lanes)
+    OVS_REQUIRES(t->mutex)
 {
     struct dp_port **ports = xmalloc(hmap_count(&t->ports) * sizeof *ports);
     struct dp_port *port;
