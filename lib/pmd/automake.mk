@@ -18,6 +18,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pmd/dp-sched.h \
 	lib/pmd/dp-sleep.c \
 	lib/pmd/dp-sleep.h \
+	lib/pmd/dp-topology-lanes.c \
 	lib/pmd/dp-topology-sched.c \
 	lib/pmd/dp-topology.c \
 	lib/pmd/dp-topology.h

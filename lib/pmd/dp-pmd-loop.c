@@ -13,7 +13,8 @@
 #include "flow/dp-log.h"
 #include "pmd/dp-port.h"
 
-/* The life of a PMD thread: parked, or in the loop.
+/* The life of a PMD thread: parked, or in the loop, in which it does what the
+ * control thread asks for between two iterations.
  *
  * Housekeeping.  Everybody who changes something waits until each thread was
  * quiescent, so what a lane does from time to time is done every so many
@@ -56,6 +57,7 @@ park(struct dp_pmd *pmd)
     ovsrcu_quiesce_start();
     ovs_mutex_lock(&pmd->mutex);
     pmd->parked = true;
+    dp_pmd_finish_job(pmd);
     xpthread_cond_broadcast(&pmd->cond);
     while ((command = get_command(pmd)) == DP_PMD_PARK
            || (command == DP_PMD_RUN && !pmd->n_polls)) {
@@ -207,7 +209,19 @@ end_iteration(struct pmd_perf_stats *perf, int n_rx, int n_tx,
     }
 }
 
-/* Polls until the command changes. */
+/* Looks at a command that is not to run.  Returns true if the lane is to go on
+ * all the same, after a job or because it can't be done yet. */
+static bool
+obey(struct dp_pmd *pmd)
+{
+    if (get_command(pmd) != DP_PMD_DO) {
+        return false;
+    }
+    dp_pmd_try_job(pmd);
+    return pmd->n_polls > 0;
+}
+
+/* Polls until the command says otherwise, or no queues are left. */
 static void
 poll_loop(struct dp_pmd *pmd)
 {
@@ -222,7 +236,7 @@ poll_loop(struct dp_pmd *pmd)
     dp_pmd_restart_account(pmd);
     ovs_mutex_lock(&perf->stats_mutex);
     start_deadline(pmd);                /* The first iteration begins now. */
-    while (OVS_LIKELY(get_command(pmd) == DP_PMD_RUN)) {
+    while (OVS_LIKELY(get_command(pmd) == DP_PMD_RUN) || obey(pmd)) {
         uint64_t sleep_cycles;
         uint32_t max_sleep;
         bool metrics;

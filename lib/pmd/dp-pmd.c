@@ -71,6 +71,9 @@ dp_pmd_park(struct dp_pmd *pmd)
 {
     if (dp_pmd_is_main(pmd)) {
         ovs_mutex_lock(&pmd->lane.main_mutex);
+        ovs_mutex_lock(&pmd->mutex);
+        pmd->parked = true;
+        ovs_mutex_unlock(&pmd->mutex);
         return;
     }
     send_command(pmd, DP_PMD_PARK);
@@ -86,9 +89,79 @@ dp_pmd_resume(struct dp_pmd *pmd)
     OVS_NO_THREAD_SAFETY_ANALYSIS
 {
     if (dp_pmd_is_main(pmd)) {
+        ovs_mutex_lock(&pmd->mutex);
+        pmd->parked = false;
+        ovs_mutex_unlock(&pmd->mutex);
         ovs_mutex_unlock(&pmd->lane.main_mutex);
     } else {
         send_command(pmd, DP_PMD_RUN);
+    }
+}
+
+/* Does the job that the lane was asked to do, if any. */
+void
+dp_pmd_finish_job(struct dp_pmd *pmd)
+{
+    int doing = DP_PMD_DO;
+
+    if (pmd->job) {
+        pmd->job(pmd, pmd->job_aux);
+        pmd->job = NULL;
+        xpthread_cond_broadcast(&pmd->cond);
+        atomic_compare_exchange_strong(&pmd->command, &doing, DP_PMD_RUN);
+    }
+}
+
+/* Hands 'job' to the lane of 'pmd'.  It is done when dp_pmd_wait() returns,
+ * but maybe at once: a lane that is parked, or has no queues, has no thread
+ * that is awake, so the caller does it. */
+void
+dp_pmd_ask(struct dp_pmd *pmd, dp_pmd_job *job, void *aux)
+{
+    ovs_mutex_lock(&pmd->mutex);
+    ovs_assert(!pmd->job);
+    pmd->job = job;
+    pmd->job_aux = aux;
+    if (pmd->parked) {
+        dp_pmd_finish_job(pmd);
+    } else if (!dp_pmd_is_main(pmd)) {
+        atomic_store_explicit(&pmd->command, DP_PMD_DO, memory_order_release);
+    }
+    ovs_mutex_unlock(&pmd->mutex);
+}
+
+/* Waits until the lane has done what it was asked to do.  The caller does what
+ * the main lane was asked to do, and takes its mutex for that. */
+void
+dp_pmd_wait(struct dp_pmd *pmd)
+    OVS_NO_THREAD_SAFETY_ANALYSIS       /* Main lane: a mutex more. */
+{
+    bool is_main = dp_pmd_is_main(pmd);
+
+    if (is_main) {
+        ovs_mutex_lock(&pmd->lane.main_mutex);
+    }
+    ovs_mutex_lock(&pmd->mutex);
+    if (is_main) {
+        dp_pmd_finish_job(pmd);
+    }
+    while (pmd->job) {
+        ovs_mutex_cond_wait(&pmd->cond, &pmd->mutex);
+    }
+    ovs_mutex_unlock(&pmd->mutex);
+    if (is_main) {
+        ovs_mutex_unlock(&pmd->lane.main_mutex);
+    }
+}
+
+/* dp_pmd_finish_job(), but if somebody has the mutex, who may have lost his
+ * core meanwhile, the job stays for the next iteration. */
+void
+dp_pmd_try_job(struct dp_pmd *pmd)
+{
+    if (!ovs_mutex_trylock(&pmd->mutex)) {
+        dp_pmd_finish_job(pmd);
+        ovs_mutex_unlock(&pmd->mutex);
     }
 }
 
@@ -126,22 +199,34 @@ dp_pmd_unref(struct dp_pmd *pmd)
     }
 }
 
+/* Has the lane poll the 'n' queues 'polls', which it takes over; the control
+ * thread has made it their owner ('pmd'). */
 void
-dp_pmd_add_poll(struct dp_pmd *pmd, struct dp_rxq *rxq)
+dp_pmd_set_polls(struct dp_pmd *pmd, struct dp_rxq **polls, size_t n)
 {
-    pmd->polls = xrealloc(pmd->polls,
-                          (pmd->n_polls + 1) * sizeof *pmd->polls);
-    pmd->polls[pmd->n_polls++] = rxq;
-    rxq->pmd = pmd;
+    free(pmd->polls);
+    pmd->polls = polls;
+    pmd->n_polls = n;
+    for (size_t i = 0; i < n; i++) {
+        dp_rxq_check(polls[i]);
+    }
+    dp_pmd_restart_account(pmd);
 }
 
+/* Has the lane drop the queues of which it is not the owner any more.  Sends
+ * what came from them: whoever is their next owner may send at once. */
 void
-dp_pmd_clear_polls(struct dp_pmd *pmd)
+dp_pmd_drop_polls(struct dp_pmd *pmd)
 {
+    size_t n = 0;
+
+    dp_tx_flush(&pmd->lane, true);
     for (size_t i = 0; i < pmd->n_polls; i++) {
-        pmd->polls[i]->pmd = NULL;
+        if (pmd->polls[i]->pmd == pmd) {
+            pmd->polls[n++] = pmd->polls[i];
+        }
     }
-    pmd->n_polls = 0;
+    pmd->n_polls = n;
 }
 
 /* Starts the PMD's own load history again, because its queues may be others

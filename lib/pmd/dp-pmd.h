@@ -9,20 +9,28 @@
  * if allowed, quiesce.  The main lane is a 'struct dp_pmd' without a thread;
  * the main thread polls it.
  *
- * The handshake.  The control thread never changes a lane that runs.  It calls
- * dp_pmd_park(), which returns when the thread has sent all that was pending
- * and sleeps, quiescent; changes queues and ports of the lane; and calls
- * dp_pmd_resume().  'command' is written by the control thread (release) and
- * read by the PMD once per iteration (relaxed: seeing it late costs time
- * only).  'parked' is guarded by 'mutex', which also orders what was changed
- * in between.
+ * The handshake.  The control thread never changes a lane that runs.  Either
+ * it has the lane do so: dp_pmd_ask() hands it a job, which its thread does
+ * between two iterations, and dp_pmd_wait() returns when that is done.  So the
+ * lane does not stand still for longer than the job takes, whatever becomes of
+ * the control thread meanwhile.  Or, where several lanes must change at once,
+ * it calls dp_pmd_park(), which returns when the thread has sent all that was
+ * pending and sleeps, quiescent; does the jobs itself; and calls
+ * dp_pmd_resume().
+ *
+ * 'command' is written by the control thread (release), but for the end of a
+ * job, and read by the PMD once per iteration (relaxed: seeing it late costs
+ * time only).  'parked' and 'job' are guarded by 'mutex', which also orders
+ * what was changed in between.  A lane that runs never waits for 'mutex'.
  *
  * Owns.  Its lane and thread.  Reference counted, because a dump of flows may
  * go on while the thread ends; the last reference frees it after a grace
  * period.
  *
- * Thread-safety.  create, request_park, park, resume, stop: the control
- * thread.  ref, unref: any. */
+ * Thread-safety.  create, request_park, park, resume, ask, wait, stop: the
+ * control thread.  finish_job, try_job: the lane's thread.  set_polls,
+ * drop_polls: a job, or the control thread while the lane is parked.  ref,
+ * unref: any. */
 
 #include <pthread.h>
 
@@ -33,13 +41,18 @@
 #include "pipe/dp-rxq-load.h"
 #include "pmd/dp-sched-gain.h"
 
+struct dp_pmd;
 struct dp_rxq;
 
 enum dp_pmd_command {
     DP_PMD_RUN,
+    DP_PMD_DO,                      /* Do the job, then run. */
     DP_PMD_PARK,
     DP_PMD_EXIT,
 };
+
+/* What a lane is to do between two iterations. */
+typedef void dp_pmd_job(struct dp_pmd *, void *aux);
 
 struct dp_pmd {
     struct dp_lane lane;
@@ -50,7 +63,8 @@ struct dp_pmd {
     pthread_t thread;
     ovsthread_key_t *lane_key;      /* Borrowed: "the lane that I run". */
 
-    /* Written by the control thread while parked; read by the PMD. */
+    /* Written by jobs, or by the control thread while parked; read by the PMD
+     * and the control thread. */
     struct dp_rxq **polls;          /* Borrowed from ports. */
     size_t n_polls;
 
@@ -78,7 +92,9 @@ struct dp_pmd {
     atomic_int command;             /* enum dp_pmd_command. */
     struct ovs_mutex mutex;
     pthread_cond_t cond;            /* Either side has something to see. */
-    bool parked OVS_GUARDED;
+    bool parked OVS_GUARDED;        /* Main lane: the control thread has it. */
+    dp_pmd_job *job OVS_GUARDED;    /* NULL: it is done. */
+    void *job_aux OVS_GUARDED;      /* Borrowed. */
 };
 
 struct dp_pmd *dp_pmd_create(struct dp_shared *, unsigned int core_id,
@@ -87,11 +103,15 @@ void dp_pmd_start(struct dp_pmd *);
 void dp_pmd_request_park(struct dp_pmd *);
 void dp_pmd_park(struct dp_pmd *);
 void dp_pmd_resume(struct dp_pmd *);
+void dp_pmd_ask(struct dp_pmd *, dp_pmd_job *, void *aux);
+void dp_pmd_wait(struct dp_pmd *);
+void dp_pmd_finish_job(struct dp_pmd *pmd) OVS_REQUIRES(pmd->mutex);
+void dp_pmd_try_job(struct dp_pmd *);
 void dp_pmd_stop(struct dp_pmd *);
 bool dp_pmd_try_ref(struct dp_pmd *);
 void dp_pmd_unref(struct dp_pmd *);
-void dp_pmd_add_poll(struct dp_pmd *, struct dp_rxq *);
-void dp_pmd_clear_polls(struct dp_pmd *);
+void dp_pmd_set_polls(struct dp_pmd *, struct dp_rxq **, size_t n);
+void dp_pmd_drop_polls(struct dp_pmd *);
 void dp_pmd_account(struct dp_pmd *);
 void dp_pmd_restart_account(struct dp_pmd *);
 

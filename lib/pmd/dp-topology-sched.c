@@ -85,22 +85,3 @@ dp_topology_record(const struct dp_topology *t, struct dp_sched *plan)
         }
     }
 }
-
-/* Gives the queues of 'plan' to the lanes, which are parked and have none. */
-void
-dp_topology_apply_plan(struct dp_topology *t, const struct dp_sched *plan)
-{
-    for (size_t i = 0; i < plan->n_cores; i++) {
-        dp_topology_lane(t, plan->cores[i].core_id)->isolated
-            = plan->cores[i].isolated;
-    }
-    for (size_t i = 0; i < plan->n_rxqs; i++) {
-        const struct dp_sched_core *core
-            = dp_sched_core_of(plan, &plan->rxqs[i]);
-
-        if (core) {
-            dp_pmd_add_poll(dp_topology_lane(t, core->core_id),
-                            plan->rxqs[i].aux);
-        }
-    }
-}

@@ -145,37 +145,6 @@ dp_topology_sorted_lanes(const struct dp_topology *t, size_t *n)
     return lanes;
 }
 
-/* Parks all lanes.  Threads are asked at once and then waited for; the main
- * lane, which others need to get on, comes last: a packet may wait for a lock
- * whose holder waits for the main lane. */
-static void
-park_all(struct dp_topology *t)
-{
-    struct dp_pmd *pmd;
-
-    CMAP_FOR_EACH (pmd, node, &t->lanes) {
-        if (!dp_pmd_is_main(pmd)) {
-            dp_pmd_request_park(pmd);
-        }
-    }
-    CMAP_FOR_EACH (pmd, node, &t->lanes) {
-        if (!dp_pmd_is_main(pmd)) {
-            dp_pmd_park(pmd);
-        }
-    }
-    dp_pmd_park(t->main);
-}
-
-static void
-resume_all(struct dp_topology *t)
-{
-    struct dp_pmd *pmd;
-
-    CMAP_FOR_EACH (pmd, node, &t->lanes) {
-        dp_pmd_resume(pmd);
-    }
-}
-
 /* Lets the lane of 'pmd', which is parked, follow packets for 't->tracer', or
  * for nobody if that is NULL. */
 static void
@@ -197,11 +166,11 @@ dp_topology_set_tracer(struct dp_topology *t, struct dp_tracer *tracer)
     struct dp_pmd *pmd;
 
     t->tracer = tracer;
-    park_all(t);
+    dp_topology_park(t);
     CMAP_FOR_EACH (pmd, node, &t->lanes) {
         follow(t, pmd);
     }
-    resume_all(t);
+    dp_topology_resume(t);
 }
 
 /* Ends the thread of 'pmd', whose flows are lost with it. */
@@ -213,7 +182,10 @@ remove_lane(struct dp_topology *t, struct dp_pmd *pmd)
 
     if (!dp_pmd_is_main(pmd)) {
         dp_pmd_park(pmd);
-        dp_pmd_clear_polls(pmd);
+        for (size_t i = 0; i < pmd->n_polls; i++) {
+            pmd->polls[i]->pmd = NULL;
+        }
+        dp_pmd_drop_polls(pmd);
         HMAP_FOR_EACH (port, node, &t->ports) {
             dp_tx_del_port(&pmd->lane, port->port_no);
         }
@@ -268,28 +240,6 @@ dp_topology_uninit(struct dp_topology *t)
     ovsthread_key_delete(t->lane_key);
 }
 
-/* Takes the queues and output of 'port' away from all lanes, which are
- * parked. */
-static void
-detach_port(struct dp_topology *t, struct dp_port *port)
-{
-    struct dp_pmd *pmd;
-
-    CMAP_FOR_EACH (pmd, node, &t->lanes) {
-        size_t n = 0;
-
-        for (size_t i = 0; i < pmd->n_polls; i++) {
-            if (pmd->polls[i]->port == port) {
-                pmd->polls[i]->pmd = NULL;
-            } else {
-                pmd->polls[n++] = pmd->polls[i];
-            }
-        }
-        pmd->n_polls = n;
-        dp_tx_del_port(&pmd->lane, port->port_no);
-    }
-}
-
 static void
 destroy_port(struct dp_topology *t, struct dp_port *port)
 {
@@ -328,9 +278,7 @@ dp_topology_add_port(struct dp_topology *t, struct netdev *netdev,
 void
 dp_topology_del_port(struct dp_topology *t, struct dp_port *port)
 {
-    park_all(t);
-    detach_port(t, port);
-    resume_all(t);
+    dp_topology_detach(t, &port, 1);
     destroy_port(t, port);
     dp_topology_reconfigure(t);
 }
@@ -453,14 +401,14 @@ dp_topology_set_sleep(struct dp_topology *t, const struct dp_sleep *sleep)
 }
 
 /* Ends the threads that 'cores' does not want and starts, parked, those that
- * it does. */
-static void
+ * it does.  Returns true if there is any such. */
+static bool
 change_threads(struct dp_topology *t, const struct ovs_numa_dump *cores)
 {
     struct ovs_numa_info_core *core;
 
     if (lanes_are(t, cores)) {
-        return;
+        return false;
     }
     remove_lanes(t, cores);
     FOR_EACH_CORE_ON_DUMP (core, cores) {
@@ -478,6 +426,7 @@ change_threads(struct dp_topology *t, const struct ovs_numa_dump *cores)
         keep_workers_away(t);
     }
     log_n_threads(t, cores);
+    return true;
 }
 
 /* Brings 'port' into its configuration.  Returns false if it is of no use any
@@ -501,51 +450,27 @@ revive_port(struct dp_topology *t, struct dp_port *port)
  * lost unless it is only just being added: that caller is told. */
 static void
 reconfigure_ports(struct dp_topology *t, size_t n_lanes)
+    OVS_REQUIRES(t->mutex)
 {
+    struct dp_port **ports = xmalloc(hmap_count(&t->ports) * sizeof *ports);
     struct dp_port *port;
-    bool any = false;
+    size_t n = 0;
 
     HMAP_FOR_EACH (port, node, &t->ports) {
         netdev_set_tx_multiq(port->netdev, n_lanes);
         port->need_reconfigure |= netdev_is_reconf_required(port->netdev);
-        any |= port->need_reconfigure;
-    }
-    if (!any) {
-        return;
-    }
-
-    park_all(t);
-    HMAP_FOR_EACH (port, node, &t->ports) {
         if (port->need_reconfigure) {
-            detach_port(t, port);
+            ports[n++] = port;
         }
     }
-    resume_all(t);
-
-    HMAP_FOR_EACH_SAFE (port, node, &t->ports) {
-        if (port->need_reconfigure
-            && !revive_port(t, port)) {
-            t->n_lost += port->attached;
-            destroy_port(t, port);
+    dp_topology_detach(t, ports, n);
+    for (size_t i = 0; i < n; i++) {
+        if (!revive_port(t, ports[i])) {
+            t->n_lost += ports[i]->attached;
+            destroy_port(t, ports[i]);
         }
     }
-}
-
-/* Chooses how lanes share the tx queues of 'port'. */
-static void
-configure_txqs(struct dp_port *port, size_t n_lanes)
-{
-    int n = MAX(netdev_n_txq(port->netdev), 1);
-    enum dp_txq_mode mode;
-
-    if (port->by_hash && n > 1) {
-        mode = DP_TXQ_HASH;
-    } else if (n < n_lanes) {
-        mode = DP_TXQ_XPS;
-    } else {
-        mode = DP_TXQ_STATIC;
-    }
-    dp_txqs_configure(&port->txqs, mode, n);
+    free(ports);
 }
 
 /* Tells the offload engine about ports that are new. */
@@ -567,44 +492,6 @@ announce_ports(struct dp_topology *t)
     }
 }
 
-/* Gives all lanes, which are parked, the queues of 'plan' and all ports. */
-static void
-hand_out(struct dp_topology *t, const struct dp_sched *plan)
-    OVS_REQUIRES(t->mutex)
-{
-    struct dp_port *port;
-    struct dp_pmd **lanes;
-    size_t n_lanes;
-
-    lanes = dp_topology_sorted_lanes(t, &n_lanes);
-    HMAP_FOR_EACH (port, node, &t->ports) {
-        configure_txqs(port, n_lanes);
-    }
-    for (size_t i = 0; i < n_lanes; i++) {
-        struct dp_pmd *pmd = lanes[i];
-
-        dp_pmd_clear_polls(pmd);
-        pmd->lane.tx.static_qid = i;
-        dp_tx_forget_queues(&pmd->lane.tx);
-        HMAP_FOR_EACH (port, node, &t->ports) {
-            if (!dp_tx_find(&pmd->lane.tx, port->port_no)) {
-                dp_tx_add_port(&pmd->lane.tx, port->port_no, port->netdev,
-                               &port->txqs);
-            }
-        }
-    }
-    free(lanes);
-
-    dp_topology_apply_plan(t, plan);
-    HMAP_FOR_EACH (port, node, &t->ports) {
-        if (!netdev_is_pmd(port->netdev)) {
-            for (int i = 0; i < port->n_rxq; i++) {
-                dp_pmd_add_poll(t->main, &port->rxqs[i]);
-            }
-        }
-    }
-}
-
 /* Brings lanes and ports into the shape that the configuration asks for.  See
  * dp-topology.h. */
 void
@@ -612,6 +499,7 @@ dp_topology_reconfigure(struct dp_topology *t)
 {
     struct ovs_numa_dump *cores = wanted_cores(t);
     struct dp_sched plan;
+    bool other_lanes;
 
     t->need_reconfigure = false;
     t->n_reconfigured++;
@@ -621,7 +509,7 @@ dp_topology_reconfigure(struct dp_topology *t)
 
     /* Ports that failed may have been the last ones for PMD threads. */
     cores = wanted_cores(t);
-    change_threads(t, cores);
+    other_lanes = change_threads(t, cores);
     ovs_numa_dump_destroy(cores);
 
     dp_sched_init(&plan);
@@ -630,9 +518,7 @@ dp_topology_reconfigure(struct dp_topology *t)
         dp_sched_log(&plan, &this_module, false);
     }
     announce_ports(t);
-    park_all(t);
-    hand_out(t, &plan);
-    resume_all(t);
+    dp_topology_hand_out(t, &plan, other_lanes);
     dp_sched_uninit(&plan);
 }
 

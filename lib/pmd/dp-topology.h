@@ -13,11 +13,14 @@
  *
  *    1. Find out which cores should have a PMD thread and which ports have to
  *       be reconfigured.
- *    2. Park all lanes, take away the ports and queues that change, resume.
+ *    2. Have all lanes let go of the ports that change.
  *    3. Reconfigure netdevs; other ports go on forwarding.  Ports that fail,
  *       and those that have lost their devices, are removed.
  *    4. End threads that are not wanted, start new ones.
- *    5. Assign queues (dp-sched.h), park, hand out queues and ports, resume.
+ *    5. Assign queues (dp-sched.h), and hand out what is new to each lane.
+ *
+ * No lane stands still meanwhile, unless the number of lanes or of somebody's
+ * tx queues has changed (dp-topology-lanes.c).
  *
  * Owns.  Ports, and one reference on each lane.
  *
@@ -104,8 +107,17 @@ void dp_topology_plan(const struct dp_topology *topology, struct dp_sched *)
     OVS_REQUIRES(topology->mutex);
 void dp_topology_record(const struct dp_topology *topology, struct dp_sched *)
     OVS_REQUIRES(topology->mutex);
-void dp_topology_apply_plan(struct dp_topology *topology,
-                            const struct dp_sched *)
+
+/* dp-topology-lanes.c */
+void dp_topology_park(struct dp_topology *topology)
+    OVS_REQUIRES(topology->mutex);
+void dp_topology_resume(struct dp_topology *topology)
+    OVS_REQUIRES(topology->mutex);
+void dp_topology_detach(struct dp_topology *topology,
+                        struct dp_port *const ports[], size_t n)
+    OVS_REQUIRES(topology->mutex);
+void dp_topology_hand_out(struct dp_topology *topology,
+                          const struct dp_sched *, bool other_lanes)
     OVS_REQUIRES(topology->mutex);
 
 #endif /* dp-topology.h */

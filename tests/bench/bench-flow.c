@@ -342,10 +342,11 @@ static const struct netdev_class keep_class = {
     .update_flags = keep_update_flags,
 };
 
-/* From a burst to the netdev that it leaves by, in one flow or one for each
- * packet, or through the tracker and the tables once more. */
+/* From bursts of 'size' to the netdev that they leave by, in one flow or one
+ * for each packet, or through the tracker and the tables once more. */
 static void
-bench_pipe(struct dp_packet packets[BURST], bool one, bool ct, size_t n)
+bench_pipe(struct dp_packet packets[BURST], size_t size, bool one, bool ct,
+           size_t n)
 {
     struct dp_packet_batch batch;
     struct pipe_rig rig;
@@ -357,9 +358,9 @@ bench_pipe(struct dp_packet packets[BURST], bool one, bool ct, size_t n)
     rig.shared.conntrack = conntrack_init();
     atomic_store_relaxed(&rig.shared.emc_insert_inv, 1);    /* All. */
     pipe_rig_add_port(&rig, OUT_PORT, keep_class.type);
-    for (size_t i = 0; i < n; i += BURST) {
+    for (size_t i = 0; i < n; i += size) {
         dp_packet_batch_init(&batch);
-        for (int j = 0; j < BURST; j++) {
+        for (size_t j = 0; j < size; j++) {
             dp_packet_batch_add(&batch, &packets[j]);
         }
         pipe_rig_receive(&rig, &batch, PORT);
@@ -404,9 +405,11 @@ main(int argc, char *argv[])
     } else if (!strcmp(name, "route")) {
         bench_route(packets, n);
     } else if (!strcmp(name, "pipe-1") || !strcmp(name, "pipe-32")) {
-        bench_pipe(packets, !strcmp(name, "pipe-1"), false, n);
+        bench_pipe(packets, BURST, !strcmp(name, "pipe-1"), false, n);
+    } else if (!strcmp(name, "pipe-single")) {
+        bench_pipe(packets, 1, true, false, n);
     } else if (!strcmp(name, "pipe-ct") || !strcmp(name, "pipe-ct-tcp")) {
-        bench_pipe(packets, true, true, n);
+        bench_pipe(packets, BURST, true, true, n);
     } else if (!strncmp(name, "translate-", 10)) {
         bench_translate(packets, ends_with(name, "-tcp"), n);
     } else if (!strcmp(name, "route6") || !strcmp(name, "translate6")) {

@@ -58,6 +58,9 @@ NO_EMC = ("emc-insert-inv-prob=0",)
 Scenario("simple-match")
 Scenario("emc-1", flows=UDP)
 Scenario("emc-1000", "streams=1000,megaflows=1000", by_address(1000))
+# As most traffic arrives: a few packets for each poll.
+for n in (1, 2, 4, 8):
+    Scenario("burst-%d" % n, "burst=%d" % n, flows=UDP)
 Scenario("megaflows-10000", "streams=10000,megaflows=10000",
          by_address(10000), settle=3)
 

@@ -9,4 +9,7 @@ tests_dptest_SOURCES += \
 	tests/pmd/test-sched-log.c \
 	tests/pmd/test-sched.c \
 	tests/pmd/test-sleep.c \
-	tests/pmd/test-topology.c
+	tests/pmd/test-topology-lanes.c \
+	tests/pmd/test-topology.c \
+	tests/pmd/topology-rig.c \
+	tests/pmd/topology-rig.h

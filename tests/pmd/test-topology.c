@@ -15,223 +15,16 @@
 #include "dp-packet.h"
 #include "flow.h"
 #include "netdev-provider.h"
-#include "netlink.h"
-#include "odp-netlink.h"
-#include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "ovs-numa.h"
 #include "ovs-rcu.h"
 #include "random.h"
 #include "tests/dptest.h"
-#include "tests/pmd/fake-netdev.h"
+#include "tests/pmd/topology-rig.h"
 #include "timeval.h"
 #include "util.h"
-#include "pipe/dp-bond.h"
-#include "pipe/dp-meter.h"
-#include "tests/pmd/fake-netdev.h"
-
-enum { OUT_PORT = 9, WAIT_MS = 20000 };
-
-/* Waits until 'count' is 'value'. */
-static void
-wait_for(atomic_count *count, unsigned int value)
-{
-    long long int end = time_msec() + WAIT_MS;
-
-    while (atomic_count_get(count) != value) {
-        if (time_msec() > end) {
-            dptest_fail("waited for %u, got %u", value,
-                        atomic_count_get(count));
-        }
-        ovsrcu_quiesce();
-        xnanosleep(1000000);
-    }
-}
-
-/* Waits until 'count' is 'value' or more. */
-static void
-wait_for_at_least(atomic_count *count, unsigned int value)
-{
-    long long int end = time_msec() + WAIT_MS;
-
-    while (atomic_count_get(count) < value) {
-        if (time_msec() > end) {
-            dptest_fail("waited for %u or more, got %u", value,
-                        atomic_count_get(count));
-        }
-        ovsrcu_quiesce();
-        xnanosleep(1000000);
-    }
-}
-
-struct rig {
-    struct dp_shared shared;
-    struct dp_topology topology;
-    unsigned int purged[8];         /* Cores, in order. */
-    size_t n_purged;
-    atomic_count n_upcalls;
-};
 
 static struct dp_topology *topology;    /* Of the rig. */
-
-/* Sends everything to OUT_PORT, by a flow for each port. */
-static int
-upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
-       ovs_u128 *ufid OVS_UNUSED, unsigned pmd_id OVS_UNUSED,
-       enum dpif_upcall_type type OVS_UNUSED,
-       const struct nlattr *userdata OVS_UNUSED, struct ofpbuf *actions,
-       struct flow_wildcards *wc, struct ofpbuf *put_actions OVS_UNUSED,
-       void *rig_)
-{
-    struct rig *rig = rig_;
-
-    atomic_count_inc(&rig->n_upcalls);
-    if (flow->in_port.odp_port != u32_to_odp(OUT_PORT)) {
-        nl_msg_put_odp_port(actions, OVS_ACTION_ATTR_OUTPUT,
-                            u32_to_odp(OUT_PORT));
-    }
-    flow_wildcards_init_catchall(wc);
-    return 0;
-}
-
-static void
-purge(void *rig_, unsigned int core_id)
-{
-    struct rig *rig = rig_;
-
-    ovs_assert(rig->n_purged < ARRAY_SIZE(rig->purged));
-    rig->purged[rig->n_purged++] = core_id;
-}
-
-static void
-rig_init(struct rig *rig)
-{
-    memset(rig, 0, sizeof *rig);
-    rig->shared.name = "test";
-    rig->shared.meters = dp_meters_create();
-    rig->shared.bonds = dp_bonds_create();
-    rig->shared.upcalls_enabled = true;
-    rig->shared.upcall_cb = upcall;
-    rig->shared.upcall_aux = rig;
-    fat_rwlock_init(&rig->shared.upcall_rwlock);
-    atomic_count_init(&rig->n_upcalls, 0);
-    dp_topology_init(&rig->topology, &rig->shared, purge, rig);
-    topology = &rig->topology;
-    rig->topology.rxq_assign = DP_SCHED_ROUNDROBIN;
-    rig->topology.rxq_isolate = true;
-}
-
-static void
-rig_uninit(struct rig *rig)
-{
-    ovs_mutex_lock(&rig->topology.mutex);
-    dp_topology_del_ports(&rig->topology);
-    ovs_mutex_unlock(&rig->topology.mutex);
-    dp_topology_uninit(&rig->topology);
-    dp_bonds_destroy(rig->shared.bonds);
-    dp_meters_destroy(rig->shared.meters);
-    fat_rwlock_destroy(&rig->shared.upcall_rwlock);
-}
-
-static int
-add_port(struct rig *rig, struct fake *fake, uint32_t port_no)
-{
-    int error;
-
-    ovs_mutex_lock(&rig->topology.mutex);
-    error = dp_topology_add_port(&rig->topology, &fake->up,
-                                 netdev_get_type(&fake->up),
-                                 u32_to_odp(port_no));
-    ovs_mutex_unlock(&rig->topology.mutex);
-    return error;
-}
-
-static void
-del_port(struct rig *rig, uint32_t port_no)
-{
-    ovs_mutex_lock(&rig->topology.mutex);
-    dp_topology_del_port(&rig->topology,
-                         dp_topology_port(&rig->topology,
-                                          u32_to_odp(port_no)));
-    ovs_mutex_unlock(&rig->topology.mutex);
-}
-
-static void
-set_cpu_mask(struct rig *rig, const char *mask)
-{
-    struct dp_topology *t = &rig->topology;
-
-    ovs_mutex_lock(&t->mutex);
-    free(t->cpu_mask);
-    t->cpu_mask = nullable_xstrdup(mask);
-    t->need_reconfigure = true;
-    ovs_assert(dp_topology_needs_reconfigure(t));
-    dp_topology_reconfigure(t);
-    ovs_assert(!dp_topology_needs_reconfigure(t));
-    ovs_mutex_unlock(&t->mutex);
-}
-
-/* What must always hold. */
-static void
-check_topology(struct rig *rig)
-{
-    struct dp_topology *t = &rig->topology;
-    size_t n_lanes, n_polls = 0, n_rxqs = 0;
-    struct dp_pmd **lanes = dp_topology_sorted_lanes(t, &n_lanes);
-    struct dp_port *port;
-
-    ovs_assert(n_lanes == cmap_count(&t->lanes));
-    ovs_assert(lanes[n_lanes - 1] == t->main);
-    for (size_t i = 0; i < n_lanes; i++) {
-        struct dp_pmd *pmd = lanes[i];
-
-        ovs_assert(!i || lanes[i - 1]->lane.core_id < pmd->lane.core_id);
-        ovs_assert(dp_topology_lane(t, pmd->lane.core_id) == pmd);
-        ovs_assert(pmd->lane.tx.static_qid == i);
-        for (size_t j = 0; j < pmd->n_polls; j++) {
-            struct dp_rxq *rxq = pmd->polls[j];
-
-            ovs_assert(rxq->pmd == pmd);
-            ovs_assert(netdev_is_pmd(rxq->port->netdev)
-                       == !dp_pmd_is_main(pmd));
-        }
-        n_polls += pmd->n_polls;
-    }
-    HMAP_FOR_EACH (port, node, &t->ports) {
-        ovs_assert(port->attached && !port->need_reconfigure);
-        ovs_assert(port->n_rxq == netdev_n_rxq(port->netdev));
-        ovs_assert(dp_topology_port(t, port->port_no) == port);
-        ovs_assert(dp_topology_port_by_name(t, netdev_get_name(port->netdev))
-                   == port);
-        for (int i = 0; i < port->n_rxq; i++) {
-            n_rxqs += port->rxqs[i].pmd != NULL;
-        }
-        for (size_t i = 0; i < n_lanes; i++) {
-            ovs_assert(dp_tx_find(&lanes[i]->lane.tx, port->port_no));
-        }
-    }
-    ovs_assert(n_polls == n_rxqs);
-    free(lanes);
-}
-
-static void
-expect_lanes(struct rig *rig, const char *expect)
-{
-    size_t n;
-    struct dp_pmd **lanes = dp_topology_sorted_lanes(&rig->topology, &n);
-    struct ds s = DS_EMPTY_INITIALIZER;
-
-    for (size_t i = 0; i + 1 < n; i++) {
-        ds_put_format(&s, "%s%u:%"PRIuSIZE, i ? " " : "",
-                      lanes[i]->lane.core_id, lanes[i]->n_polls);
-    }
-    if (strcmp(ds_cstr(&s), expect)) {
-        dptest_fail("got lanes '%s', not '%s'", ds_cstr(&s), expect);
-    }
-    ds_destroy(&s);
-    free(lanes);
-    check_topology(rig);
-}
 
 /* One port, without anybody who polls it. */
 static void
@@ -285,10 +78,11 @@ check_pmd(void)
     struct fake *in = fake_open("in", "fake-pmd", 1);
     struct fake *out = fake_open("out", "fake-pmd", 1);
     struct dp_port *port, *out_port;
+    struct dp_rxq *rxq;
     struct dp_pmd *pmd;
     struct rig rig;
 
-    rig_init(&rig);
+    rig_open(&rig);
     ovs_assert(!dp_port_create(&in->up, "fake-pmd", u32_to_odp(1), &port));
     ovs_assert(!dp_port_create(&out->up, "fake-pmd", u32_to_odp(OUT_PORT),
                                &out_port));
@@ -301,8 +95,9 @@ check_pmd(void)
                && pmd->lane.numa_id == 1);
     dp_pmd_start(pmd);
     dp_pmd_park(pmd);
-    dp_pmd_add_poll(pmd, &port->rxqs[0]);
-    ovs_assert(pmd->n_polls == 1 && port->rxqs[0].pmd == pmd);
+    rxq = &port->rxqs[0];
+    rxq->pmd = pmd;
+    dp_pmd_set_polls(pmd, xmemdup(&rxq, sizeof rxq), 1);
     dp_tx_add_port(&pmd->lane.tx, u32_to_odp(OUT_PORT), &out->up,
                    &out_port->txqs);
     fake_inject(in, 0, 100);
@@ -310,7 +105,7 @@ check_pmd(void)
     ovs_assert(!atomic_count_get(&in->n_received));
 
     dp_pmd_resume(pmd);
-    wait_for(&out->n_sent, 100);
+    rig_wait_for(&out->n_sent, 100);
     ovs_assert(atomic_count_get(&rig.n_upcalls) == 1);
 
     for (int i = 1; i <= 200; i++) {
@@ -325,12 +120,13 @@ check_pmd(void)
         ovs_assert(atomic_count_get(&in->n_received) == n);
         dp_pmd_resume(pmd);
     }
-    wait_for(&out->n_sent, 100 + 50 * 200);
+    rig_wait_for(&out->n_sent, 100 + 50 * 200);
 
     /* It goes with the last reference, not with its thread. */
     dp_pmd_park(pmd);
-    dp_pmd_clear_polls(pmd);
-    ovs_assert(!pmd->n_polls && !port->rxqs[0].pmd);
+    rxq->pmd = NULL;
+    dp_pmd_drop_polls(pmd);
+    ovs_assert(!pmd->n_polls);
     dp_tx_del_port(&pmd->lane, u32_to_odp(OUT_PORT));
     dp_pmd_stop(pmd);
     dp_lane_flush_flows(&pmd->lane);
@@ -342,7 +138,7 @@ check_pmd(void)
 
     dp_port_destroy(port);
     dp_port_destroy(out_port);
-    rig_uninit(&rig);
+    rig_close(&rig);
     netdev_close(&in->up);
     netdev_close(&out->up);
 }
@@ -356,40 +152,40 @@ check_shapes(void)
     struct fake *bad = fake_open("bad", "fake-pmd", 1);
     struct rig rig;
 
-    rig_init(&rig);
-    expect_lanes(&rig, "");
-    ovs_assert(!add_port(&rig, slow, 3));
-    expect_lanes(&rig, "");
+    rig_open(&rig);
+    rig_expect_lanes(&rig, "");
+    ovs_assert(!rig_add_port(&rig, slow, 3));
+    rig_expect_lanes(&rig, "");
     ovs_assert(rig.topology.main->n_polls == 2);
 
     /* Without a mask: a core on each node.  The port's node is 0. */
-    ovs_assert(!add_port(&rig, in, 1));
-    expect_lanes(&rig, "0:4 2:0");
-    set_cpu_mask(&rig, "0xf");
-    expect_lanes(&rig, "0:2 1:2 2:0 3:0");
-    ovs_assert(!add_port(&rig, out, OUT_PORT));
-    expect_lanes(&rig, "0:3 1:2 2:0 3:0");
+    ovs_assert(!rig_add_port(&rig, in, 1));
+    rig_expect_lanes(&rig, "0:4 2:0");
+    rig_set_cpu_mask(&rig, "0xf");
+    rig_expect_lanes(&rig, "0:2 1:2 2:0 3:0");
+    ovs_assert(!rig_add_port(&rig, out, OUT_PORT));
+    rig_expect_lanes(&rig, "0:3 1:2 2:0 3:0");
 
     /* A port that fails is gone, and the others are as before. */
     bad->broken = true;
-    ovs_assert(add_port(&rig, bad, 4) == EINVAL);
+    ovs_assert(rig_add_port(&rig, bad, 4) == EINVAL);
     ovs_assert(!dp_topology_port(&rig.topology, u32_to_odp(4)));
     ovs_assert(!rig.topology.n_lost);
-    expect_lanes(&rig, "0:3 1:2 2:0 3:0");
+    rig_expect_lanes(&rig, "0:3 1:2 2:0 3:0");
 
     /* No core on its node: any will do.  The lanes that go are purged. */
     ovs_assert(!rig.n_purged);
-    set_cpu_mask(&rig, "0xc");
-    expect_lanes(&rig, "2:3 3:2");
+    rig_set_cpu_mask(&rig, "0xc");
+    rig_expect_lanes(&rig, "2:3 3:2");
     ovs_assert(rig.n_purged == 2 && rig.purged[0] == 0 && rig.purged[1] == 1);
 
     /* The last port for PMD threads takes them with it. */
-    del_port(&rig, 1);
-    expect_lanes(&rig, "2:1 3:0");
-    del_port(&rig, OUT_PORT);
-    expect_lanes(&rig, "");
+    rig_del_port(&rig, 1);
+    rig_expect_lanes(&rig, "2:1 3:0");
+    rig_del_port(&rig, OUT_PORT);
+    rig_expect_lanes(&rig, "");
     ovs_assert(rig.n_purged == 4 && rig.topology.main->n_polls == 2);
-    rig_uninit(&rig);
+    rig_close(&rig);
 
     netdev_close(&in->up);
     netdev_close(&out->up);
@@ -405,15 +201,15 @@ check_housekeeping(void)
     struct fake *in = fake_open("in", "fake-pmd", 1);
     struct rig rig;
 
-    rig_init(&rig);
+    rig_open(&rig);
     in->recv_ns = 1000 * 1000;
     fake_inject(in, 0, 300);
-    ovs_assert(!add_port(&rig, in, 1));
-    wait_for(&in->n_received, 300);
-    del_port(&rig, 1);
+    ovs_assert(!rig_add_port(&rig, in, 1));
+    rig_wait_for(&in->n_received, 300);
+    rig_del_port(&rig, 1);
     ovs_assert(atomic_count_get(&in->max_unchecked) > 0
                && atomic_count_get(&in->max_unchecked) < 50);
-    rig_uninit(&rig);
+    rig_close(&rig);
     netdev_close(&in->up);
 }
 
@@ -440,7 +236,7 @@ reconfigure_when_asked(struct rig *rig)
     dp_topology_reconfigure(t);
     n_lost = t->n_lost - n_lost;
     ovs_mutex_unlock(&t->mutex);
-    check_topology(rig);
+    rig_check(rig);
     return n_lost;
 }
 
@@ -479,12 +275,12 @@ check_death(const char *type, int error)
     bool is_pmd = netdev_is_pmd(&in->up);
     struct rig rig;
 
-    rig_init(&rig);
-    ovs_assert(!add_port(&rig, out, OUT_PORT));
-    ovs_assert(!add_port(&rig, in, 1));
+    rig_open(&rig);
+    ovs_assert(!rig_add_port(&rig, out, OUT_PORT));
+    ovs_assert(!rig_add_port(&rig, in, 1));
     atomic_store(&in->error, ENETDOWN);
     if (is_pmd) {
-        wait_for_at_least(&in->n_errors, 100);
+        rig_wait_for_at_least(&in->n_errors, 100);
     } else {
         dp_topology_poll_main(&rig.topology);
     }
@@ -502,7 +298,7 @@ check_death(const char *type, int error)
         wait_until_dead(&rig, 1, in->want_rxq);
         n = atomic_count_get(&in->n_errors);
         fake_inject(out, 0, 5000);      /* The lane goes on. */
-        wait_for(&out->n_received, 5000);
+        rig_wait_for(&out->n_received, 5000);
         ovs_assert(atomic_count_get(&in->n_errors) == n);
     } else {
         dp_topology_poll_main(&rig.topology);
@@ -512,21 +308,21 @@ check_death(const char *type, int error)
     ovs_assert(dp_topology_port(&rig.topology, u32_to_odp(OUT_PORT)));
 
     atomic_store(&in->error, 0);
-    ovs_assert(!add_port(&rig, in, 1));
+    ovs_assert(!rig_add_port(&rig, in, 1));
     atomic_count_set(&out->n_sent, 0);
     fake_inject(in, 1, 1);
     dp_topology_poll_main(&rig.topology);
-    wait_for(&out->n_sent, 1);
-    rig_uninit(&rig);
+    rig_wait_for(&out->n_sent, 1);
+    rig_close(&rig);
     netdev_close(&in->up);
     netdev_close(&out->up);
 }
 
 static bool main_was_held;
 
-/* If the lane was asked to park, whoever asked must not keep others out of the
- * main lane while he waits.  (A packet may need a lock on its way, whose
- * holder wants to send from the main lane.) */
+/* If the lane was asked for something, whoever asked must not keep others out
+ * of the main lane while he waits.  (A packet may need a lock on its way,
+ * whose holder wants to send from the main lane.) */
 static void
 look_at_main(struct fake *fake OVS_UNUSED)
 {
@@ -537,7 +333,7 @@ look_at_main(struct fake *fake OVS_UNUSED)
     int command;
 
     atomic_read_relaxed(&pmd->command, &command);
-    if (command == DP_PMD_PARK) {
+    if (command != DP_PMD_RUN) {
         ovs_mutex_lock(&mutex);         /* One lane after the other. */
         if (!ovs_mutex_trylock(main_mutex)) {
             ovs_mutex_unlock(main_mutex);
@@ -548,26 +344,31 @@ look_at_main(struct fake *fake OVS_UNUSED)
     }
 }
 
-/* Threads are waited for before the main lane is taken. */
+/* Threads are waited for before the main lane is taken, parked or not. */
 static void
 check_parking(void)
 {
+    static const char *masks[] = { "0xf", "0x7" };
     struct fake *in = fake_open("in", "fake-pmd", MAX_RXQS);
+    struct fake *extra = fake_open("extra", "fake-pmd", 1);
     struct rig rig;
 
-    rig_init(&rig);
-    set_cpu_mask(&rig, "0xf");
+    rig_open(&rig);
+    topology = &rig.topology;
+    rig_set_cpu_mask(&rig, "0xf");
     in->recv_ns = 1000 * 1000;
     in->on_recv = look_at_main;
-    ovs_assert(!add_port(&rig, in, 1));
+    ovs_assert(!rig_add_port(&rig, in, 1));
     for (int i = 0; i < 20; i++) {
-        ovs_mutex_lock(&rig.topology.mutex);
-        dp_topology_reconfigure(&rig.topology);
-        ovs_mutex_unlock(&rig.topology.mutex);
+        ovs_assert(!rig_add_port(&rig, extra, 2));
+        rig_del_port(&rig, 2);
+        rig.n_purged = 0;
+        rig_set_cpu_mask(&rig, masks[i % ARRAY_SIZE(masks)]);
     }
-    rig_uninit(&rig);
+    rig_close(&rig);
     ovs_assert(!main_was_held);
     netdev_close(&in->up);
+    netdev_close(&extra->up);
 }
 
 /* Ports that go because they can't be reconfigured, while all ports are
@@ -578,19 +379,19 @@ check_broken(void)
     struct fake *fakes[8];
     struct rig rig;
 
-    rig_init(&rig);
+    rig_open(&rig);
     for (int i = 0; i < ARRAY_SIZE(fakes); i++) {
         char name[16];
 
         snprintf(name, sizeof name, "p%d", i);
         fakes[i] = fake_open(name, "fake", 1);
-        ovs_assert(!add_port(&rig, fakes[i], i + 1));
+        ovs_assert(!rig_add_port(&rig, fakes[i], i + 1));
     }
     for (int i = 0; i < ARRAY_SIZE(fakes); i++) {
         fakes[i]->broken = true;
         netdev_request_reconfigure(&fakes[i]->up);
     }
-    rig_uninit(&rig);
+    rig_close(&rig);
     for (int i = 0; i < ARRAY_SIZE(fakes); i++) {
         netdev_close(&fakes[i]->up);
     }
@@ -621,14 +422,15 @@ check_stall(uint64_t cycles, unsigned int n)
     struct dp_port *port;
     struct rig rig;
 
-    rig_init(&rig);
+    rig_open(&rig);
+    topology = &rig.topology;
     stall_cycles = cycles;
     in->on_recv = stall;
     fake_inject(in, 0, n);
-    ovs_assert(!add_port(&rig, in, 1));
-    wait_for(&in->n_received, n);
+    ovs_assert(!rig_add_port(&rig, in, 1));
+    rig_wait_for(&in->n_received, n);
     fake_inject(in, 0, 1);
-    wait_for(&in->n_received, n + 1);
+    rig_wait_for(&in->n_received, n + 1);
 
     ovs_mutex_lock(&rig.topology.mutex);
     port = dp_topology_port(&rig.topology, u32_to_odp(1));
@@ -645,8 +447,8 @@ check_stall(uint64_t cycles, unsigned int n)
                <= max);
     ovs_assert(stats[PMD_CYCLES_ITER_BUSY] <= max);
     ovs_assert(load <= max);
-    del_port(&rig, 1);
-    rig_uninit(&rig);
+    rig_del_port(&rig, 1);
+    rig_close(&rig);
     netdev_close(&in->up);
 }
 
@@ -663,10 +465,10 @@ check_traffic(void)
     unsigned int n = 0;
     struct rig rig;
 
-    rig_init(&rig);
-    ovs_assert(!add_port(&rig, out, OUT_PORT));
-    ovs_assert(!add_port(&rig, in, 1));
-    ovs_assert(!add_port(&rig, slow, 3));
+    rig_open(&rig);
+    ovs_assert(!rig_add_port(&rig, out, OUT_PORT));
+    ovs_assert(!rig_add_port(&rig, in, 1));
+    ovs_assert(!rig_add_port(&rig, slow, 3));
     for (int i = 0; i < 60; i++) {
         struct dp_port *port = dp_topology_port(&rig.topology,
                                                 u32_to_odp(2));
@@ -679,14 +481,14 @@ check_traffic(void)
         switch (random_range(3)) {
         case 0:
             rig.n_purged = 0;
-            set_cpu_mask(&rig, masks[random_range(ARRAY_SIZE(masks))]);
+            rig_set_cpu_mask(&rig, masks[random_range(ARRAY_SIZE(masks))]);
             break;
         case 1:
             if (port) {
-                del_port(&rig, 2);
+                rig_del_port(&rig, 2);
             } else {
                 extra->want_rxq = 1 + random_range(MAX_RXQS);
-                ovs_assert(!add_port(&rig, extra, 2));
+                ovs_assert(!rig_add_port(&rig, extra, 2));
             }
             break;
         case 2:
@@ -701,16 +503,16 @@ check_traffic(void)
             }
             break;
         }
-        check_topology(&rig);
+        rig_check(&rig);
         for (int j = 0; j < 5; j++) {
             dp_topology_poll_main(&rig.topology);
         }
         ovsrcu_quiesce();
     }
-    wait_for(&in->n_received, n - 60 * 5);
+    rig_wait_for(&in->n_received, n - 60 * 5);
     ovs_assert(atomic_count_get(&slow->n_received) == 60 * 5);
-    wait_for(&out->n_sent, n);
-    rig_uninit(&rig);
+    rig_wait_for(&out->n_sent, n);
+    rig_close(&rig);
     netdev_close(&in->up);
     netdev_close(&out->up);
     netdev_close(&extra->up);
