@@ -366,7 +366,9 @@ clean_main(void *clean_)
         atomic_store(&clean->is_called, false);
 
         ct_slab_stock(&ct->conns);
-        ct_slab_stock(&ct->nats);
+        if (ct_slab_end(&ct->nats)) {
+            ct_slab_stock(&ct->nats);   /* Not if nothing is translated. */
+        }
         grow(clean);
         sweep_if_time(clean);
         start_reaping(clean);

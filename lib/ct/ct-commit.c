@@ -107,7 +107,7 @@ insert_translated(struct conntrack *ct, const struct ct_commit *c,
             error = EADDRNOTAVAIL;
             break;
         }
-        nat->reply = search.reply;
+        ct_nat_set_reply(nat, &search.reply);
         error = ct_commit(ct, conn, c->now_ms, clash);
         n_taken += error == EADDRINUSE;
     } while (error == EADDRINUSE);
@@ -121,7 +121,7 @@ insert_translated(struct conntrack *ct, const struct ct_commit *c,
                      "if DoS attack, use firewalling and/or zone "
                      "partitioning.");
     } else if (error) {
-        ct_ports_released(&ct->ports, &nat->reply);
+        ct_ports_released(&ct->ports, &search.reply);
     }
     return error;
 }

@@ -18,7 +18,9 @@
  * writers named below, or guarded by 'lock', which is held for the time of one
  * packet and within which nobody waits for anything else. */
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include "ct/ct-key.h"
 #include "ct/ct-spin.h"
 #include "ct/ct-tcp.h"
@@ -86,10 +88,13 @@ struct conn {
 };
 BUILD_ASSERT_DECL(sizeof(struct conn) == 128);
 
-/* What a translated connection has besides. */
+/* What a translated connection has besides: the key of its replies, as they
+ * arrive, but for what all keys of a connection share. */
 struct ct_nat {
-    struct ct_key reply;        /* Of the reply direction, as it arrives. */
+    uint32_t addrs[8];
+    uint32_t ports;
 };
+BUILD_ASSERT_DECL(sizeof(struct ct_nat) == offsetof(struct ct_key, zone));
 
 /* By how much the sequence numbers of one direction are off behind a segment
  * whose text was replaced. */
@@ -103,6 +108,27 @@ struct ct_extra {
     struct ct_key parent;       /* Of who announced it, if CT_F_RELATED. */
     struct ct_skew skew[2];     /* TCP's, guarded by 'lock'. */
 };
+
+static inline void
+ct_nat_set_reply(struct ct_nat *nat, const struct ct_key *reply)
+{
+    memcpy(nat, reply, sizeof *nat);
+}
+
+/* Stores the key of the replies of 'conn', which has 'nat'.  Writes words. */
+static inline void
+ct_nat_get_reply(const struct ct_nat *nat, const struct conn *conn,
+                 struct ct_key *reply)
+{
+    const uint64_t ports = (uint64_t) UINT32_MAX << CT_KEY_PORTS;
+
+    memcpy(&reply->words[0], &nat->addrs[0], sizeof reply->words[0]);
+    memcpy(&reply->words[1], &nat->addrs[2], sizeof reply->words[1]);
+    memcpy(&reply->words[2], &nat->addrs[4], sizeof reply->words[2]);
+    memcpy(&reply->words[3], &nat->addrs[6], sizeof reply->words[3]);
+    reply->words[4] = ((conn->key.words[4] & ~ports)
+                       | (uint64_t) nat->ports << CT_KEY_PORTS);
+}
 
 /* Who sees CT_LIVE sees all that the embryo was given. */
 static inline enum ct_life

@@ -160,11 +160,7 @@ put_entry(const struct conntrack *ct, const struct conn *conn,
 
     memset(entry, 0, sizeof *entry);
     key_to_tuple(&conn->key, &entry->tuple_orig);
-    if (conn->nat) {
-        reply = ct_table_nat(&ct->table, conn)->reply;
-    } else {
-        ct_key_reverse(&conn->key, &reply);
-    }
+    ct_table_get_reply(&ct->table, conn, &reply);
     key_to_tuple(&reply, &entry->tuple_reply);
     entry->zone = conn->key.zone;
     ct_conn_get_marks(conn, &entry->mark, &entry->labels);

@@ -113,11 +113,7 @@ ct_handle_view(const struct conntrack *ct, struct ct_handle handle,
     }
     memset(view, 0, sizeof *view);
     view->keys[0] = conn->key;
-    if (conn->nat) {
-        view->keys[1] = ct_table_nat(&ct->table, conn)->reply;
-    } else {
-        ct_key_reverse(&conn->key, &view->keys[1]);
-    }
+    ct_table_get_reply(&ct->table, conn, &view->keys[1]);
     view->original = *ct_helper_original(ct, conn);
     view->tp_id = conn->tp_id;
 

@@ -56,11 +56,7 @@ get_ends(const struct conntrack *ct, const struct conn *conn, bool reply)
     struct ends ends;
     struct ct_key answers;
 
-    if (conn->nat) {
-        answers = ct_table_nat(&ct->table, conn)->reply;
-    } else {
-        ct_key_reverse(&conn->key, &answers);
-    }
+    ct_table_get_reply(&ct->table, conn, &answers);
     ends.mine = reply ? answers : conn->key;
     ends.other = reply ? conn->key : answers;
     return ends;
@@ -110,6 +106,20 @@ read_tftp(struct conntrack *ct, struct conn *conn, const struct ends *ends,
 
 /* FTP. */
 
+/* Makes room for 'n' bytes behind 'packet'.  Returns false if there is none: a
+ * NIC's buffer is as large as it is, but not what was copied from one. */
+static bool
+make_room(struct dp_packet *packet, size_t n)
+{
+    if (n > dp_packet_tailroom(packet)) {
+        if (packet->source != DPBUF_MALLOC && packet->source != DPBUF_STUB) {
+            return false;
+        }
+        dp_packet_prealloc_tailroom(packet, n);
+    }
+    return true;
+}
+
 /* Makes room for 'new_len' bytes in the place of 'old_len' at 'offset' of
  * 'packet', whose layer 2 padding is gone.  Returns false if there is none. */
 static bool
@@ -120,8 +130,8 @@ resize_text(struct dp_packet *packet, size_t offset, size_t old_len,
     size_t rest = size - offset - old_len;
 
     if (new_len > old_len
-        && (new_len - old_len > dp_packet_tailroom(packet)
-            || size + new_len - old_len > UINT16_MAX)) {
+        && (size + new_len - old_len > UINT16_MAX
+            || !make_room(packet, new_len - old_len))) {
         return false;
     }
     if (new_len > old_len) {

@@ -50,12 +50,14 @@ BUILD_ASSERT_DECL(sizeof(struct ct_key) == 40);
 
 /* Where the members after the addresses are in the last word. */
 #ifdef WORDS_BIGENDIAN
+#define CT_KEY_PORTS 32         /* Both of them. */
 #define CT_KEY_SRC_PORT 48
 #define CT_KEY_DST_PORT 32
 #define CT_KEY_ZONE 16
 #define CT_KEY_PROTO 8
 #define CT_KEY_IS_IPV6 0
 #else
+#define CT_KEY_PORTS 0
 #define CT_KEY_SRC_PORT 0
 #define CT_KEY_DST_PORT 16
 #define CT_KEY_ZONE 32

@@ -408,14 +408,17 @@ ct_nat_translate(struct conntrack *ct, const struct conn *conn,
 {
     uint32_t flags = ct_conn_flags(conn) & (CT_F_SNAT | CT_F_DNAT);
     bool src = (flags == CT_F_SNAT) != reply;
-    const struct ct_key *other;         /* Of the other direction. */
-    struct ct_key want;
+    const struct ct_key *other = &conn->key;    /* Of the other direction. */
+    struct ct_key replies, want;
     int which;
 
     if (!flags) {
         return 0;
     }
-    other = reply ? &conn->key : &ct_table_nat(&ct->table, conn)->reply;
+    if (!reply) {
+        ct_nat_get_reply(ct_table_nat(&ct->table, conn), conn, &replies);
+        other = &replies;
+    }
     ct_key_reverse(other, &want);
 
     /* Who sends an error need not be an end of the connection. */

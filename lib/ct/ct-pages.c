@@ -23,24 +23,24 @@ ct_pages_map(size_t size, size_t rest)
     if (p == MAP_FAILED) {
         return NULL;
     }
-    if (!extra) {
-        return p;
-    }
-    end = p + size + rest + extra;
-    aligned = (char *) ROUND_UP((uintptr_t) p, HUGE_PAGE);
-    if (aligned > p) {
-        munmap(p, aligned - p);
-    }
-    if (aligned + size + rest < end) {
-        munmap(aligned + size + rest, end - (aligned + size + rest));
-    }
+    if (extra) {
+        end = p + size + rest + extra;
+        aligned = (char *) ROUND_UP((uintptr_t) p, HUGE_PAGE);
+        if (aligned > p) {
+            munmap(p, aligned - p);
+        }
+        if (aligned + size + rest < end) {
+            munmap(aligned + size + rest, end - (aligned + size + rest));
+        }
+        p = aligned;
 
-    /* Advice only: that there are none is no error. */
-    madvise(aligned, size, MADV_HUGEPAGE);
-    if (rest) {
-        madvise(aligned + size, rest, MADV_NOHUGEPAGE);
+        /* Advice only: that there are none is no error. */
+        madvise(p, size, MADV_HUGEPAGE);
     }
-    return aligned;
+    if (rest) {
+        madvise(p + size, rest, MADV_NOHUGEPAGE);
+    }
+    return p;
 }
 
 void

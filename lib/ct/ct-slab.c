@@ -25,6 +25,12 @@ struct ct_magazine {
     uint32_t indexes[2 * CT_SLAB_MAGAZINE];
 };
 
+/* What the kernel gave, for one block or several. */
+struct ct_slab_region {
+    char *memory;
+    size_t size;
+};
+
 /* A block on its way into the directory. */
 struct new_block {
     char *records;
@@ -50,36 +56,53 @@ blocks_per_region(const struct ct_slab *slab)
     return n;
 }
 
-static size_t
-region_bytes(const struct ct_slab *slab)
-{
-    return blocks_per_region(slab) * block_bytes(slab);
-}
-
-/* Returns the memory of a block, or NULL. */
+/* Adds a region of 'huge' bytes in huge pages and 'small' others.  Returns its
+ * memory, or NULL. */
 static char *
-carve(struct ct_slab *slab)
+add_region(struct ct_slab *slab, size_t huge, size_t small)
     OVS_REQUIRES(slab->mutex)
 {
-    uint32_t place = slab->n_carved % blocks_per_region(slab);
+    char *memory = ct_pages_map(huge, small);
 
-    if (!place) {
-        char *region = ct_pages_map(region_bytes(slab), 0);
-
-        if (!region) {
-            return NULL;
-        }
+    if (memory) {
         slab->regions = xrealloc(slab->regions, ((slab->n_regions + 1)
                                                  * sizeof *slab->regions));
-        slab->regions[slab->n_regions++] = region;
+        slab->regions[slab->n_regions++] = (struct ct_slab_region) {
+            memory, huge + small,
+        };
     }
-    slab->n_carved++;
-    return slab->regions[slab->n_regions - 1] + place * block_bytes(slab);
+    return memory;
+}
+
+/* Returns the memory of a block, or NULL: a part of a region of huge pages, or
+ * if 'is_alone' a region of its own, of small pages. */
+static char *
+carve(struct ct_slab *slab, bool is_alone)
+    OVS_REQUIRES(slab->mutex)
+{
+    char *block;
+
+    if (is_alone) {
+        return add_region(slab, 0, block_bytes(slab));
+    }
+    if (!slab->n_uncarved) {
+        uint32_t n = blocks_per_region(slab);
+
+        slab->uncarved = add_region(slab, n * block_bytes(slab), 0);
+        if (!slab->uncarved) {
+            return NULL;
+        }
+        slab->n_uncarved = n;
+    }
+    block = slab->uncarved;
+    slab->uncarved += block_bytes(slab);
+    slab->n_uncarved--;
+    return block;
 }
 
 /* Stores a block of zeros; false if there is no memory. */
 static bool
-make_block(struct ct_slab *slab, struct new_block *block)
+make_block(struct ct_slab *slab, bool is_alone, struct new_block *block)
     OVS_EXCLUDED(slab->mutex)
 {
     block->columns = NULL;
@@ -90,7 +113,9 @@ make_block(struct ct_slab *slab, struct new_block *block)
         }
     }
     ovs_mutex_lock(&slab->mutex);
-    block->records = slab->n_carved < CT_SLAB_MAX_BLOCKS ? carve(slab) : NULL;
+    block->records = (slab->n_made < CT_SLAB_MAX_BLOCKS
+                      ? carve(slab, is_alone) : NULL);
+    slab->n_made += block->records != NULL;
     ovs_mutex_unlock(&slab->mutex);
     if (!block->records && block->columns) {
         ct_pages_unmap(block->columns, sizeof *block->columns);
@@ -219,7 +244,9 @@ ct_slab_init(struct ct_slab *slab, size_t record_size, bool has_columns)
     ovs_mutex_lock(&slab->mutex);
     slab->regions = NULL;
     slab->n_regions = 0;
-    slab->n_carved = 0;
+    slab->uncarved = NULL;
+    slab->n_uncarved = 0;
+    slab->n_made = 0;
     slab->next_unused = 1;      /* 0 is nobody. */
     slab->free = NULL;
     slab->n_free = 0;
@@ -240,7 +267,7 @@ ct_slab_destroy(struct ct_slab *slab)
         free_cacheline(magazine);
     }
     for (size_t i = 0; i < slab->n_regions; i++) {
-        ct_pages_unmap(slab->regions[i], region_bytes(slab));
+        ct_pages_unmap(slab->regions[i].memory, slab->regions[i].size);
     }
     free(slab->regions);
     free(slab->free);
@@ -268,8 +295,9 @@ fill_magazine(struct ct_slab *slab, struct ct_magazine *magazine)
         return true;
     }
 
-    /* Whoever should stock is late. */
-    if (!make_block(slab, &block)) {
+    /* Whoever should stock is late, or does not stock a slab that may never be
+     * used: so it begins small. */
+    if (!make_block(slab, !count_blocks(slab), &block)) {
         return false;
     }
     ovs_mutex_lock(&slab->mutex);
@@ -329,7 +357,7 @@ ct_slab_stock(struct ct_slab *slab)
     if (!ct_slab_is_low(slab)) {
         return true;
     }
-    if (!make_block(slab, &block)) {
+    if (!make_block(slab, false, &block)) {
         return false;
     }
     ct_pages_touch(block.records, block_bytes(slab));

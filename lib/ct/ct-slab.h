@@ -22,7 +22,8 @@
  * Memory of new blocks is zeroed by ct_slab_stock(), which somebody should
  * call who has time, whenever ct_slab_is_low() says so.  A thread that finds
  * nothing makes a block itself, and lets the kernel zero each page when it is
- * first touched.
+ * first touched.  Small pages, if it is the first block: a slab that was not
+ * stocked may stay small.
  *
  * Thread-safety.  Any thread may call what is not said to be for one thread.
  * 'mutex' is innermost.
@@ -54,6 +55,8 @@ struct ct_slab_columns {
     };
 };
 
+struct ct_slab_region;
+
 struct ct_slab {
     /* Constant after creation. */
     size_t record_size;
@@ -69,10 +72,12 @@ struct ct_slab {
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
-    char **regions OVS_GUARDED; /* What the kernel gave, for one block or
-                                 * several, so that huge pages fit. */
+    struct ct_slab_region *regions OVS_GUARDED; /* All memory of records. */
     size_t n_regions OVS_GUARDED;
-    uint32_t n_carved OVS_GUARDED;      /* Blocks that were cut from them. */
+    char *uncarved OVS_GUARDED; /* What is left of the last one of huge
+                                 * pages... */
+    uint32_t n_uncarved OVS_GUARDED;    /* ...in blocks. */
+    uint32_t n_made OVS_GUARDED;        /* Blocks. */
     uint32_t next_unused OVS_GUARDED;   /* First that never was used. */
     uint32_t *free OVS_GUARDED;         /* Stack. */
     uint32_t n_free OVS_GUARDED;

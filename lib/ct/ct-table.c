@@ -200,13 +200,10 @@ get_names(const struct ct_table *table, const struct conn *conn,
 {
     names->keys[0] = conn->key;
     names->hashes[0] = ct_key_hash(table->secret, &conn->key);
-    if (conn->nat) {
-        names->keys[1] = ct_table_nat(table, conn)->reply;
-        names->hashes[1] = ct_key_hash(table->secret, &names->keys[1]);
-    } else {
-        ct_key_reverse(&conn->key, &names->keys[1]);
-        names->hashes[1] = names->hashes[0];
-    }
+    ct_table_get_reply(table, conn, &names->keys[1]);
+    names->hashes[1] = (conn->nat
+                        ? ct_key_hash(table->secret, &names->keys[1])
+                        : names->hashes[0]);
 }
 
 /* Looks for who has one of 'names' already. */

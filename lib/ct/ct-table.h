@@ -103,6 +103,18 @@ ct_table_buckets(const struct ct_table *table)
     return b;
 }
 
+/* Stores the key that replies of 'conn' arrive with. */
+static inline void
+ct_table_get_reply(const struct ct_table *table, const struct conn *conn,
+                   struct ct_key *reply)
+{
+    if (conn->nat) {
+        ct_nat_get_reply(ct_table_nat(table, conn), conn, reply);
+    } else {
+        ct_key_reverse(&conn->key, reply);
+    }
+}
+
 /* Asks the memory for the bucket of 'hash'.  First of the passes over a burst;
  * then come ct_table_hint(), ct_table_warm() and ct_table_find(). */
 static inline void
@@ -141,9 +153,11 @@ ct_table_match__(const struct ct_table *table, uint32_t ref,
     struct conn *conn = ct_table_conn(table, ref >> 1);
 
     if (ref & 1) {
+        struct ct_key reply_key;
+
         *reply = true;
-        return (ct_key_equal(key, &ct_table_nat(table, conn)->reply)
-                ? conn : NULL);
+        ct_nat_get_reply(ct_table_nat(table, conn), conn, &reply_key);
+        return ct_key_equal(key, &reply_key) ? conn : NULL;
     }
     *reply = false;
     if (ct_key_equal(key, &conn->key)) {

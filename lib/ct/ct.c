@@ -191,7 +191,10 @@ ct_kill(struct conntrack *ct, struct conn *conn, enum ct_death why)
     }
     ct_table_remove(&ct->table, conn);
     if (conn->nat) {
-        ct_ports_released(&ct->ports, &ct_table_nat(&ct->table, conn)->reply);
+        struct ct_key reply;
+
+        ct_table_get_reply(&ct->table, conn, &reply);
+        ct_ports_released(&ct->ports, &reply);
     }
     if (conn->extra) {
         ct_expect_forget(&ct->expects, conn);

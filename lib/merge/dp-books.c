@@ -21,8 +21,9 @@
 COVERAGE_DEFINE(merge_rule_made);
 COVERAGE_DEFINE(merge_trace_refused);
 
-/* A rule without packets for so long dies. */
-#define IDLE_MS 10000
+/* A rule without packets for so long dies, if so many passes in a row have
+ * looked for some: the clock goes on while the switch stands still. */
+enum { IDLE_MS = 10000, IDLE_PASSES = 4 };
 
 /* How often refused connections are forgotten by half. */
 enum { PASSES_PER_POLICY_AGE = 16 };
@@ -431,11 +432,13 @@ age(struct dp_books *books, struct dp_books_entry *entry,
     long long int now_ms)
     OVS_REQUIRES(books->mutex)
 {
+    uint64_t n_packets = entry->n_packets;
     uint32_t max_rules;
 
     entry->n_recent /= 2;
     dp_books_account(books, entry, now_ms, false);
-    if (now_ms - entry->used >= IDLE_MS) {
+    entry->n_idle = entry->n_packets == n_packets ? entry->n_idle + 1 : 0;
+    if (now_ms - entry->used >= IDLE_MS && entry->n_idle >= IDLE_PASSES) {
         dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_IDLE);
     }
     atomic_read_relaxed(&books->max_rules, &max_rules);

@@ -42,7 +42,8 @@ dp_mark_index_destroy(struct dp_mark_index *index)
 }
 
 static void
-dp_mark_index_set__(struct dp_mark_index *index, uint32_t mark, void *flow)
+dp_mark_index_set__(struct dp_mark_index *index, uint32_t mark, void *flow,
+                    bool sound)
     OVS_REQUIRES(index->mutex)
 {
     unsigned int leaf_no = mark >> DP_MARK_LEAF_BITS;
@@ -62,7 +63,8 @@ dp_mark_index_set__(struct dp_mark_index *index, uint32_t mark, void *flow)
 
     slot = &leaf->slots[mark & (DP_MARK_LEAF_SIZE - 1)];
     old = ovsrcu_get_protected(void *, &slot->flow);
-    ovsrcu_set(&slot->flow, flow);
+    ovsrcu_set(&slot->flow, (void *) ((uintptr_t) flow
+                                      | (sound ? DP_MARK_SOUND : 0)));
 
     if (!old && flow) {
         leaf->n_used++;
@@ -78,12 +80,14 @@ dp_mark_index_set__(struct dp_mark_index *index, uint32_t mark, void *flow)
 }
 
 void
-dp_mark_index_set(struct dp_mark_index *index, uint32_t mark, void *flow)
+dp_mark_index_set(struct dp_mark_index *index, uint32_t mark, void *flow,
+                  bool sound)
 {
     ovs_assert(mark && mark <= DP_MARK_MAX);
+    ovs_assert(!((uintptr_t) flow & DP_MARK_SOUND) && (flow || !sound));
 
     ovs_mutex_lock(&index->mutex);
-    dp_mark_index_set__(index, mark, flow);
+    dp_mark_index_set__(index, mark, flow, sound);
     ovs_mutex_unlock(&index->mutex);
 }
 
@@ -96,7 +100,7 @@ dp_mark_index_clear(struct dp_mark_index *index, uint32_t mark,
     ovs_mutex_lock(&index->mutex);
     found = flow && dp_mark_index_get(index, mark) == flow;
     if (found) {
-        dp_mark_index_set__(index, mark, NULL);
+        dp_mark_index_set__(index, mark, NULL, false);
     }
     ovs_mutex_unlock(&index->mutex);
 
@@ -118,7 +122,9 @@ dp_mark_index_check(const struct dp_mark_index *index_)
 
         if (leaf) {
             for (size_t j = 0; j < DP_MARK_LEAF_SIZE; j++) {
-                n_used += dp_mark_slot_get(&leaf->slots[j]) != NULL;
+                bool sound;
+
+                n_used += dp_mark_slot_read(&leaf->slots[j], &sound) != NULL;
             }
             ovs_assert(n_used == leaf->n_used);
             ovs_assert(n_used || !i);

@@ -28,7 +28,9 @@
  *
  * What the caller has to check: that the flow's in-port is the port that the
  * packet came from (a NIC that hands out a mark of another port's rule must
- * not be able to forward a packet), and that the packet was not recirculated.
+ * not be able to forward a packet), that the packet was not recirculated, and
+ * that its headers are sound (dp-verify.h), unless the slot says that the NIC
+ * has seen to that.
  *
  * Example, in two passes over a burst:
  *
@@ -37,7 +39,8 @@
  *         OVS_PREFETCH(slots[i]);
  *     }
  *     for (i = 0; i < n; i++) {
- *         struct dp_flow *flow = dp_mark_slot_get(slots[i]);
+ *         bool sound;
+ *         struct dp_flow *flow = dp_mark_slot_read(slots[i], &sound);
  *         ...
  *     }
  */
@@ -58,8 +61,12 @@
 #define DP_MARK_LEAF_SIZE (1u << DP_MARK_LEAF_BITS)
 #define DP_MARK_N_LEAVES (1u << (DP_MARK_BITS - DP_MARK_LEAF_BITS))
 
+/* In a slot, beside the address of a flow, which is even. */
+#define DP_MARK_SOUND 1
+
 struct dp_mark_slot {
-    OVSRCU_TYPE(void *) flow;           /* Counted by the engine. */
+    OVSRCU_TYPE(void *) flow;           /* Counted by the engine; and
+                                         * DP_MARK_SOUND. */
 };
 
 struct dp_mark_leaf {
@@ -90,8 +97,10 @@ struct dp_mark_index *dp_mark_index_create(unsigned int lane_id);
  * period.  Null is fine. */
 void dp_mark_index_destroy(struct dp_mark_index *index);
 
-/* Makes 'mark' mean 'flow', or nothing if 'flow' is null. */
-void dp_mark_index_set(struct dp_mark_index *index, uint32_t mark, void *flow)
+/* Makes 'mark' mean 'flow', or nothing if 'flow' is null.  'sound': the NIC
+ * gives 'mark' to packets with sound headers only. */
+void dp_mark_index_set(struct dp_mark_index *index, uint32_t mark, void *flow,
+                       bool sound)
     OVS_EXCLUDED(index->mutex);
 
 /* Clears 'mark' if it means 'flow'.  Returns true if it did. */
@@ -127,18 +136,24 @@ dp_mark_index_slot(const struct dp_mark_index *index, uint32_t mark)
     return &dp_mark_slot_empty;
 }
 
-/* Returns the flow in 'slot', valid until the caller quiesces, or null. */
+/* Returns the flow in 'slot', valid until the caller quiesces, or null.
+ * Stores in '*sound' whether the NIC marks packets with sound headers only. */
 static inline void *
-dp_mark_slot_get(const struct dp_mark_slot *slot)
+dp_mark_slot_read(const struct dp_mark_slot *slot, bool *sound)
 {
-    return ovsrcu_get(void *, &slot->flow);
+    uintptr_t word = (uintptr_t) ovsrcu_get(void *, &slot->flow);
+
+    *sound = word & DP_MARK_SOUND;
+    return (void *) (word & ~(uintptr_t) DP_MARK_SOUND);
 }
 
-/* Both in one, for those who have one packet. */
+/* Both in one, for those who have one packet and look at it themselves. */
 static inline void *
 dp_mark_index_get(const struct dp_mark_index *index, uint32_t mark)
 {
-    return dp_mark_slot_get(dp_mark_index_slot(index, mark));
+    bool sound;
+
+    return dp_mark_slot_read(dp_mark_index_slot(index, mark), &sound);
 }
 
 #endif /* dp-mark-index.h */

@@ -276,7 +276,7 @@ dp_mark_assign(struct dp_marks *marks, unsigned int bits, void *owner,
                                       : UINT32_C(1) << log_2_floor(usable)));
         marks->n_owned++;
         ovs_assert(!dp_mark_index_get(marks->owners, *markp));
-        dp_mark_index_set(marks->owners, *markp, owner);
+        dp_mark_index_set(marks->owners, *markp, owner, false);
     }
     ovs_mutex_unlock(&marks->mutex);
 

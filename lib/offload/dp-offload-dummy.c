@@ -319,6 +319,7 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
                     dp_dummy_hash(port->port_no, &op->mega_ufid));
         ovs_list_push_back(&port->rules, &rule->port_node);
         port->n_rules++;
+        op->sound = !whole && config->sound;
         if (dp_dummy_fate(config->put_unsure)) {
             op->error = ETIMEDOUT;
             return;

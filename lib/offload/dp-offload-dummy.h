@@ -31,6 +31,7 @@ struct dp_dummy_config {
     bool priorities;            /* Finds merged rules first. */
     bool peers;                 /* But only to ports that it has, too. */
     bool counts_stay;           /* Counters outlive their rules. */
+    bool sound;                 /* Marks packets with sound headers only. */
     bool blind;                 /* Does not ask what it installs. */
     unsigned int put_refused;   /* 'put_error'... */
     int put_error;              /* ...or, if that is 0, EINVAL. */

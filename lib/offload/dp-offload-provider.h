@@ -99,6 +99,8 @@ struct dp_offload_op {
     enum dp_offload_why why;    /* put: why not, or why only marked. */
     bool halved;                /* put: it marks for want of room only, or for
                                  * a reason that the NIC keeps to itself. */
+    bool sound;                 /* put: it marks only packets whose headers
+                                 * dp_verify_packet() would find sound. */
     uint64_t n_packets;         /* query, and del (the last reading), if */
     uint64_t n_bytes;           /*   'counted': totals since put. */
     bool counted;

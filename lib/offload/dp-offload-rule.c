@@ -385,7 +385,7 @@ dp_rule_member_add(struct dp_offload *offload, struct dp_offload_rule *rule,
     member = &rule->members[rule->n_members++];
     *member = (struct dp_offload_member) { .index = index, .flow = flow };
     if (rule->mark) {
-        dp_mark_index_set(index, rule->mark, flow);
+        dp_mark_index_set(index, rule->mark, flow, rule->mark_sound);
     }
     dp_rule_rebase_rate(offload, rule);
     return true;
@@ -408,7 +408,7 @@ dp_rule_member_remove(struct dp_offload *offload,
         for (size_t j = rule->n_members; j-- > 0; ) {
             if (rule->members[j].index == member.index) {
                 dp_mark_index_set(member.index, rule->mark,
-                                  rule->members[j].flow);
+                                  rule->members[j].flow, rule->mark_sound);
                 break;
             }
         }

@@ -97,6 +97,9 @@ struct dp_offload_rule {
     bool again;                         /* Became ready while busy. */
     bool flushing;                      /* dp_offload_flush() waits for it. */
     bool marked_once;                   /* 'mark' has been in the NIC. */
+    bool mark_mixed;                    /* Once, for packets of any headers. */
+    bool mark_sound;                    /* The lanes know that it is only given
+                                         * to packets with sound ones. */
     uint8_t best;                       /* Best 'level' that it has had. */
 
     /* Flows, one or more for each lane; the last one is described to

@@ -91,6 +91,7 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     op->flow = NULL;
     op->gone = false;
     op->halved = false;
+    op->sound = false;
     op->actions_hash = 0;
     op->out_port = ODPP_NONE;
     op->peer = NULL;
@@ -440,7 +441,7 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
     rule->needs_mark = !op->mark && op->why == DP_OFFLOAD_WHY_NO_MARK;
 
     if (dp_offload_is_unsure(op->error)) {
-        rule->marked_once = true;
+        dp_rule_mark_in(rule, false);
         dp_rule_count_retry(worker, rule);
         dp_rule_doubt(worker, rule);
         dp_rule_depend(rule, op);
@@ -524,7 +525,7 @@ dp_rule_put_done(struct dp_offload_worker *worker,
     dp_rule_go(rule, DP_RULE_INSTALLED);
     dp_rule_set_level(worker, rule, op->level);
     if (op->level == DP_OFFLOAD_MARKED) {
-        rule->marked_once = true;
+        dp_rule_mark_in(rule, op->sound);
     } else {
         /* Others need it. */
         dp_rule_drop_mark(worker->offload, rule, rule->port);

@@ -139,6 +139,7 @@ dp_rule_out(struct dp_offload_worker *worker, struct dp_offload_rule *rule)
     OVS_REQUIRES(rule->shard->mutex)
 {
     dp_rule_set_level(worker, rule, DP_OFFLOAD_ABSENT);
+    dp_rule_mark_out(rule);
     rule->replace = rule->replan = false;
 }
 

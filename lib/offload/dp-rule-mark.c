@@ -16,10 +16,43 @@ dp_rule_take_mark(struct dp_offload *offload, struct dp_offload_rule *rule,
 
     for (size_t i = 0; !error && i < rule->n_members; i++) {
         dp_mark_index_set(rule->members[i].index, rule->mark,
-                          rule->members[i].flow);
+                          rule->members[i].flow, false);
     }
-    rule->marked_once = false;
+    rule->marked_once = rule->mark_mixed = rule->mark_sound = false;
     return error;
+}
+
+/* Tells the lanes whether packets with the mark of 'rule' are 'sound'. */
+static void
+dp_rule_tell_sound(struct dp_offload_rule *rule, bool sound)
+    OVS_REQUIRES(rule->shard->mutex)
+{
+    if (sound == rule->mark_sound) {
+        return;
+    }
+    rule->mark_sound = sound;
+    for (size_t i = 0; i < rule->n_members; i++) {
+        const struct dp_offload_member *m = &rule->members[i];
+
+        /* Two members may be of one lane. */
+        if (dp_mark_index_get(m->index, rule->mark) == m->flow) {
+            dp_mark_index_set(m->index, rule->mark, m->flow, sound);
+        }
+    }
+}
+
+void
+dp_rule_mark_in(struct dp_offload_rule *rule, bool sound)
+{
+    rule->marked_once = true;
+    rule->mark_mixed |= !sound;
+    dp_rule_tell_sound(rule, !rule->mark_mixed);
+}
+
+void
+dp_rule_mark_out(struct dp_offload_rule *rule)
+{
+    dp_rule_tell_sound(rule, false);
 }
 
 /* Takes the mark of 'rule' from the lanes. */
@@ -31,6 +64,7 @@ dp_rule_hide_mark(struct dp_offload_rule *rule)
         dp_mark_index_clear(rule->members[i].index, rule->mark,
                             rule->members[i].flow);
     }
+    rule->mark_sound = false;
 }
 
 void

@@ -20,6 +20,17 @@ int dp_rule_take_mark(struct dp_offload *offload,
                       const struct dp_offload_port *port)
     OVS_REQUIRES(rule->shard->mutex);
 
+/* The NIC marks packets with the mark of 'rule', or may do so: those with
+ * sound headers only if 'sound'.  Lanes need not look at them then, unless it
+ * has marked others with it before, which may still wait in a ring. */
+void dp_rule_mark_in(struct dp_offload_rule *rule, bool sound)
+    OVS_REQUIRES(rule->shard->mutex);
+
+/* 'rule' leaves the NIC.  If it keeps its mark, it may be put there again in
+ * another way. */
+void dp_rule_mark_out(struct dp_offload_rule *rule)
+    OVS_REQUIRES(rule->shard->mutex);
+
 /* Takes the mark of 'rule', if any, from the lanes and from it.  'port' is the
  * port that packets with the mark may still come from, or null. */
 void dp_rule_drop_mark(struct dp_offload *offload,

@@ -17,7 +17,8 @@
  * A mark means the packet as it arrived, so this is the only stage that looks
  * at marks.  A mark without a flow, or with a flow of another port, means
  * nothing: the packet goes the long way.  So does a packet that a NIC may have
- * read otherwise than extraction would (dp-verify.h).
+ * read otherwise than extraction would (dp-verify.h); unless the NIC has been
+ * asked to see to that itself, its headers have to be looked at.
  *
  * If there are merged flows, the next stage looks first whether there is one
  * for packets whose mark means the begin of a longer way.  Where the mark
@@ -53,14 +54,15 @@ may_pass(const struct dp_flow *flow, const struct dp_packet *packet,
 }
 
 /* Takes 'packet', the 'i'th of 'burst', to be of 'flow', which its mark means,
- * unless there is a reason not to.  Returns true if it does. */
+ * unless there is a reason not to.  If the NIC has found it 'sound', no byte
+ * of it is read, but for TCP flags.  Returns true if it does. */
 static inline bool
-take(struct dp_burst *burst, int i, struct dp_flow *flow)
+take(struct dp_burst *burst, int i, struct dp_flow *flow, bool sound)
 {
     struct dp_packet *packet = burst->packets[i];
 
     if (flow->in_port != burst->in_port || dp_flow_is_dead(flow)
-        || !dp_verify_packet(&flow->verify, packet)) {
+        || !(sound || dp_verify_packet(&flow->verify, packet))) {
         return false;
     }
     burst->flows[i] = flow;
@@ -70,15 +72,16 @@ take(struct dp_burst *burst, int i, struct dp_flow *flow)
 }
 
 /* Takes those of 'marked' packets, whose marks mean 'flows', that may be
- * taken.  Returns them. */
+ * taken, of which the NIC has found some 'sound'.  Returns them. */
 static uint32_t
-take_all(struct dp_burst *burst, uint32_t marked, struct dp_flow *flows[])
+take_all(struct dp_burst *burst, uint32_t marked, uint32_t sound,
+         struct dp_flow *flows[])
 {
     uint32_t hits = 0;
     int i;
 
     ULLONG_FOR_EACH_1 (i, marked) {
-        if (flows[i] && take(burst, i, flows[i])) {
+        if (flows[i] && take(burst, i, flows[i], sound >> i & 1)) {
             hits |= UINT32_C(1) << i;
         }
     }
@@ -87,7 +90,7 @@ take_all(struct dp_burst *burst, uint32_t marked, struct dp_flow *flows[])
 
 /* Does the same in a lane that has merged flows. */
 static uint32_t
-take_all_merging(struct dp_burst *burst, uint32_t marked,
+take_all_merging(struct dp_burst *burst, uint32_t marked, uint32_t sound,
                  struct dp_flow *flows[])
 {
     uint64_t long_way = 0;      /* 1-bits: of hashes of undecided packets. */
@@ -102,7 +105,8 @@ take_all_merging(struct dp_burst *burst, uint32_t marked,
                                        : 0);
 
         if (OVS_LIKELY(flow) && !may_be_merged(flow)
-            && !(flow->merged && long_way & bit) && take(burst, i, flow)
+            && !(flow->merged && long_way & bit)
+            && take(burst, i, flow, sound >> i & 1)
             && (!flow->merged || may_pass(flow, packet,
                                           burst->tcp_flags[i]))) {
             hits |= UINT32_C(1) << i;
@@ -126,7 +130,7 @@ lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
 {
     const struct dp_mark_slot *slots[NETDEV_MAX_BURST];
     struct dp_flow *flows[NETDEV_MAX_BURST];
-    uint32_t hits;
+    uint32_t hits, sound = 0;
     int i;
 
     ULLONG_FOR_EACH_1 (i, marked) {
@@ -134,12 +138,15 @@ lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
         OVS_PREFETCH(slots[i]);
     }
     ULLONG_FOR_EACH_1 (i, marked) {
-        flows[i] = dp_mark_slot_get(slots[i]);
+        bool is_sound;
+
+        flows[i] = dp_mark_slot_read(slots[i], &is_sound);
+        sound |= (uint32_t) is_sound << i;
         OVS_PREFETCH_WRITE(flows[i]);
     }
     hits = (dp_tuples_count(&lane->merged)
-            ? take_all_merging(burst, marked, flows)
-            : take_all(burst, marked, flows));
+            ? take_all_merging(burst, marked, sound, flows)
+            : take_all(burst, marked, sound, flows));
     burst->unparsed |= hits;
     dp_burst_decide_all(burst, hits);
     dp_lane_count(lane, PMD_STAT_PHWOL_HIT, count_1bits(hits));

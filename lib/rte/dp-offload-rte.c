@@ -377,7 +377,8 @@ dp_rte_create(const struct dp_rte_port *port, const struct dp_rte_rule *rule,
 
 /* Packets of a whole rule are gone before software sees them, so the NIC has
  * to make sure that they are what they seem.  Returns false if it can't, and
- * must.  A rule that only marks does not need it: dp_rx_run() looks. */
+ * must.  A rule that only marks does not need it: dp_rx_run() looks, unless it
+ * is told that the NIC has. */
 static bool
 dp_rte_demand_sound(struct dp_rte_port *port, struct dp_rte_pattern *pattern)
 {
@@ -499,16 +500,35 @@ dp_rte_translate(const struct dp_rte_port *port, enum dp_offload_kind kind,
     return dp_rte_match_translate(&rule->match, &rule->pattern);
 }
 
+/* Asks the NIC to mark packets of 'rule': sound ones only, where that spares
+ * lanes a look at them.  Returns 0 or a positive errno value. */
+static int
+dp_rte_create_mark(const struct dp_rte_port *port, struct dp_rte_rule *rule,
+                   struct dp_offload_op *op)
+{
+    dp_rte_actions_mark(op->mark, port->n_rxq, port->rss_types,
+                        &rule->program);
+    op->sound = dp_rte_match_is_sound(&rule->pattern);
+    if (op->sound) {
+        int error = dp_rte_create(port, rule, &op->handle);
+
+        if (!error || dp_offload_is_busy(error)
+            || dp_offload_is_unsure(error)) {
+            return error;
+        }
+        op->sound = false;
+    }
+    dp_rte_match_remove_integrity(&rule->pattern);
+    return dp_rte_create(port, rule, &op->handle);
+}
+
 /* Has packets of the rule of 'op' marked, which does not run whole because of
  * 'why'. */
 static void
 dp_rte_put_mark(const struct dp_rte_port *port, struct dp_rte_rule *rule,
                 struct dp_offload_op *op, enum dp_offload_why why)
 {
-    dp_rte_match_remove_integrity(&rule->pattern);
-    dp_rte_actions_mark(op->mark, port->n_rxq, port->rss_types,
-                        &rule->program);
-    op->error = dp_rte_create(port, rule, &op->handle);
+    op->error = dp_rte_create_mark(port, rule, op);
     if (!op->error) {
         op->level = DP_OFFLOAD_MARKED;
         op->why = why;
@@ -533,6 +553,7 @@ dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
         op->error = EOPNOTSUPP;
         return;
     } else if (op->kind == DP_OFFLOAD_MERGED) {
+        dp_rte_demand_sound(port, &rule->pattern);
         dp_rte_put_mark(port, rule, op, DP_OFFLOAD_WHY_A_MERGED);
         return;
     }
@@ -714,6 +735,10 @@ dp_rte_format(void *port_, const struct match *match,
     rule->match = *match;
     known = !dp_rte_translate(port, kind, rule);
     if (known && level == DP_OFFLOAD_MARKED) {
+        dp_rte_demand_sound(port, &rule->pattern);
+        if (!dp_rte_match_is_sound(&rule->pattern)) {
+            dp_rte_match_remove_integrity(&rule->pattern);
+        }
         dp_rte_actions_mark(mark, port->n_rxq, port->rss_types,
                             &rule->program);
     } else if (known) {

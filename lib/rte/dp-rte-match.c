@@ -688,6 +688,19 @@ dp_rte_match_rest(const struct dp_rte_translation *t)
     return DP_OFFLOAD_WHY_M_OTHER;
 }
 
+/* See dp_rte_match_is_sound(). */
+static bool
+leaves_to_nic(const struct match *match, const struct dp_verify *verify)
+{
+    const struct flow *mask = &match->wc.masks;
+    const struct flow *flow = &match->flow;
+
+    return (verify->what == DP_VERIFY_IPV4 && mask->nw_proto == UINT8_MAX
+            && flow->nw_proto != IPPROTO_TCP
+            && (!verify->l4_len
+                || (flow->nw_proto == IPPROTO_UDP && !flow->nw_frag)));
+}
+
 enum dp_offload_why
 dp_rte_match_translate(const struct match *match,
                        struct dp_rte_pattern *pattern)
@@ -729,6 +742,7 @@ dp_rte_match_translate(const struct match *match,
     }
     if (!why) {
         dp_verify_init(&pattern->verify, &match->flow, &match->wc);
+        pattern->leaves_to_nic = leaves_to_nic(match, &pattern->verify);
         dp_rte_match_end(pattern);
     }
     return why;
@@ -751,11 +765,24 @@ dp_rte_match_add_integrity(struct dp_rte_pattern *pattern)
     dp_rte_match_end(pattern);
 }
 
+static bool
+has_integrity(const struct dp_rte_pattern *pattern)
+{
+    return (pattern->items[pattern->n - 1].type
+            == RTE_FLOW_ITEM_TYPE_INTEGRITY);
+}
+
 void
 dp_rte_match_remove_integrity(struct dp_rte_pattern *pattern)
 {
-    if (pattern->items[pattern->n - 1].type == RTE_FLOW_ITEM_TYPE_INTEGRITY) {
+    if (has_integrity(pattern)) {
         pattern->n--;
         dp_rte_match_end(pattern);
     }
+}
+
+bool
+dp_rte_match_is_sound(const struct dp_rte_pattern *pattern)
+{
+    return pattern->leaves_to_nic && has_integrity(pattern);
 }

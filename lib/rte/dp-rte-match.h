@@ -27,6 +27,7 @@ struct dp_rte_pattern {
     unsigned int n;                     /* Without the END item. */
     unsigned int used;                  /* Bytes of 'space'. */
     struct dp_verify verify;            /* Of packets that it matches. */
+    bool leaves_to_nic;                 /* See dp_rte_match_is_sound(). */
 
     /* What the items point to. */
     uint64_t space[128];
@@ -47,10 +48,22 @@ dp_rte_match_is_gullible(const struct dp_rte_pattern *pattern)
             && pattern->verify.what != DP_VERIFY_ARP);
 }
 
-/* Adds to 'pattern', which must be gullible, that headers be sound. */
+/* Adds to 'pattern', which must be gullible, that headers be sound.
+ *
+ * DPDK does not say more about it than that headers are valid.  We rely on a
+ * NIC to check that the length that is in an IP header is at least the
+ * header's, and not more than the frame has, and with ports that L4's header
+ * fits into that.  It may check more, of which a checksum is likely. */
 void dp_rte_match_add_integrity(struct dp_rte_pattern *pattern);
 
 /* Takes it out again, if it is there. */
 void dp_rte_match_remove_integrity(struct dp_rte_pattern *pattern);
+
+/* Has 'pattern' that item, and need a lane not look at packets that it matches
+ * therefore?  Only if they are of IPv4, which has no extension headers to be
+ * cut off; if they are no TCP, of which lanes read flags anyway; and if the
+ * layer 4 that has to be valid, if any, is UDP, which each such NIC knows, and
+ * in one piece. */
+bool dp_rte_match_is_sound(const struct dp_rte_pattern *pattern);
 
 #endif /* dp-rte-match.h */

@@ -47,7 +47,7 @@ static void
 make_devices(void)
 {
     xdp_rig_shell("ip link add port0 type veth peer name host0");
-    xdp_rig_shell("ip link set port0 up && ip link set host0 up");
+    xdp_rig_set_up("port0", "host0");
 }
 
 static int
@@ -293,7 +293,7 @@ test_down(struct dp_xsk *xsk, int fd)
     } while (!stats.tx_full);
     ovs_assert(stats.tx_full == 1);
 
-    xdp_rig_shell("ip link set port0 up");
+    xdp_rig_set_up("port0", "host0");
     send_one(xsk, n);
     for (uint32_t i = 0; i < n - 1; i++) {
         expect_frame(fd, i);

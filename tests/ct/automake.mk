@@ -32,6 +32,8 @@ tests_dptest_SOURCES += \
 	tests/ct/test-ct-table.c \
 	tests/ct/test-ct-tcp.c \
 	tests/ct/test-ct-twin.c \
+	tests/ct/test-ct-twin-control.c \
+	tests/ct/test-ct-twin-helper.c \
 	tests/ct/test-ct-twin-nat.c \
 	tests/ct/test-ct-watch.c
 

@@ -40,4 +40,15 @@ ct_keys_get_reply(struct ct_key *reply, uint32_t n, uint16_t zone)
     reply->proto = IPPROTO_UDP;
 }
 
+/* Gives 'conn', an embryo that is translated, the replies of connection
+ * 'n'. */
+static inline void
+ct_keys_set_reply(struct conntrack *ct, struct conn *conn, uint32_t n)
+{
+    struct ct_key reply;
+
+    ct_keys_get_reply(&reply, n, conn->key.zone);
+    ct_nat_set_reply(ct_table_nat(&ct->table, conn), &reply);
+}
+
 #endif /* ct-keys.h */

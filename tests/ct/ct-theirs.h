@@ -34,6 +34,13 @@ int theirs_conntrack_dump_next(struct conntrack_dump *,
 int theirs_conntrack_dump_done(struct conntrack_dump *);
 int theirs_conntrack_get_nconns(struct conntrack *, uint32_t *);
 int theirs_conntrack_set_tcp_seq_chk(struct conntrack *, bool);
+int theirs_conntrack_set_maxconns(struct conntrack *, uint32_t);
 int theirs_zone_limit_update(struct conntrack *, int32_t zone, uint32_t limit);
+int theirs_timeout_policy_update(struct conntrack *, struct timeout_policy *);
+int theirs_timeout_policy_delete(struct conntrack *, uint32_t tp_id);
+
+/* The types of these have changed. */
+extern __typeof__(zone_limit_get) theirs_zone_limit_get;
+extern __typeof__(zone_limit_delete) theirs_zone_limit_delete;
 
 #endif /* ct-theirs.h */

@@ -44,7 +44,7 @@ make(struct conntrack *ct, uint32_t n, uint16_t zone, bool is_nat)
         ct_keys_get(&conn->key, n, zone);
         if (is_nat) {
             ct_conn_set_flags(conn, CT_F_SNAT);
-            ct_keys_get_reply(&ct_table_nat(&ct->table, conn)->reply, n, zone);
+            ct_keys_set_reply(ct, conn, n);
         }
         ct_set_expiry(ct, conn, CT_KEYS_FAR);
     }

@@ -26,7 +26,7 @@ create_one(struct conntrack *ct, uint32_t n, bool is_nat)
     ovs_assert(conn);
     ct_keys_get(&conn->key, n, ZONE);
     if (is_nat) {
-        ct_keys_get_reply(&ct_table_nat(&ct->table, conn)->reply, n, ZONE);
+        ct_keys_set_reply(ct, conn, n);
     }
     ct_set_expiry(ct, conn, CT_KEYS_FAR);
     ovs_assert(!ct_commit(ct, conn, NOW, &clash));

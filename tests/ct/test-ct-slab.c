@@ -142,6 +142,38 @@ test_columns(void)
     ct_slab_destroy(&slab);
 }
 
+/* A slab begins small, unless it was stocked.  Blocks of all kinds stand
+ * beside each other, and records that fit into no page have nothing in
+ * common. */
+static void
+test_blocks(bool stocked)
+{
+    const uint32_t n_blocks = 80;       /* More than a region has. */
+    struct ct_slab slab;
+    uint32_t n = 0;
+
+    ct_slab_init(&slab, 36, false);
+    for (uint32_t i = 0; i < n_blocks; i++) {
+        if (i ? random_range(2) : stocked) {
+            ovs_assert(ct_slab_stock(&slab));
+        }
+        while (n < (i + 1) * (CT_SLAB_BLOCK - 1)) {
+            uint32_t index = ct_slab_alloc(&slab);
+            uint32_t *record = ct_slab_at(&slab, index, 36);
+
+            ovs_assert(index == ++n && !record[0] && !record[8]);
+            record[0] = record[8] = index;
+        }
+    }
+    ovs_assert(ct_slab_end(&slab) <= (n_blocks + 1) * CT_SLAB_BLOCK);
+    for (uint32_t index = 1; index <= n; index++) {
+        const uint32_t *record = ct_slab_at(&slab, index, 36);
+
+        ovs_assert(record[0] == index && record[8] == index);
+    }
+    ct_slab_destroy(&slab);
+}
+
 static void
 test_slab_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
@@ -156,5 +188,7 @@ test_slab_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ct_slab_destroy(&slab);
 
     test_columns();
+    test_blocks(false);
+    test_blocks(true);
 }
 DPTEST_REGISTER("ct-slab", test_slab_main);

@@ -76,8 +76,7 @@ commit(struct lane *lane, uint32_t n, const struct ct_key *key, bool reply)
     }
     conn->key = *key;
     if (conn->nat) {
-        ct_keys_get_reply(&ct_table_nat(&ct->table, conn)->reply, n,
-                          key->zone);
+        ct_keys_set_reply(ct, conn, n);
     }
     ct_set_expiry(ct, conn, n % 16 ? CT_KEYS_FAR : now + n % 300);
     error = ct_commit(ct, conn, now, &clash);

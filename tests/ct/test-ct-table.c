@@ -50,7 +50,7 @@ make(struct rig *rig, const struct ct_key *key, const struct ct_key *reply)
     conn->key = *key;
     conn->nat = reply ? ct_slab_alloc(&rig->nats) : 0;
     if (reply) {
-        ct_table_nat(&rig->table, conn)->reply = *reply;
+        ct_nat_set_reply(ct_table_nat(&rig->table, conn), reply);
     }
     atomic_store_relaxed(&conn->expiry, CT_KEYS_FAR);
     return conn;

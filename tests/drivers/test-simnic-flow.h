@@ -18,6 +18,7 @@ void test_groups(void);
 void test_edits(void);
 void test_refusals(void);
 void test_integrity(void);
+void test_verified_checksums(void);
 void test_tcp_flags(void);
 void test_faults(void);
 void test_age(void);

@@ -512,6 +512,7 @@ main(int argc, char *argv[])
     run("refusals", test_refusals);
     run("refusal table", test_refusal_table);
     run("integrity", test_integrity);
+    run("verified-checksums", test_verified_checksums);
     run("tcp-flags", test_tcp_flags);
     run("faults", test_faults);
     run("queues", test_queues);

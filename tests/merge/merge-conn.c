@@ -78,20 +78,20 @@ make(struct conntrack *ct, const struct ct_key *key,
     ovs_assert(conn);
     conn->key = reply ? *reverse : *key;
     if (nat) {
-        struct ct_key *replies = &ct_table_nat(&ct->table, conn)->reply;
+        struct ct_key replies = reply ? *key : *reverse;
 
         /* The end that is translated: of the original direction, the source
          * or the destination. */
-        *replies = reply ? *key : *reverse;
         if ((nat == CT_F_SNAT) != reply) {
-            move_end(reply ? &conn->key.dst : &replies->dst,
-                     reply ? &conn->key.dst_port : &replies->dst_port,
+            move_end(reply ? &conn->key.dst : &replies.dst,
+                     reply ? &conn->key.dst_port : &replies.dst_port,
                      key->is_ipv6);
         } else {
-            move_end(reply ? &conn->key.src : &replies->src,
-                     reply ? &conn->key.src_port : &replies->src_port,
+            move_end(reply ? &conn->key.src : &replies.src,
+                     reply ? &conn->key.src_port : &replies.src_port,
                      key->is_ipv6);
         }
+        ct_nat_set_reply(ct_table_nat(&ct->table, conn), &replies);
     }
     ct_conn_set_flags(conn, nat);
     if (calm || random_range(64)) {
@@ -152,12 +152,10 @@ merge_conn_describe(const struct conntrack *ct, const struct merge_met *met,
 
     memset(desc, 0, sizeof *desc);
     desc->keys[0] = conn->key;
+    ct_table_get_reply(&ct->table, conn, &desc->keys[1]);
     if (flags & (CT_F_SNAT | CT_F_DNAT)) {
-        desc->keys[1] = ct_table_nat(&ct->table, conn)->reply;
         desc->nat = (((flags & CT_F_SNAT) != 0) != met->reply
                      ? CS_SRC_NAT : CS_DST_NAT);
-    } else {
-        ct_key_reverse(&conn->key, &desc->keys[1]);
     }
     desc->is_reply = met->reply;
     desc->is_established = (conn->key.proto == IPPROTO_TCP

@@ -203,6 +203,87 @@ test_lost_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("merge-lost", test_lost_main);
 
+/* Adds a megaflow that is like 'flow', but for looking at the TTL, too. */
+static struct dp_flow *
+add_narrower(struct dp_lane *lane, struct dp_flow *flow)
+{
+    const struct dp_actions *actions = dp_flow_get_actions(flow);
+    struct dp_flow *narrower;
+    struct match match;
+    ovs_u128 ufid;
+
+    dp_flow_get_match(flow, &match);
+    match.wc.masks.nw_ttl = UINT8_MAX;
+    random_bytes(&ufid, sizeof ufid);
+    ovs_mutex_lock(&lane->flows.mutex);
+    narrower = dp_lane_install__(lane, &match, &ufid, actions->nla,
+                                 actions->nla_len);
+    ovs_mutex_unlock(&lane->flows.mutex);
+    return narrower;
+}
+
+static uint64_t
+n_packets_of(const struct dp_flow *flow)
+{
+    struct dpif_flow_stats stats;
+
+    dp_flow_get_stats(flow, &stats);
+    return stats.n_packets;
+}
+
+static void
+remove_flow(struct dp_lane *lane, struct dp_flow *flow)
+{
+    ovs_mutex_lock(&lane->flows.mutex);
+    dp_lane_remove(lane, flow, NULL);
+    ovs_mutex_unlock(&lane->flows.mutex);
+}
+
+/* M39: of two megaflows that a packet is of, the trace has the one that has
+ * counted it, and depends on that one only. */
+static void
+test_overlap_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct merge_world w;
+    struct dp_lane *lane = &w.rig.lane;
+
+    random_set_seed(1);
+    merge_world_init(&w);
+    for (int i = 0; i < 20; i++) {
+        struct flow sample;
+        struct dp_trace *trace = find_good_sample(&w, &sample);
+        struct dp_flow *flows[2] = { trace->stages[0].flow };
+        uint64_t before[2];
+        bool hit;
+
+        dp_flow_ref(flows[0]);
+        dp_trace_destroy(trace);
+        flows[1] = add_narrower(lane, flows[0]);
+        ovs_assert(flows[1]);
+        dp_flow_ref(flows[1]);
+
+        before[0] = n_packets_of(flows[0]);
+        before[1] = n_packets_of(flows[1]);
+        merge_world_send(&w, merge_flow_packet(&sample));
+        trace = dp_tracer_next(&w.tracer);
+        ovs_assert(trace);
+        hit = n_packets_of(flows[0]) == before[0];
+        ovs_assert(n_packets_of(flows[hit]) == before[hit] + 1);
+        ovs_assert(trace->stages[0].flow == flows[hit]);
+        ovs_assert(dp_trace_is_current(trace));
+        remove_flow(lane, flows[!hit]);
+        ovs_assert(dp_trace_is_current(trace));
+        remove_flow(lane, flows[hit]);
+        ovs_assert(!dp_trace_is_current(trace));
+        dp_trace_destroy(trace);
+        dp_flow_unref(flows[0]);
+        dp_flow_unref(flows[1]);
+        ofpbuf_clear(&w.sent);
+    }
+    merge_world_uninit(&w);
+}
+DPTEST_REGISTER("merge-overlap-M39", test_overlap_main);
+
 enum { N_BURSTS = 3000 };
 
 /* Sends a burst of packets by chance. */
@@ -614,7 +695,7 @@ test_mark_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         }
         merged = dp_carrier.create(lane, &rule);
         dp_carrier.insert(lane, merged);
-        dp_mark_index_set(lane->marks, MARK, merged);
+        dp_mark_index_set(lane->marks, MARK, merged, i & 1);
         check_marks(&w, merged, &sample, &other);
         dp_mark_index_clear(lane->marks, MARK, merged);
         dp_carrier.remove(lane, merged);

@@ -439,6 +439,7 @@ test_mark_index(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     enum { N = 20000 };
     int **model = xcalloc(N, sizeof *model);
+    bool *model_sound = xcalloc(N, sizeof *model_sound);
     struct dp_mark_index *index = dp_mark_index_create(0);
     struct reader reader = { .index = index };
     size_t n = 0;
@@ -450,12 +451,20 @@ test_mark_index(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     for (int step = 0; step < 200000; step++) {
         uint32_t mark = 1 + random_range(N - 1);
 
-        ovs_assert(dp_mark_index_get(index, mark) == model[mark]);
+        bool sound;
+
+        ovs_assert(dp_mark_slot_read(dp_mark_index_slot(index, mark), &sound)
+                   == model[mark]);
+        ovs_assert(sound == (model[mark] && model_sound[mark]));
         if (!model[mark]) {
             model[mark] = xmalloc(sizeof *model[mark]);
             *model[mark] = mark;
-            dp_mark_index_set(index, mark, model[mark]);
+            model_sound[mark] = random_range(2);
+            dp_mark_index_set(index, mark, model[mark], model_sound[mark]);
             n++;
+        } else if (random_range(2)) {
+            model_sound[mark] = !model_sound[mark];
+            dp_mark_index_set(index, mark, model[mark], model_sound[mark]);
         } else {
             ovs_assert(!dp_mark_index_clear(index, mark, index));
             ovs_assert(dp_mark_index_clear(index, mark, model[mark]));
@@ -484,6 +493,7 @@ test_mark_index(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     dp_mark_index_check(index);
     dp_mark_index_destroy(index);
     free(model);
+    free(model_sound);
     pass_grace();
 }
 DPTEST_REGISTER("mark-index", test_mark_index);

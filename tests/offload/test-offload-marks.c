@@ -83,3 +83,75 @@ test_offload_whole_marks(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("offload-whole-marks", test_offload_whole_marks);
+
+/* Puts a flow of the megaflow 'id' into each of two lanes. */
+static void
+put_both(struct rig *rig, struct rig_flow *flows[], uint32_t id)
+{
+    for (unsigned int i = 0; i < 2; i++) {
+        flows[i] = rig_flow_create(PORT1, id, 3);
+        rig_put(rig, i, flows[i]);
+        drain(rig);
+    }
+}
+
+static void
+del_both(struct rig *rig, struct rig_flow *flows[])
+{
+    for (unsigned int i = 0; i < 2; i++) {
+        rig_del(rig, i, flows[i]);
+        rig_flow_destroy(flows[i]);
+    }
+    drain(rig);
+}
+
+/* Do the lanes know that the mark of 'flows' is for sound packets? */
+static bool
+is_sound(struct rig *rig, struct rig_flow *flows[])
+{
+    uint32_t mark = rig_mark(rig, 0, flows[0]);
+    bool sound[2];
+
+    ovs_assert(mark);
+    for (unsigned int i = 0; i < 2; i++) {
+        ovs_assert(dp_mark_slot_read(dp_mark_index_slot(rig->lanes[i], mark),
+                                     &sound[i]) == flows[i]);
+    }
+    ovs_assert(sound[0] == sound[1]);
+    return sound[0];
+}
+
+/* A mark is trusted while the NIC gives it to packets with sound headers only,
+ * and has done so from the beginning: others may wait in a ring. */
+static void
+test_offload_mark_sound(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_dummy_config config = { .mark_bits = 24, .sound = true };
+    struct rig_flow *flows[2], *next[2];
+    struct rig rig;
+    uint32_t mark;
+
+    rig_init(&rig, &config, 1);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
+    put_both(&rig, flows, 1);
+    ovs_assert(is_sound(&rig, flows));
+    mark = rig_mark(&rig, 0, flows[0]);
+
+    for (int i = 0; i < 4; i++) {
+        dp_offload_port_restart(rig.offload, PORT1);
+        drain(&rig);
+        ovs_assert(rig_mark(&rig, 0, flows[0]) == mark);
+        ovs_assert(is_sound(&rig, flows) == (i < 1));
+
+        config.sound = i > 0;
+        dp_dummy_nic_set_config(rig.nic, &config);
+    }
+    put_both(&rig, next, 2);
+    ovs_assert(is_sound(&rig, next));
+
+    del_both(&rig, flows);
+    del_both(&rig, next);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-mark-sound", test_offload_mark_sound);

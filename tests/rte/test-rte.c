@@ -58,9 +58,10 @@ parse(const char *s, struct match *match)
 }
 
 /* Returns the pattern of 'flow' as testpmd would write it, or why there is
- * none; with 'whole', that of a rule that runs whole. */
+ * none; with 'whole', that of a rule that runs whole.  Stores in '*is_sound',
+ * unless it is null, whether packets that it marks need no look. */
 static const char *
-pattern_of(const char *flow, bool whole, struct ds *ds)
+pattern_of(const char *flow, bool whole, bool *is_sound, struct ds *ds)
 {
     static const struct rte_flow_action none = {
         .type = RTE_FLOW_ACTION_TYPE_END
@@ -79,6 +80,9 @@ pattern_of(const char *flow, bool whole, struct ds *ds)
     }
     if (whole && dp_rte_match_is_gullible(&pattern)) {
         dp_rte_match_add_integrity(&pattern);
+    }
+    if (is_sound) {
+        *is_sound = dp_rte_match_is_sound(&pattern);
     }
     dp_rte_format_rule(0, &attr, pattern.items, &none, ds);
     end = strstr(ds_cstr(ds), " / end actions");
@@ -191,7 +195,7 @@ test_rte_match(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     unsigned int n_bad = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(matches); i++) {
-        const char *got = pattern_of(matches[i].flow, false, &ds);
+        const char *got = pattern_of(matches[i].flow, false, NULL, &ds);
 
         if (strcmp(got, matches[i].pattern)) {
             fprintf(stderr, "%s\n  expected %s\n  got      %s\n",
@@ -213,20 +217,29 @@ test_rte_integrity(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     static const struct {
         const char *flow;
         const char *integrity;          /* Or null. */
+        bool is_sound;                  /* Marks need no look then. */
     } rules[] = {
-        { "in_port(1),eth(dst=00:01:02:03:04:05),eth_type(0x1234)", NULL },
-        { "eth(dst=00:01:02:03:04:05)," IP "," ANY_IP, NULL },
-        { "eth()," IP ",ipv4(dst=0.0.0.0/240.0.0.0,frag=no)", NULL },
-        { "eth()," IP ",ipv4(dst=1.2.3.4,frag=no)", "0x4" },
-        { "eth()," IP ",ipv4(proto=17,frag=no)", "0x4" },
-        { "eth()," IP ",ipv4(frag=later)", "0x4" },
-        { "eth()," IP ",ipv4(proto=17,frag=no),udp(dst=0x0/0x8000)", "0x4" },
-        { "eth()," IP ",ipv4(proto=17,frag=no),udp(dst=53)", "0xc" },
-        { "eth()," IP ",ipv4(proto=6,frag=no),tcp_flags(0x002/0x012)", "0xc" },
-        { "eth()," IP6 ",ipv6(frag=no)", NULL },
-        { "eth()," IP6 ",ipv6(dst=2001:db8::1,frag=no)", "0x4" },
-        { "eth()," IP6 ",ipv6(proto=58,frag=no),icmpv6(type=128)", "0xc" },
-        { "eth(),eth_type(0x0806),arp(tip=1.2.3.4)", NULL },
+        { "in_port(1),eth(dst=00:01:02:03:04:05),eth_type(0x1234)", NULL,
+          false },
+        { "eth(dst=00:01:02:03:04:05)," IP "," ANY_IP, NULL, false },
+        { "eth()," IP ",ipv4(dst=0.0.0.0/240.0.0.0,frag=no)", NULL, false },
+        { "eth()," IP ",ipv4(dst=1.2.3.4,frag=no)", "0x4", false },
+        { "eth()," IP ",ipv4(proto=17,frag=no)", "0x4", true },
+        { "eth()," IP ",ipv4(proto=6,frag=no)", "0x4", false },
+        { "eth()," IP ",ipv4(proto=17,frag=first),udp(dst=53)", "0xc", false },
+        { "eth()," IP ",ipv4(proto=17,frag=later)", "0x4", true },
+        { "eth()," IP ",ipv4(proto=1,frag=no),icmp(type=8)", "0xc", false },
+        { "eth()," IP ",ipv4(frag=later)", "0x4", false },
+        { "eth()," IP ",ipv4(proto=17,frag=no),udp(dst=0x0/0x8000)", "0x4",
+          true },
+        { "eth()," IP ",ipv4(proto=17,frag=no),udp(dst=53)", "0xc", true },
+        { "eth()," IP ",ipv4(proto=6,frag=no),tcp_flags(0x002/0x012)", "0xc",
+          false },
+        { "eth()," IP6 ",ipv6(frag=no)", NULL, false },
+        { "eth()," IP6 ",ipv6(dst=2001:db8::1,frag=no)", "0x4", false },
+        { "eth()," IP6 ",ipv6(proto=58,frag=no),icmpv6(type=128)", "0xc",
+          false },
+        { "eth(),eth_type(0x0806),arp(tip=1.2.3.4)", NULL, false },
     };
     struct ds ds = DS_EMPTY_INITIALIZER;
     struct ds expected = DS_EMPTY_INITIALIZER;
@@ -234,14 +247,21 @@ test_rte_integrity(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
         const char *integrity = rules[i].integrity;
         const char *got;
+        bool is_sound;
 
         ds_clear(&expected);
-        ds_put_cstr(&expected, pattern_of(rules[i].flow, false, &ds));
+        ds_put_cstr(&expected, pattern_of(rules[i].flow, false, &is_sound,
+                                            &ds));
+        ovs_assert(!is_sound);
         if (integrity) {
             ds_put_format(&expected, " / integrity level is 0 value spec %s"
                           " value mask %s", integrity, integrity);
         }
-        got = pattern_of(rules[i].flow, true, &ds);
+        got = pattern_of(rules[i].flow, true, &is_sound, &ds);
+        if (is_sound != rules[i].is_sound) {
+            dptest_fail("%s: %s", rules[i].flow,
+                        is_sound ? "sound" : "not sound");
+        }
         if (strcmp(got, ds_cstr(&expected))) {
             dptest_fail("%s: expected %s, got %s", rules[i].flow,
                         ds_cstr(&expected), got);

@@ -552,15 +552,16 @@ cross(const struct rig *rig, int tx, int rx, uint16_t tp_dst)
 static struct dp_xdp_port *
 attach_veth(struct rig *rig, int i)
 {
-    char command[128], name[16];
+    char command[128], name[16], peer[16];
     struct dp_xdp_port *port;
     char *why;
 
-    snprintf(command, sizeof command,
-             "ip link add xdp%d type veth peer name peer%d && "
-             "ip link set xdp%d up && ip link set peer%d up", i, i, i, i);
-    xdp_rig_shell(command);
     snprintf(name, sizeof name, "xdp%d", i);
+    snprintf(peer, sizeof peer, "peer%d", i);
+    snprintf(command, sizeof command,
+             "ip link add %s type veth peer name %s", name, peer);
+    xdp_rig_shell(command);
+    xdp_rig_set_up(name, peer);
     ifindexes[i] = xdp_rig_ifindex(name);
     if (dp_xdp_attach(rig->loader, ifindexes[i], DP_XDP_NATIVE, &port,
                       &why)) {
@@ -663,8 +664,8 @@ test_xdp_watch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     xdp_rig_unshare();
     loader = xdp_rig_load();
     watches = dp_xdp_loader_watches(loader);
-    xdp_rig_shell("ip link add xdp1 type veth peer name peer1 && "
-                  "ip link set xdp1 up && ip link set peer1 up");
+    xdp_rig_shell("ip link add xdp1 type veth peer name peer1");
+    xdp_rig_set_up("xdp1", "peer1");
     ifindex = xdp_rig_ifindex("xdp1");
     if (dp_xdp_attach(loader, ifindex, DP_XDP_NATIVE, &port, &why)) {
         dptest_fail("%s", why);

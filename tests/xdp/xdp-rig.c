@@ -59,6 +59,19 @@ xdp_rig_shell(const char *command)
     }
 }
 
+void
+xdp_rig_set_up(const char *a, const char *b)
+{
+    char *command = xasprintf(
+        "for i in %s %s; do ip link set $i up || exit; done; "
+        "for i in %s %s; do "
+        "until ip link show $i | grep -q ' state UP '; do sleep 0.01; done; "
+        "done", a, b, a, b);
+
+    xdp_rig_shell(command);
+    free(command);
+}
+
 uint32_t
 xdp_rig_ifindex(const char *name)
 {

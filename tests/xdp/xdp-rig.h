@@ -39,6 +39,11 @@ void xdp_rig_pin(void);
 /* Runs 'command', which must succeed, in a shell. */
 void xdp_rig_shell(const char *command);
 
+/* Sets up 'a' and 'b', two ends of a veth, and waits until they transmit: that
+ * a device has a carrier is noted at once, but what it is given before the
+ * kernel has got round to it is dropped. */
+void xdp_rig_set_up(const char *a, const char *b);
+
 uint32_t xdp_rig_ifindex(const char *name);
 
 /* The time, in ns. */

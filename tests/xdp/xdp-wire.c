@@ -31,8 +31,9 @@ xdp_wire_make_devices(void)
     xdp_rig_shell(
         "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6 && "
         "ip link add in type veth peer name wire0 && "
-        "ip link add out type veth peer name wire1 && "
-        "for i in in wire0 out wire1; do ip link set $i up || exit; done");
+        "ip link add out type veth peer name wire1");
+    xdp_rig_set_up("in", "wire0");
+    xdp_rig_set_up("out", "wire1");
 }
 
 /* UDP, from 10.1.0.0. */

@@ -420,6 +420,7 @@ static const struct option options[] = {
     { "switch", parse_u32, OFS(caps.switch_domain), 0, 65534, false },
     { "keep-rules", parse_bool, OFS(caps.keep_rules), 0, 1, true },
     { "integrity", parse_bool, OFS(caps.integrity), 0, 1, false },
+    { "checksums", parse_bool, OFS(caps.checksums), 0, 1, false },
     { "tcp-flags", parse_bool, OFS(caps.tcp_flags), 0, 1, false },
     { "latency-us", parse_u32, OFS(faults.latency_us), 0, 10000000, true },
     { "flow-rate", parse_u32, OFS(faults.flow_rate), 0, 1000000000, true },
@@ -458,6 +459,7 @@ simnic_config_init(struct simnic_config *c)
     c->caps.switch_domain = -1;
     c->caps.keep_rules = true;
     c->caps.integrity = true;
+    c->caps.checksums = true;
     c->caps.tcp_flags = true;
 }
 

@@ -83,6 +83,7 @@ struct simnic_caps {
     int32_t switch_domain;      /* -1: none. */
     bool keep_rules;            /* Rules survive a stop. */
     bool integrity;             /* Rules may ask for sound headers... */
+    bool checksums;             /* ...for sound checksums... */
     bool tcp_flags;             /* ...and for flags of TCP. */
 };
 

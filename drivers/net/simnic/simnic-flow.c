@@ -185,6 +185,11 @@ compile(struct simnic_port *port, const struct rte_flow_attr *attr,
                                   NULL, "integrity=0: headers are not "
                                   "verified");
     }
+    if (!retval && match->checksums && !port->config.caps.checksums) {
+        return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM,
+                                  NULL, "checksums=0: checksums are not "
+                                  "verified");
+    }
     if (!retval && !port->config.caps.tcp_flags
         && simnic_match_asks_tcp_flags(match)) {
         return rte_flow_error_set(error, ENOTSUP,

@@ -226,6 +226,8 @@ build_template(const struct simnic_config *c, const uint8_t own_mac[6],
                                t->pkt_len - l4);
     }
     simnic_key_parse(t->bytes, end, t->pkt_len, parsed);
+    parsed->key.layer[0].sound |= ((v6 ? 0 : SIMNIC_SOUND_CSUM3)
+                                   | SIMNIC_SOUND_CSUM4);
     t->packet_type = parsed->ptype;
     t->ol_flags = (RTE_MBUF_F_RX_L4_CKSUM_GOOD
                    | (v6 ? 0 : RTE_MBUF_F_RX_IP_CKSUM_GOOD));

@@ -404,6 +404,74 @@ simnic_key_parse(const void *frame, size_t size, size_t wire_size,
     }
 }
 
+/* Checksums. */
+
+static uint64_t
+sum_up(const uint8_t *p, size_t n, uint64_t sum)
+{
+    for (; n >= 2; p += 2, n -= 2) {
+        sum += get16(p);
+    }
+    return n ? sum + (*p << 8) : sum;
+}
+
+static bool
+is_sound_sum(uint64_t sum)
+{
+    while (sum >> 16) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return sum == 0xffff;
+}
+
+/* Is TCP's or UDP's checksum sound, of 'n' bytes at 'h'?  What it covers of IP
+ * adds up to 'sum', without the length. */
+static bool
+is_l4_sound(const struct simnic_layer *l, const uint8_t *h, size_t n,
+            uint64_t sum)
+{
+    if (l->l4 & SIMNIC_L4_UDP) {
+        size_t len = get16(h + 4);
+
+        if (len < 8 || len > n) {
+            return false;
+        }
+        if (!get16(h + 6)) {
+            return l->present & SIMNIC_L3_IPV4;
+        }
+        n = len;
+    } else if ((h[12] >> 4) * 4 < 20 || (size_t) (h[12] >> 4) * 4 > n) {
+        return false;
+    }
+    return is_sound_sum(sum_up(h, n, sum + n + l->proto));
+}
+
+void
+simnic_key_verify(const void *frame_, size_t size,
+                  struct simnic_parsed *parsed)
+{
+    struct simnic_layer *l = &parsed->key.layer[0];
+    const struct simnic_place *place = &parsed->place[0];
+    const uint8_t *frame = frame_, *ip = frame + place->l3;
+    bool v4 = l->present & SIMNIC_L3_IPV4;
+    size_t end;
+
+    if (!(l->sound & SIMNIC_SOUND_L3)) {
+        return;
+    }
+    if (v4 && is_sound_sum(sum_up(ip, (ip[0] & 15) * 4, 0))) {
+        l->sound |= SIMNIC_SOUND_CSUM3;
+    }
+    end = place->l3 + (v4 ? get16(ip + 2) : 40 + get16(ip + 4));
+    if (l->sound & SIMNIC_SOUND_L4 && end <= size
+        && l->l4 & (SIMNIC_L4_TCP | SIMNIC_L4_UDP)
+        && (place->ptype & RTE_PTYPE_L4_MASK) != RTE_PTYPE_L4_FRAG
+        && is_l4_sound(l, frame + place->l4, end - place->l4,
+                       v4 ? sum_up(ip + 12, 8, 0) : sum_up(ip + 8, 32, 0))) {
+        l->sound |= SIMNIC_SOUND_CSUM4;
+    }
+}
+
 void
 simnic_key_decap(struct simnic_key *key)
 {

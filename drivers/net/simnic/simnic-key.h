@@ -47,6 +47,8 @@
 /* 'simnic_layer.sound', as in rte_flow_item_integrity. */
 #define SIMNIC_SOUND_L3     0x01    /* IP, and its lengths fit the frame. */
 #define SIMNIC_SOUND_L4     0x02    /* And L4's header fits IP's length. */
+#define SIMNIC_SOUND_CSUM3  0x04    /* IPv4: the header's checksum. */
+#define SIMNIC_SOUND_CSUM4  0x08    /* TCP and UDP: L4's, and its lengths. */
 
 /* 'simnic_layer.ext': IPv6 extension headers, as in rte_flow_item_ipv6. */
 #define SIMNIC_EXT_HOP      0x0001
@@ -132,6 +134,12 @@ struct simnic_parsed {
  * right. */
 void simnic_key_parse(const void *frame, size_t size, size_t wire_size,
                       struct simnic_parsed *);
+
+/* Adds to 'parsed', of the frame whose first 'size' bytes are at 'frame', which
+ * checksums of the outer layer are sound.  One whose bytes are not all there is
+ * not. */
+void simnic_key_verify(const void *frame, size_t size,
+                       struct simnic_parsed *parsed);
 
 /* Drops the outer layer of 'key', which must have a tunnel: the inner one
  * takes its place. */

@@ -398,8 +398,8 @@ compile_item(struct compiler *c, const struct item_class *class)
     return 0;
 }
 
-/* Whether a layer is sound is asked anywhere in a pattern.  No checksum is
- * verified, so no rule may ask for that. */
+/* Whether a layer is sound is asked anywhere in a pattern.  Checksums are
+ * verified of the outer layer only. */
 static int
 compile_integrity(struct compiler *c)
 {
@@ -414,11 +414,16 @@ compile_integrity(struct compiler *c)
     }
     rest = *mask;
     rest.l3_ok = rest.l3_len_ok = rest.l4_ok = 0;
+    if (spec->level < 2) {
+        rest.ipv4_csum_ok = rest.l4_csum_ok = 0;
+    }
     if (rest.value || spec->level > 2) {
         return refuse(c, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM_MASK,
-                      "only l3_ok, l3_len_ok and l4_ok can be matched");
+                      "only l3_ok, l3_len_ok and l4_ok can be matched, and of "
+                      "the outer layer ipv4_csum_ok and l4_csum_ok");
     }
     c->m->integrity = true;
+    c->m->checksums |= mask->ipv4_csum_ok || mask->l4_csum_ok;
     if (spec->level == 2) {
         ofs += sizeof(struct simnic_layer);
     }
@@ -430,6 +435,12 @@ compile_integrity(struct compiler *c)
     }
     if (mask->l4_ok) {
         demand_bit(c, ofs, SIMNIC_SOUND_L4, spec->l4_ok);
+    }
+    if (mask->ipv4_csum_ok) {
+        demand_bit(c, ofs, SIMNIC_SOUND_CSUM3, spec->ipv4_csum_ok);
+    }
+    if (mask->l4_csum_ok) {
+        demand_bit(c, ofs, SIMNIC_SOUND_CSUM4, spec->l4_csum_ok);
     }
     return 0;
 }

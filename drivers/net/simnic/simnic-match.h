@@ -46,7 +46,8 @@ struct simnic_range {
 struct simnic_match {
     struct simnic_mask mask;
     uint64_t value[SIMNIC_KEY_WORDS];
-    bool integrity;             /* It asks for sound headers, or others. */
+    bool integrity;             /* It asks for sound headers, or others... */
+    bool checksums;             /* ...and for checksums. */
     unsigned int n_ranges;
     struct simnic_range range[SIMNIC_MAX_RANGES];
 };

@@ -119,6 +119,7 @@ simnic_rules_add(struct simnic_rules *rs, const struct rte_flow_attr *attr,
     rule->entry.group = attr->group;
     rule->entry.priority = attr->priority;
     rule->transfer = attr->transfer;
+    rule->checksums = match->checksums;
     rule->has = a->has;
     rule->mark = a->mark;
     rule->jump_group = a->jump_group;
@@ -156,6 +157,7 @@ simnic_rules_add(struct simnic_rules *rs, const struct rte_flow_attr *attr,
     rs->n++;
     rs->n_aging += !!(rule->has & SIMNIC_ACT_AGE);
     rs->n_counted += !!(rule->has & SIMNIC_ACT_COUNT);
+    rs->n_checksums += rule->checksums;
     rs->n_edit_jump += edits_then_jumps(rule);
     begin_use(rule->shared_count, rule);
     begin_use(rule->shared_age, rule);
@@ -180,6 +182,7 @@ simnic_rules_remove(struct simnic_rules *rs, struct simnic_rule *rule)
     simnic_slots_remove(&rs->slots, rule->handle);
     rs->n--;
     rs->n_aging -= !!(rule->has & SIMNIC_ACT_AGE);
+    rs->n_checksums -= rule->checksums;
     rs->n_counted -= !!(rule->has & SIMNIC_ACT_COUNT);
     rs->n_edit_jump -= edits_then_jumps(rule);
     end_use(rule->shared_count);
@@ -259,6 +262,7 @@ edit_subject(const struct simnic_rule *rule, struct simnic_subject *subject,
     simnic_edits_apply(rule->edits, &scratch->frame);
     simnic_key_parse(scratch->frame.data, scratch->frame.size,
                      scratch->frame.size + scratch->frame.more, &p);
+    simnic_key_verify(scratch->frame.data, scratch->frame.size, &p);
     subject->key = p.key;
 }
 

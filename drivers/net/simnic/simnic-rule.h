@@ -86,6 +86,7 @@ struct simnic_shared {
 struct simnic_rule {
     struct simnic_entry entry;          /* First. */
     bool transfer;
+    bool checksums;                     /* It asks for sound checksums. */
     uint64_t handle;
     uint32_t has;                       /* SIMNIC_ACT_*. */
     uint32_t mark;
@@ -110,6 +111,7 @@ struct simnic_rules {
     uint32_t n;
     uint32_t n_aging;
     uint32_t n_counted;
+    uint32_t n_checksums;               /* Ask for sound checksums. */
     uint32_t n_edit_jump;               /* Edit, and others see it. */
     bool isolated;
     struct simnic_slots shared;         /* 'struct simnic_shared's. */

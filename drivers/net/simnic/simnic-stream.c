@@ -139,6 +139,8 @@ simnic_streams_key(const struct simnic_streams *ss, uint32_t i,
 
         simnic_key_parse(ss->bytes + (size_t) s->cap.line * 64, s->cap.size,
                          s->cap.size, &p);
+        simnic_key_verify(ss->bytes + (size_t) s->cap.line * 64, s->cap.size,
+                          &p);
         *key = p.key;
     } else {
         struct simnic_layer *l = &key->layer[0];

@@ -301,6 +301,9 @@ receive_packet(struct simnic_port *port, struct rte_mbuf *m,
     aux.m = m;
     simnic_key_parse(rte_pktmbuf_mtod(m, const void *), m->data_len,
                      m->pkt_len, &p);
+    if (port->rules.n_checksums) {
+        simnic_key_verify(rte_pktmbuf_mtod(m, const void *), m->data_len, &p);
+    }
     subject.key = p.key;
     simnic_rules_eval(&port->rules, &subject,
                       simnic_classify_filtered(port, &p.key, m->pkt_len), &v);
