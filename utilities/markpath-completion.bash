@@ -10,7 +10,7 @@
 
 _markpath_commands="offload/show offload/rules offload/why ct/show"
 _markpath_commands="$_markpath_commands merge/show merge/dump-flows"
-_markpath_commands="$_markpath_commands ofproto/detrace"
+_markpath_commands="$_markpath_commands ofproto/detrace dpif/show-drops"
 
 # Prints the ports of the offload engine.
 _markpath_ports () {
@@ -37,7 +37,7 @@ _markpath_words () {
     local appctl=$1 command=$2 last=$3 operands=$4 formatted=$5
 
     case $command in
-    offload/* | ct/* | merge/show)
+    offload/* | ct/* | merge/show | dpif/show-drops)
         if [ "$last" = --format ]; then
             echo json text
             return
@@ -47,7 +47,8 @@ _markpath_words () {
     esac
     [ "$operands" = 0 ] || return
     case $command in
-    offload/rules | offload/show) _markpath_ports "$appctl" ;;
+    offload/rules | offload/show | dpif/show-drops)
+        _markpath_ports "$appctl" ;;
     ct/show) _markpath_zones "$appctl" ;;
     merge/dump-flows) echo -m ;;
     offload/why) echo all; _markpath_ufids "$appctl" ;;

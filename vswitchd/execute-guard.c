@@ -9,6 +9,7 @@
 
 /* What only a datapath can do. */
 struct only_datapath {
+    struct dp_exec x;           /* Of no lane. */
     odp_execute_cb cb;
     void *dp;
 };
@@ -16,10 +17,10 @@ struct only_datapath {
 /* Hands action 'a' on.  The library cuts off what "trunc" has noted, even if
  * other actions have left less than that. */
 static void
-hand_on(void *only_, struct dp_packet_batch *batch, const struct nlattr *a,
+hand_on(void *x, struct dp_packet_batch *batch, const struct nlattr *a,
         bool steal)
 {
-    struct only_datapath *only = only_;
+    struct only_datapath *only = CONTAINER_OF(x, struct only_datapath, x);
     struct dp_packet *packet;
 
     DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
@@ -43,7 +44,7 @@ execute_copies(struct only_datapath *only, const struct dp_packet_batch *batch,
             dp_packet_batch_add(&own, dp_packet_clone(packet));
         }
     }
-    dp_exec_list(only, &own, true, actions, len, hand_on);
+    dp_exec_list(&only->x, &own, true, actions, len, hand_on);
 }
 
 void

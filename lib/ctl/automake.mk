@@ -4,6 +4,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-balance.c \
 	lib/ctl/dp-balance.h \
 	lib/ctl/dp-commands-ct.c \
+	lib/ctl/dp-commands-drops.c \
 	lib/ctl/dp-commands-format.c \
 	lib/ctl/dp-commands-impl.c \
 	lib/ctl/dp-commands-merge.c \

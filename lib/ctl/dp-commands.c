@@ -276,5 +276,6 @@ dp_commands_init(void)
     dp_commands_impl_init();
     dp_commands_offload_init();
     dp_commands_ct_init();
+    dp_commands_drops_init();
     dp_commands_merge_init();
 }

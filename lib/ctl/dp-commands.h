@@ -68,6 +68,7 @@ void dp_command_dump_merged(struct unixctl_conn *, int argc,
                             const char *argv[]);
 
 void dp_commands_ct_init(void);
+void dp_commands_drops_init(void);
 void dp_commands_merge_init(void);
 void dp_commands_stats_init(void);
 void dp_commands_impl_init(void);

@@ -66,10 +66,11 @@ dp_burst_all(const struct dp_burst *burst)
 }
 
 /* Makes 'burst' one of the packets of 'batch', of which it takes ownership.
- * Those that are too short are dropped. */
+ * Those that are too short are dropped, by 'lane'. */
 static inline void
-dp_burst_init(struct dp_burst *burst, const struct dp_packet_batch *batch,
-              odp_port_t in_port, unsigned int depth)
+dp_burst_init(struct dp_lane *lane, struct dp_burst *burst,
+              const struct dp_packet_batch *batch, odp_port_t in_port,
+              unsigned int depth)
 {
     size_t n = 0;
 
@@ -77,7 +78,7 @@ dp_burst_init(struct dp_burst *burst, const struct dp_packet_batch *batch,
         struct dp_packet *packet = batch->packets[i];
 
         if (OVS_UNLIKELY(dp_header_is_short(packet))) {
-            dp_drop_count(DP_DROP_RX_INVALID, 1);
+            dp_drop_count(lane, in_port, DP_DROP_RX_INVALID, 1);
             dp_packet_delete(packet);
             continue;
         }

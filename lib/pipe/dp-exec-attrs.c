@@ -39,7 +39,7 @@ avoid_hash_0(struct dp_packet_batch *batch)
 /* Drops the packets of 'batch' of which too little is left.  (The library of
  * Open vSwitch 3.5 aborts if it copies the copy of an empty packet.) */
 static void
-drop_short(struct dp_packet_batch *batch)
+drop_short(const struct dp_exec *x, struct dp_packet_batch *batch)
 {
     const size_t n = dp_packet_batch_size(batch);
     struct dp_packet *packet;
@@ -48,7 +48,7 @@ drop_short(struct dp_packet_batch *batch)
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
         if (OVS_UNLIKELY(dp_packet_is_eth(packet) ? dp_header_is_short(packet)
                          : !dp_packet_size(packet))) {
-            dp_drop_count(DP_DROP_RX_INVALID, 1);
+            dp_drop_count(x->lane, x->in_port, DP_DROP_RX_INVALID, 1);
             dp_packet_delete(packet);
         } else {
             dp_packet_batch_refill(batch, packet, i);
@@ -130,7 +130,8 @@ do_to_one(struct dp_packet_batch *one, const struct nlattr *a,
 /* Does 'a', which nests nothing, to the packets of 'batch' as far as they bear
  * that. */
 void
-dp_exec_leaf(struct dp_packet_batch *batch, const struct nlattr *a)
+dp_exec_leaf(const struct dp_exec *x, struct dp_packet_batch *batch,
+             const struct nlattr *a)
 {
     struct dp_header_need need = dp_header_need_of(a);
 
@@ -161,7 +162,7 @@ dp_exec_leaf(struct dp_packet_batch *batch, const struct nlattr *a)
     case OVS_ACTION_ATTR_POP_ETH:
     case OVS_ACTION_ATTR_POP_NSH:
     case OVS_ACTION_ATTR_POP_MPLS:
-        drop_short(batch);      /* What was inside is a packet now. */
+        drop_short(x, batch);   /* What was inside is a packet now. */
         break;
 
     default:
@@ -200,13 +201,13 @@ dp_exec_take(struct dp_packet_batch *batch, struct dp_packet_batch *own,
 
 /* Does the actions that 'nest' nests to 'batch', or to a copy of it. */
 static void
-do_nested(void *dp, struct dp_packet_batch *batch, bool steal,
+do_nested(const struct dp_exec *x, struct dp_packet_batch *batch, bool steal,
           const struct nlattr *nest, odp_execute_cb cb)
 {
     struct dp_packet_batch own;
 
     dp_exec_take(batch, &own, steal);
-    dp_exec_list(dp, &own, true, nest ? nl_attr_get(nest) : NULL,
+    dp_exec_list(x, &own, true, nest ? nl_attr_get(nest) : NULL,
                  nest ? nl_attr_get_size(nest) : 0, cb);
 }
 
@@ -237,7 +238,7 @@ drop_unsampled(struct dp_packet_batch *batch)
 
 /* Executes a "sample" action: chance chooses packets for the actions in it. */
 static void
-do_sample(void *dp, struct dp_packet_batch *batch, bool steal,
+do_sample(const struct dp_exec *x, struct dp_packet_batch *batch, bool steal,
           const struct nlattr *a, odp_execute_cb cb)
 {
     const struct nlattr *nest, *attr;
@@ -263,14 +264,14 @@ do_sample(void *dp, struct dp_packet_batch *batch, bool steal,
         dp_packet_batch_init(batch);
         drop_unsampled(&others);
     }
-    do_nested(dp, &chosen, true, nest, cb);
+    do_nested(x, &chosen, true, nest, cb);
 }
 
 /* Executes a "check_pkt_len" action: long packets go one way, others
  * another. */
 static void
-do_check_pkt_len(void *dp, struct dp_packet_batch *batch, bool steal,
-                 const struct nlattr *a, odp_execute_cb cb)
+do_check_pkt_len(const struct dp_exec *x, struct dp_packet_batch *batch,
+                 bool steal, const struct nlattr *a, odp_execute_cb cb)
 {
     struct dp_packet_batch greater, others;
     struct dp_packet *packet;
@@ -289,19 +290,20 @@ do_check_pkt_len(void *dp, struct dp_packet_batch *batch, bool steal,
     if (steal) {
         dp_packet_batch_init(batch);
     }
-    do_nested(dp, &greater, true, nl_attr_find_nested(
+    do_nested(x, &greater, true, nl_attr_find_nested(
                   a, OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_GREATER), cb);
-    do_nested(dp, &others, true, nl_attr_find_nested(
+    do_nested(x, &others, true, nl_attr_find_nested(
                   a, OVS_CHECK_PKT_LEN_ATTR_ACTIONS_IF_LESS_EQUAL), cb);
 }
 
 /* Executes the 'len' bytes of attributes at 'nla' on the packets of 'batch',
  * and frees them if 'steal'.  What only a datapath can do is handed to 'cb',
- * with 'dp', if it is not NULL.  The contract is that of
+ * with 'x', if that is not NULL.  The contract is that of
  * odp_execute_actions(). */
 void
-dp_exec_list(void *dp, struct dp_packet_batch *batch, bool steal,
-             const struct nlattr *nla, size_t len, odp_execute_cb cb)
+dp_exec_list(const struct dp_exec *x, struct dp_packet_batch *batch,
+             bool steal, const struct nlattr *nla, size_t len,
+             odp_execute_cb cb)
 {
     const struct nlattr *a;
     unsigned int left;
@@ -315,7 +317,7 @@ dp_exec_list(void *dp, struct dp_packet_batch *batch, bool steal,
         }
         if (dp_actions_step_from_attr(a, &step)) {
             if (cb) {
-                cb(dp, batch, a, last);
+                cb(CONST_CAST(struct dp_exec *, x), batch, a, last);
                 if (last) {
                     return;     /* Stolen. */
                 }
@@ -324,24 +326,24 @@ dp_exec_list(void *dp, struct dp_packet_batch *batch, bool steal,
         }
         switch ((int) nl_attr_type(a)) {
         case OVS_ACTION_ATTR_CLONE:
-            do_nested(dp, batch, last, a, cb);
+            do_nested(x, batch, last, a, cb);
             break;
 
         case OVS_ACTION_ATTR_SAMPLE:
-            do_sample(dp, batch, last, a, cb);
+            do_sample(x, batch, last, a, cb);
             break;
 
         case OVS_ACTION_ATTR_CHECK_PKT_LEN:
-            do_check_pkt_len(dp, batch, last, a, cb);
+            do_check_pkt_len(x, batch, last, a, cb);
             break;
 
         case OVS_ACTION_ATTR_DROP:
-            dp_exec_leaf(batch, a); /* Counts. */
+            dp_exec_leaf(x, batch, a); /* Counts. */
             dp_packet_delete_batch(batch, steal);
             return;
 
         default:
-            dp_exec_leaf(batch, a);
+            dp_exec_leaf(x, batch, a);
             break;
         }
     }

@@ -37,7 +37,7 @@ dp_exec_tunnel_push(const struct dp_exec *x, struct dp_packet_batch *batch,
         && !netdev_push_header(port->netdev, batch, data)) {
         return true;
     }
-    dp_drop_count(DP_DROP_TUNNEL_PUSH, n);
+    dp_drop_count(x->lane, x->in_port, DP_DROP_TUNNEL_PUSH, n);
     dp_packet_delete_batch(batch, true);
     return false;
 }
@@ -162,7 +162,8 @@ pop_one(struct netdev *netdev, struct dp_packet *packet)
 /* Decapsulates the packets of 'batch' with 'netdev'.  Those that are no
  * packets of its tunnel are dropped. */
 static void
-pop(struct netdev *netdev, struct dp_packet_batch *batch)
+pop(const struct dp_exec *x, struct netdev *netdev,
+    struct dp_packet_batch *batch)
 {
     const size_t n = dp_packet_batch_size(batch);
     struct dp_packet *packet;
@@ -173,9 +174,8 @@ pop(struct netdev *netdev, struct dp_packet_batch *batch)
             dp_packet_batch_refill(batch, packet, i);
         }
     }
-    if (dp_packet_batch_size(batch) < n) {
-        dp_drop_count(DP_DROP_TUNNEL_POP, n - dp_packet_batch_size(batch));
-    }
+    dp_drop_count(x->lane, x->in_port, DP_DROP_TUNNEL_POP,
+                  n - dp_packet_batch_size(batch));
 }
 
 /* Decapsulates the packets of 'batch' (or clones of them) and sends them
@@ -189,12 +189,13 @@ dp_exec_tunnel_pop(const struct dp_exec *x, struct dp_packet_batch *batch,
     struct dp_packet *packet;
 
     if (!port || !netdev_has_tunnel_push_pop(port->netdev)) {
-        dp_drop_stolen(DP_DROP_INVALID_TNL_PORT, batch, steal);
+        dp_drop_stolen(x->lane, x->in_port, DP_DROP_INVALID_TNL_PORT, batch,
+                       steal);
         return;
     }
     dp_exec_take(batch, &own, steal);
     dp_exec_cut(&own);
-    pop(port->netdev, &own);
+    pop(x, port->netdev, &own);
     DP_PACKET_BATCH_FOR_EACH (i, packet, &own) {
         packet->md.in_port.odp_port = step->port;
     }

@@ -52,7 +52,7 @@ dp_exec_userspace(const struct dp_exec *x, struct dp_packet_batch *batch,
     struct ofpbuf actions;
 
     if (!dp_upcall_begin(x->lane)) {
-        dp_drop_stolen(DP_DROP_LOCK, batch, steal);
+        dp_drop_stolen(x->lane, x->in_port, DP_DROP_LOCK, batch, steal);
         return;
     }
     dp_exec_take(batch, &own, steal);
@@ -62,7 +62,7 @@ dp_exec_userspace(const struct dp_exec *x, struct dp_packet_batch *batch,
     ofpbuf_init(&actions, 0);
     DP_PACKET_BATCH_FOR_EACH (i, packet, &own) {
         if (!ask(x, packet, userdata, &actions) && steal) {
-            dp_drop_count(DP_DROP_USERSPACE, 1);
+            dp_drop_count(x->lane, x->in_port, DP_DROP_USERSPACE, 1);
         }
     }
     ofpbuf_uninit(&actions);

@@ -56,7 +56,8 @@ output(const struct dp_exec *x, struct dp_packet_batch *batch,
         take_packets(batch, &own, steal);
         dp_tx_output(x->lane, port, own.packets, own.count);
     } else {
-        dp_drop_stolen(DP_DROP_INVALID_PORT, batch, steal);
+        dp_drop_stolen(x->lane, x->in_port, DP_DROP_INVALID_PORT, batch,
+                       steal);
     }
 }
 
@@ -74,7 +75,8 @@ lb_output(const struct dp_exec *x, struct dp_packet_batch *batch,
     uint32_t left;
 
     if (!bond) {
-        dp_drop_stolen(DP_DROP_INVALID_BOND, batch, steal);
+        dp_drop_stolen(x->lane, x->in_port, DP_DROP_INVALID_BOND, batch,
+                       steal);
         return;
     }
     tally = dp_bond_tally(bond, x->lane->core_id);
@@ -125,7 +127,7 @@ dp_exec_again(const struct dp_exec *x, struct dp_packet_batch *batch)
 
         VLOG_WARN_RL(&rl, "Packet dropped. Max recirculation depth "
                      "exceeded.");
-        dp_drop_count(DP_DROP_RECIRC, n);
+        dp_drop_count(x->lane, x->in_port, DP_DROP_RECIRC, n);
         dp_packet_delete_batch(batch, true);
     }
 }
@@ -186,7 +188,9 @@ exec_step(const struct dp_exec *x, struct dp_packet_batch *batch,
         break;
 
     case DP_STEP_METER:
-        dp_meter_run(x->lane->shared->meters, batch, step->arg, x->lane->now);
+        dp_drop_count(x->lane, x->in_port, DP_DROP_METER,
+                      dp_meter_run(x->lane->shared->meters, batch, step->arg,
+                                   x->lane->now));
         dp_packet_delete_batch(batch, steal);
         break;
 
@@ -214,12 +218,12 @@ exec_step(const struct dp_exec *x, struct dp_packet_batch *batch,
 
     case DP_STEP_DROP:
         /* Only the counting, of which Open vSwitch has the counters. */
-        dp_exec_leaf(batch, step->attr);
+        dp_exec_leaf(x, batch, step->attr);
         dp_drop_batch(batch);
         break;
 
     case DP_STEP_LEAF:
-        dp_exec_leaf(batch, step->attr);
+        dp_exec_leaf(x, batch, step->attr);
         dp_packet_delete_batch(batch, steal);
         break;
 
@@ -299,8 +303,7 @@ void
 dp_exec_nlattrs(const struct dp_exec *x, struct dp_packet_batch *batch,
                 const struct nlattr *nla, size_t len, bool steal)
 {
-    dp_exec_list(CONST_CAST(struct dp_exec *, x), batch, steal, nla, len,
-                 exec_cb);
+    dp_exec_list(x, batch, steal, nla, len, exec_cb);
 }
 
 /* Executes actions on the packets of 'batch', which looked like 'mf' and stay
@@ -309,7 +312,13 @@ void
 dp_exec_attrs(struct dp_lane *lane, struct dp_packet_batch *batch,
               const struct nlattr *nla, size_t len, const struct miniflow *mf)
 {
-    struct dp_exec x = { .lane = lane, .mf = mf, .depth = lane->work->depth };
+    struct dp_exec x = {
+        .lane = lane,
+        .mf = mf,
+        .in_port = (dp_packet_batch_is_empty(batch) ? ODPP_NONE
+                    : batch->packets[0]->md.in_port.odp_port),
+        .depth = lane->work->depth,
+    };
 
     dp_exec_nlattrs(&x, batch, nla, len, false);
 }
@@ -441,7 +450,11 @@ begin_run(struct dp_lane *lane, const struct dp_burst *burst,
 void
 dp_exec_run(struct dp_lane *lane, struct dp_burst *burst)
 {
-    struct dp_exec x = { .lane = lane, .depth = burst->depth };
+    struct dp_exec x = {
+        .lane = lane,
+        .in_port = burst->in_port,
+        .depth = burst->depth,
+    };
     bool followed = (OVS_UNLIKELY(lane->follower)
                       && dp_follow_enter(lane->follower, burst, lane->now));
     struct dp_run run = { .port_no = ODPP_NONE };

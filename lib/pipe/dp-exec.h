@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 #include "odp-execute.h"
+#include "openvswitch/types.h"
 #include "ovs/ovs-recirc-depth.h"
 
 struct dp_lane;
@@ -32,6 +33,7 @@ enum { DP_MAX_RECIRC_DEPTH = OVS_MAX_RECIRC_DEPTH };
 struct dp_exec {
     struct dp_lane *lane;
     const struct miniflow *mf;  /* What the packets looked like on lookup. */
+    odp_port_t in_port;         /* Metadata may not be set. */
     unsigned int depth;         /* Recirculations so far. */
 };
 
@@ -41,10 +43,11 @@ void dp_exec_attrs(struct dp_lane *, struct dp_packet_batch *,
 /* For the parts of this module. */
 void dp_exec_nlattrs(const struct dp_exec *, struct dp_packet_batch *,
                      const struct nlattr *, size_t len, bool steal);
-void dp_exec_list(void *dp, struct dp_packet_batch *, bool steal,
+void dp_exec_list(const struct dp_exec *, struct dp_packet_batch *, bool steal,
                   const struct nlattr *, size_t len, odp_execute_cb);
 void dp_exec_cut(struct dp_packet_batch *);
-void dp_exec_leaf(struct dp_packet_batch *, const struct nlattr *);
+void dp_exec_leaf(const struct dp_exec *, struct dp_packet_batch *,
+                  const struct nlattr *);
 void dp_exec_take(struct dp_packet_batch *, struct dp_packet_batch *own,
                   bool steal);
 void dp_exec_again(const struct dp_exec *, struct dp_packet_batch *);

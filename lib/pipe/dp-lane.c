@@ -48,6 +48,7 @@ dp_lane_init(struct dp_lane *lane, struct dp_shared *shared,
     pmd_perf_stats_init(&lane->perf);
     dp_flow_table_init(&lane->flows);
     dp_tuples_init(&lane->merged);
+    dp_drops_init(&lane->drops);
     ovs_mutex_init_recursive(&lane->main_mutex);
     dp_lane_update_clock(lane);
     lane->swept_at = lane->now;
@@ -71,6 +72,7 @@ dp_lane_uninit(struct dp_lane *lane)
     }
     dp_flow_table_uninit(&lane->flows);
     dp_tuples_uninit(&lane->merged);
+    dp_drops_uninit(&lane->drops);
     ovs_mutex_destroy(&lane->main_mutex);
 }
 

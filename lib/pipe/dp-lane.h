@@ -32,6 +32,7 @@
 #include "flow/dp-tuple.h"
 #include "offload/dp-mark-index.h"
 #include "pipe/dp-clock.h"
+#include "pipe/dp-drop.h"
 #include "pipe/dp-fence.h"
 #include "pipe/dp-shared.h"
 #include "pipe/dp-tx.h"
@@ -95,6 +96,7 @@ struct dp_lane {
     struct dp_mark_index *marks;    /* The engine's; NULL without engine. */
     atomic_uint turn;           /* Odd while packets are in the pipe. */
     atomic_uint peak_waiting;   /* Highest 'n_waiting' so far. */
+    struct dp_drops drops;      /* Counts. */
 
     /* Main lane only: held by its user. */
     struct ovs_mutex main_mutex;

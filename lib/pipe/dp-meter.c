@@ -3,7 +3,6 @@
 
 #include "pipe/dp-meter.h"
 
-#include "coverage.h"
 #include "dp-packet.h"
 #include "ovs-atomic.h"
 #include "ovs-rcu.h"
@@ -35,8 +34,6 @@
  * Meters are found by index.  The table is a flat array of pointers: two
  * megabytes of address space, of which pages come into being when meters use
  * them. */
-
-COVERAGE_DEFINE(datapath_drop_meter);
 
 enum {
     TOKENS_PER_PACKET = 1000 * 1000,
@@ -354,7 +351,7 @@ meter_charge_each(struct meter *meter, const struct dp_packet_batch *batch)
     return drops;
 }
 
-void
+unsigned int
 dp_meter_run(struct dp_meters *meters, struct dp_packet_batch *batch,
              uint32_t id, long long int now_us)
 {
@@ -368,7 +365,7 @@ dp_meter_run(struct dp_meters *meters, struct dp_packet_batch *batch,
     meter = (id < DP_METERS_MAX
              ? ovsrcu_get(struct meter *, &meters->slots[id]) : NULL);
     if (!meter || !n) {
-        return;
+        return 0;
     }
 
     DP_PACKET_BATCH_FOR_EACH (j, packet, batch) {
@@ -383,7 +380,6 @@ dp_meter_run(struct dp_meters *meters, struct dp_packet_batch *batch,
     if (drops) {
         struct dp_packet_batch dropped;
 
-        COVERAGE_ADD(datapath_drop_meter, count_1bits(drops));
         dp_packet_batch_init(&dropped);
         DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
             if (drops & (UINT32_C(1) << i)) {
@@ -394,4 +390,5 @@ dp_meter_run(struct dp_meters *meters, struct dp_packet_batch *batch,
         }
         dp_drop_batch(&dropped);
     }
+    return count_1bits(drops);
 }

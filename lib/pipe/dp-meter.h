@@ -83,8 +83,9 @@ int dp_meter_del(struct dp_meters *meters, uint32_t id,
 
 /* Passes 'batch' by the meter.  Packets that the meter drops are freed and
  * taken out of 'batch'; the rest stay in order.  A meter that does not exist
- * lets all pass. */
-void dp_meter_run(struct dp_meters *meters, struct dp_packet_batch *batch,
-                  uint32_t id, long long int now_us);
+ * lets all pass.  Returns how many it has dropped, which the caller counts. */
+unsigned int dp_meter_run(struct dp_meters *meters,
+                          struct dp_packet_batch *batch, uint32_t id,
+                          long long int now_us);
 
 #endif /* dp-meter.h */

@@ -121,7 +121,7 @@ dp_lane_next(struct dp_lane *lane, struct dp_burst *burst)
 
     size_t n_left = batch->count - n;
     batch->count = n;
-    dp_burst_init(burst, batch, in_port, item->depth);
+    dp_burst_init(lane, burst, batch, in_port, item->depth);
     dp_lane_count(lane, PMD_STAT_RECIRC, n);
     count_waiting(lane, -(int) n);
     if (n_left) {
@@ -188,7 +188,7 @@ dp_pipe_receive(struct dp_lane *lane, struct dp_packet_batch *batch,
 
     work_begin(lane, &work);
     dp_lane_count(lane, PMD_STAT_RECV, batch->count);
-    dp_burst_init(&burst, batch, in_port, 0);
+    dp_burst_init(lane, &burst, batch, in_port, 0);
     dp_rx_run(lane, &burst);            /* NIC marks decide some. */
     dp_pipe_run(lane, &burst);
     work_end(lane, &work);
