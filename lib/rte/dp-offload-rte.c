@@ -587,26 +587,6 @@ dp_rte_put(void *port, struct dp_offload_op *ops[], size_t n)
     free(rule);
 }
 
-/* Returns the ms since the last packet of a rule that has AGE; 0 if the NIC
- * does not know. */
-static unsigned int
-dp_rte_query_age(const struct dp_rte_port *port, struct rte_flow *handle)
-{
-    static const struct rte_flow_action actions[] = {
-        { .type = RTE_FLOW_ACTION_TYPE_AGE },
-        { .type = RTE_FLOW_ACTION_TYPE_END },
-    };
-    struct rte_flow_query_age query;
-    struct rte_flow_error error;
-
-    memset(&query, 0, sizeof query);
-    if (rte_flow_query(port->device, handle, actions, &query, &error)
-        || !query.sec_since_last_hit_valid) {
-        return 0;
-    }
-    return query.sec_since_last_hit * 1000;
-}
-
 /* Reads the counter of the rule of 'op'. */
 static int
 dp_rte_query_count(const struct dp_rte_port *port, struct dp_offload_op *op)
@@ -641,7 +621,7 @@ dp_rte_query_idle(struct dp_rte_port *port, struct dp_offload_op *op)
     bool age;
 
     atomic_read_relaxed(&port->age, &age);
-    op->idle_ms = age && h->flow ? dp_rte_query_age(port, h->flow) : 0;
+    op->idle_ms = age && h->flow ? dp_rte_handle_query_idle(h, port->device) : 0;
 }
 
 static void
