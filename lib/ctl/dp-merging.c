@@ -16,7 +16,7 @@ enum {
     MAX_TRACES = 2048,          /* That wait: some megabytes. */
     OFFER_BATCH = 64,           /* Traces between two quiescent states. */
     MIN_SLEEP_US = 100,
-    MAX_SLEEP_US = 20 * 1000,
+    MAX_SLEEP_US = 5 * 1000,    /* Rules that have died leave NICs then. */
 };
 
 /* Offers some traces to the books.  Returns how many. */
@@ -45,6 +45,18 @@ is_due(long long int *next_ms, long long int now_ms)
     return true;
 }
 
+static void
+keep_books(struct dp_merging *m, long long int *next_age,
+           long long int now_ms)
+{
+    if (is_due(next_age, now_ms)) {
+        dp_books_age(m->books, now_ms);
+    } else if (dp_books_is_urgent(m->books)) {
+        dp_books_reap(m->books);
+    }
+    dp_books_go_on(m->books, now_ms);
+}
+
 static void *
 merging_main(void *m_)
 {
@@ -62,9 +74,7 @@ merging_main(void *m_)
             break;
         }
         n = offer_traces(m);
-        if (is_due(&next_age, now_ms)) {
-            dp_books_age(m->books, now_ms);
-        }
+        keep_books(m, &next_age, now_ms);
         if (n) {
             sleep_us = MIN_SLEEP_US;
             ovsrcu_quiesce();

@@ -64,12 +64,20 @@ env_port_marks_seen(void *glue_, odp_port_t port_no)
     return dp_topology_marks_seen(glue->topology, port_no);
 }
 
+/* A merged flow's counts are for its contributors: the books wait for them
+ * (merge/dp-books.h). */
 static void
-env_flow_late(void *glue_, void *flow, const struct dpif_flow_stats *stats)
+env_flow_late(void *glue_, void *flow_, const struct dpif_flow_stats *stats)
 {
     const struct dp_offload_glue *glue = glue_;
+    struct dp_flow *flow = flow_;
 
-    dp_late_add(glue->late, flow, stats);
+    if (flow->merged) {
+        dp_credit_count(dp_flow_get_credit(flow), stats->n_packets,
+                        stats->n_bytes, stats->tcp_flags, stats->used);
+    } else if (glue->late) {
+        dp_late_add(glue->late, flow, stats);
+    }
 }
 
 static uint64_t
@@ -96,7 +104,7 @@ dp_offload_glue_env(const struct dp_offload_glue *glue,
         .port_drained = env_port_drained,
         .port_marks_seen = env_port_marks_seen,
         .flow_packets = env_flow_packets,
-        .flow_late = glue->late ? env_flow_late : NULL,
+        .flow_late = env_flow_late,
         .log = &this_module,
     };
 }

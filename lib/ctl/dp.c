@@ -60,7 +60,8 @@ init_shared(struct dp *dp)
     shared->conntrack = conntrack_init();
     shared->meters = dp_meters_create();
     shared->bonds = dp_bonds_create();
-    shared->books = dp_books_create(&dp_carrier, shared->conntrack);
+    shared->books = dp_books_create(&dp_carrier, shared,
+                                    shared->conntrack);
     dp_merging_init(&dp->merging, shared->books, &dp->topology);
     dp_late_init(&dp->late);
     dp->glue = (struct dp_offload_glue) {

@@ -36,13 +36,15 @@ dp_credit_count(struct dp_credit *credit, uint64_t n_packets,
     long long int latest;
     uint16_t flags;
 
-    /* Atomically, as another thread may zero them. */
+    /* Atomically: another thread may count, too, or zero them. */
     atomic_add_relaxed(&credit->n_packets, n_packets, &orig);
     atomic_add_relaxed(&credit->n_bytes, n_bytes, &orig);
     atomic_or_relaxed(&credit->tcp_flags, tcp_flags, &flags);
     atomic_read_relaxed(&credit->used, &latest);
-    if (used > latest) {
-        atomic_store_relaxed(&credit->used, used);
+    while (used > latest
+           && !atomic_compare_exchange_weak_relaxed(&credit->used, &latest,
+                                                    used)) {
+        continue;
     }
 }
 

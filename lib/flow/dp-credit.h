@@ -12,10 +12,11 @@
  * megaflow, and why nothing more could be built.
  *
  * A megaflow has this from when something is built on it first, until its end.
+ * A merged flow that the offload engine knows has one for what NICs tell when
+ * it has gone.
  *
  * Thread-safety.  'dependents' and 'refused' are guarded by who keeps it.
- * Counts are written by him, one thread at a time, but for zeroing, and read
- * by anyone. */
+ * Counts may be written and read by anyone. */
 
 #include <stdint.h>
 

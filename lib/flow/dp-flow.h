@@ -143,6 +143,17 @@ dp_flow_get_generation(const struct dp_flow *flow)
     return generation;
 }
 
+/* Does the offload engine know the flow, or did it? */
+static inline bool
+dp_flow_is_offered(const struct dp_flow *flow)
+{
+    bool offered;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_flow *, flow)->offered,
+                        &offered);
+    return offered;
+}
+
 /* Returns the flow's credit, or NULL if nothing was ever built on it. */
 static inline struct dp_credit *
 dp_flow_get_credit(const struct dp_flow *flow)

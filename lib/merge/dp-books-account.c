@@ -58,7 +58,8 @@ account_conns(struct dp_books *books, struct dp_books_entry *entry,
 
 /* Stores what 'entry' has to tell.  Returns false if that is nothing. */
 static bool
-take_activity(struct dp_books_entry *entry, bool is_last, struct activity *a)
+take_activity(const struct dp_books *books, struct dp_books_entry *entry,
+              bool is_last, struct activity *a)
 {
     const struct dp_flow *flow = dp_books_entry_get_flow(entry);
     struct dpif_flow_stats stats;
@@ -66,7 +67,11 @@ take_activity(struct dp_books_entry *entry, bool is_last, struct activity *a)
     if (!flow) {
         return false;
     }
-    dp_flow_get_stats(flow, &stats);
+    if (books->carrier->get_stats) {
+        books->carrier->get_stats(books->aux, flow, &stats);
+    } else {
+        dp_flow_get_stats(flow, &stats);
+    }
     *a = (struct activity) {
         .n_packets = stats.n_packets - entry->n_packets,
         .n_bytes = stats.n_bytes - entry->n_bytes,
@@ -90,7 +95,7 @@ dp_books_account(struct dp_books *books, struct dp_books_entry *entry,
 {
     struct activity a;
 
-    if (!take_activity(entry, is_last, &a)) {
+    if (!take_activity(books, entry, is_last, &a)) {
         return;
     }
     for (size_t i = 0; i < entry->n_stages; i++) {

@@ -61,12 +61,16 @@ dp_books_entry_kill(struct dp_books *books, struct dp_books_entry *entry,
 {
     unsigned int life = dp_books_entry_get_life(entry);
     unsigned long long int orig;
+    bool is_offered = false;
 
     do {
         struct dp_flow *flow = dp_books_entry_get_flow(entry);
 
         if (flow) {
             atomic_store_relaxed(&flow->dead, true);
+            /* Pairs with the fence of who offers it. */
+            atomic_thread_fence(memory_order_seq_cst);
+            is_offered = dp_flow_is_offered(flow);
         }
         if (life >= DP_BOOKS_DEAD) {
             return;
@@ -80,7 +84,21 @@ dp_books_entry_kill(struct dp_books *books, struct dp_books_entry *entry,
         atomic_count_dec(&books->n_rules);
         atomic_add_relaxed(&books->n_killed[cause], 1, &orig);
         COVERAGE_INC(merge_rule_killed);
+        if (is_offered) {
+            atomic_store_explicit(&books->is_urgent, true,
+                                  memory_order_release);
+        }
     }
+}
+
+bool
+dp_books_entry_is_in_nic(const struct dp_books *books,
+                         const struct dp_books_entry *entry)
+{
+    const struct dp_flow *flow = dp_books_entry_get_flow(entry);
+
+    return (flow && books->carrier->has_left
+            && !books->carrier->has_left(books->aux, flow));
 }
 
 /* Connections. */

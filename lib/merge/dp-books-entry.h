@@ -92,7 +92,7 @@ struct dp_books_entry {
     /* Keeper only. */
     struct hmap_node by_match;  /* In the books' 'by_match', if it has a
                                  * flow. */
-    struct ovs_list parting;
+    struct ovs_list parting;    /* In the books' 'parting'. */
 
     /* Guarded by 'mutex'. */
     struct ovs_list node;       /* In the books' 'entries'; the keeper may read
@@ -108,12 +108,15 @@ struct dp_books_entry {
 struct dp_books {
     /* Constant after creation. */
     const struct dp_books_carrier *carrier;
+    void *aux;                  /* The carrier's. */
     struct conntrack *ct;
     struct ct_listener listener;
 
     /* Published (RCU or atomic). */
     struct cmap conns;          /* 'struct dp_books_conn's. */
     atomic_bool is_started;     /* The main thread writes. */
+    atomic_bool is_urgent;      /* A rule that a NIC may have has died, and is
+                                 * not PARTING yet. */
     atomic_uint32_t max_rules;
     atomic_uint32_t n_begun, n_ended;   /* Passes. */
     atomic_count n_rules;       /* LIVE. */
@@ -122,6 +125,9 @@ struct dp_books {
     /* Held by the keeper. */
     struct ovs_mutex keeper;
     struct hmap by_match;       /* Entries, by 'mega_ufid' of their flow. */
+    struct ovs_list parting;    /* Entries that are PARTING. */
+    uint64_t reading;           /* That the pass under way waits for; 0: there
+                                 * is no such. */
     struct dp_books_policy policy;
     struct dp_books_entry *hand;        /* Where to look for room next; NULL:
                                          * at the first. */
@@ -132,6 +138,8 @@ struct dp_books {
     uint64_t n_verdicts[DP_BOOKS_N_VERDICTS];
     uint64_t n_refused[DP_MERGE_N_WHYS];
     uint64_t n_packets, n_bytes;
+    bool is_slow;               /* A NIC was waited for in vain, and still has
+                                 * not let go. */
 };
 
 /* Returns a new entry for 'trace', BUILDING, linked with all that the trace
@@ -181,8 +189,12 @@ void dp_books_entry_kill(struct dp_books *, struct dp_books_entry *,
 struct dp_books_conn *dp_books_find_conn(const struct dp_books *,
                                          struct ct_handle);
 
-/* Books what the lane has counted for 'entry' since the last time.  If
- * 'is_last' the lane counts no more. */
+/* May a NIC have 'entry', or have something to tell about it? */
+bool dp_books_entry_is_in_nic(const struct dp_books *,
+                              const struct dp_books_entry *);
+
+/* Books what lane and NICs have counted for 'entry' since the last time.  If
+ * 'is_last' they count no more. */
 void dp_books_account(struct dp_books *books, struct dp_books_entry *entry,
                       long long int now_ms, bool is_last)
     OVS_REQUIRES(books->mutex);
@@ -190,6 +202,11 @@ void dp_books_account(struct dp_books *books, struct dp_books_entry *entry,
 /* The same for all entries. */
 void dp_books_account_all(struct dp_books *books)
     OVS_EXCLUDED(books->mutex);
+
+/* Takes dead rules out, and waits until NICs have let them go; but no longer
+ * than a second: then it returns false.  Quiesces. */
+bool dp_books_await_nics(struct dp_books *books)
+    OVS_EXCLUDED(books->keeper) OVS_EXCLUDED(books->mutex);
 
 /* Stores the tracker's hooks. */
 void dp_books_init_listener(struct ct_listener *);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The tracker's hooks.  But for configured(), they run under a connection's
- * lock, in threads that move packets, and so take none themselves. */
+/* The tracker's hooks.  But for flushed() and configured(), they run under a
+ * connection's lock, in threads that move packets, and so take none
+ * themselves. */
 
 #include <config.h>
 
@@ -87,6 +88,16 @@ expiring(struct ct_listener *listener, struct ct_handle handle,
     return (int32_t) (ended - asked) < 0;
 }
 
+static void
+flushed(struct ct_listener *listener, const uint16_t *zone OVS_UNUSED)
+{
+    struct dp_books *books = books_of(listener);
+
+    if (books->carrier->has_left) {
+        dp_books_await_nics(books);
+    }
+}
+
 /* Timeouts are looked up when a connection is refreshed, so what came before
  * the change is booked before it. */
 static void
@@ -105,6 +116,7 @@ dp_books_init_listener(struct ct_listener *listener)
         .changed = changed,
         .leaving = leaving,
         .expiring = expiring,
+        .flushed = flushed,
         .configured = configured,
     };
 }

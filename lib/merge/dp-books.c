@@ -20,6 +20,7 @@
 
 COVERAGE_DEFINE(merge_rule_made);
 COVERAGE_DEFINE(merge_trace_refused);
+COVERAGE_DEFINE(merge_unsettled);
 
 /* A rule without packets for so long dies, if so many passes in a row have
  * looked for some: the clock goes on while the switch stands still. */
@@ -34,17 +35,24 @@ enum { ROOM_LOOKS = 16 };
 /* Rules, with 'mutex' held at a stretch. */
 enum { SLICE = 64 };
 
+/* How often to look whether NICs have let rules go, and how long to wait until
+ * the next look. */
+enum { NIC_LOOKS = 2000, NIC_NAP_NS = 500 * 1000 };
+enum { SETTLE_LOOKS = 10000, SETTLE_NAP_NS = 100 * 1000 };
+
 struct dp_books *
-dp_books_create(const struct dp_books_carrier *carrier,
+dp_books_create(const struct dp_books_carrier *carrier, void *aux,
                 struct conntrack *conntrack)
 {
     struct dp_books *books = xzalloc(sizeof *books);
 
     books->carrier = carrier;
+    books->aux = aux;
     books->ct = conntrack;
     dp_books_init_listener(&books->listener);
     cmap_init(&books->conns);
     atomic_init(&books->is_started, false);
+    atomic_init(&books->is_urgent, false);
     atomic_init(&books->max_rules, DP_BOOKS_MAX_RULES);
     atomic_init(&books->n_begun, 0);
     atomic_init(&books->n_ended, 0);
@@ -54,6 +62,7 @@ dp_books_create(const struct dp_books_carrier *carrier,
     }
     ovs_mutex_init(&books->keeper);
     hmap_init(&books->by_match);
+    ovs_list_init(&books->parting);
     dp_books_policy_init(&books->policy);
     ovs_mutex_init(&books->mutex);
     ovs_list_init(&books->entries);
@@ -139,28 +148,36 @@ have_equal_actions(const struct dp_flow *a, const struct dp_flow *b)
             && !memcmp(actions_a->nla, actions_b->nla, actions_a->nla_len));
 }
 
-/* Is there a living rule in 'lane' that does what 'flow' does, to the same
- * packets?  One that does something else to them is out of date, and dies. */
-static bool
-is_known(struct dp_books *books, void *lane, const struct dp_flow *flow)
+/* Looks for a rule in 'lane' for the packets of 'flow'.  Returns KNOWN if one
+ * lives that does the same to them; one that does something else is out of
+ * date, and dies.  Returns OVERTAKEN if one is dead that a NIC may have: what
+ * that counts is its own.  MADE: nothing is in the way. */
+static enum dp_books_verdict
+look_for_other(struct dp_books *books, void *lane, const struct dp_flow *flow)
     OVS_REQUIRES(books->keeper)
 {
+    enum dp_books_verdict verdict = DP_BOOKS_MADE;
     struct dp_books_entry *entry;
 
     HMAP_FOR_EACH_WITH_HASH (entry, by_match, flow->mega_ufid.u32[0],
                              &books->by_match) {
         const struct dp_flow *other = dp_books_entry_get_flow(entry);
 
-        if (entry->lane == lane
-            && ovs_u128_equals(other->mega_ufid, flow->mega_ufid)
-            && dp_books_entry_get_life(entry) == DP_BOOKS_LIVE) {
+        if (entry->lane != lane
+            || !ovs_u128_equals(other->mega_ufid, flow->mega_ufid)) {
+            continue;
+        }
+        if (dp_books_entry_get_life(entry) == DP_BOOKS_LIVE) {
             if (have_equal_actions(other, flow)) {
-                return true;
+                return DP_BOOKS_KNOWN;
             }
             dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_REPLACED);
         }
+        if (dp_books_entry_is_in_nic(books, entry)) {
+            verdict = DP_BOOKS_OVERTAKEN;
+        }
     }
-    return false;
+    return verdict;
 }
 
 /* From here on packets may be hidden from the connections of 'entry'. */
@@ -200,13 +217,15 @@ enliven(struct dp_books *books, struct dp_books_entry *entry,
     OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex)
 {
     struct dp_flow *flow = books->carrier->create(entry->lane, rule);
+    enum dp_books_verdict verdict;
 
     if (!flow) {
         return DP_BOOKS_FOREIGN;
     }
-    if (is_known(books, entry->lane, flow)) {
+    verdict = look_for_other(books, entry->lane, flow);
+    if (verdict != DP_BOOKS_MADE) {
         dp_flow_unref(flow);
-        return DP_BOOKS_KNOWN;
+        return verdict;
     }
     set_flow(books, entry, flow, rule);
     begin_bypass(books, entry);
@@ -316,14 +335,16 @@ dp_books_offer(struct dp_books *books, struct dp_trace *trace)
 
 /* Taking rules out. */
 
-/* Takes dead rules out of their lanes and moves them to 'parting'; stores the
- * lanes in 'lanes'. */
+/* Takes dead rules out of their lanes; stores the lanes in 'lanes'. */
 static void
-part(struct dp_books *books, struct ovs_list *parting, struct hmapx *lanes)
+part(struct dp_books *books, struct hmapx *lanes)
     OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)
 {
     struct dp_books_entry *entry;
 
+    /* Before the look: who dies later says so again. */
+    atomic_store_explicit(&books->is_urgent, false, memory_order_release);
+    atomic_thread_fence(memory_order_seq_cst);
     LIST_FOR_EACH (entry, node, &books->entries) {
         if (dp_books_entry_get_life(entry) == DP_BOOKS_DEAD) {
             ovs_mutex_lock(&books->mutex);
@@ -331,33 +352,81 @@ part(struct dp_books *books, struct ovs_list *parting, struct hmapx *lanes)
                                    dp_books_entry_get_flow(entry));
             dp_books_entry_go(books, entry, DP_BOOKS_PARTING);
             ovs_mutex_unlock(&books->mutex);
-            ovs_list_push_back(parting, &entry->parting);
+            ovs_list_push_back(&books->parting, &entry->parting);
             hmapx_add(lanes, entry->lane);
         }
     }
 }
 
-/* Lets all rules go that are dead. */
+/* Books what rules did that have left, and destroys them; others, too, if
+ * nobody waits for NICs any more. */
+static void
+let_go(struct dp_books *books, bool all)
+    OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)
+{
+    struct dp_books_entry *entry;
+
+    LIST_FOR_EACH_SAFE (entry, parting, &books->parting) {
+        if (all || !dp_books_entry_is_in_nic(books, entry)) {
+            ovs_list_remove(&entry->parting);
+            ovs_mutex_lock(&books->mutex);
+            dp_books_account(books, entry, time_msec(), true);
+            dp_books_entry_destroy(books, entry);
+            ovs_mutex_unlock(&books->mutex);
+        }
+    }
+}
+
+/* Lets all rules go that are dead, unless NICs have them still. */
 static void
 reap(struct dp_books *books)
     OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)
 {
-    struct ovs_list parting = OVS_LIST_INITIALIZER(&parting);
     struct hmapx lanes = HMAPX_INITIALIZER(&lanes);
-    struct dp_books_entry *entry;
     struct hmapx_node *lane;
 
-    part(books, &parting, &lanes);
+    part(books, &lanes);
     HMAPX_FOR_EACH (lane, &lanes) {
         books->carrier->wait(lane->data);
     }
-    LIST_FOR_EACH_POP (entry, parting, &parting) {
-        ovs_mutex_lock(&books->mutex);
-        dp_books_account(books, entry, time_msec(), true);
-        dp_books_entry_destroy(books, entry);
-        ovs_mutex_unlock(&books->mutex);
-    }
     hmapx_destroy(&lanes);
+    let_go(books, false);
+}
+
+bool
+dp_books_is_urgent(const struct dp_books *books)
+{
+    bool is_urgent;
+
+    atomic_read_explicit(&CONST_CAST(struct dp_books *, books)->is_urgent,
+                         &is_urgent, memory_order_acquire);
+    return is_urgent;
+}
+
+void
+dp_books_reap(struct dp_books *books)
+{
+    ovs_mutex_lock(&books->keeper);
+    reap(books);
+    ovs_mutex_unlock(&books->keeper);
+}
+
+bool
+dp_books_await_nics(struct dp_books *books)
+{
+    for (int i = 0; i < NIC_LOOKS; i++) {
+        bool all_gone;
+
+        ovs_mutex_lock(&books->keeper);
+        reap(books);
+        all_gone = ovs_list_is_empty(&books->parting);
+        ovs_mutex_unlock(&books->keeper);
+        if (all_gone) {
+            return true;
+        }
+        xnanosleep(NIC_NAP_NS);
+    }
+    return false;
 }
 
 /* Kills all rules of 'lane', or of all lanes if NULL. */
@@ -403,7 +472,12 @@ dp_books_stop(struct dp_books *books)
         ovs_mutex_lock(&books->keeper);
         atomic_store_relaxed(&books->is_started, false);
         kill_lane(books, NULL, DP_BOOKS_CAUSE_STOP);
-        reap(books);
+        ovs_mutex_unlock(&books->keeper);
+
+        dp_books_await_nics(books);
+        ovs_mutex_lock(&books->keeper);
+        let_go(books, true);
+        books->reading = 0;
         ovs_mutex_unlock(&books->keeper);
 
         /* Waits for threads that may be waiting for us. */
@@ -467,20 +541,87 @@ age_all(struct dp_books *books, long long int now_ms)
     ovs_mutex_unlock(&books->mutex);
 }
 
-void
-dp_books_age(struct dp_books *books, long long int now_ms)
+/* The pass under way has read what there is, or can't wait for it. */
+static void
+look_at_all(struct dp_books *books, long long int now_ms)
+    OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)
+{
+    age_all(books, now_ms);
+    reap(books);
+}
+
+static void
+end_pass(struct dp_books *books, long long int now_ms)
+    OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)
 {
     uint32_t n;
 
-    ovs_mutex_lock(&books->keeper);
-    atomic_add(&books->n_begun, 1, &n);
-    age_all(books, now_ms);
-    reap(books);
+    books->reading = 0;
+    look_at_all(books, now_ms);
+    atomic_add(&books->n_ended, 1, &n);
     if (n % PASSES_PER_POLICY_AGE == 0) {
         dp_books_policy_age(&books->policy);
     }
-    atomic_add(&books->n_ended, 1, &n);
+}
+
+static void
+begin_pass(struct dp_books *books)
+    OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)
+{
+    uint32_t n;
+
+    if (ovs_list_is_empty(&books->parting)) {
+        ovs_mutex_lock(&books->mutex);
+        books->is_slow = false;
+        ovs_mutex_unlock(&books->mutex);
+    }
+    atomic_add(&books->n_begun, 1, &n);
+    if (books->carrier->start_reading) {
+        books->reading = books->carrier->start_reading(books->aux);
+    }
+}
+
+static bool
+is_read(const struct dp_books *books)
+    OVS_REQUIRES(books->keeper)
+{
+    return (!books->reading
+            || books->carrier->is_read(books->aux, books->reading));
+}
+
+void
+dp_books_age(struct dp_books *books, long long int now_ms)
+{
+    ovs_mutex_lock(&books->keeper);
+    if (!books->reading) {
+        begin_pass(books);
+    }
+    if (is_read(books)) {
+        end_pass(books, now_ms);
+    } else {
+        look_at_all(books, now_ms);
+    }
     ovs_mutex_unlock(&books->keeper);
+}
+
+void
+dp_books_go_on(struct dp_books *books, long long int now_ms)
+{
+    ovs_mutex_lock(&books->keeper);
+    if (books->reading && is_read(books)) {
+        end_pass(books, now_ms);
+    }
+    ovs_mutex_unlock(&books->keeper);
+}
+
+uint32_t
+dp_books_n_passes(const struct dp_books *books)
+{
+    uint32_t n;
+
+    atomic_read_explicit(&CONST_CAST(struct dp_books *, books)->n_ended, &n,
+                         memory_order_acquire);
+    return n;
 }
 
 /* What contributors tell. */
@@ -503,18 +644,49 @@ dp_books_flow_changed(struct dp_books *books, struct dp_flow *flow)
     }
 }
 
+/* Books what the rules built on the megaflow with 'credit' have counted.
+ * Returns true if NICs may have something to tell of those that are dead. */
+static bool
+settle(struct dp_books *books, struct dp_credit *credit)
+    OVS_EXCLUDED(books->mutex)
+{
+    struct dp_books_stage *stage;
+    bool is_open = false;
+
+    ovs_mutex_lock(&books->mutex);
+    LIST_FOR_EACH (stage, node, &credit->dependents) {
+        struct dp_books_entry *entry = stage->entry;
+
+        /* Before they are booked: they may leave in between. */
+        is_open |= (dp_books_entry_get_life(entry) >= DP_BOOKS_DEAD
+                    && dp_books_entry_is_in_nic(books, entry));
+        dp_books_account(books, entry, time_msec(), false);
+    }
+    is_open &= !books->is_slow;
+    ovs_mutex_unlock(&books->mutex);
+    return is_open;
+}
+
 void
 dp_books_settle_flow(struct dp_books *books, struct dp_flow *flow)
 {
     struct dp_credit *credit = dp_flow_get_credit(flow);
-    struct dp_books_stage *stage;
 
-    if (credit) {
-        ovs_mutex_lock(&books->mutex);
-        LIST_FOR_EACH (stage, node, &credit->dependents) {
-            dp_books_account(books, stage->entry, time_msec(), false);
+    if (!credit) {
+        return;
+    }
+    for (int i = 0; settle(books, credit); i++) {
+        if (i >= SETTLE_LOOKS) {
+            COVERAGE_INC(merge_unsettled);
+            ovs_mutex_lock(&books->mutex);
+            books->is_slow = true;
+            ovs_mutex_unlock(&books->mutex);
+            return;
         }
-        ovs_mutex_unlock(&books->mutex);
+        if (!i) {
+            dp_books_reap(books);
+        }
+        xnanosleep_no_quiesce(SETTLE_NAP_NS);
     }
 }
 

@@ -21,7 +21,8 @@
  *     BUILDING    Linked with its contributors.  No lane has it.
  *     LIVE        The lane may run it.
  *     DEAD        'dead' of its flow is set: no packet begins to use it.
- *     PARTING     The lane can't find it any more, but may count on.
+ *     PARTING     The lane can't find it any more, but may count on; or a NIC
+ *                 has it still, or has not told yet what it has counted.
  *     GONE        All its packets are booked; unlinked.
  *
  * A rule is linked with its contributors before it is looked at what they are,
@@ -51,6 +52,15 @@
  * that is removed wants its last counts, and a last time when a dead rule has
  * left its lane.
  *
+ * NICs.  A carrier may have NICs run rules whole.  They stop a while after a
+ * rule has died, as with a megaflow: so a rule that a NIC may have is not left
+ * to the next pass (dp_books_is_urgent()), stays PARTING until all is told,
+ * and no rule with its match is made meanwhile.  Who removes a megaflow,
+ * flushes connections or stops the books waits for that, but not for long:
+ * what a NIC that is slow tells later is booked to who is still there.  NICs
+ * are read when a pass begins, and the pass ends when they have been: so a
+ * connection that is busy there does not expire.
+ *
  * Policy (dp-books-policy.h).  Who takes traces takes them of connections that
  * are worth it.  One of which no rule could be made is tried again at its 2nd,
  * 4th, 8th... trace: ever more rarely.  If there are rules enough, one that
@@ -59,13 +69,14 @@
  * Thread-safety
  * =============
  *
- *     keeper      offer, age, start, stop, carrier_gone.  They exclude each
- *                 other, and may wait for lanes.
+ *     keeper      offer, age, go_on, reap, start, stop, carrier_gone.  They
+ *                 exclude each other, and may wait for lanes.
  *     any thread  flow_changed, settle_flow, port_gone, and what reads.
  *
  * dp_books_flow_changed() takes a while if there are many rules, so it is
  * called without the lock of a flow table, which upcalls wait for;
- * dp_books_settle_flow() with no lock.  The tracker's hooks take no lock.
+ * dp_books_settle_flow() with no lock, and not by a lane.  The tracker's hooks
+ * take no lock.
  * Carrier functions are called with a lock of the books held, but for wait():
  * they must not take the lock of a flow table, nor call the books.
  *
@@ -82,6 +93,7 @@
 struct conntrack;
 struct dp_books;
 struct dp_flow;
+struct dpif_flow_stats;
 struct dp_merge_rule;
 struct dp_trace;
 struct ds;
@@ -111,6 +123,24 @@ struct dp_books_carrier {
     /* Returns when no packet uses any more what was removed, or died, before.
      * No lock is held. */
     void (*wait)(void *lane);
+
+    /* The rest is for carriers whose NICs may run rules, and may be null, all
+     * of it, for others.  Only flows that are 'offered' may be there.  'aux'
+     * is that of dp_books_create(). */
+
+    /* Initialises '*stats' with what the lane, and NICs by their last reading,
+     * have counted for 'flow'.  Never less than before. */
+    void (*get_stats)(void *aux, const struct dp_flow *flow,
+                      struct dpif_flow_stats *stats);
+
+    /* 'flow' was removed.  Has it left all NICs, and is all counted that they
+     * did? */
+    bool (*has_left)(void *aux, const struct dp_flow *flow);
+
+    /* Has NICs read; returns what is_read() wants, or 0 if there is nothing to
+     * read. */
+    uint64_t (*start_reading)(void *aux);
+    bool (*is_read)(void *aux, uint64_t reading);
 };
 
 /* What became of a trace, and why a rule has died: dp-books-words.def has the
@@ -134,9 +164,9 @@ const char *dp_books_cause_text(enum dp_books_cause);
 const char *dp_books_cause_name(enum dp_books_cause);
 
 /* Creates books without rules, that make none until they are started.
- * 'carrier' and 'conntrack' are borrowed.  Destroy only what was stopped. */
+ * All is borrowed; 'aux' is the carrier's.  Destroy only what was stopped. */
 struct dp_books *dp_books_create(const struct dp_books_carrier *carrier,
-                                 struct conntrack *conntrack);
+                                 void *aux, struct conntrack *conntrack);
 void dp_books_destroy(struct dp_books *);
 
 /* Main thread.  From start to stop, rules are made, and the books are the
@@ -154,8 +184,19 @@ void dp_books_set_max(struct dp_books *, uint32_t max_rules);
 enum dp_books_verdict dp_books_offer(struct dp_books *,
                                      struct dp_trace *trace);
 
-/* Books what was counted, lets idle rules die, and takes dead ones out. */
+/* Begins a pass: has NICs read.  When they have been, books what was counted,
+ * lets idle rules die, and takes dead ones out: at once if there is nothing to
+ * read, else in dp_books_go_on(), which is to be called often. */
 void dp_books_age(struct dp_books *, long long int now_ms);
+void dp_books_go_on(struct dp_books *, long long int now_ms);
+
+/* Returns how many passes have ended. */
+uint32_t dp_books_n_passes(const struct dp_books *);
+
+/* Has a rule died that a NIC may have?  Then dp_books_reap(), which takes dead
+ * rules out, is to be called soon. */
+bool dp_books_is_urgent(const struct dp_books *);
+void dp_books_reap(struct dp_books *);
 
 /* 'flow', a megaflow, has left its lane, or its generation has risen.  Kills
  * what was built on it.  Costs two loads and a fence if that is nothing. */
@@ -163,7 +204,9 @@ void dp_books_flow_changed(struct dp_books *, struct dp_flow *flow);
 
 /* Books what the rules built on 'flow' have counted.  After
  * dp_books_flow_changed(), and when no packet that was in the lane then is
- * there any more, this was the last: dp_flow_get_stats() tells all. */
+ * there any more, this was the last: dp_flow_get_stats() tells all.  Waits
+ * until such rules have left their NICs, but not for long: then
+ * "merge_unsettled" in coverage/show counts it. */
 void dp_books_settle_flow(struct dp_books *, struct dp_flow *flow);
 
 /* Kills all rules that begin at the port or send to it. */

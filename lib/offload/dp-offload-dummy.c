@@ -106,16 +106,23 @@ dp_dummy_fate(unsigned int rate)
 }
 
 /* Stores into '*outputp' the port that 'actions' output to, if that is all
- * that they do and the NIC is able to. */
+ * that they do, but for pushing tags before, and the NIC is able to. */
 static bool
 dp_dummy_is_whole(const struct ofpbuf *actions, uint32_t *outputp)
 {
-    const struct nlattr *a = actions->data;
+    const struct nlattr *a;
+    size_t left;
 
     *outputp = 0;
-    if (actions->size == NLA_ALIGN(NLA_HDRLEN + sizeof(uint32_t))
-        && nl_attr_type(a) == OVS_ACTION_ATTR_OUTPUT) {
-        *outputp = nl_attr_get_u32(a);
+    NL_ATTR_FOR_EACH (a, left, actions->data, actions->size) {
+        if (*outputp) {
+            *outputp = 0;
+            break;
+        } else if (nl_attr_type(a) == OVS_ACTION_ATTR_OUTPUT) {
+            *outputp = nl_attr_get_u32(a);
+        } else if (nl_attr_type(a) != OVS_ACTION_ATTR_PUSH_VLAN) {
+            break;
+        }
     }
     return *outputp && !(*outputp & 1);
 }
@@ -136,7 +143,6 @@ dp_dummy_can_run(struct dp_dummy_port *port, struct dp_offload_op *op,
     ovs_mutex_unlock(&nic->mutex);
 
     return (dp_dummy_is_whole(actions, outputp) && whole
-            && op->kind != DP_OFFLOAD_MERGED
             && (!peers || dp_offload_op_peer(op, u32_to_odp(*outputp),
                                              &info)));
 }
@@ -279,8 +285,7 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
 
     ovs_assert(!dp_dummy_find(nic, port->port_no, &op->mega_ufid));
     ovs_assert(op->mark || config->whole);
-    ovs_assert(op->kind != DP_OFFLOAD_MERGED
-               || (op->mark && config->priorities));
+    ovs_assert(op->kind != DP_OFFLOAD_MERGED || config->priorities);
     ovs_assert(!(op->mark >> config->mark_bits));
     if (!config->blind) {
         HMAP_FOR_EACH (rule, node, &nic->rules) {

@@ -83,8 +83,10 @@ struct dp_offload_op {
     ovs_u128 mega_ufid;         /* Names the rule. */
     enum dp_offload_kind kind;  /* put: if it is MERGED, which it is only if
                                  * the port's 'info' has 'priorities', the rule
-                                 * marks, and it is found before megaflows; the
-                                 * lane looks at TCP flags. */
+                                 * is found before megaflows.  One that marks
+                                 * may have others' packets: the lane looks at
+                                 * TCP flags and checksums.  So one that runs
+                                 * whole must look at them itself. */
     uint32_t mark;              /* put: for packets to carry; 0: there is
                                  * none, and the rule runs whole or not. */
     const char *port_name;      /* For messages. */

@@ -118,14 +118,6 @@ dp_rule_keep(struct dp_offload_rule *rule)
                  : DP_OFFLOAD_WHY_A_MARK_ONLY);
 }
 
-/* May 'rule' run whole in 'port', which its worker has entered? */
-static bool
-dp_rule_may_be_whole(const struct dp_offload_rule *rule,
-                     const struct dp_offload_port *port)
-{
-    return port->info.whole && rule->kind != DP_OFFLOAD_MERGED;
-}
-
 static enum dp_rule_step
 dp_rule_next_installed(struct dp_offload_worker *worker,
                        struct dp_offload_rule *rule,
@@ -151,7 +143,7 @@ dp_rule_next_installed(struct dp_offload_worker *worker,
     if (step == DP_RULE_NOTHING
         && (rule->put_gen != rule->gen || rule->replan)
                && !dp_offload_port_enter(port, false, false)) {
-        whole = dp_rule_may_be_whole(rule, port);
+        whole = port->info.whole;
         dp_offload_port_leave(port, false);
         if (whole) {
             step = DP_RULE_PLAN;
@@ -254,8 +246,7 @@ dp_rule_next_absent(struct dp_offload_worker *worker,
         dp_rule_drop_mark(offload, rule, port);
     }
     if (!rule->mark && dp_rule_take_mark(offload, rule, port)
-        && (!dp_rule_may_be_whole(rule, port)
-            || dp_rule_needs_mark(rule, port_gen))) {
+        && (!port->info.whole || dp_rule_needs_mark(rule, port_gen))) {
         dp_offload_port_leave(port, true);
         rule->why = DP_OFFLOAD_WHY_NO_MARK;
         rule->error = ENOSPC;

@@ -414,6 +414,27 @@ dp_offload_flow_get(const struct dp_offload *offload, const void *flow,
     return offloaded;
 }
 
+bool
+dp_offload_flow_is_known(const struct dp_offload *offload, const void *flow,
+                         const ovs_u128 *mega_ufid)
+{
+    struct dp_offload_shard *shard = dp_rule_shard(offload, mega_ufid);
+    struct dp_offload_rule *rule;
+    bool known;
+
+    if (!dp_offload_n_rules(offload)) {
+        return false;
+    }
+    ovs_mutex_lock(&shard->mutex);
+    known = dp_offload_member_find(shard, flow, mega_ufid, &rule) != NULL;
+    if (!known && rule) {
+        dp_rule_is_locked(rule, shard);
+        known = rule->heir == flow;
+    }
+    ovs_mutex_unlock(&shard->mutex);
+    return known;
+}
+
 void
 dp_offload_flow_clear_stats(struct dp_offload *offload, const void *flow,
                             const ovs_u128 *mega_ufid)

@@ -170,6 +170,11 @@ bool dp_offload_flow_get(const struct dp_offload *offload, const void *flow,
                          struct dpif_flow_stats *stats,
                          struct dpif_flow_attrs *attrs);
 
+/* Is 'flow' registered, or does the engine still want to tell through
+ * 'flow_late' what a NIC counts for it? */
+bool dp_offload_flow_is_known(const struct dp_offload *offload,
+                              const void *flow, const ovs_u128 *mega_ufid);
+
 /* What the NIC has done for 'flow', by the last reading, counts no more. */
 void dp_offload_flow_clear_stats(struct dp_offload *offload, const void *flow,
                                  const ovs_u128 *mega_ufid);

@@ -5,6 +5,7 @@
 
 #include "coverage.h"
 #include "dp-packet.h"
+#include "dpif.h"
 #include "odp-util.h"
 #include "openvswitch/match.h"
 #include "util.h"
@@ -13,6 +14,7 @@
 #include "flow/dp-tuple.h"
 #include "merge/dp-merge.h"
 #include "offload/dp-offload.h"
+#include "offload/dp-rule-place.h"
 #include "ovs/ovs-packet-offload.h"
 #include "pipe/dp-burst.h"
 #include "pipe/dp-lane.h"
@@ -185,18 +187,24 @@ create_flow(void *lane_, const struct dp_merge_rule *rule)
     return flow;
 }
 
+/* Order: who kills the flow stores 'dead', and then looks whether it was
+ * offered; so either he sees that, and has it leave at once, or the engine
+ * sees that it is dead, and does not put it. */
 void
 dp_carrier_offer(void *lane_, struct dp_flow *flow)
 {
     struct dp_lane *lane = lane_;
 
-    if (lane->marks) {
+    if (lane->marks && dp_offload_is_enabled(lane->shared->offload)) {
         const struct dp_offload_info info = {
             .in_port = flow->in_port,
             .mega_ufid = flow->mega_ufid,
             .kind = DP_OFFLOAD_MERGED,
         };
 
+        dp_flow_ensure_credit(flow);
+        atomic_store_relaxed(&flow->offered, true);
+        atomic_thread_fence(memory_order_seq_cst);
         dp_offload_flow_put(lane->shared->offload, lane->marks, flow, &info);
     }
 }
@@ -211,15 +219,27 @@ insert_flow(void *lane_, struct dp_flow *flow)
     return true;
 }
 
+void
+dp_carrier_withdraw(void *lane_, struct dp_flow *flow)
+{
+    struct dp_lane *lane = lane_;
+
+    if (dp_flow_is_offered(flow)) {
+        struct dpif_flow_stats nic;
+
+        dp_offload_flow_del(lane->shared->offload, lane->marks, flow,
+                            &flow->mega_ufid, &nic);
+        dp_credit_count(dp_flow_get_credit(flow), nic.n_packets, nic.n_bytes,
+                        nic.tcp_flags, nic.used);
+    }
+}
+
 static void
 remove_flow(void *lane_, struct dp_flow *flow)
 {
     struct dp_lane *lane = lane_;
 
-    if (lane->marks) {
-        dp_offload_flow_del(lane->shared->offload, lane->marks, flow,
-                            &flow->mega_ufid, NULL);
-    }
+    dp_carrier_withdraw(lane, flow);
     dp_tuples_remove(&lane->merged, flow);
 }
 
@@ -229,9 +249,61 @@ wait_for_lane(void *lane)
     dp_lane_wait(lane);
 }
 
+/* NICs. */
+
+static void
+get_stats(void *shared_, const struct dp_flow *flow,
+          struct dpif_flow_stats *stats)
+{
+    const struct dp_shared *shared = shared_;
+
+    dp_flow_get_stats(flow, stats);
+    if (dp_flow_is_offered(flow)) {
+        struct dpif_flow_stats nic;
+
+        dp_offload_flow_get(shared->offload, flow, &flow->mega_ufid, &nic,
+                            NULL);
+        stats->n_packets += nic.n_packets;
+        stats->n_bytes += nic.n_bytes;
+        stats->tcp_flags |= nic.tcp_flags;
+        stats->used = MAX(stats->used, nic.used);
+    }
+}
+
+static bool
+has_left(void *shared_, const struct dp_flow *flow)
+{
+    const struct dp_shared *shared = shared_;
+
+    return (!dp_flow_is_offered(flow)
+            || !dp_offload_flow_is_known(shared->offload, flow,
+                                         &flow->mega_ufid));
+}
+
+static uint64_t
+start_reading(void *shared_)
+{
+    const struct dp_shared *shared = shared_;
+
+    return (dp_offload_n_installed(shared->offload)
+            ? dp_rule_places_start_reading(shared->offload) : 0);
+}
+
+static bool
+is_read(void *shared_, uint64_t reading)
+{
+    const struct dp_shared *shared = shared_;
+
+    return dp_rule_places_are_read(shared->offload, reading);
+}
+
 const struct dp_books_carrier dp_carrier = {
     .create = create_flow,
     .insert = insert_flow,
     .remove = remove_flow,
     .wait = wait_for_lane,
+    .get_stats = get_stats,
+    .has_left = has_left,
+    .start_reading = start_reading,
+    .is_read = is_read,
 };

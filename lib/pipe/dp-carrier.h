@@ -31,12 +31,17 @@ struct dp_burst;
 struct dp_flow;
 struct dp_lane;
 
-/* For dp_books_create(); lanes are 'struct dp_lane's. */
+/* For dp_books_create(); lanes are 'struct dp_lane's, and 'aux' is their
+ * 'struct dp_shared', which must have an engine before there is a rule. */
 extern const struct dp_books_carrier dp_carrier;
 
 /* Registers 'flow', a merged one that 'lane' has, with the offload engine, if
  * there is one and it is on. */
 void dp_carrier_offer(void *lane, struct dp_flow *flow);
+
+/* Ends that.  From here on the flow itself has the counts of NICs, those that
+ * come late included. */
+void dp_carrier_withdraw(void *lane, struct dp_flow *flow);
 
 /* Decides those undecided packets of 'burst', fresh from their port, that have
  * a merged flow. */

@@ -50,6 +50,7 @@ struct dp_rebalance {
 #define DP_REBALANCE_CYCLES_WHOLE 300
 #define DP_REBALANCE_CYCLES_MARKED 100
 #define DP_REBALANCE_CYCLES_MERGED 40
+#define DP_REBALANCE_CYCLES_MERGED_WHOLE 120
 
 #define DP_REBALANCE_NAP_US 500
 #define DP_REBALANCE_SLEEP_US 20000
@@ -77,7 +78,9 @@ dp_rebalance_is_exiting(struct dp_rebalance *rb)
 static float
 dp_rebalance_cycles(enum dp_offload_kind kind, enum dp_offload_level level)
 {
-    return (kind == DP_OFFLOAD_MERGED ? DP_REBALANCE_CYCLES_MERGED
+    return (kind == DP_OFFLOAD_MERGED
+            ? (level == DP_OFFLOAD_WHOLE ? DP_REBALANCE_CYCLES_MERGED_WHOLE
+               : DP_REBALANCE_CYCLES_MERGED)
             : level == DP_OFFLOAD_WHOLE ? DP_REBALANCE_CYCLES_WHOLE
             : level == DP_OFFLOAD_MARKED ? DP_REBALANCE_CYCLES_MARKED : 0);
 }

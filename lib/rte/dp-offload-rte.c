@@ -67,7 +67,8 @@ struct dp_rte_port {
     /* Published (atomic). */
     atomic_bool age;                    /* Whole rules get AGE... */
     atomic_bool counter;                /* ...and a counter that stays. */
-    atomic_bool integrity;              /* The NIC knows sound headers. */
+    atomic_bool integrity;              /* The NIC knows sound headers... */
+    atomic_bool checksums;              /* ...and checksums. */
     atomic_bool priorities;             /* It has more than one. */
     atomic_bool tcp_flags;              /* It matches on them. */
 };
@@ -163,6 +164,7 @@ dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
     atomic_store_relaxed(&port->counter, info->counts_stay);
     info->verifies = dp_rte_probe_integrity(&probe);
     atomic_store_relaxed(&port->integrity, info->verifies);
+    atomic_store_relaxed(&port->checksums, dp_rte_probe_checksums(&probe));
     info->priorities = dp_rte_probe_priorities(&probe);
     atomic_store_relaxed(&port->priorities, info->priorities);
     atomic_store_relaxed(&port->tcp_flags, dp_rte_probe_tcp_flags(&probe));
@@ -247,6 +249,7 @@ dp_rte_open(const struct dp_offload_class *class,
     atomic_init(&port->age, false);
     atomic_init(&port->counter, false);
     atomic_init(&port->integrity, false);
+    atomic_init(&port->checksums, false);
     atomic_init(&port->priorities, false);
     atomic_init(&port->tcp_flags, false);
 
@@ -375,23 +378,44 @@ dp_rte_create(const struct dp_rte_port *port, const struct dp_rte_rule *rule,
     return e;
 }
 
-/* Packets of a whole rule are gone before software sees them, so the NIC has
- * to make sure that they are what they seem.  Returns false if it can't, and
- * must.  A rule that only marks does not need it: dp_rx_run() looks, unless it
- * is told that the NIC has. */
-static bool
-dp_rte_demand_sound(struct dp_rte_port *port, struct dp_rte_pattern *pattern)
+/* The tracker, which a merged rule's packets pass by, has to see those that
+ * open or close a connection, and finds those invalid whose checksums are
+ * wrong.  Returns NONE, or why the NIC can't see to that. */
+static enum dp_offload_why
+dp_rte_may_bypass(struct dp_rte_port *port, const struct match *match)
 {
-    bool integrity;
+    bool tcp_flags, checksums;
+
+    atomic_read_relaxed(&port->tcp_flags, &tcp_flags);
+    atomic_read_relaxed(&port->checksums, &checksums);
+    return (!tcp_flags && match->flow.nw_proto == IPPROTO_TCP
+            ? DP_OFFLOAD_WHY_A_TCP_FLAGS
+            : !checksums ? DP_OFFLOAD_WHY_A_CHECKSUMS
+            : DP_OFFLOAD_WHY_NONE);
+}
+
+/* Packets of a whole rule are gone before software sees them, so the NIC has
+ * to make sure that they are what they seem.  Returns NONE, or why it can't,
+ * and must.  A rule that only marks does not need it: dp_rx_run() looks,
+ * unless it is told that the NIC has. */
+static enum dp_offload_why
+dp_rte_demand_sound(struct dp_rte_port *port, enum dp_offload_kind kind,
+                    const struct match *match, struct dp_rte_pattern *pattern)
+{
+    bool merged = kind == DP_OFFLOAD_MERGED;
+    bool integrity, checksums;
 
     if (!dp_rte_match_is_gullible(pattern)) {
-        return true;
+        return merged ? DP_OFFLOAD_WHY_A_CHECKSUMS : DP_OFFLOAD_WHY_NONE;
     }
     atomic_read_relaxed(&port->integrity, &integrity);
+    atomic_read_relaxed(&port->checksums, &checksums);
     if (integrity) {
-        dp_rte_match_add_integrity(pattern);
+        dp_rte_match_add_integrity(pattern, merged && checksums);
     }
-    return integrity || !dp_offload_must_verify(port->offload);
+    return (merged ? dp_rte_may_bypass(port, match)
+            : integrity || !dp_offload_must_verify(port->offload)
+            ? DP_OFFLOAD_WHY_NONE : DP_OFFLOAD_WHY_A_INTEGRITY);
 }
 
 /* Asks the NIC to run 'rule' whole, with a counter that outlives it if
@@ -438,8 +462,8 @@ dp_rte_create_whole(struct dp_rte_port *port, struct dp_rte_rule *rule,
     bool age, counter, full = false;
     int error;
 
-    if (!dp_rte_demand_sound(port, &rule->pattern)) {
-        *why = DP_OFFLOAD_WHY_A_INTEGRITY;
+    *why = dp_rte_demand_sound(port, op->kind, &rule->match, &rule->pattern);
+    if (*why) {
         return EOPNOTSUPP;
     }
     atomic_read_relaxed(&port->age, &age);
@@ -475,7 +499,8 @@ dp_rte_create_whole(struct dp_rte_port *port, struct dp_rte_rule *rule,
 }
 
 /* A lane looks at the TCP flags of packets that a merged rule has marked, so a
- * NIC that does not know flags may mark those that close a connection, too. */
+ * NIC that does not know flags may mark those that close a connection, too.
+ * (It does not run the rule whole.) */
 static void
 dp_rte_spare_tcp_flags(const struct dp_rte_port *port, struct match *match)
 {
@@ -552,10 +577,6 @@ dp_rte_put_one(struct dp_rte_port *port, struct dp_rte_rule *rule,
     if (op->why) {
         op->error = EOPNOTSUPP;
         return;
-    } else if (op->kind == DP_OFFLOAD_MERGED) {
-        dp_rte_demand_sound(port, &rule->pattern);
-        dp_rte_put_mark(port, rule, op, DP_OFFLOAD_WHY_A_MERGED);
-        return;
     }
 
     op->error = dp_rte_create_whole(port, rule, op, &why);
@@ -585,26 +606,6 @@ dp_rte_put(void *port, struct dp_offload_op *ops[], size_t n)
     }
     ofpbuf_uninit(&rule->actions);
     free(rule);
-}
-
-/* Returns the ms since the last packet of a rule that has AGE; 0 if the NIC
- * does not know. */
-static unsigned int
-dp_rte_query_age(const struct dp_rte_port *port, struct rte_flow *handle)
-{
-    static const struct rte_flow_action actions[] = {
-        { .type = RTE_FLOW_ACTION_TYPE_AGE },
-        { .type = RTE_FLOW_ACTION_TYPE_END },
-    };
-    struct rte_flow_query_age query;
-    struct rte_flow_error error;
-
-    memset(&query, 0, sizeof query);
-    if (rte_flow_query(port->device, handle, actions, &query, &error)
-        || !query.sec_since_last_hit_valid) {
-        return 0;
-    }
-    return query.sec_since_last_hit * 1000;
 }
 
 /* Reads the counter of the rule of 'op'. */
@@ -641,7 +642,8 @@ dp_rte_query_idle(struct dp_rte_port *port, struct dp_offload_op *op)
     bool age;
 
     atomic_read_relaxed(&port->age, &age);
-    op->idle_ms = age && h->flow ? dp_rte_query_age(port, h->flow) : 0;
+    op->idle_ms = (age && h->flow
+                   ? dp_rte_handle_query_idle(h, port->device) : 0);
 }
 
 static void
@@ -715,8 +717,8 @@ dp_rte_plan(void *port, struct dp_offload_op *op, const struct match *match,
         op->why = dp_rte_actions_whole(actions, dp_rte_find_peer, &asker,
                                        false, &rule->program);
     }
-    if (!op->why && !dp_rte_demand_sound(port, &rule->pattern)) {
-        op->why = DP_OFFLOAD_WHY_A_INTEGRITY;
+    if (!op->why) {
+        op->why = dp_rte_demand_sound(port, op->kind, match, &rule->pattern);
     }
     free(rule);
     return !op->why;
@@ -735,7 +737,7 @@ dp_rte_format(void *port_, const struct match *match,
     rule->match = *match;
     known = !dp_rte_translate(port, kind, rule);
     if (known && level == DP_OFFLOAD_MARKED) {
-        dp_rte_demand_sound(port, &rule->pattern);
+        dp_rte_demand_sound(port, kind, match, &rule->pattern);
         if (!dp_rte_match_is_sound(&rule->pattern)) {
             dp_rte_match_remove_integrity(&rule->pattern);
         }
@@ -743,7 +745,7 @@ dp_rte_format(void *port_, const struct match *match,
                             &rule->program);
     } else if (known) {
         atomic_read_relaxed(&port->age, &age);
-        dp_rte_demand_sound(port, &rule->pattern);
+        dp_rte_demand_sound(port, kind, match, &rule->pattern);
         known = !dp_rte_actions_whole(actions, dp_rte_find_peer, &asker, age,
                                       &rule->program);
     }

@@ -91,6 +91,24 @@ dp_rte_handle_query(const struct dp_rte_handle *h, uint16_t device,
     return rte_flow_action_handle_query(device, h->counter, query, error);
 }
 
+unsigned int
+dp_rte_handle_query_idle(const struct dp_rte_handle *h, uint16_t device)
+{
+    static const struct rte_flow_action actions[] = {
+        { .type = RTE_FLOW_ACTION_TYPE_AGE },
+        { .type = RTE_FLOW_ACTION_TYPE_END },
+    };
+    struct rte_flow_query_age query;
+    struct rte_flow_error error;
+
+    memset(&query, 0, sizeof query);
+    if (rte_flow_query(device, h->flow, actions, &query, &error)
+        || !query.sec_since_last_hit_valid) {
+        return 0;
+    }
+    return query.sec_since_last_hit * 1000;
+}
+
 void
 dp_rte_handle_forget(struct dp_rte_handles *hs, struct dp_rte_handle *h)
 {

@@ -60,6 +60,11 @@ int dp_rte_handle_query(const struct dp_rte_handle *h, uint16_t device,
                         struct rte_flow_query_count *query,
                         struct rte_flow_error *error);
 
+/* Returns the ms since the last packet of the rule of 'h', which is in the NIC
+ * and has AGE; 0 if the NIC does not know. */
+unsigned int dp_rte_handle_query_idle(const struct dp_rte_handle *h,
+                                      uint16_t device);
+
 /* The engine knows 'h' no more. */
 void dp_rte_handle_forget(struct dp_rte_handles *hs, struct dp_rte_handle *h);
 

@@ -749,7 +749,7 @@ dp_rte_match_translate(const struct match *match,
 }
 
 void
-dp_rte_match_add_integrity(struct dp_rte_pattern *pattern)
+dp_rte_match_add_integrity(struct dp_rte_pattern *pattern, bool checksums)
 {
     struct dp_rte_item item
         = dp_rte_item_get(pattern, sizeof(struct rte_flow_item_integrity));
@@ -759,6 +759,12 @@ dp_rte_match_add_integrity(struct dp_rte_pattern *pattern)
     spec->l3_ok = mask->l3_ok = 1;
     if (pattern->verify.l4_len) {
         spec->l4_ok = mask->l4_ok = 1;
+    }
+    if (checksums) {
+        if (pattern->verify.what == DP_VERIFY_IPV4) {
+            spec->ipv4_csum_ok = mask->ipv4_csum_ok = 1;
+        }
+        spec->l4_csum_ok = mask->l4_csum_ok = 1;
     }
     dp_rte_item_put(pattern, RTE_FLOW_ITEM_TYPE_INTEGRITY, &item,
                     sizeof *spec);

@@ -48,13 +48,15 @@ dp_rte_match_is_gullible(const struct dp_rte_pattern *pattern)
             && pattern->verify.what != DP_VERIFY_ARP);
 }
 
-/* Adds to 'pattern', which must be gullible, that headers be sound.
+/* Adds to 'pattern', which must be gullible, that headers be sound, and if
+ * 'checksums' the checksums of IPv4 and of layer 4, too.
  *
  * DPDK does not say more about it than that headers are valid.  We rely on a
  * NIC to check that the length that is in an IP header is at least the
  * header's, and not more than the frame has, and with ports that L4's header
  * fits into that.  It may check more, of which a checksum is likely. */
-void dp_rte_match_add_integrity(struct dp_rte_pattern *pattern);
+void dp_rte_match_add_integrity(struct dp_rte_pattern *pattern,
+                                bool checksums);
 
 /* Takes it out again, if it is there. */
 void dp_rte_match_remove_integrity(struct dp_rte_pattern *pattern);

@@ -58,11 +58,17 @@ dp_rte_probe_age(const struct dp_rte_probe *probe)
     return ok;
 }
 
+enum soundness {
+    ANY,
+    SOUND_HEADERS,
+    SOUND_CHECKSUMS             /* And headers. */
+};
+
 /* Does the driver take a rule for what 'match', of packets to a port, matches,
- * at 'priority', with sound headers if 'integrity'? */
+ * at 'priority', of packets that are as sound as that? */
 static bool
 takes(const struct dp_rte_probe *probe, const struct match *match,
-      uint32_t priority, bool integrity)
+      uint32_t priority, enum soundness soundness)
 {
     const struct rte_flow_attr attr = { .ingress = 1, .priority = priority };
     struct dp_rte_pattern *pattern = xmalloc(sizeof *pattern);
@@ -72,8 +78,8 @@ takes(const struct dp_rte_probe *probe, const struct match *match,
 
     ok = !dp_rte_match_translate(match, pattern);
     ovs_assert(ok && dp_rte_match_is_gullible(pattern));
-    if (integrity) {
-        dp_rte_match_add_integrity(pattern);
+    if (soundness != ANY) {
+        dp_rte_match_add_integrity(pattern, soundness == SOUND_CHECKSUMS);
     }
     dp_rte_actions_mark(1, probe->n_rxq, probe->rss_types, mark);
     ok = !rte_flow_validate(probe->device, &attr, pattern->items,
@@ -101,7 +107,16 @@ dp_rte_probe_integrity(const struct dp_rte_probe *probe)
     struct match match;
 
     match_port(&match, IPPROTO_UDP);
-    return takes(probe, &match, 0, true);
+    return takes(probe, &match, 0, SOUND_HEADERS);
+}
+
+bool
+dp_rte_probe_checksums(const struct dp_rte_probe *probe)
+{
+    struct match match;
+
+    match_port(&match, IPPROTO_UDP);
+    return takes(probe, &match, 0, SOUND_CHECKSUMS);
 }
 
 bool
@@ -110,7 +125,7 @@ dp_rte_probe_priorities(const struct dp_rte_probe *probe)
     struct match match;
 
     match_port(&match, IPPROTO_UDP);
-    return takes(probe, &match, 1, false);
+    return takes(probe, &match, 1, ANY);
 }
 
 bool
@@ -121,5 +136,5 @@ dp_rte_probe_tcp_flags(const struct dp_rte_probe *probe)
     match_port(&match, IPPROTO_TCP);
     match_set_tcp_flags_masked(&match, htons(TCP_ACK),
                                htons(TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK));
-    return takes(probe, &match, 0, false);
+    return takes(probe, &match, 0, ANY);
 }

@@ -31,6 +31,9 @@ bool dp_rte_probe_age(const struct dp_rte_probe *);
 /* Can it tell sound headers from others? */
 bool dp_rte_probe_integrity(const struct dp_rte_probe *);
 
+/* And sound checksums? */
+bool dp_rte_probe_checksums(const struct dp_rte_probe *);
+
 /* Are there priorities 0 and 1? */
 bool dp_rte_probe_priorities(const struct dp_rte_probe *);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* How packets arrive: at the rate that was asked for, whoever takes them, and
- * with the verdict of when they came. */
+/* How packets arrive: at the rate that was asked for, whoever takes them, with
+ * the verdict of when they came, and with checksums that are sound or not. */
 
 #include <rte_cycles.h>
 
@@ -179,4 +179,81 @@ test_in_flight(void)
     CHECK(poll_once(port, pkts) == 32);
     CHECK(hits(port, flow) == 104);
     close_port(port);
+}
+
+/* A rule may ask for sound checksums. */
+void
+test_verified_checksums(void)
+{
+    static const struct {
+        uint8_t byte, flip;             /* Of a sound frame; 0: nothing. */
+        bool l3, l4;                    /* What is sound. */
+    } cases[] = {
+        { 0, 0, true, true },
+        { 25, 1, false, true },         /* IPv4's checksum. */
+        { 40, 1, true, false },         /* UDP's. */
+        { 59, 1, true, false },         /* The last byte that it covers. */
+        { 29, 1, false, false },        /* An address: both cover it. */
+        { 39, 3, true, false },         /* A length that is not IP's. */
+    };
+    uint16_t a = open_port("net_simnic0", "mode=pair,link=w");
+    uint16_t b = open_port("net_simnic1", "mode=pair,link=w");
+    struct rte_flow_item_integrity spec;
+    struct rte_mbuf *pkts[MAX];
+    struct rte_flow *flow;
+    struct rule r;
+
+    for (unsigned int i = 0; i < 2 * RTE_DIM(cases); i++) {
+        unsigned int k = i / 2;
+        struct rte_ipv4_hdr *ip;
+        struct rte_udp_hdr *udp;
+        uint8_t *data;
+
+        rule_init(&r, 0);
+        r.item[1].spec = r.item[1].mask = NULL;
+        memset(&spec, 0, sizeof spec);
+        spec.ipv4_csum_ok = i % 2;
+        spec.l4_csum_ok = !(i % 2);
+        r.item[2].type = RTE_FLOW_ITEM_TYPE_INTEGRITY;
+        r.item[2].spec = r.item[2].mask = &spec;
+        rule_mark(&r, 5);
+        flow = rule_create(b, &r);
+        CHECK(flow);
+
+        pkts[0] = make_packet(DST(1));
+        pkts[0]->ol_flags = 0;
+        data = rte_pktmbuf_mtod(pkts[0], uint8_t *);
+        ip = (struct rte_ipv4_hdr *) (data + 14);
+        udp = (struct rte_udp_hdr *) (ip + 1);
+        ip->hdr_checksum = rte_ipv4_cksum(ip);
+        udp->dgram_cksum = rte_ipv4_udptcp_cksum(ip, udp);
+        data[cases[k].byte] ^= cases[k].flip;
+        CHECK(rte_eth_tx_burst(a, 0, pkts, 1) == 1);
+        CHECK(receive(b, 0, pkts, 1) == 1);
+        CHECK(!(pkts[0]->ol_flags & RTE_MBUF_F_RX_FDIR_ID)
+              == !(i % 2 ? cases[k].l3 : cases[k].l4));
+        rte_pktmbuf_free(pkts[0]);
+        CHECK(!rte_flow_destroy(b, flow, &error));
+    }
+
+    /* UDP need not have one. */
+    spec.ipv4_csum_ok = 0;
+    spec.l4_csum_ok = 1;
+    CHECK((flow = rule_create(b, &r)) != NULL);
+    pkts[0] = make_packet(DST(1));
+    CHECK(rte_eth_tx_burst(a, 0, pkts, 1) == 1);
+    CHECK(receive(b, 0, pkts, 1) == 1);
+    CHECK(pkts[0]->ol_flags & RTE_MBUF_F_RX_FDIR_ID);
+    rte_pktmbuf_free(pkts[0]);
+
+    /* Of inner headers none is verified. */
+    spec.level = 2;
+    CHECK(!rule_create(b, &r));
+    close_port(a);
+    close_port(b);
+
+    a = open_port("net_simnic0", "checksums=0");
+    spec.level = 0;
+    CHECK(!rule_create(a, &r));
+    close_port(a);
 }

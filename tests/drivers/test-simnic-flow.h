@@ -18,7 +18,6 @@ void test_groups(void);
 void test_edits(void);
 void test_refusals(void);
 void test_integrity(void);
-void test_verified_checksums(void);
 void test_tcp_flags(void);
 void test_faults(void);
 void test_age(void);
@@ -30,6 +29,7 @@ void test_no_marks(void);
 
 void test_rate(void);
 void test_in_flight(void);
+void test_verified_checksums(void);
 
 void test_edit_bytes(void);
 void test_refusal_table(void);

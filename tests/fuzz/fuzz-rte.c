@@ -141,7 +141,7 @@ check_packet(const struct match *match, struct dp_packet *packet)
         ovs_assert(in_software);
     }
     if (dp_rte_match_is_gullible(&pattern)) {
-        dp_rte_match_add_integrity(&pattern);
+        dp_rte_match_add_integrity(&pattern, false);
         check_format(&pattern);
         in_nic = nic_finds(&pattern, packet);
     }

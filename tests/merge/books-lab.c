@@ -17,7 +17,11 @@
 #include "ct/ct-tell.h"
 #include "flow/dp-actions.h"
 #include "flow/dp-flow-table.h"
+#include "ctl/dp-offload-glue.h"
+#include "merge/dp-merge.h"
 #include "merge/dp-trace.h"
+#include "offload/dp-offload.h"
+#include "pipe/dp-carrier.h"
 
 enum { RECIRC_ID = 0x10, TCP_FLAGS = 0x10 };
 
@@ -85,6 +89,7 @@ create_rule(void *lane, const struct dp_merge_rule *rule)
     struct lab *lab = lab_of_lane(lane);
     struct flow_wildcards wc = rule->match.wc;
     ovs_u128 ufid = OVS_U128_ZERO;
+    struct dp_flow *flow;
 
     ufid.u32[0] = lab->conn_no;
     lab->drawn[LAB_SERIALS - 1]
@@ -92,10 +97,14 @@ create_rule(void *lane, const struct dp_merge_rule *rule)
     if (lab->meddle_create) {
         lab->meddle_create(lab);
     }
-    return (lab->is_foreign ? NULL
-            : dp_flow_create(&rule->match.flow, dp_mask_create(&wc), &ufid,
-                             NON_PMD_CORE_ID, rule->actions.data,
-                             rule->actions.size));
+    if (lab->is_foreign) {
+        return NULL;
+    }
+    flow = dp_flow_create(&rule->match.flow, dp_mask_create(&wc), &ufid,
+                          NON_PMD_CORE_ID, rule->actions.data,
+                          rule->actions.size);
+    dp_flow_set_merged(flow);
+    return flow;
 }
 
 static struct lab_rule *
@@ -125,6 +134,9 @@ insert_rule(void *lane, struct dp_flow *flow)
             inserted = true;
         }
     }
+    if (inserted) {
+        dp_carrier_offer(&lab->lane, flow);
+    }
     if (lab->meddle_insert) {
         lab->meddle_insert(lab);
     }
@@ -144,6 +156,7 @@ remove_rule(void *lane, struct dp_flow *flow)
     struct lab *lab = lab_of_lane(lane);
 
     ovs_assert(dp_flow_is_dead(flow));
+    dp_carrier_withdraw(lane, flow);
     for (size_t i = 0; i < LAB_PLACES; i++) {
         struct lab_rule *rule
             = ovsrcu_get_protected(struct lab_rule *,
@@ -164,11 +177,50 @@ wait_for_lane(void *lane)
     dp_lane_wait(lane);
 }
 
+/* NICs are those of the lane's engine, as in earnest. */
+
+static void
+get_stats(void *lab_, const struct dp_flow *flow,
+          struct dpif_flow_stats *stats)
+{
+    struct lab *lab = lab_;
+
+    dp_carrier.get_stats(&lab->shared, flow, stats);
+}
+
+static bool
+has_left(void *lab_, const struct dp_flow *flow)
+{
+    struct lab *lab = lab_;
+
+    return dp_carrier.has_left(&lab->shared, flow);
+}
+
+static uint64_t
+start_reading(void *lab_)
+{
+    struct lab *lab = lab_;
+
+    return lab->nic ? dp_carrier.start_reading(&lab->shared) : 0;
+}
+
+static bool
+is_read(void *lab_, uint64_t reading)
+{
+    struct lab *lab = lab_;
+
+    return dp_carrier.is_read(&lab->shared, reading);
+}
+
 static const struct dp_books_carrier carrier = {
     .create = create_rule,
     .insert = insert_rule,
     .remove = remove_rule,
     .wait = wait_for_lane,
+    .get_stats = get_stats,
+    .has_left = has_left,
+    .start_reading = start_reading,
+    .is_read = is_read,
 };
 
 /* Connections. */
@@ -455,6 +507,24 @@ run_long_way(struct lab *lab, unsigned int size)
     }
 }
 
+/* A NIC may have a rule for a while longer than it may live. */
+static bool
+run_in_nic(struct lab *lab, size_t conn_no, unsigned int size)
+{
+    unsigned long long int orig;
+
+    if (!lab->nic
+        || !dp_dummy_nic_hit(lab->nic, u32_to_odp(LAB_IN_PORT),
+                             &lab->mega_ufids[conn_no], 1, size, TCP_FLAGS)) {
+        return false;
+    }
+    atomic_add_relaxed(&lab->n_merged, 1, &orig);
+    atomic_add_relaxed(&lab->n_whole, 1, &orig);
+    atomic_add_relaxed(&lab->n_packets, 1, &orig);
+    atomic_add_relaxed(&lab->n_bytes, size, &orig);
+    return true;
+}
+
 bool
 lab_run_packet(struct lab *lab, size_t conn_no, unsigned int size)
 {
@@ -462,6 +532,9 @@ lab_run_packet(struct lab *lab, size_t conn_no, unsigned int size)
     unsigned long long int orig;
     struct lab_rule *rule;
 
+    if (run_in_nic(lab, conn_no, size)) {
+        return true;
+    }
     dp_lane_begin_turn(&lab->lane);
     get_serials(lab, conn_no, true, shown);
     rule = find_rule(lab, conn_no);
@@ -504,7 +577,7 @@ lab_init(struct lab *lab)
 {
     memset(lab, 0, sizeof *lab);
     lab->ct = conntrack_init();
-    lab->books = dp_books_create(&carrier, lab->ct);
+    lab->books = dp_books_create(&carrier, lab, lab->ct);
     atomic_init(&lab->lane.turn, 0);
     lab->lane.shared = &lab->shared;
     ovs_mutex_init(&lab->mutex);
@@ -530,5 +603,57 @@ lab_uninit(struct lab *lab)
         dp_flow_unref(lab_get_megaflow(lab, i));
     }
     conntrack_destroy(lab->ct);
+    if (lab->nic) {
+        dp_offload_lane_destroy(lab->shared.offload, lab->lane.marks);
+        dp_offload_destroy(lab->shared.offload);
+        dp_dummy_nic_destroy(lab->nic);
+    }
     ovs_mutex_destroy(&lab->mutex);
+}
+
+/* Stores the names that rules will have, by making one for each connection. */
+static void
+learn_names(struct lab *lab)
+{
+    for (size_t i = 0; i < LAB_CONNS; i++) {
+        struct dp_flow *rule;
+
+        ovs_assert(lab_offer(lab, i) == DP_BOOKS_MADE);
+        rule = lab_find_rule(lab, i);
+        lab->mega_ufids[i] = rule->mega_ufid;
+    }
+    dp_books_carrier_gone(lab->books, &lab->lane);
+}
+
+void
+lab_add_nic(struct lab *lab, const struct dp_dummy_config *config)
+{
+    const struct dp_offload_glue glue = { .topology = NULL };
+    const struct dp_offload_class *classes[2] = { NULL };
+    struct dp_offload_env env;
+
+    learn_names(lab);
+    dp_offload_glue_env(&glue, &env);
+    env.port_drained = NULL;    /* Those of a topology. */
+    env.port_marks_seen = NULL;
+    lab->nic = dp_dummy_nic_create(config);
+    classes[0] = dp_dummy_nic_class(lab->nic);
+    lab->shared.offload = dp_offload_create(&env, classes, 1);
+    dp_offload_set_enabled(lab->shared.offload, true);
+    ovs_assert(!dp_offload_port_add(lab->shared.offload,
+                                    u32_to_odp(LAB_IN_PORT), NULL));
+    lab->lane.marks = dp_offload_lane_create(lab->shared.offload, 0);
+}
+
+void
+lab_wait_whole(struct lab *lab, size_t conn_no)
+{
+    uint32_t mark, output;
+
+    while (!dp_dummy_nic_find(lab->nic, u32_to_odp(LAB_IN_PORT),
+                              &lab->mega_ufids[conn_no], &mark, &output)
+           || mark) {
+        ovs_assert(lab_find_rule(lab, conn_no));
+        xnanosleep(1000 * 1000);
+    }
 }

@@ -31,6 +31,7 @@
 #include "ovs-rcu.h"
 #include "ct/ct-handle.h"
 #include "merge/dp-books.h"
+#include "offload/dp-offload-dummy.h"
 #include "pipe/dp-lane.h"
 
 enum {
@@ -55,7 +56,9 @@ struct lab {
     struct conntrack *ct;
     struct dp_books *books;
     struct dp_lane lane;        /* Its turns are, nothing else. */
-    struct dp_shared shared;    /* All zeros. */
+    struct dp_shared shared;    /* All zeros, but for the engine. */
+    struct dp_dummy_nic *nic;   /* NULL: none. */
+    ovs_u128 mega_ufids[LAB_CONNS];     /* Names of rules, for the NIC. */
 
     /* The present. */
     struct ovs_mutex mutex;     /* One at a time changes something. */
@@ -83,12 +86,20 @@ struct lab {
      * the lane has seen. */
     struct dpif_flow_stats told[LAB_STAGES];
     atomic_ullong n_packets, n_bytes;   /* As they arrived. */
-    atomic_ullong n_merged;     /* Packets by merged rules. */
+    atomic_ullong n_merged;     /* Packets by merged rules... */
+    atomic_ullong n_whole;      /* ...that the NIC runs. */
     atomic_ullong n_inserted;   /* Rules, or tried to. */
 };
 
 void lab_init(struct lab *);
 void lab_uninit(struct lab *);
+
+/* Gives the lab, which has no rule yet, a NIC, which runs rules whole if the
+ * last megaflow has been replaced or modified an even number of times. */
+void lab_add_nic(struct lab *, const struct dp_dummy_config *);
+
+/* Waits until the NIC runs the rule for the connection, which lives, whole. */
+void lab_wait_whole(struct lab *, size_t conn_no);
 
 /* Connections. */
 struct ct_handle lab_get_handle(const struct lab *, size_t conn_no);
@@ -113,8 +124,8 @@ enum dp_books_verdict lab_offer(struct lab *, size_t conn_no);
 /* Returns the flow of the living rule for the connection, or NULL. */
 struct dp_flow *lab_find_rule(const struct lab *, size_t conn_no);
 
-/* Runs a packet of 'size' bytes, in a turn of its own.  Returns true if that
- * was by a merged rule. */
+/* Runs a packet of 'size' bytes: in the NIC, if that has a rule; else in a
+ * turn of the lane's own.  Returns true if that was by a merged rule. */
 bool lab_run_packet(struct lab *, size_t conn_no, unsigned int size);
 
 /* All is quiet: what megaflows tell and have told is what the lane has seen,

@@ -92,6 +92,10 @@ keeper_main(void *churn_)
         if (!draw_random(&random, 4)) {
             dp_books_age(churn->lab.books, time_msec());
         }
+        if (dp_books_is_urgent(churn->lab.books)) {
+            dp_books_reap(churn->lab.books);
+        }
+        dp_books_go_on(churn->lab.books, time_msec());
         ovsrcu_quiesce();
     }
     return NULL;
@@ -230,6 +234,7 @@ check_stats(struct churn *churn)
     }
     printf("%10"PRIu64" packets, %"PRIu64" by merged rules\n", n_packets,
            n_merged);
+    printf("%10llu in the NIC\n", get_count(&churn->lab.n_whole));
 
     ovs_assert(!stats.n_rules && !stats.n_conns);
     ovs_assert(sum_of(stats.n_killed, DP_BOOKS_N_CAUSES)
@@ -268,20 +273,45 @@ churn_run(struct churn *churn)
 }
 
 static void
-test_churn_main(int argc, char *argv[])
+test_churn(int argc, char *argv[], const struct dp_dummy_config *nic)
 {
     struct churn *churn = xzalloc(sizeof *churn);
     unsigned int n = (argc > 2 && !strcmp(argv[1], "soak") ? atoi(argv[2])
                       : N_CHANGES);
 
     lab_init(&churn->lab);
+    if (nic) {
+        lab_add_nic(&churn->lab, nic);
+    }
     atomic_init(&churn->n_left, n);
     atomic_init(&churn->is_over, false);
     churn_run(churn);
     dp_books_stop(churn->lab.books);
     lab_check_counts(&churn->lab);
     check_stats(churn);
+    ovs_assert(!nic || get_count(&churn->lab.n_whole));
     lab_uninit(&churn->lab);
     free(churn);
 }
+
+static void
+test_churn_main(int argc, char *argv[])
+{
+    test_churn(argc, argv, NULL);
+}
+
+/* The NIC runs rules whole, refuses, fails, and is late. */
+static void
+test_churn_whole_main(int argc, char *argv[])
+{
+    static const struct dp_dummy_config nic = {
+        .mark_bits = 24, .whole = true, .priorities = true,
+        .whole_capacity = LAB_CONNS - 1, .put_refused = 50, .put_busy = 50,
+        .del_failed = 50, .late = 100,
+    };
+
+    test_churn(argc, argv, &nic);
+}
+DPTEST_REGISTER("merge-whole-churn-M29-M33-M34-M36-M41-M45",
+                test_churn_whole_main);
 DPTEST_REGISTER("merge-churn-M29-M33-M34-M36-M38-M40-M41", test_churn_main);

@@ -79,7 +79,7 @@ pattern_of(const char *flow, bool whole, bool *is_sound, struct ds *ds)
         return dp_offload_why_name(why);
     }
     if (whole && dp_rte_match_is_gullible(&pattern)) {
-        dp_rte_match_add_integrity(&pattern);
+        dp_rte_match_add_integrity(&pattern, false);
     }
     if (is_sound) {
         *is_sound = dp_rte_match_is_sound(&pattern);

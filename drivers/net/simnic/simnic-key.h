@@ -135,9 +135,9 @@ struct simnic_parsed {
 void simnic_key_parse(const void *frame, size_t size, size_t wire_size,
                       struct simnic_parsed *);
 
-/* Adds to 'parsed', of the frame whose first 'size' bytes are at 'frame', which
- * checksums of the outer layer are sound.  One whose bytes are not all there is
- * not. */
+/* Adds to 'parsed', of the frame whose first 'size' bytes are at 'frame',
+ * which checksums of the outer layer are sound.  One whose bytes are not all
+ * there is not. */
 void simnic_key_verify(const void *frame, size_t size,
                        struct simnic_parsed *parsed);
 

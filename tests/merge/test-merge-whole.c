@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A NIC runs merged rules whole: what it counts is the contributors', all of
+ * it, also what comes after a rule has died. */
+
+#include <config.h>
+#undef NDEBUG
+
+#include "merge/dp-books.h"
+
+#include "conntrack.h"
+#include "timeval.h"
+#include "util.h"
+#include "ct/ct.h"
+#include "ct/ct-clean.h"
+#include "flow/dp-flow.h"
+#include "tests/dptest.h"
+#include "tests/merge/books-lab.h"
+
+static const struct dp_dummy_config whole = {
+    .mark_bits = 24, .whole = true, .priorities = true,
+};
+
+/* Has the NIC run a rule for connection 0. */
+static void
+begin(struct lab *lab)
+{
+    lab_init(lab);
+    lab_add_nic(lab, &whole);
+    ovs_assert(lab_offer(lab, 0) == DP_BOOKS_MADE);
+    lab_wait_whole(lab, 0);
+}
+
+static void
+run_packets(struct lab *lab, int n)
+{
+    unsigned long long int before, now;
+
+    atomic_read_relaxed(&lab->n_whole, &before);
+    for (int i = 0; i < n; i++) {
+        ovs_assert(lab_run_packet(lab, 0, 100 + i));
+    }
+    atomic_read_relaxed(&lab->n_whole, &now);
+    ovs_assert(now == before + n);
+}
+
+/* Has two passes begin and end: the first may have begun before. */
+static void
+pass(struct lab *lab)
+{
+    for (int i = 0; i < 2; i++) {
+        uint64_t n = dp_books_n_passes(lab->books);
+
+        dp_books_age(lab->books, time_msec());
+        while (dp_books_n_passes(lab->books) == n) {
+            xnanosleep(1000 * 1000);
+            dp_books_go_on(lab->books, time_msec());
+        }
+    }
+}
+
+static size_t
+n_rules(const struct lab *lab)
+{
+    struct dp_books_stats stats;
+
+    dp_books_get_stats(lab->books, &stats);
+    return stats.n_rules;
+}
+
+/* M41: each stage has what the NIC has seen, after a pass, and when a megaflow
+ * goes, to the last packet. */
+static void
+test_counts_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct lab lab;
+
+    begin(&lab);
+    run_packets(&lab, 100);
+    pass(&lab);
+    lab_check_counts(&lab);
+
+    for (size_t stage = 0; stage < LAB_STAGES; stage++) {
+        run_packets(&lab, 10);
+        lab_replace_megaflow(&lab, stage);
+        lab_check_counts(&lab);
+        if (stage == LAB_STAGES - 1) {
+            lab_replace_megaflow(&lab, stage);      /* To an even port. */
+        }
+        dp_books_reap(lab.books);
+        while (lab_offer(&lab, 0) != DP_BOOKS_MADE) {
+            continue;
+        }
+        lab_wait_whole(&lab, 0);
+    }
+    lab_uninit(&lab);
+}
+DPTEST_REGISTER("merge-whole-counts-M36-M41", test_counts_main);
+
+/* M29, M35, M41: a rule has died, and the NIC goes on.  It takes no other rule
+ * with the same packets until that has ended, and nothing is lost. */
+static void
+test_late_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct lab lab;
+
+    begin(&lab);
+    run_packets(&lab, 10);
+    dp_dummy_nic_hold(lab.nic, true);
+    ovs_assert(!dp_books_is_urgent(lab.books));
+    lab_replace_conn(&lab, 0);
+    ovs_assert(!lab_find_rule(&lab, 0) && !n_rules(&lab));
+    ovs_assert(dp_books_is_urgent(lab.books));
+    run_packets(&lab, 5);
+    ovs_assert(lab_offer(&lab, 0) == DP_BOOKS_OVERTAKEN);
+    dp_books_reap(lab.books);
+    ovs_assert(!dp_books_is_urgent(lab.books));
+    run_packets(&lab, 5);
+    ovs_assert(lab_offer(&lab, 0) != DP_BOOKS_MADE);
+
+    dp_dummy_nic_hold(lab.nic, false);
+    while (lab_offer(&lab, 0) != DP_BOOKS_MADE) {
+        dp_books_reap(lab.books);
+    }
+    lab_check_counts(&lab);
+    lab_wait_whole(&lab, 0);
+    run_packets(&lab, 10);
+    lab_uninit(&lab);
+}
+DPTEST_REGISTER("merge-whole-late-M29-M35-M41", test_late_main);
+
+/* M33: who flushes waits until the NIC has let go. */
+static void
+test_flush_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct lab lab;
+
+    begin(&lab);
+    run_packets(&lab, 10);
+    conntrack_flush(lab.ct, NULL);
+    lab_check_counts(&lab);
+    ovs_assert(!lab_run_packet(&lab, 0, 100));
+    lab_uninit(&lab);
+}
+DPTEST_REGISTER("merge-whole-flush-M33", test_flush_main);
+
+/* M30: a connection whose packets only the NIC sees lives on; the tracker lets
+ * it go only if the NIC was asked after its time was over. */
+static void
+test_expiry_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    long long int later;
+    struct ct_view view;
+    struct lab lab;
+
+    begin(&lab);
+    ovs_assert(ct_handle_view(lab.ct, lab_get_handle(&lab, 0), &view));
+    later = view.expiry + 1;
+
+    /* The packets have not been read: a pass that has not ended does not
+     * count. */
+    run_packets(&lab, 1);
+    dp_dummy_nic_hold(lab.nic, true);
+    ovs_assert(ct_clean_sweep(lab.ct, later) == LAB_CONNS - 1);
+    dp_books_age(lab.books, time_msec());
+    dp_books_go_on(lab.books, time_msec());
+    ovs_assert(!ct_clean_sweep(lab.ct, later));
+    dp_dummy_nic_hold(lab.nic, false);
+    pass(&lab);
+    ovs_assert(ct_handle_view(lab.ct, lab_get_handle(&lab, 0), &view)
+               && view.expiry > later);
+    lab_check_counts(&lab);
+
+    /* An idle one goes. */
+    later = view.expiry + 1;
+    ovs_assert(!ct_clean_sweep(lab.ct, later));
+    pass(&lab);
+    ovs_assert(ct_clean_sweep(lab.ct, later) == 1);
+    ovs_assert(!lab_find_rule(&lab, 0));
+    lab_uninit(&lab);
+}
+DPTEST_REGISTER("merge-whole-expiry-M30", test_expiry_main);
