@@ -47,6 +47,7 @@ dp_simple_init(struct dp_simple *simple)
 {
     cmap_init(&simple->ports);
     cmap_init(&simple->flows);
+    atomic_init(&simple->n_enabled, 0);
 }
 
 void
@@ -127,11 +128,20 @@ flow_key(const struct dp_flow *flow)
                          is_ip_any(&f) ? f.nw_frag : 0, f.vlans[0].tci);
 }
 
+/* Takes account of the numbers of flows of 'port', which have changed. */
 static void
-port_update(struct dp_simple_port *port)
+port_update(struct dp_simple *simple, struct dp_simple_port *port)
 {
-    atomic_store_relaxed(&port->enabled,
-                         port->n_simple && port->n_simple == port->n_flows);
+    bool enabled = port->n_simple && port->n_simple == port->n_flows;
+    bool was_enabled;
+    uint32_t n;
+
+    atomic_read_relaxed(&port->enabled, &was_enabled);
+    if (enabled != was_enabled) {
+        atomic_store_relaxed(&port->enabled, enabled);
+        atomic_read_relaxed(&simple->n_enabled, &n);
+        atomic_store_relaxed(&simple->n_enabled, enabled ? n + 1 : n - 1);
+    }
 }
 
 /* Takes account of 'flow', which was just added to the flow table. */
@@ -154,7 +164,7 @@ dp_simple_insert(struct dp_simple *simple, struct dp_flow *flow)
         cmap_insert(&simple->flows, &flow->simple_node,
                     key_hash(flow->simple_key));
     }
-    port_update(port);
+    port_update(simple, port);
 }
 
 /* Takes account of 'flow', which is about to leave the flow table. */
@@ -169,12 +179,12 @@ dp_simple_remove(struct dp_simple *simple, struct dp_flow *flow)
         cmap_remove(&simple->flows, &flow->simple_node,
                     key_hash(flow->simple_key));
     }
-    port_update(port);
+    port_update(simple, port);
 }
 
-/* Returns whether dp_simple_find() can answer for packets of 'port_no'. */
+/* dp_simple_enabled(), if it is for any port. */
 bool
-dp_simple_enabled(const struct dp_simple *simple, odp_port_t port_no)
+dp_simple_port_enabled(const struct dp_simple *simple, odp_port_t port_no)
 {
     struct dp_simple_port *port = find_port(simple, port_no);
     bool enabled = false;

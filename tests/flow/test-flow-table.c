@@ -252,6 +252,7 @@ test_simple_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     struct dp_flow *simple_flow, *other_flow;
     struct dp_simple simple;
     struct flow_wildcards wc;
+    uint32_t n_enabled;
     ovs_u128 ufid = { .u32 = { 1, 2, 3, 4 } };
 
     dp_simple_init(&simple);
@@ -277,6 +278,8 @@ test_simple_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(dp_simple_enabled(&simple, in_port));
     dp_simple_remove(&simple, simple_flow);
     ovs_assert(!dp_simple_enabled(&simple, in_port));
+    atomic_read(&simple.n_enabled, &n_enabled);
+    ovs_assert(!n_enabled);             /* Nobody needs to ask. */
 
     dp_flow_unref(simple_flow);
     dp_flow_unref(other_flow);
