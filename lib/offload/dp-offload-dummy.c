@@ -106,9 +106,10 @@ dp_dummy_fate(unsigned int rate)
 }
 
 /* Stores into '*outputp' the port that 'actions' output to, if that is all
- * that they do, but for pushing tags before, and the NIC is able to. */
+ * that they do, but with 'tags' for pushing some before, and the NIC is able
+ * to. */
 static bool
-dp_dummy_is_whole(const struct ofpbuf *actions, uint32_t *outputp)
+dp_dummy_is_whole(const struct ofpbuf *actions, bool tags, uint32_t *outputp)
 {
     const struct nlattr *a;
     size_t left;
@@ -120,7 +121,7 @@ dp_dummy_is_whole(const struct ofpbuf *actions, uint32_t *outputp)
             break;
         } else if (nl_attr_type(a) == OVS_ACTION_ATTR_OUTPUT) {
             *outputp = nl_attr_get_u32(a);
-        } else if (nl_attr_type(a) != OVS_ACTION_ATTR_PUSH_VLAN) {
+        } else if (!tags || nl_attr_type(a) != OVS_ACTION_ATTR_PUSH_VLAN) {
             break;
         }
     }
@@ -135,14 +136,15 @@ dp_dummy_can_run(struct dp_dummy_port *port, struct dp_offload_op *op,
 {
     struct dp_dummy_nic *nic = port->nic;
     struct dp_offload_port_info info;
-    bool whole, peers;
+    bool whole, tags, peers;
 
     ovs_mutex_lock(&nic->mutex);
     whole = nic->config.whole;
+    tags = nic->config.tags;
     peers = nic->config.peers;
     ovs_mutex_unlock(&nic->mutex);
 
-    return (dp_dummy_is_whole(actions, outputp) && whole
+    return (dp_dummy_is_whole(actions, tags, outputp) && whole
             && (!peers || dp_offload_op_peer(op, u32_to_odp(*outputp),
                                              &info)));
 }
@@ -585,7 +587,7 @@ dp_dummy_format(void *port OVS_UNUSED, const struct match *match OVS_UNUSED,
 {
     uint32_t output;
 
-    dp_dummy_is_whole(actions, &output);
+    dp_dummy_is_whole(actions, true, &output);
     if (level == DP_OFFLOAD_WHOLE) {
         ds_put_format(ds, "dummy output %"PRIu32, output);
     } else {

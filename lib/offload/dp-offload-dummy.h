@@ -28,8 +28,9 @@ struct dp_dummy_config {
     bool shared;                /* Rules of all ports, rather. */
     bool hidden;                /* The capacity is not told. */
     bool whole;                 /* Runs output to even port numbers. */
-    bool priorities;            /* Finds merged rules first. */
     bool peers;                 /* But only to ports that it has, too. */
+    bool tags;                  /* Also of packets that get a tag before. */
+    bool priorities;            /* Finds merged rules first. */
     bool counts_stay;           /* Counters outlive their rules. */
     bool sound;                 /* Marks packets with sound headers only. */
     bool blind;                 /* Does not ask what it installs. */

@@ -305,7 +305,7 @@ static void
 test_churn_whole_main(int argc, char *argv[])
 {
     static const struct dp_dummy_config nic = {
-        .mark_bits = 24, .whole = true, .priorities = true,
+        .mark_bits = 24, .whole = true, .tags = true, .priorities = true,
         .whole_capacity = LAB_CONNS - 1, .put_refused = 50, .put_busy = 50,
         .del_failed = 50, .late = 100,
     };

@@ -18,7 +18,7 @@
 #include "tests/merge/books-lab.h"
 
 static const struct dp_dummy_config whole = {
-    .mark_bits = 24, .whole = true, .priorities = true,
+    .mark_bits = 24, .whole = true, .tags = true, .priorities = true,
 };
 
 /* Has the NIC run a rule for connection 0. */
