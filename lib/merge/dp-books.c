@@ -504,14 +504,18 @@ dp_books_account_all(struct dp_books *books)
 static void
 age(struct dp_books *books, struct dp_books_entry *entry,
     long long int now_ms)
-    OVS_REQUIRES(books->mutex)
+    OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex)
 {
     uint64_t n_packets = entry->n_packets;
     uint32_t max_rules;
 
     entry->n_recent /= 2;
     dp_books_account(books, entry, now_ms, false);
-    entry->n_idle = entry->n_packets == n_packets ? entry->n_idle + 1 : 0;
+    if (entry->n_packets != n_packets) {
+        entry->n_idle = 0;
+    } else if (!books->reading) {
+        entry->n_idle++;        /* NICs, too, have told of no packet. */
+    }
     if (now_ms - entry->used >= IDLE_MS && entry->n_idle >= IDLE_PASSES) {
         dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_IDLE);
     }

@@ -168,6 +168,12 @@ test_expiry_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     dp_books_age(lab.books, time_msec());
     dp_books_go_on(lab.books, time_msec());
     ovs_assert(!ct_clean_sweep(lab.ct, later));
+
+    /* Nor is the rule idle, however late it is. */
+    for (int i = 0; i < 8; i++) {
+        dp_books_age(lab.books, later + 60 * 1000);
+    }
+    ovs_assert(lab_find_rule(&lab, 0));
     dp_dummy_nic_hold(lab.nic, false);
     pass(&lab);
     ovs_assert(ct_handle_view(lab.ct, lab_get_handle(&lab, 0), &view)
