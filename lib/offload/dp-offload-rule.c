@@ -194,15 +194,16 @@ dp_rule_destroy(struct dp_offload *offload, struct dp_offload_rule *rule)
     dp_rule_set_out_port(rule, ODPP_NONE);
     dp_rule_drop_heir(offload, rule);
     dp_places_settle(&rule->seat);
-    dp_rule_set_flushing(offload, rule, false);
     hmap_remove(&rule->shard->rules, &rule->node);
     ovs_list_remove(&rule->in_node);
     dp_shard_port_tidy(rule->shard, rule->in_port);
     if (rule->members != &rule->one) {
         free(rule->members);
     }
-    free(rule);
     atomic_sub_relaxed(&offload->n_rules, 1, &orig);
+    /* Last: whom this wakes finds no such rule. */
+    dp_rule_set_flushing(offload, rule, false);
+    free(rule);
 }
 
 /* Is what 'rule' waits for a change of what is in the NIC?  One that is being
