@@ -622,7 +622,7 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
     struct dp_offload_rule *rule = op->rule;
     struct dp_offload_shard *shard = rule->shard;
     struct dp_offload_port *port = op->port;
-    bool detach;
+    bool detach, flushed;
     uint64_t orig;
 
     if (op->step == DP_RULE_PUT || op->step == DP_RULE_DEL) {
@@ -661,23 +661,23 @@ dp_rule_done(struct dp_offload_worker *worker, struct dp_offload_op *op)
         rule->again = false;
         dp_rule_ready(rule);
     }
-    if (!rule->ready && (op->step != DP_RULE_DEL
-                         || rule->level == DP_OFFLOAD_ABSENT
-                         || rule->n_retries >= DP_RULE_MAX_DELS)) {
-        dp_rule_set_flushing(worker->offload, rule, false);
-    }
 
     /* A rule that will be looked at again may have a mark for the limbo of the
      * port, or leave to come into its table: it keeps the port until then. */
     detach = (rule->level == DP_OFFLOAD_ABSENT && !rule->ready
               && rule->state != DP_RULE_UNSURE
               && ovs_list_is_empty(&rule->seat.node));
+    flushed = !rule->ready && (op->step != DP_RULE_DEL
+                               || rule->level == DP_OFFLOAD_ABSENT
+                               || rule->n_retries >= DP_RULE_MAX_DELS);
     if (detach) {
         rule->port = NULL;
-        if (!rule->n_members && !rule->retry_node.idx) {
-            dp_rule_drop_mark(worker->offload, rule, port);
-            dp_rule_free(worker->offload, rule);
-        }
+    }
+    if (detach && !rule->n_members && !rule->retry_node.idx) {
+        dp_rule_drop_mark(worker->offload, rule, port);
+        dp_rule_free(worker->offload, rule);
+    } else if (flushed) {
+        dp_rule_set_flushing(worker->offload, rule, false);
     }
     ovs_mutex_unlock(&shard->mutex);
 
