@@ -13,7 +13,11 @@
  * What kills does so in this order: 'dead' of the rule's flow, then the
  * entry's life.  The keeper stores the flow first and makes the entry LIVE
  * then.  So whoever finds an entry dead, or has made it so, knows that its
- * flow is dead, too, or will never be shown to the lane. */
+ * flow is dead, too, or will never be shown to the lane.
+ *
+ * One thread makes an entry DEAD, and if it was LIVE, that thread gives it to
+ * the keeper, who touches it no sooner: so it is taken out once, and is there
+ * until it has been given.  One that was BUILDING the keeper has in hand. */
 
 #include <config.h>
 
@@ -84,6 +88,7 @@ dp_books_entry_kill(struct dp_books *books, struct dp_books_entry *entry,
         atomic_count_dec(&books->n_rules);
         atomic_add_relaxed(&books->n_killed[cause], 1, &orig);
         COVERAGE_INC(merge_rule_killed);
+        mpsc_queue_insert(&books->dead, &entry->dead);
         if (is_offered) {
             atomic_store_explicit(&books->is_urgent, true,
                                   memory_order_release);

@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "cmap.h"
+#include "mpsc-queue.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/thread.h"
@@ -88,8 +89,11 @@ struct dp_books_entry {
     atomic_uint life;           /* enum dp_books_life. */
     ATOMIC(struct dp_flow *) flow;      /* Counted: the rule's; NULL until it
                                          * is made. */
+    struct mpsc_queue_node dead;        /* In the books' 'dead'; who makes it
+                                         * DEAD when it was LIVE inserts. */
 
     /* Keeper only. */
+    bool is_inserted;           /* The lane can find it. */
     struct hmap_node by_match;  /* In the books' 'by_match', if it has a
                                  * flow. */
     struct ovs_list parting;    /* In the books' 'parting'. */
@@ -119,6 +123,8 @@ struct dp_books {
                                  * not PARTING yet. */
     atomic_uint32_t max_rules;
     atomic_uint32_t n_begun, n_ended;   /* Passes. */
+    struct mpsc_queue dead;     /* Entries that were LIVE and are DEAD: the
+                                 * keeper takes them out. */
     atomic_count n_rules;       /* LIVE. */
     atomic_ullong n_killed[DP_BOOKS_N_CAUSES];
 
@@ -180,7 +186,9 @@ bool dp_books_entry_go(struct dp_books *, struct dp_books_entry *,
                        enum dp_books_life dst);
 
 /* Kills 'entry', unless it is dead: when this returns, no packet begins to use
- * its flow.  Any thread that has found it since it last was quiescent. */
+ * its flow.  If it was LIVE, the keeper finds it among the dead, soon if not
+ * at once: another thread may be about to put it there.  Any thread that has
+ * found 'entry' since it last was quiescent. */
 void dp_books_entry_kill(struct dp_books *, struct dp_books_entry *,
                          enum dp_books_cause);
 

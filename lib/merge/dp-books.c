@@ -40,6 +40,9 @@ enum { SLICE = 64 };
 enum { NIC_LOOKS = 2000, NIC_NAP_NS = 500 * 1000 };
 enum { SETTLE_LOOKS = 10000, SETTLE_NAP_NS = 100 * 1000 };
 
+/* How long to wait for a thread that is about to tell of a rule's death. */
+enum { REAP_NAP_NS = 10 * 1000 };
+
 struct dp_books *
 dp_books_create(const struct dp_books_carrier *carrier, void *aux,
                 struct conntrack *conntrack)
@@ -56,6 +59,7 @@ dp_books_create(const struct dp_books_carrier *carrier, void *aux,
     atomic_init(&books->max_rules, DP_BOOKS_MAX_RULES);
     atomic_init(&books->n_begun, 0);
     atomic_init(&books->n_ended, 0);
+    mpsc_queue_init(&books->dead);
     atomic_count_init(&books->n_rules, 0);
     for (size_t i = 0; i < DP_BOOKS_N_CAUSES; i++) {
         atomic_init(&books->n_killed[i], 0);
@@ -75,6 +79,7 @@ dp_books_destroy(struct dp_books *books)
     if (books) {
         ovs_assert(!dp_books_is_started(books)
                    && ovs_list_is_empty(&books->entries));
+        mpsc_queue_destroy(&books->dead);
         cmap_destroy(&books->conns);
         hmap_destroy(&books->by_match);
         ovs_mutex_destroy(&books->keeper);
@@ -234,8 +239,8 @@ enliven(struct dp_books *books, struct dp_books_entry *entry,
         return DP_BOOKS_OVERTAKEN;
     }
     entry->used = time_msec();
-    return (books->carrier->insert(entry->lane, flow) ? DP_BOOKS_MADE
-            : DP_BOOKS_FULL);
+    entry->is_inserted = books->carrier->insert(entry->lane, flow);
+    return entry->is_inserted ? DP_BOOKS_MADE : DP_BOOKS_FULL;
 }
 
 /* Notes with the megaflows of 'entry' what forbids a rule, or that nothing
@@ -290,9 +295,11 @@ make_rule(struct dp_books *books, const struct dp_trace *trace)
     verdict = build(books, entry, trace);
     if (verdict == DP_BOOKS_MADE) {
         COVERAGE_INC(merge_rule_made);
-    } else {
-        /* The lane has never seen it. */
-        dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_UNBORN);
+        return verdict;
+    }
+    dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_UNBORN);
+    if (verdict != DP_BOOKS_FULL) {
+        /* It has never been LIVE, so it is not among the dead. */
         dp_books_entry_go(books, entry, DP_BOOKS_PARTING);
         dp_books_entry_destroy(books, entry);
     }
@@ -335,27 +342,39 @@ dp_books_offer(struct dp_books *books, struct dp_trace *trace)
 
 /* Taking rules out. */
 
-/* Takes dead rules out of their lanes; stores the lanes in 'lanes'. */
+/* Takes 'entry', which is DEAD, out of its lane. */
 static void
-part(struct dp_books *books, struct hmapx *lanes)
+part(struct dp_books *books, struct dp_books_entry *entry)
     OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)
 {
-    struct dp_books_entry *entry;
+    ovs_mutex_lock(&books->mutex);
+    if (entry->is_inserted) {
+        books->carrier->remove(entry->lane, dp_books_entry_get_flow(entry));
+    }
+    dp_books_entry_go(books, entry, DP_BOOKS_PARTING);
+    ovs_mutex_unlock(&books->mutex);
+    ovs_list_push_back(&books->parting, &entry->parting);
+}
+
+/* Takes dead rules out of their lanes; stores the lanes in 'lanes'. */
+static void
+part_all(struct dp_books *books, struct hmapx *lanes)
+    OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)
+{
+    struct mpsc_queue_node *node;
 
     /* Before the look: who dies later says so again. */
     atomic_store_explicit(&books->is_urgent, false, memory_order_release);
     atomic_thread_fence(memory_order_seq_cst);
-    LIST_FOR_EACH (entry, node, &books->entries) {
-        if (dp_books_entry_get_life(entry) == DP_BOOKS_DEAD) {
-            ovs_mutex_lock(&books->mutex);
-            books->carrier->remove(entry->lane,
-                                   dp_books_entry_get_flow(entry));
-            dp_books_entry_go(books, entry, DP_BOOKS_PARTING);
-            ovs_mutex_unlock(&books->mutex);
-            ovs_list_push_back(&books->parting, &entry->parting);
-            hmapx_add(lanes, entry->lane);
-        }
+    mpsc_queue_acquire(&books->dead);
+    while ((node = mpsc_queue_pop(&books->dead))) {
+        struct dp_books_entry *entry
+            = CONTAINER_OF(node, struct dp_books_entry, dead);
+
+        part(books, entry);
+        hmapx_add(lanes, entry->lane);
     }
+    mpsc_queue_release(&books->dead);
 }
 
 /* Books what rules did that have left, and destroys them; others, too, if
@@ -385,12 +404,41 @@ reap(struct dp_books *books)
     struct hmapx lanes = HMAPX_INITIALIZER(&lanes);
     struct hmapx_node *lane;
 
-    part(books, &lanes);
+    part_all(books, &lanes);
     HMAPX_FOR_EACH (lane, &lanes) {
         books->carrier->wait(lane->data);
     }
     hmapx_destroy(&lanes);
     let_go(books, false);
+}
+
+/* Is a rule of 'lane', or of any lane if NULL, dead and still in it? */
+static bool
+has_dead(const struct dp_books *books, const void *lane)
+    OVS_REQUIRES(books->keeper)
+{
+    const struct dp_books_entry *entry;
+
+    LIST_FOR_EACH (entry, node, &books->entries) {
+        if ((!lane || entry->lane == lane)
+            && dp_books_entry_get_life(entry) == DP_BOOKS_DEAD) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The same, and sees to it that no dead rule is left in 'lane', or in any lane
+ * if NULL: a thread that has killed one may have stopped before the queue. */
+static void
+reap_lane(struct dp_books *books, const void *lane)
+    OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)
+{
+    reap(books);
+    while (has_dead(books, lane)) {
+        xnanosleep_no_quiesce(REAP_NAP_NS);
+        reap(books);
+    }
 }
 
 bool
@@ -419,7 +467,8 @@ dp_books_await_nics(struct dp_books *books)
 
         ovs_mutex_lock(&books->keeper);
         reap(books);
-        all_gone = ovs_list_is_empty(&books->parting);
+        all_gone = (ovs_list_is_empty(&books->parting)
+                    && !has_dead(books, NULL));
         ovs_mutex_unlock(&books->keeper);
         if (all_gone) {
             return true;
@@ -450,7 +499,7 @@ dp_books_carrier_gone(struct dp_books *books, void *lane)
 {
     ovs_mutex_lock(&books->keeper);
     kill_lane(books, lane, DP_BOOKS_CAUSE_LANE);
-    reap(books);
+    reap_lane(books, lane);
     ovs_mutex_unlock(&books->keeper);
 }
 
@@ -476,6 +525,7 @@ dp_books_stop(struct dp_books *books)
 
         dp_books_await_nics(books);
         ovs_mutex_lock(&books->keeper);
+        reap_lane(books, NULL);
         let_go(books, true);
         books->reading = 0;
         ovs_mutex_unlock(&books->keeper);
@@ -687,7 +737,7 @@ dp_books_settle_flow(struct dp_books *books, struct dp_flow *flow)
             ovs_mutex_unlock(&books->mutex);
             return;
         }
-        if (!i) {
+        if (!i || dp_books_is_urgent(books)) {
             dp_books_reap(books);
         }
         xnanosleep_no_quiesce(SETTLE_NAP_NS);

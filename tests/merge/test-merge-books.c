@@ -589,6 +589,8 @@ test_room_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     lab.is_full = true;
     ovs_assert(lab_offer(&lab, 4) == DP_BOOKS_FULL);
     lab.is_full = false;
+    ovs_assert(!stats_of(&lab).n_rules);
+    dp_books_reap(lab.books);
     lab.is_foreign = true;
     ovs_assert(lab_offer(&lab, 4) == DP_BOOKS_FOREIGN);
     ovs_assert(!stats_of(&lab).n_rules && !stats_of(&lab).n_conns);

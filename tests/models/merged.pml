@@ -13,7 +13,8 @@
  * dp-books-entry.c.  Keeper: dp_books_offer(), dp_books_age().  Changer:
  * dp_books_flow_changed(), dp_books_settle_flow(), as dp_lane_remove() and
  * whoever wants last counts call them.  Hook: dp-books-watch.c, ct-tell.c.  The
- * fences that pair are not modelled: what is stored is seen at once.
+ * fences that pair are not modelled: what is stored is seen at once.  'queued'
+ * is the queue of the dead.
  *
  * Checked.  Only legal edges.  A packet that begins after a change was
  * acknowledged does not use a rule that was built before.  When the megaflow
@@ -53,6 +54,7 @@ bool armed, conn_locked;
 /* The rule. */
 byte life = GONE;
 bool linked, has_flow, dead, in_table;
+bool queued;
 byte r_gen, r_mark;             /* Ghosts: what it was built on. */
 
 /* Packets: counted by the lane on the rule, and on the megaflow; booked from
@@ -80,7 +82,7 @@ inline move(s, d)
     life = d
 }
 
-inline kill(seen)
+inline kill(seen, born)
 {
     do
     :: seen = life;
@@ -96,7 +98,10 @@ inline kill(seen)
         fi;
         atomic {
             if
-            :: life == seen -> move(seen, DEAD); seen = GONE
+            :: life == seen ->
+                born = (seen == LIVE);
+                move(seen, DEAD);
+                seen = GONE
             :: else
             fi
         };
@@ -108,6 +113,14 @@ inline kill(seen)
             :: else
             fi;
 #endif
+            if
+#ifdef BUG_QUEUES_UNBORN
+            :: true -> queued = true
+#else
+            :: born -> queued = true
+            :: else
+#endif
+            fi;
             break
         :: else
         fi
@@ -142,34 +155,30 @@ inline unlink()
 
 inline reap(n)
 {
-    if
-    :: life == DEAD ->
-        lock();
-        in_table = false;
-        move(DEAD, PARTING);
+    lock();
+    in_table = false;
+    move(DEAD, PARTING);
 #ifdef BUG_UNLINK_EARLY
-        unlink();
+    unlink();
 #endif
-        unlock();
+    unlock();
 #ifndef BUG_NO_WAIT
-        wait_for_lane(n);
+    wait_for_lane(n);
 #endif
-        lock();
-        account(n);
-        assert(linked || n == booked);
-        move(PARTING, GONE);
+    lock();
+    account(n);
+    assert(linked || n == booked);
+    move(PARTING, GONE);
 #ifndef BUG_UNLINK_EARLY
-        unlink();
+    unlink();
 #endif
-        unlock()
-    :: else
-    fi
+    unlock()
 }
 
 proctype Keeper()
 {
     byte i, seen, my_gen, my_mark;
-    bool ok;
+    bool ok, born;
 
     do
     :: i < BUILDS ->
@@ -184,6 +193,7 @@ proctype Keeper()
             /* A new entry: nobody has the old one any more. */
             atomic {
                 !hook_busy && !changer_busy ->
+                assert(!queued);
                 life = BUILDING; has_flow = false; dead = false;
                 counted = 0; booked = 0
             };
@@ -216,18 +226,23 @@ proctype Keeper()
             fi;
             if
             :: ok -> in_table = true
-            :: else -> kill(seen)
+            :: else -> kill(seen, born)
             fi;
             unlock();
 
-            /* A pass; another one when the rule has died. */
             if
-            :: lock(); account(seen); unlock()
-            :: true
-            fi;
-            if
-            :: lock(); kill(seen); unlock()         /* It is idle. */
-            :: life == DEAD
+            :: ok ->
+                /* A pass; another one when the rule has died. */
+                if
+                :: lock(); account(seen); unlock()
+                :: true
+                fi;
+                if
+                :: lock(); kill(seen, born); unlock()       /* It is idle. */
+                :: true
+                fi;
+                atomic { queued -> queued = false }
+            :: else                     /* Is nobody else's. */
             fi;
             reap(seen)
         :: else
@@ -278,6 +293,7 @@ proctype Lane()
 proctype Changer()
 {
     byte i, seen, n;
+    bool born;
 
     do
     :: i <= CHANGES ->
@@ -292,7 +308,7 @@ proctype Changer()
         lock();
         changer_busy = true;
         if
-        :: linked -> kill(seen)
+        :: linked -> kill(seen, born)
         :: else
         fi;
         changer_busy = false;
@@ -317,6 +333,7 @@ proctype Changer()
 proctype Hook()
 {
     byte i, seen;
+    bool born;
 
     do
     :: i < CHANGES ->
@@ -330,7 +347,7 @@ proctype Hook()
         if
         :: armed ->
             if
-            :: linked -> kill(seen)
+            :: linked -> kill(seen, born)
             :: else
             fi;
             armed = false
@@ -352,7 +369,7 @@ proctype Judge()
     n_ended == 4;
     assert(life == GONE && !linked && !armed && !in_table);
     assert(own + credit == truth && counted == booked);
-    assert(!mutex && !conn_locked)
+    assert(!mutex && !conn_locked && !queued)
 }
 
 init {
