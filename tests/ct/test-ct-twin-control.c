@@ -120,15 +120,16 @@ compare_ends(const void *a_, const void *b_)
     return *a < *b ? -1 : *a > *b;
 }
 
+/* Open vSwitch 3.5 looks at each of 65,536 zones unless told of one. */
 static void
-get_ends(struct pair *pair, int i, struct ends *ends)
+get_ends(struct pair *pair, int i, uint16_t zone, struct ends *ends)
 {
     struct conntrack_dump dump;
     struct ct_dpif_entry entry;
     int n_buckets;
 
     ends->n = 0;
-    ct_rivals[i].dump_start(pair->ct[i], &dump, NULL, &n_buckets);
+    ct_rivals[i].dump_start(pair->ct[i], &dump, &zone, &n_buckets);
     while (!ct_rivals[i].dump_next(&dump, &entry)) {
         ovs_assert(ends->n < MAX_ENDS);
         ends->s[ends->n++] = entry.timeout;
@@ -148,8 +149,8 @@ compare_time_left(struct pair *pair, const struct ct_talk *t)
     long long late;             /* Ours has a clock that goes on, in s. */
 
     atomic_store(&ct_theirs_now_ms, now);
-    get_ends(pair, CT_RIVAL_THEIRS, &theirs);
-    get_ends(pair, CT_RIVAL_OURS, &ours);
+    get_ends(pair, CT_RIVAL_THEIRS, t->zone, &theirs);
+    get_ends(pair, CT_RIVAL_OURS, t->zone, &ours);
     late = DIV_ROUND_UP(time_msec() - now, 1000);
     ovs_assert(ours.n == theirs.n);
     for (size_t i = 0; i < ours.n; i++) {
