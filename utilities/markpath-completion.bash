@@ -43,6 +43,7 @@ _markpath_words () {
             return
         fi
         [ "$formatted" = yes ] || echo --format
+        [ "$command" != dpif/show-drops ] || echo --pmd
         ;;
     esac
     [ "$operands" = 0 ] || return
@@ -77,7 +78,7 @@ _markpath_appctl () {
             esac
         elif [ "$last" = --format ]; then
             formatted=yes
-        elif [ "$word" != --format ]; then
+        elif [ "$word" != --format ] && [ "$word" != --pmd ]; then
             operands=$((operands + 1))
         fi
         last=$word

@@ -16,6 +16,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-config.h \
 	lib/ctl/dp-ct-show.c \
 	lib/ctl/dp-ct-show.h \
+	lib/ctl/dp-drop-show.c \
+	lib/ctl/dp-drop-show.h \
 	lib/ctl/dp-late.c \
 	lib/ctl/dp-late.h \
 	lib/ctl/dp-log-modules.c \
@@ -26,6 +28,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-merging.h \
 	lib/ctl/dp-offload-glue.c \
 	lib/ctl/dp-offload-glue.h \
+	lib/ctl/dp-readings.c \
+	lib/ctl/dp-readings.h \
 	lib/ctl/dp-registry.c \
 	lib/ctl/dp-telemetry.c \
 	lib/ctl/dp-telemetry.h \

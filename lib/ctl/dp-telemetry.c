@@ -8,6 +8,7 @@
 #include "openvswitch/shash.h"
 #include "util.h"
 #include "ct/ct-show.h"
+#include "ctl/dp-drop-show.h"
 #include "ctl/dp-merge-show.h"
 #include "ctl/dp.h"
 #include "offload/dp-offload.h"
@@ -196,6 +197,21 @@ answer_merge_stats(const char *params OVS_UNUSED)
     return json;
 }
 
+/* Packets that were dropped. */
+
+static struct json *
+answer_drops(const char *port)
+{
+    struct json *json;
+    struct dp *dp;
+
+    dp_registry_lock();
+    dp = dp_find_for_command(NULL);
+    json = dp ? dp_drop_reasons_json(dp, port) : NULL;
+    dp_registry_unlock();
+    return json;
+}
+
 void
 dp_telemetry_run(void)
 {
@@ -214,6 +230,9 @@ dp_telemetry_run(void)
           answer_ct_zones },
         { "/markpath/merge/stats",
           "Figures of merged flows.  No parameter", answer_merge_stats },
+        { "/markpath/drops",
+          "What the datapath has dropped, by reason.  Parameter: a port",
+          answer_drops },
         { NULL, NULL, NULL },
     };
 

@@ -13,6 +13,8 @@
  *     /markpath/ct/zones              numbers of zones
  *     /markpath/ct/zones,NUMBER       what ct/show tells about one
  *     /markpath/merge/stats           what merge/show tells
+ *     /markpath/drops                 what lanes have dropped, by reason
+ *     /markpath/drops,NAME            the same, from one port
  *
  * Thread-safety.  Main thread. */
 

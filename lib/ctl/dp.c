@@ -146,6 +146,7 @@ dp_free(struct dp *dp)
     ovs_mutex_lock(&dp->topology.mutex);
     dp_topology_del_ports(&dp->topology);
     ovs_mutex_unlock(&dp->topology.mutex);
+    dp_readings_uninit(&dp->drop_readings);
     dp_topology_uninit(&dp->topology);
 
     dp_rebalance_destroy(dp->rebalance);
@@ -193,6 +194,7 @@ dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
     dp_config_init(&dp->config);
     dp->first_config = true;
     init_shared(dp);
+    dp_readings_init(&dp->drop_readings);
     dp_topology_init(&dp->topology, &dp->shared, purge, dp);
     dp->topology.rxq_assign = dp->config.rxq_assign;
     dp->topology.rxq_isolate = dp->config.rxq_isolate;

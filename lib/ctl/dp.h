@@ -24,6 +24,7 @@
 #include "ctl/dp-late.h"
 #include "ctl/dp-merging.h"
 #include "ctl/dp-offload-glue.h"
+#include "ctl/dp-readings.h"
 #include "pipe/dp-shared.h"
 #include "pmd/dp-topology.h"
 
@@ -52,6 +53,7 @@ struct dp {
     uint64_t offered_port_seq;      /* Of 'port_seq', seen by the engine. */
     uint64_t seen_lost;             /* Of 'topology.n_lost'. */
     struct dp_balance balance;
+    struct dp_readings drop_readings;   /* What ports have lost. */
 
     /* Main thread only. */
     dp_purge_callback *purge_cb;

@@ -12,6 +12,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pipe/dp-clone.h \
 	lib/pipe/dp-drop.c \
 	lib/pipe/dp-drop.h \
+	lib/pipe/dp-dropped.c \
+	lib/pipe/dp-dropped.h \
 	lib/pipe/dp-exec-attrs.c \
 	lib/pipe/dp-exec-ct.c \
 	lib/pipe/dp-exec-tunnel.c \

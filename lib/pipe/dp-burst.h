@@ -78,7 +78,7 @@ dp_burst_init(struct dp_lane *lane, struct dp_burst *burst,
         struct dp_packet *packet = batch->packets[i];
 
         if (OVS_UNLIKELY(dp_header_is_short(packet))) {
-            dp_drop_count(lane, in_port, DP_DROP_RX_INVALID, 1);
+            dp_drop_count(lane, in_port, DP_DROP_RX_INVALID, 1, packet);
             dp_packet_delete(packet);
             continue;
         }

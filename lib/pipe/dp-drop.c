@@ -53,6 +53,9 @@ dp_drops_init(struct dp_drops *drops_)
 static void
 drops_port_free(struct dp_drops_port *port)
 {
+    for (int i = 0; i < DP_N_DROPS; i++) {
+        free(ovsrcu_get_protected(struct dp_dropped *, &port->dropped[i]));
+    }
     free(port->name);
     free(port);
 }
@@ -79,34 +82,74 @@ drops_port_create(odp_port_t port_no, const char *name)
     port->port_no = port_no;
     port->name = nullable_xstrdup(name);
     for (int i = 0; i < DP_N_DROPS; i++) {
-        atomic_init(&port->n[i], 0);
+        ovsrcu_init(&port->dropped[i], NULL);
     }
     return port;
 }
 
-/* Returns the counts of the port that now has the number 'port_no'. */
-static struct dp_drops_port *
-drops_port_get(struct dp_lane *lane, odp_port_t port_no)
+/* Returns the counts of 'port' for 'drop', of which the caller is the
+ * writer. */
+static struct dp_dropped *
+get_dropped(struct dp_drops_port *port, enum dp_drop drop)
 {
-    const struct dp_tx_port *now = dp_tx_find(&lane->tx, port_no);
-    const char *name = now ? netdev_get_name(now->netdev) : NULL;
+    struct dp_dropped *dropped
+        = ovsrcu_get_protected(struct dp_dropped *, &port->dropped[drop]);
+
+    if (!dropped) {
+        dropped = xmalloc(sizeof *dropped);
+        dp_dropped_init(dropped);
+        ovsrcu_set(&port->dropped[drop], dropped);
+    }
+    return dropped;
+}
+
+/* Adds what 'from' has counted to 'to'. */
+static void
+drops_port_add(struct dp_drops_port *to, const struct dp_drops_port *from)
+{
+    for (int i = 0; i < DP_N_DROPS; i++) {
+        const struct dp_dropped *dropped
+            = ovsrcu_get(struct dp_dropped *, &from->dropped[i]);
+
+        if (dropped) {
+            dp_dropped_add(get_dropped(to, i), dropped);
+        }
+    }
+}
+
+/* Returns the counts of the port 'port_no' if it has the given 'name', which
+ * may be NULL. */
+static struct dp_drops_port *
+drops_port_get(struct dp_drops *drops_, odp_port_t port_no, const char *name)
+{
     uint32_t hash = hash_int(odp_to_u32(port_no), 0);
     struct dp_drops_port *port, *new;
 
-    CMAP_FOR_EACH_WITH_HASH (port, node, hash, &lane->drops.ports) {
+    CMAP_FOR_EACH_WITH_HASH (port, node, hash, &drops_->ports) {
         if (port->port_no == port_no) {
             if (nullable_string_is_equal(port->name, name)) {
                 return port;
             }
+            drops_port_add(drops_port_get(drops_, DP_DROPS_GONE, NULL), port);
             new = drops_port_create(port_no, name);
-            cmap_replace(&lane->drops.ports, &port->node, &new->node, hash);
+            cmap_replace(&drops_->ports, &port->node, &new->node, hash);
             ovsrcu_postpone(drops_port_free, port);
             return new;
         }
     }
     new = drops_port_create(port_no, name);
-    cmap_insert(&lane->drops.ports, &new->node, hash);
+    cmap_insert(&drops_->ports, &new->node, hash);
     return new;
+}
+
+void
+dp_drops_add(struct dp_drops *to, const struct dp_drops *from)
+{
+    struct dp_drops_port *port;
+
+    CMAP_FOR_EACH (port, node, &from->ports) {
+        drops_port_add(drops_port_get(to, port->port_no, port->name), port);
+    }
 }
 
 /* Frees the packets of 'batch' and makes it empty.  DPDK's go back to their
@@ -132,15 +175,13 @@ dp_drop_batch(struct dp_packet_batch *batch)
     dp_packet_delete_batch(batch, true);
 }
 
-/* Counts 'n' packets from 'in_port' that 'lane' has dropped because of 'drop'.
- * Without a lane, only the total is counted. */
+/* Counts 'n' packets from 'in_port' that 'lane' has dropped because of 'drop';
+ * 'last', which may be NULL, is the last of them, and still there.  Without a
+ * lane, only the total is counted. */
 void
 dp_drop_count(struct dp_lane *lane, odp_port_t in_port, enum dp_drop drop,
-              unsigned int n)
+              unsigned int n, const struct dp_packet *last)
 {
-    atomic_uint64_t *count;
-    uint64_t before;
-
     if (!n) {
         return;
     }
@@ -156,9 +197,24 @@ dp_drop_count(struct dp_lane *lane, odp_port_t in_port, enum dp_drop drop,
         OVS_NOT_REACHED();
     }
     if (lane) {
-        count = &drops_port_get(lane, in_port)->n[drop];
-        atomic_read_relaxed(count, &before);
-        atomic_store_relaxed(count, before + n);
+        const struct dp_tx_port *port = dp_tx_find(&lane->tx, in_port);
+        const char *name = port ? netdev_get_name(port->netdev) : NULL;
+
+        dp_dropped_count(get_dropped(drops_port_get(&lane->drops, in_port,
+                                                    name), drop),
+                         n, last, lane->now);
+    }
+}
+
+/* Counts the packets of 'batch', which are about to be dropped. */
+void
+dp_drop_count_batch(struct dp_lane *lane, odp_port_t in_port,
+                    enum dp_drop drop, const struct dp_packet_batch *batch)
+{
+    size_t n = dp_packet_batch_size(batch);
+
+    if (n) {
+        dp_drop_count(lane, in_port, drop, n, batch->packets[n - 1]);
     }
 }
 
@@ -169,7 +225,7 @@ dp_drop_stolen(struct dp_lane *lane, odp_port_t in_port, enum dp_drop drop,
                struct dp_packet_batch *batch, bool steal)
 {
     if (steal) {
-        dp_drop_count(lane, in_port, drop, dp_packet_batch_size(batch));
+        dp_drop_count_batch(lane, in_port, drop, batch);
         dp_packet_delete_batch(batch, true);
     }
 }

@@ -8,29 +8,32 @@
  * Job.  Free packets, a batch at once where that is cheaper.  Name each reason
  * for which the datapath itself drops packets, and count them: in coverage
  * counters "datapath_drop_REASON", which "ovs-appctl coverage/show" prints,
- * and for each port and lane, which "ovs-appctl dpif/show-drops" does.  (Drops
- * that the flow table asks for are counted by Open vSwitch as
- * "drop_action_*".)
+ * and for each port and lane, with the headers of the last one, which
+ * "ovs-appctl dpif/show-drops" does.  (Drops that the flow table asks for are
+ * counted by Open vSwitch as "drop_action_*".)
  *
  * A packet is dropped if nothing more is done with it, not if one action of
  * several could not be done.  A copy that was recirculated is a packet.
  *
  * Owns.  The packets that it is to free; a lane's counts, for each number that
  * a port of its drops has had.  If another port has got the number, its counts
- * begin anew.
+ * begin anew, and what was counted before goes to DP_DROPS_GONE: the sum over
+ * all ports never goes back.
  *
  * Thread-safety.  The owner of the lane counts; any thread that is not
  * quiescent may read.
  *
- * Cost.  Counting compares the name of the port: it is not for packets that
- * the flow table drops.
+ * Cost.  Counting compares the name of the port and copies headers: it is not
+ * for packets that the flow table drops.  Nothing is allocated but for the
+ * first packet from a port for a reason.
  *
  * Errors.  None. */
 
 #include <stdbool.h>
 #include "cmap.h"
 #include "openvswitch/types.h"
-#include "ovs-atomic.h"
+#include "ovs-rcu.h"
+#include "pipe/dp-dropped.h"
 
 #define DP_DROPS                                                            \
     DP_DROP(INVALID_PORT, invalid_port, "output to a port that is not there") \
@@ -58,14 +61,18 @@ enum dp_drop {
 };
 
 struct dp_lane;
+struct dp_packet;
 struct dp_packet_batch;
+
+/* The number of no port: of those that have gone. */
+#define DP_DROPS_GONE ODP_PORT_C(UINT32_MAX)
 
 /* What a lane has dropped of the packets that came from one port. */
 struct dp_drops_port {
     struct cmap_node node;              /* In 'struct dp_drops'. */
     odp_port_t port_no;
     char *name;                         /* NULL: the lane had no such port. */
-    atomic_uint64_t n[DP_N_DROPS];
+    OVSRCU_TYPE(struct dp_dropped *) dropped[DP_N_DROPS];   /* NULL: none. */
 };
 
 /* Writer: the owner of the lane. */
@@ -76,6 +83,10 @@ struct dp_drops {
 void dp_drops_init(struct dp_drops *);
 void dp_drops_uninit(struct dp_drops *);
 
+/* Adds what 'from' has counted to 'to'.  Nobody counts in 'from' any more, and
+ * the caller is the only one who does in 'to'. */
+void dp_drops_add(struct dp_drops *to, const struct dp_drops *from);
+
 /* The reason's name, and what users read. */
 const char *dp_drop_name(enum dp_drop);
 const char *dp_drop_text(enum dp_drop);
@@ -84,6 +95,8 @@ void dp_drop_batch(struct dp_packet_batch *);
 void dp_drop_stolen(struct dp_lane *, odp_port_t in_port, enum dp_drop,
                     struct dp_packet_batch *, bool steal);
 void dp_drop_count(struct dp_lane *, odp_port_t in_port, enum dp_drop,
-                   unsigned int n);
+                   unsigned int n, const struct dp_packet *last);
+void dp_drop_count_batch(struct dp_lane *, odp_port_t in_port, enum dp_drop,
+                         const struct dp_packet_batch *);
 
 #endif /* dp-drop.h */

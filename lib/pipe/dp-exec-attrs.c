@@ -48,7 +48,8 @@ drop_short(const struct dp_exec *x, struct dp_packet_batch *batch)
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
         if (OVS_UNLIKELY(dp_packet_is_eth(packet) ? dp_header_is_short(packet)
                          : !dp_packet_size(packet))) {
-            dp_drop_count(x->lane, x->in_port, DP_DROP_RX_INVALID, 1);
+            dp_drop_count(x->lane, x->in_port, DP_DROP_RX_INVALID, 1,
+                          packet);
             dp_packet_delete(packet);
         } else {
             dp_packet_batch_refill(batch, packet, i);

@@ -37,7 +37,9 @@ dp_exec_tunnel_push(const struct dp_exec *x, struct dp_packet_batch *batch,
         && !netdev_push_header(port->netdev, batch, data)) {
         return true;
     }
-    dp_drop_count(x->lane, x->in_port, DP_DROP_TUNNEL_PUSH, n);
+    dp_drop_count(x->lane, x->in_port, DP_DROP_TUNNEL_PUSH, n,
+                  n == dp_packet_batch_size(batch) && n
+                  ? batch->packets[n - 1] : NULL);
     dp_packet_delete_batch(batch, true);
     return false;
 }
@@ -134,26 +136,35 @@ set_type_of_gtpu_payload(struct dp_packet *packet)
     return version == 4 || version == 6;
 }
 
-/* Decapsulates 'packet' with 'netdev'.  Returns false, with the packet gone,
- * if it is no packet of that tunnel. */
+static void
+drop_no_tunnel(const struct dp_exec *x, struct dp_packet *packet)
+{
+    dp_drop_count(x->lane, x->in_port, DP_DROP_TUNNEL_POP, 1, packet);
+    dp_packet_delete(packet);
+}
+
+/* Decapsulates 'packet' with 'netdev'.  Returns false, with the packet dropped
+ * and counted, if it is no packet of that tunnel. */
 static bool
-pop_one(struct netdev *netdev, struct dp_packet *packet)
+pop_one(const struct dp_exec *x, struct netdev *netdev,
+        struct dp_packet *packet)
 {
     struct dp_packet_batch one;
 
     if (OVS_UNLIKELY(!can_pop(netdev, packet))) {
-        dp_packet_delete(packet);
+        drop_no_tunnel(x, packet);
         return false;
     }
     dp_packet_batch_init_packet(&one, packet);
     netdev_pop_header(netdev, &one);
-    if (dp_packet_batch_is_empty(&one)) {
+    if (OVS_UNLIKELY(dp_packet_batch_is_empty(&one))) {
+        dp_drop_count(x->lane, x->in_port, DP_DROP_TUNNEL_POP, 1, NULL);
         return false;
     }
     if (netdev->netdev_class->pop_header == netdev_gtpu_pop_header
         && packet->md.tunnel.gtpu_msgtype == GTPU_MSGTYPE_GPDU
         && !set_type_of_gtpu_payload(packet)) {
-        dp_packet_delete(packet);
+        drop_no_tunnel(x, packet);
         return false;
     }
     return true;
@@ -170,12 +181,10 @@ pop(const struct dp_exec *x, struct netdev *netdev,
     size_t i;
 
     DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
-        if (OVS_LIKELY(pop_one(netdev, packet))) {
+        if (OVS_LIKELY(pop_one(x, netdev, packet))) {
             dp_packet_batch_refill(batch, packet, i);
         }
     }
-    dp_drop_count(x->lane, x->in_port, DP_DROP_TUNNEL_POP,
-                  n - dp_packet_batch_size(batch));
 }
 
 /* Decapsulates the packets of 'batch' (or clones of them) and sends them

@@ -15,8 +15,8 @@
 #include "pipe/dp-lane.h"
 #include "pipe/dp-upcall.h"
 
-/* Asks the upper layers about 'packet', which it takes over, and does what
- * they answer.  Returns false if they do not. */
+/* Asks the upper layers about 'packet', takes it over and does what they
+ * answer.  Returns false if they do not; the packet is then the caller's. */
 static bool
 ask(const struct dp_exec *x, struct dp_packet *packet,
     const struct nlattr *userdata, struct ofpbuf *actions)
@@ -36,7 +36,6 @@ ask(const struct dp_exec *x, struct dp_packet *packet,
         dp_exec_nlattrs(x, &one, actions->data, actions->size, true);
         return true;
     }
-    dp_packet_delete_batch(&one, true);
     return false;
 }
 
@@ -61,8 +60,12 @@ dp_exec_userspace(const struct dp_exec *x, struct dp_packet_batch *batch,
     userdata = nl_attr_find_nested(a, OVS_USERSPACE_ATTR_USERDATA);
     ofpbuf_init(&actions, 0);
     DP_PACKET_BATCH_FOR_EACH (i, packet, &own) {
-        if (!ask(x, packet, userdata, &actions) && steal) {
-            dp_drop_count(x->lane, x->in_port, DP_DROP_USERSPACE, 1);
+        if (!ask(x, packet, userdata, &actions)) {
+            if (steal) {
+                dp_drop_count(x->lane, x->in_port, DP_DROP_USERSPACE, 1,
+                              packet);
+            }
+            dp_packet_delete(packet);
         }
     }
     ofpbuf_uninit(&actions);

@@ -127,7 +127,7 @@ dp_exec_again(const struct dp_exec *x, struct dp_packet_batch *batch)
 
         VLOG_WARN_RL(&rl, "Packet dropped. Max recirculation depth "
                      "exceeded.");
-        dp_drop_count(x->lane, x->in_port, DP_DROP_RECIRC, n);
+        dp_drop_count_batch(x->lane, x->in_port, DP_DROP_RECIRC, batch);
         dp_packet_delete_batch(batch, true);
     }
 }
@@ -167,6 +167,19 @@ exec_ct(const struct dp_exec *x, struct dp_packet_batch *batch,
     } while (steal && more);
 }
 
+static void
+exec_meter(const struct dp_exec *x, struct dp_packet_batch *batch,
+           uint32_t id)
+{
+    struct dp_packet_batch dropped;
+
+    if (OVS_UNLIKELY(dp_meter_run(x->lane->shared->meters, batch, id,
+                                  x->lane->now, &dropped))) {
+        dp_drop_count_batch(x->lane, x->in_port, DP_DROP_METER, &dropped);
+        dp_drop_batch(&dropped);
+    }
+}
+
 static void exec_cb(void *x, struct dp_packet_batch *, const struct nlattr *,
                     bool steal);
 
@@ -188,9 +201,7 @@ exec_step(const struct dp_exec *x, struct dp_packet_batch *batch,
         break;
 
     case DP_STEP_METER:
-        dp_drop_count(x->lane, x->in_port, DP_DROP_METER,
-                      dp_meter_run(x->lane->shared->meters, batch, step->arg,
-                                   x->lane->now));
+        exec_meter(x, batch, step->arg);
         dp_packet_delete_batch(batch, steal);
         break;
 

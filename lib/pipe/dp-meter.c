@@ -8,7 +8,6 @@
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "util.h"
-#include "pipe/dp-drop.h"
 
 /* Token buckets in whole numbers that lose nothing to rounding.
  *
@@ -353,7 +352,8 @@ meter_charge_each(struct meter *meter, const struct dp_packet_batch *batch)
 
 unsigned int
 dp_meter_run(struct dp_meters *meters, struct dp_packet_batch *batch,
-             uint32_t id, long long int now_us)
+             uint32_t id, long long int now_us,
+             struct dp_packet_batch *dropped)
 {
     const size_t n = dp_packet_batch_size(batch);
     uint32_t drops = 0;         /* Bit i: packet i is to be dropped. */
@@ -378,17 +378,14 @@ dp_meter_run(struct dp_meters *meters, struct dp_packet_batch *batch,
     }
 
     if (drops) {
-        struct dp_packet_batch dropped;
-
-        dp_packet_batch_init(&dropped);
+        dp_packet_batch_init(dropped);
         DP_PACKET_BATCH_REFILL_FOR_EACH (i, n, packet, batch) {
             if (drops & (UINT32_C(1) << i)) {
-                dp_packet_batch_add(&dropped, packet);
+                dp_packet_batch_add(dropped, packet);
             } else {
                 dp_packet_batch_refill(batch, packet, i);
             }
         }
-        dp_drop_batch(&dropped);
     }
     return count_1bits(drops);
 }

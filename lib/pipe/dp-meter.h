@@ -16,7 +16,7 @@
  * bands is dropped and booked on the one with the highest rate among them (on
  * the first of equals).
  *
- * Owns.  Meters and, in dp_meter_run(), the packets that it drops.
+ * Owns.  Meters.
  *
  * Invariants.  A bucket never holds more than its burst.  Time never runs
  * backwards for a meter: a caller whose clock is behind the meter's adds
@@ -81,11 +81,13 @@ int dp_meter_get(const struct dp_meters *meters, uint32_t id,
 int dp_meter_del(struct dp_meters *meters, uint32_t id,
                  struct ofputil_meter_stats *stats, uint16_t n_bands);
 
-/* Passes 'batch' by the meter.  Packets that the meter drops are freed and
- * taken out of 'batch'; the rest stay in order.  A meter that does not exist
- * lets all pass.  Returns how many it has dropped, which the caller counts. */
+/* Passes 'batch' by the meter.  Packets that the meter drops are moved from
+ * 'batch' to '*dropped'; the rest stay in order.  A meter that does not exist
+ * lets all pass.  Returns how many there are in '*dropped', which the caller
+ * counts and frees; if none, that is not set. */
 unsigned int dp_meter_run(struct dp_meters *meters,
                           struct dp_packet_batch *batch, uint32_t id,
-                          long long int now_us);
+                          long long int now_us,
+                          struct dp_packet_batch *dropped);
 
 #endif /* dp-meter.h */

@@ -70,7 +70,8 @@ handle_miss(struct dp_lane *lane, struct dp_burst *burst, int i,
     error = dp_upcall(lane, burst->packets[i], &match.flow, &match.wc, &ufid,
                       DPIF_UC_MISS, NULL, actions, put_actions);
     if (OVS_UNLIKELY(error && error != ENOSPC)) {
-        dp_drop_count(lane, burst->in_port, DP_DROP_UPCALL, 1);
+        dp_drop_count(lane, burst->in_port, DP_DROP_UPCALL, 1,
+                      burst->packets[i]);
         dp_burst_drop(burst, i);
         return false;
     }
@@ -93,7 +94,8 @@ drop_all(struct dp_lane *lane, struct dp_burst *burst)
     unsigned int n = count_1bits(burst->undecided);
     int i;
 
-    dp_drop_count(lane, burst->in_port, DP_DROP_LOCK, n);
+    dp_drop_count(lane, burst->in_port, DP_DROP_LOCK, n,
+                  burst->packets[31 - clz32(burst->undecided)]);
     dp_lane_count(lane, PMD_STAT_LOST, n);
     ULLONG_FOR_EACH_1 (i, burst->undecided) {
         dp_burst_drop(burst, i);

@@ -30,11 +30,31 @@ dp_topology_init(struct dp_topology *t, struct dp_shared *shared,
     cmap_init(&t->index);
     hmap_init(&t->ports);
     ovs_mutex_init(&t->mutex);
+    ovs_mutex_init(&t->drops_mutex);
+    dp_drops_init(&t->drops);
     dp_sleep_init(&t->sleep);
 
     t->main = dp_pmd_create(shared, NON_PMD_CORE_ID, OVS_NUMA_UNSPEC,
                             &t->lane_key);
     cmap_insert(&t->lanes, &t->main->node, hash_int(NON_PMD_CORE_ID, 0));
+}
+
+/* Calls 'cb' for what each lane has dropped, and, with NULL, for what those
+ * have that are no more.  Any thread that is not quiescent. */
+void
+dp_topology_for_drops(struct dp_topology *t,
+                      void (*cb)(void *aux, const struct dp_pmd *,
+                                 const struct dp_drops *),
+                      void *aux)
+{
+    struct dp_pmd *pmd;
+
+    ovs_mutex_lock(&t->drops_mutex);
+    CMAP_FOR_EACH (pmd, node, &t->lanes) {
+        cb(aux, pmd, &pmd->lane.drops);
+    }
+    cb(aux, NULL, &t->drops);
+    ovs_mutex_unlock(&t->drops_mutex);
 }
 
 struct dp_port *
@@ -192,7 +212,10 @@ remove_lane(struct dp_topology *t, struct dp_pmd *pmd)
         dp_pmd_stop(pmd);
         t->purge(t->aux, core_id);
     }
+    ovs_mutex_lock(&t->drops_mutex);
     cmap_remove(&t->lanes, &pmd->node, hash_int(core_id, 0));
+    dp_drops_add(&t->drops, &pmd->lane.drops);
+    ovs_mutex_unlock(&t->drops_mutex);
     dp_lane_flush_flows(&pmd->lane);
     if (t->shared->books) {
         dp_books_carrier_gone(t->shared->books, &pmd->lane);
@@ -237,6 +260,8 @@ dp_topology_uninit(struct dp_topology *t)
     free(t->cpu_mask);
     dp_sleep_uninit(&t->sleep);
     ovs_mutex_destroy(&t->mutex);
+    dp_drops_uninit(&t->drops);
+    ovs_mutex_destroy(&t->drops_mutex);
     ovsthread_key_delete(t->lane_key);
 }
 
@@ -416,7 +441,9 @@ change_threads(struct dp_topology *t, const struct ovs_numa_dump *cores)
             struct dp_pmd *pmd = dp_pmd_create(t->shared, core->core_id,
                                                core->numa_id, &t->lane_key);
 
+            ovs_mutex_lock(&t->drops_mutex);
             cmap_insert(&t->lanes, &pmd->node, hash_int(core->core_id, 0));
+            ovs_mutex_unlock(&t->drops_mutex);
             follow(t, pmd);
             apply_sleep(t, pmd);
             dp_pmd_start(pmd);

@@ -49,8 +49,15 @@ struct dp_topology {
                                      * a lane are lost with it. */
     void *aux;
 
-    struct cmap lanes;              /* Published: 'struct dp_pmd's. */
+    struct cmap lanes;              /* Published: 'struct dp_pmd's.  Changed
+                                     * with 'drops_mutex' held. */
     struct cmap index;              /* Published: 'struct dp_port's. */
+
+    /* What lanes have dropped that are no more.  Whoever holds the mutex sees
+     * each packet's count once, here or in a lane.  Nobody waits for anything
+     * who does. */
+    struct ovs_mutex drops_mutex;
+    struct dp_drops drops OVS_GUARDED;
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
@@ -101,6 +108,11 @@ struct dp_pmd *dp_topology_lane(const struct dp_topology *,
                                 unsigned int core_id);
 struct dp_pmd **dp_topology_sorted_lanes(const struct dp_topology *,
                                          size_t *n);
+void dp_topology_for_drops(struct dp_topology *topology,
+                           void (*cb)(void *aux, const struct dp_pmd *,
+                                      const struct dp_drops *),
+                           void *aux)
+    OVS_EXCLUDED(topology->drops_mutex);
 
 /* dp-topology-sched.c */
 void dp_topology_plan(const struct dp_topology *topology, struct dp_sched *)

@@ -6,6 +6,7 @@ tests_dptest_SOURCES += \
 	tests/pipe/test-clock.c \
 	tests/pipe/test-clone.c \
 	tests/pipe/test-drop.c \
+	tests/pipe/test-dropped.c \
 	tests/pipe/test-exec.c \
 	tests/pipe/test-fence.c \
 	tests/pipe/test-flush.c \

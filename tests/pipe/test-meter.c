@@ -53,6 +53,22 @@ set_simple(struct dp_meters *meters, uint32_t id, uint16_t flags,
     return set_meter(meters, id, flags, 1, &band);
 }
 
+/* Passes 'batch' by the meter.  Returns how many packets it has dropped, which
+ * this frees. */
+static unsigned int
+run(struct dp_meters *meters, struct dp_packet_batch *batch, uint32_t id,
+    long long int now_us)
+{
+    struct dp_packet_batch dropped;
+    unsigned int n = dp_meter_run(meters, batch, id, now_us, &dropped);
+
+    if (n) {
+        ovs_assert(dp_packet_batch_size(&dropped) == n);
+        dp_packet_delete_batch(&dropped, true);
+    }
+    return n;
+}
+
 /* Sends 'n' packets of 60 bytes, one at a time.  Returns how many passed; all
  * others must be told to have been dropped. */
 static int
@@ -65,7 +81,7 @@ send_packets(struct dp_meters *meters, uint32_t id, int n,
         struct dp_packet_batch batch;
 
         dp_packet_batch_init_packet(&batch, make_packet(60));
-        dropped += dp_meter_run(meters, &batch, id, now_us);
+        dropped += run(meters, &batch, id, now_us);
         passed += dp_packet_batch_size(&batch);
         dp_packet_delete_batch(&batch, true);
     }
@@ -290,7 +306,7 @@ run_burst(struct dp_meters *meters, uint32_t id, struct model *m,
             expect[n_expect++] = packet;
         }
     }
-    dp_meter_run(meters, &batch, id, now);
+    run(meters, &batch, id, now);
     ovs_assert(dp_packet_batch_size(&batch) == n_expect);
     ovs_assert(!memcmp(batch.packets, expect, n_expect * sizeof *expect));
     dp_packet_delete_batch(&batch, true);
