@@ -215,6 +215,16 @@ check-commands: vswitchd/ovs-vswitchd$(EXEEXT)
 		--differences=$$table
 .PHONY: check-commands
 
+# Prometheus takes what "markpath metrics" says, and the dashboard with it.
+EXTRA_DIST += tests/check-metrics
+check-metrics: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
+	@$(with_ovs_tools) PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
+		$(srcdir)/tests/check-metrics \
+		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
+		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
+		--plugin=$(simnic_path) || test $$? = 77
+.PHONY: check-metrics
+
 # Traffic of ordinary programs through the switch, as root.
 EXTRA_DIST += \
 	tests/system/traffic \

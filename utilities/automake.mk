@@ -49,7 +49,9 @@ run: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 
 # What is installed works with what is installed; the rest needs the tree.
 sbin_SCRIPTS += utilities/markpath
-markpath_SCRIPTS = utilities/markpath-switch
+markpath_SCRIPTS = utilities/markpath-metrics utilities/markpath-switch
+dashboarddir = $(datadir)/markpath
+dist_dashboard_DATA = utilities/markpath-dashboard.json
 bugtooldir = $(datadir)/openvswitch/bugtool-plugins/network-status
 dist_bugtool_DATA = utilities/bugtool/markpath.xml
 EXTRA_DIST += $(sbin_SCRIPTS) $(markpath_SCRIPTS)
