@@ -61,6 +61,7 @@ AT_FILES = \
 	tests/packets.at \
 	tests/testsuite.at \
 	tests/tools.at \
+	tests/top.at \
 	tests/upcall-bugs.at \
 	tests/upcall.at \
 	tests/vswitchd.at

@@ -27,6 +27,8 @@
 #include "pipe/dp-shared.h"
 #include "pmd/dp-topology.h"
 
+struct dp_watch;
+
 struct dp {
     /* Constant after creation. */
     const struct dpif_class *class;
@@ -52,6 +54,7 @@ struct dp {
     uint64_t offered_port_seq;      /* Of 'port_seq', seen by the engine. */
     uint64_t seen_lost;             /* Of 'topology.n_lost'. */
     struct dp_balance balance;
+    struct dp_watch *watch;         /* NULL: nobody looks. */
 
     /* Main thread only. */
     dp_purge_callback *purge_cb;
