@@ -49,7 +49,11 @@ run: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 
 # What is installed works with what is installed; the rest needs the tree.
 sbin_SCRIPTS += utilities/markpath
-markpath_SCRIPTS = utilities/markpath-switch
+markpath_SCRIPTS = utilities/markpath-switch utilities/markpath-top
+dist_markpath_DATA = \
+	utilities/markpath_top_ask.py \
+	utilities/markpath_top_figures.py \
+	utilities/markpath_top_layout.py
 bugtooldir = $(datadir)/openvswitch/bugtool-plugins/network-status
 dist_bugtool_DATA = utilities/bugtool/markpath.xml
 EXTRA_DIST += $(sbin_SCRIPTS) $(markpath_SCRIPTS)

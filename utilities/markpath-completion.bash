@@ -121,6 +121,11 @@ _markpath_tools () {
     COMPREPLY=()
     if [ "$COMP_CWORD" = 1 ]; then
         words="help $("$1" help 2>/dev/null | sed -n 's/^  \([^ ]*\) .*/\1/p')"
+    elif [ "${COMP_WORDS[1]}" = top ]; then
+        case ${COMP_WORDS[COMP_CWORD - 1]} in
+        -d | --delay | -t | --target) ;;
+        *) words="--delay --help --json --no-color --once --target" ;;
+        esac
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}")
 }
