@@ -32,6 +32,7 @@ EXTRA_DIST += \
 	Documentation/topics/performance.rst \
 	Documentation/topics/performance.svg \
 	Documentation/topics/rebalancing.rst \
+	Documentation/topics/top.rst \
 	Documentation/topics/troubleshooting.rst \
 	Documentation/topics/tuning.rst \
 	Documentation/tour.rst

@@ -61,10 +61,12 @@ AT_FILES = \
 	tests/packets.at \
 	tests/testsuite.at \
 	tests/tools.at \
+	tests/top.at \
 	tests/upcall-bugs.at \
 	tests/upcall.at \
 	tests/vswitchd.at
-EXTRA_DIST += $(AT_FILES) tests/atlocal.in tests/check-probes
+EXTRA_DIST += $(AT_FILES) tests/atlocal.in tests/check-probes \
+	tests/top/test_top.py
 CLEANFILES += tests/package.m4 tests/testsuite
 DISTCLEANFILES = tests/atconfig
 AUTOTEST_PATH = vswitchd:$(OVS_BUILD)/utilities:$(OVS_BUILD)/ovsdb:$\

@@ -49,7 +49,14 @@ run: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 
 # What is installed works with what is installed; the rest needs the tree.
 sbin_SCRIPTS += utilities/markpath
-markpath_SCRIPTS = utilities/markpath-metrics utilities/markpath-switch
+markpath_SCRIPTS = \
+	utilities/markpath-metrics \
+	utilities/markpath-switch \
+	utilities/markpath-top
+dist_markpath_DATA = \
+	utilities/markpath_top_ask.py \
+	utilities/markpath_top_figures.py \
+	utilities/markpath_top_layout.py
 dashboarddir = $(datadir)/markpath
 dist_dashboard_DATA = utilities/markpath-dashboard.json
 bugtooldir = $(datadir)/openvswitch/bugtool-plugins/network-status

@@ -11,6 +11,7 @@
 _markpath_commands="offload/show offload/rules offload/why ct/show"
 _markpath_commands="$_markpath_commands merge/show merge/dump-flows"
 _markpath_commands="$_markpath_commands ofproto/detrace dpif/show-drops"
+_markpath_commands="$_markpath_commands dpif/top-flows"
 
 # Prints the ports of the offload engine.
 _markpath_ports () {
@@ -37,7 +38,7 @@ _markpath_words () {
     local appctl=$1 command=$2 last=$3 operands=$4 formatted=$5
 
     case $command in
-    offload/* | ct/* | merge/show | dpif/show-drops)
+    offload/* | ct/* | merge/show | dpif/show-drops | dpif/top-flows)
         if [ "$last" = --format ]; then
             echo json text
             return
@@ -51,6 +52,7 @@ _markpath_words () {
     offload/rules | offload/show | dpif/show-drops)
         _markpath_ports "$appctl" ;;
     ct/show) _markpath_zones "$appctl" ;;
+    dpif/top-flows) echo bytes packets ;;
     merge/dump-flows) echo -m ;;
     offload/why) echo all; _markpath_ufids "$appctl" ;;
     ofproto/detrace) _markpath_ufids "$appctl" ;;
@@ -120,6 +122,11 @@ _markpath_tools () {
     COMPREPLY=()
     if [ "$COMP_CWORD" = 1 ]; then
         words="help $("$1" help 2>/dev/null | sed -n 's/^  \([^ ]*\) .*/\1/p')"
+    elif [ "${COMP_WORDS[1]}" = top ]; then
+        case ${COMP_WORDS[COMP_CWORD - 1]} in
+        -d | --delay | -t | --target) ;;
+        *) words="--delay --help --json --no-color --once --target" ;;
+        esac
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}")
 }

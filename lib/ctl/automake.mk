@@ -10,6 +10,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-commands-merge.c \
 	lib/ctl/dp-commands-offload.c \
 	lib/ctl/dp-commands-stats.c \
+	lib/ctl/dp-commands-top.c \
 	lib/ctl/dp-commands.c \
 	lib/ctl/dp-commands.h \
 	lib/ctl/dp-config.c \
@@ -33,6 +34,10 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-registry.c \
 	lib/ctl/dp-telemetry.c \
 	lib/ctl/dp-telemetry.h \
+	lib/ctl/dp-top.c \
+	lib/ctl/dp-top.h \
+	lib/ctl/dp-watch.c \
+	lib/ctl/dp-watch.h \
 	lib/ctl/dp.c \
 	lib/ctl/dp.h \
 	lib/ctl/dpif-netdev-ct-exp.h \

@@ -278,4 +278,5 @@ dp_commands_init(void)
     dp_commands_ct_init();
     dp_commands_drops_init();
     dp_commands_merge_init();
+    dp_commands_top_init();
 }

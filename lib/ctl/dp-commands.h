@@ -71,6 +71,7 @@ void dp_commands_ct_init(void);
 void dp_commands_drops_init(void);
 void dp_commands_merge_init(void);
 void dp_commands_stats_init(void);
+void dp_commands_top_init(void);
 void dp_commands_impl_init(void);
 void dp_commands_offload_init(void);
 

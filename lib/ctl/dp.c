@@ -16,6 +16,7 @@
 #include "util.h"
 #include "ctl/dp-balance.h"
 #include "ctl/dp-telemetry.h"
+#include "ctl/dp-watch.h"
 #include "flow/dp-log.h"
 #include "merge/dp-books.h"
 #include "offload/dp-offload.h"
@@ -141,6 +142,7 @@ static void
 dp_free(struct dp *dp)
 {
     dp_registry_remove(dp);
+    dp_watch_destroy(dp->watch);
     dp_merging_uninit(&dp->merging);
 
     ovs_mutex_lock(&dp->topology.mutex);
@@ -372,6 +374,7 @@ dp_run(struct dp *dp)
     dp->offered_port_seq = port_seq;
     dp_telemetry_run();
     dp_balance_run(&dp->balance, &dp->topology, &dp->config);
+    dp_watch_run(&dp->watch, &dp->topology);
 
     ovs_mutex_lock(&dp->topology.mutex);
     dp_topology_watch(&dp->topology);

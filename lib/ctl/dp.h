@@ -28,6 +28,8 @@
 #include "pipe/dp-shared.h"
 #include "pmd/dp-topology.h"
 
+struct dp_watch;
+
 struct dp {
     /* Constant after creation. */
     const struct dpif_class *class;
@@ -54,6 +56,7 @@ struct dp {
     uint64_t seen_lost;             /* Of 'topology.n_lost'. */
     struct dp_balance balance;
     struct dp_readings drop_readings;   /* What ports have lost. */
+    struct dp_watch *watch;         /* NULL: nobody looks. */
 
     /* Main thread only. */
     dp_purge_callback *purge_cb;

@@ -6,4 +6,5 @@ tests_dptest_SOURCES += \
 	tests/ctl/test-late.c \
 	tests/ctl/test-netdev-ct.c \
 	tests/ctl/test-offload-switch.c \
-	tests/ctl/test-readings.c
+	tests/ctl/test-readings.c \
+	tests/ctl/test-top.c

@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	tests/drivers/test-simnic-ovs \
 	tests/drivers/test-simnic-testpmd \
 	tests/drivers/test-telemetry \
+	tests/drivers/test-top \
 	tests/drivers/testpmd.py
 
 if DPDK_NETDEV
@@ -81,6 +82,10 @@ check-drivers: tests/drivers/test-simnic-match$(EXEEXT) \
 		$(srcdir)/tests/drivers/test-simnic-merge \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
 	$(PYTHON3) $(srcdir)/tests/drivers/test-telemetry \
+		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
+		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
+		--plugin=$(simnic_path) || test $$? = 77
+	$(PYTHON3) $(srcdir)/tests/drivers/test-top \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
 		--plugin=$(simnic_path) || test $$? = 77
