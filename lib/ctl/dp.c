@@ -15,6 +15,7 @@
 #include "sset.h"
 #include "util.h"
 #include "ctl/dp-balance.h"
+#include "ctl/dp-local.h"
 #include "ctl/dp-telemetry.h"
 #include "flow/dp-log.h"
 #include "merge/dp-books.h"
@@ -162,17 +163,6 @@ dp_free(struct dp *dp)
     free(dp);
 }
 
-/* Adds the port that bears the name of 'dp'. */
-static int
-add_local_port(struct dp *dp)
-{
-    odp_port_t local = ODPP_LOCAL;
-
-    return dp_add_port(dp, dp->name,
-                       dpif_port_open_type(dp->class->type, "internal"),
-                       &local);
-}
-
 static int
 dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
 {
@@ -199,7 +189,7 @@ dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
     apply_config(dp);
     dp_registry_add(dp);
 
-    error = add_local_port(dp);
+    error = dp_local_create(dp);
     if (error) {
         dp_free(dp);
         return error;
@@ -342,18 +332,8 @@ dp_add_port(struct dp *dp, const char *name, const char *type,
 static void
 report_lost_ports(struct dp *dp)
 {
-    bool local;
-
     seq_change(dp->port_seq);
     if_notifier_manual_report();
-
-    /* Nobody but us would bring that one back. */
-    ovs_mutex_lock(&dp->topology.mutex);
-    local = dp_topology_port(&dp->topology, ODPP_LOCAL) != NULL;
-    ovs_mutex_unlock(&dp->topology.mutex);
-    if (!local) {
-        add_local_port(dp);
-    }
 }
 
 /* Does the main thread's share of the work: receives from ports that no PMD
@@ -382,4 +362,13 @@ dp_run(struct dp *dp)
         dp->seen_lost = n_lost;
         report_lost_ports(dp);
     }
+    dp_local_run(dp);
+}
+
+/* Arranges for the poll loop to wake up when dp_run() has something to do. */
+void
+dp_wait(struct dp *dp)
+{
+    dp_topology_wait_main(&dp->topology);
+    dp_local_wait(dp);
 }

@@ -126,7 +126,7 @@ dpif_netdev_wait(struct dpif *dpif)
 {
     struct dp *dp = dpif_netdev_dp(dpif);
 
-    dp_topology_wait_main(&dp->topology);
+    dp_wait(dp);
     seq_wait(tnl_conf_seq, dp->last_tnl_conf_seq);
 }
 
