@@ -9,6 +9,7 @@
 #include "conntrack.h"
 #include "dpdk.h"
 #include "if-notifier.h"
+#include "markpath-config.h"
 #include "netdev.h"
 #include "netdev-offload.h"
 #include "ovs-thread.h"
@@ -26,6 +27,7 @@
 #include "pipe/dp-fence.h"
 #include "pipe/dp-meter.h"
 #include "rebalance/dp-rebalance.h"
+#include "xdp/dp-xdp-await.h"
 
 /* Called before the flows of the lane on 'core_id' are lost. */
 static void
@@ -363,6 +365,9 @@ dp_run(struct dp *dp)
         report_lost_ports(dp);
     }
     dp_local_run(dp);
+#if MARKPATH_HAVE_XDP
+    dp_xdp_await_run();
+#endif
 }
 
 /* Arranges for the poll loop to wake up when dp_run() has something to do. */
@@ -371,4 +376,7 @@ dp_wait(struct dp *dp)
 {
     dp_topology_wait_main(&dp->topology);
     dp_local_wait(dp);
+#if MARKPATH_HAVE_XDP
+    dp_xdp_await_wait();
+#endif
 }
