@@ -30,6 +30,8 @@
 #include "ovs/ovs-afxdp.h"
 #include "smap.h"
 #include "util.h"
+#include "xdp/dp-xdp-await.h"
+#include "xdp/dp-xdp-link.h"
 
 /* The name that "vlog/set" has in Open vSwitch's documentation. */
 VLOG_DEFINE_THIS_MODULE(netdev_afxdp);
@@ -111,9 +113,30 @@ is_replaced(const struct netdev_linux *dev, int ifindex)
             && ifindex != dp_afxdp_port_ifindex(get_port(dev)));
 }
 
+/* Can our program be attached to device 'ifindex' of 'dev', or is it?
+ * Otherwise there is somebody else's.  Then stores that in '*errp', for the
+ * database, and has the port configured again when that one has gone. */
+static int
+check_program(const struct netdev_linux *dev, int ifindex, char **errp)
+    OVS_REQUIRES(dev->mutex)
+{
+    if (ifindex <= 0 || (dev->xsks && !is_replaced(dev, ifindex)
+                         && !dp_afxdp_port_is_lost(get_port(dev)))) {
+        return 0;
+    }
+    *errp = dp_xdp_link_obstacle(ifindex, netdev_get_name(&dev->up));
+    if (!*errp) {
+        return 0;
+    }
+    if (dp_xdp_await_start(ifindex)) {
+        VLOG_ERR("%s", *errp);
+    }
+    return EBUSY;
+}
+
 int
 netdev_afxdp_set_config(struct netdev *netdev, const struct smap *args,
-                        char **errp OVS_UNUSED)
+                        char **errp)
 {
     struct netdev_linux *dev = netdev_linux_cast(netdev);
     const char *name = netdev_get_name(netdev);
@@ -122,6 +145,7 @@ netdev_afxdp_set_config(struct netdev *netdev, const struct smap *args,
     int n_rxq = MAX(1, smap_get_int(args, "n_rxq", 1));
     bool need_wakeup = smap_get_bool(args, "use-need-wakeup", true);
     int ifindex = linux_get_ifindex(name);
+    int error;
 
     if (n_rxq > MAX_QUEUES) {
         VLOG_ERR("%s: Too big 'n_rxq' (%d > %d).", name, n_rxq, MAX_QUEUES);
@@ -133,16 +157,18 @@ netdev_afxdp_set_config(struct netdev *netdev, const struct smap *args,
     }
 
     ovs_mutex_lock(&dev->mutex);
-    if (dev->requested_n_rxq != n_rxq || dev->requested_xdp_mode != mode
-        || dev->requested_need_wakeup != need_wakeup
-        || is_replaced(dev, ifindex)) {
+    error = check_program(dev, ifindex, errp);
+    if (!error
+        && (dev->requested_n_rxq != n_rxq || dev->requested_xdp_mode != mode
+            || dev->requested_need_wakeup != need_wakeup
+            || is_replaced(dev, ifindex))) {
         dev->requested_n_rxq = n_rxq;
         dev->requested_xdp_mode = mode;
         dev->requested_need_wakeup = need_wakeup;
         netdev_request_reconfigure(netdev);
     }
     ovs_mutex_unlock(&dev->mutex);
-    return 0;
+    return error;
 }
 
 static const char *
@@ -216,10 +242,13 @@ create_port(struct netdev_linux *dev, int ifindex, int numa_id)
 
     error = dp_afxdp_port_create(&config, &port, &text);
     if (error) {
-        VLOG_ERR("%s", text);
+        if (!dp_xdp_link_program(ifindex) || dp_xdp_await_start(ifindex)) {
+            VLOG_ERR("%s", text);
+        }
         free(text);
         return error;
     }
+    dp_xdp_await_stop(ifindex);
     dev->xsks = (struct xsk_socket_info **) port;
     VLOG_INFO("%s: %s XDP mode will be in use.", name, mode_in_use(dev));
     return 0;

@@ -47,12 +47,13 @@ dp_umem_create(unsigned int n_rx, unsigned int n_tx, int numa_id)
     umem->frames = xzalloc_cacheline(n_rx * sizeof *umem->frames);
     atomic_init(&umem->returned, NULL);
     atomic_init(&umem->n_left, 0);
+    umem->free = xmalloc(n_rx * sizeof *umem->free);
     for (unsigned int i = n_rx; i-- > 0;) {
         umem->frames[i].umem = umem;
-        umem->frames[i].next = umem->free;
-        umem->free = &umem->frames[i];
+        umem->frames[i].next = umem->unused;
+        umem->unused = &umem->frames[i];
+        umem->free[umem->n_free++] = (uint64_t) i << DP_UMEM_FRAME_SHIFT;
     }
-    umem->n_free = n_rx;
     return umem;
 }
 
@@ -61,6 +62,7 @@ destroy(struct dp_umem *umem)
 {
     munmap(umem->area, umem->size);
     free_cacheline(umem->frames);
+    free(umem->free);
     free_cacheline(umem);
 }
 
@@ -101,9 +103,9 @@ collect(struct dp_umem *umem, struct dp_frame *next)
     while (frame) {
         struct dp_frame *after = frame->next;
 
-        frame->next = umem->free;
-        umem->free = frame;
-        umem->n_free++;
+        umem->free[umem->n_free++] = frame->offset;
+        frame->next = umem->unused;
+        umem->unused = frame;
         umem->n_out--;
         frame = after;
     }
@@ -127,29 +129,19 @@ dp_umem_gather(struct dp_umem *umem, unsigned int n)
     return umem->n_free;
 }
 
-uint64_t
-dp_umem_take(struct dp_umem *umem)
-{
-    struct dp_frame *frame = umem->free;
-
-    umem->free = frame->next;
-    umem->n_free--;
-    return (uint64_t) (frame - umem->frames) << DP_UMEM_FRAME_SHIFT;
-}
-
 struct dp_packet *
 dp_umem_packet(struct dp_umem *umem, uint64_t offset, uint32_t len)
 {
-    uint64_t index = offset >> DP_UMEM_FRAME_SHIFT;
-    struct dp_packet *packet;
+    struct dp_frame *frame = umem->unused;
 
-    ovs_assert(index < umem->n_rx);
-    packet = &umem->frames[index].packet;
-    dp_packet_use_afxdp(packet, umem->area + offset, DP_UMEM_FRAME_SIZE,
-                        offset - dp_umem_frame_start(offset));
-    dp_packet_set_size(packet, len);
+    ovs_assert(frame && offset >> DP_UMEM_FRAME_SHIFT < umem->n_rx);
+    umem->unused = frame->next;
     umem->n_out++;
-    return packet;
+    frame->offset = dp_umem_frame_start(offset);
+    dp_packet_use_afxdp(&frame->packet, umem->area + offset,
+                        DP_UMEM_FRAME_SIZE, offset - frame->offset);
+    dp_packet_set_size(&frame->packet, len);
+    return &frame->packet;
 }
 
 void

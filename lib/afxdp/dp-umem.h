@@ -8,11 +8,15 @@
  * Job.  The memory of one AF_XDP socket, cut into frames of
  * DP_UMEM_FRAME_SIZE bytes, and the packets that such frames become.
  *
- * The first 'n_rx' frames are for reception.  Each has a struct dp_packet that
- * lies beside the memory, so that no packet that comes costs an allocation.  A
- * frame is free, or the kernel has it, or it is *out*: somebody has its
- * packet.  The other frames are for transmission; the socket says whose they
- * are.
+ * The first 'n_rx' frames are for reception.  A frame is free, or the kernel
+ * has it, or it is *out*: somebody has its packet.  The other frames are for
+ * transmission; the socket says whose they are.
+ *
+ * There is a struct dp_packet for each frame, so that no packet that comes
+ * costs an allocation, but none has a frame of its own.  All frames take turns
+ * in the fill ring, so each that comes back is one that was not used for long;
+ * of the packets the one that was given back last is taken, which the
+ * processor still has in its cache.
  *
  * Packets go to any thread and come back from any thread, one by one.  Who
  * gives one back pushes it onto a list; the thread that receives, the *owner*,
@@ -51,10 +55,11 @@
 
 struct dp_umem;
 
-/* A frame for reception. */
+/* A packet, and the frame that it is in. */
 struct dp_frame {
     struct dp_umem *umem;
-    struct dp_frame *next;      /* On a list of free frames. */
+    struct dp_frame *next;      /* On a list, if nobody has the packet. */
+    uint64_t offset;            /* Of the frame, while it is out. */
     struct dp_packet packet;
 };
 
@@ -62,13 +67,14 @@ struct dp_umem {
     /* Constant after creation. */
     char *area;                 /* Owned.  Of whole pages. */
     size_t size;                /* Of 'area', in bytes. */
-    struct dp_frame *frames;    /* Owned. */
+    struct dp_frame *frames;    /* Owned; 'n_rx' of them. */
     unsigned int n_rx;
     unsigned int n_tx;
 
     /* Owner only. */
-    struct dp_frame *free;
-    unsigned int n_free;        /* On 'free'. */
+    struct dp_frame *unused;    /* Packets that are not out. */
+    uint64_t *free;             /* Owned.  Offsets of free frames, a stack. */
+    unsigned int n_free;        /* In 'free'. */
     unsigned int n_out;         /* Packets that were given out and, as far as
                                  * the owner has seen, not given back. */
 
@@ -96,13 +102,25 @@ unsigned int dp_umem_gather(struct dp_umem *, unsigned int n);
 
 /* Takes a free frame, of which there must be one, for the kernel to fill.
  * Returns its offset in 'area'. */
-uint64_t dp_umem_take(struct dp_umem *);
+static inline uint64_t
+dp_umem_take(struct dp_umem *umem)
+{
+    return umem->free[--umem->n_free];
+}
 
 /* Makes a packet of the 'len' bytes that the kernel has written at 'offset',
  * in a frame of reception.  The packet's owner gives it back by
  * dp_packet_delete(). */
 struct dp_packet *dp_umem_packet(struct dp_umem *, uint64_t offset,
                                  uint32_t len);
+
+/* Fetches what dp_umem_packet() and who looks at the packet will want. */
+static inline void
+dp_umem_prefetch(const struct dp_umem *umem, uint64_t offset)
+{
+    OVS_PREFETCH(umem->area + offset - 1);
+    OVS_PREFETCH(umem->area + offset);
+}
 
 /* Gives back 'packet', which must be from dp_umem_packet(). */
 void dp_umem_return(struct dp_packet *packet);

@@ -258,8 +258,7 @@ dp_xsk_recv(struct dp_xsk *xsk, struct dp_packet_batch *batch, int *n_waitingp)
 
     for (uint32_t i = 0; i < n; i++) {
         descs[i] = xsk_ring_cons__rx_desc(&xsk->rx, index + i);
-        OVS_PREFETCH(xsk->umem->area + descs[i]->addr - 1);
-        OVS_PREFETCH(xsk->umem->area + descs[i]->addr);
+        dp_umem_prefetch(xsk->umem, descs[i]->addr);
     }
     for (uint32_t i = 0; i < n; i++) {
         struct dp_packet *packet = dp_umem_packet(xsk->umem, descs[i]->addr,

@@ -21,6 +21,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-drop-show.h \
 	lib/ctl/dp-late.c \
 	lib/ctl/dp-late.h \
+	lib/ctl/dp-local.c \
+	lib/ctl/dp-local.h \
 	lib/ctl/dp-log-modules.c \
 	lib/ctl/dp-merge-dump.c \
 	lib/ctl/dp-merge-show.c \

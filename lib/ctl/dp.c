@@ -9,12 +9,14 @@
 #include "conntrack.h"
 #include "dpdk.h"
 #include "if-notifier.h"
+#include "markpath-config.h"
 #include "netdev.h"
 #include "netdev-offload.h"
 #include "ovs-thread.h"
 #include "sset.h"
 #include "util.h"
 #include "ctl/dp-balance.h"
+#include "ctl/dp-local.h"
 #include "ctl/dp-telemetry.h"
 #include "ctl/dp-watch.h"
 #include "flow/dp-log.h"
@@ -26,6 +28,7 @@
 #include "pipe/dp-fence.h"
 #include "pipe/dp-meter.h"
 #include "rebalance/dp-rebalance.h"
+#include "xdp/dp-xdp-await.h"
 
 /* Called before the flows of the lane on 'core_id' are lost. */
 static void
@@ -165,17 +168,6 @@ dp_free(struct dp *dp)
     free(dp);
 }
 
-/* Adds the port that bears the name of 'dp'. */
-static int
-add_local_port(struct dp *dp)
-{
-    odp_port_t local = ODPP_LOCAL;
-
-    return dp_add_port(dp, dp->name,
-                       dpif_port_open_type(dp->class->type, "internal"),
-                       &local);
-}
-
 static int
 dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
 {
@@ -203,7 +195,7 @@ dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
     apply_config(dp);
     dp_registry_add(dp);
 
-    error = add_local_port(dp);
+    error = dp_local_create(dp);
     if (error) {
         dp_free(dp);
         return error;
@@ -346,18 +338,8 @@ dp_add_port(struct dp *dp, const char *name, const char *type,
 static void
 report_lost_ports(struct dp *dp)
 {
-    bool local;
-
     seq_change(dp->port_seq);
     if_notifier_manual_report();
-
-    /* Nobody but us would bring that one back. */
-    ovs_mutex_lock(&dp->topology.mutex);
-    local = dp_topology_port(&dp->topology, ODPP_LOCAL) != NULL;
-    ovs_mutex_unlock(&dp->topology.mutex);
-    if (!local) {
-        add_local_port(dp);
-    }
 }
 
 /* Does the main thread's share of the work: receives from ports that no PMD
@@ -387,4 +369,20 @@ dp_run(struct dp *dp)
         dp->seen_lost = n_lost;
         report_lost_ports(dp);
     }
+    dp_local_run(dp);
+#if MARKPATH_HAVE_XDP
+    dp_xdp_await_run();
+#endif
+}
+
+/* Arranges for the poll loop to wake up when dp_run() has something to do. */
+void
+dp_wait(struct dp *dp)
+{
+    dp_topology_wait_main(&dp->topology);
+    dp_watch_wait(dp->watch);
+    dp_local_wait(dp);
+#if MARKPATH_HAVE_XDP
+    dp_xdp_await_wait();
+#endif
 }

@@ -54,6 +54,8 @@ struct dp {
     uint64_t last_tnl_conf_seq;
     uint64_t offered_port_seq;      /* Of 'port_seq', seen by the engine. */
     uint64_t seen_lost;             /* Of 'topology.n_lost'. */
+    long long int next_local;       /* When to add a missing local port, in
+                                     * ms. */
     struct dp_balance balance;
     struct dp_readings drop_readings;   /* What ports have lost. */
     struct dp_watch *watch;         /* NULL: nobody looks. */
@@ -81,6 +83,7 @@ int dp_add_port(struct dp *, const char *name, const char *type,
 odp_port_t dp_choose_port(struct dp *, const char *name);
 int dp_set_config(struct dp *, const struct smap *other_config);
 void dp_run(struct dp *);
+void dp_wait(struct dp *);
 
 /* Which code looks packets up in classifiers, in all datapaths.  Main thread
  * only. */

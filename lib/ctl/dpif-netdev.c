@@ -16,7 +16,6 @@
 #include "util.h"
 #include "ctl/dp.h"
 #include "ctl/dp-commands.h"
-#include "ctl/dp-watch.h"
 #include "ctl/dpif-netdev-ct.h"
 #include "ctl/dpif-netdev-ct-exp.h"
 #include "ctl/dpif-netdev-flow.h"
@@ -127,8 +126,7 @@ dpif_netdev_wait(struct dpif *dpif)
 {
     struct dp *dp = dpif_netdev_dp(dpif);
 
-    dp_topology_wait_main(&dp->topology);
-    dp_watch_wait(dp->watch);
+    dp_wait(dp);
     seq_wait(tnl_conf_seq, dp->last_tnl_conf_seq);
 }
 

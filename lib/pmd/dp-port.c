@@ -47,10 +47,10 @@ dp_port_create(struct netdev *netdev, const char *type, odp_port_t port_no,
     }
 
     port = xzalloc(sizeof *port);
-    error = dp_promisc_start(&port->promisc, netdev);
+    error = dp_promisc_init(&port->promisc, netdev);
     if (error) {
-        VLOG_ERR("%s: cannot have the device receive all packets (%s)",
-                 netdev_get_name(netdev), ovs_strerror(error));
+        VLOG_ERR("%s: cannot find the device (%s)", netdev_get_name(netdev),
+                 ovs_strerror(error));
         free(port);
         return error;
     }
@@ -134,6 +134,21 @@ open_rxqs(struct dp_port *port)
     return 0;
 }
 
+/* Has the device of 'port' receive what is for others.  Bridges hear of that
+ * and look at all their ports, so it is not for a port that fails: they would
+ * try to add it forever. */
+static int
+receive_all(struct dp_port *port)
+{
+    int error = dp_promisc_start(&port->promisc, port->netdev);
+
+    if (error) {
+        VLOG_ERR("%s: cannot have the device receive all packets (%s)",
+                 netdev_get_name(port->netdev), ovs_strerror(error));
+    }
+    return error;
+}
+
 /* Brings 'port' into the configuration that its netdev was asked for and opens
  * its rx queues again.  No lane may poll it.  Returns 0 or a positive errno
  * value; the port is of no use then. */
@@ -157,6 +172,9 @@ dp_port_reconfigure(struct dp_port *port, struct dp_offload *offload)
                  netdev_get_name(port->netdev));
     } else {
         error = open_rxqs(port);
+    }
+    if (!error) {
+        error = receive_all(port);
     }
     if (!error) {
         dp_affinity_apply(port);

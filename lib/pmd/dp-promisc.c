@@ -18,21 +18,28 @@ is_linux_device(const struct netdev *netdev)
     return netdev_get_class(netdev)->run == netdev_linux_class.run;
 }
 
-/* Stores in '*fdp' a socket that keeps device 'name' as we want it.  Returns 0
- * or a positive errno value. */
+int
+dp_promisc_init(struct dp_promisc *promisc, const struct netdev *netdev)
+{
+    *promisc = (struct dp_promisc) { .fd = -1 };
+    if (!is_linux_device(netdev)) {
+        return 0;
+    }
+    promisc->ifindex = if_nametoindex(netdev_get_name(netdev));
+    return promisc->ifindex ? 0 : errno;
+}
+
+/* Has a socket keep device 'ifindex' as we want it, and stores it in '*fdp'.
+ * Returns 0 or a positive errno value. */
 static int
-open_socket(const char *name, int *fdp)
+open_socket(int ifindex, int *fdp)
 {
     const struct packet_mreq request = {
-        .mr_ifindex = if_nametoindex(name),
+        .mr_ifindex = ifindex,
         .mr_type = PACKET_MR_PROMISC,
     };
-    int fd;
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
-    if (!request.mr_ifindex) {
-        return errno;
-    }
-    fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return errno;
     }
@@ -50,10 +57,11 @@ open_socket(const char *name, int *fdp)
 int
 dp_promisc_start(struct dp_promisc *promisc, struct netdev *netdev)
 {
-    promisc->fd = -1;
-    promisc->flags = NULL;
-    return (is_linux_device(netdev)
-            ? open_socket(netdev_get_name(netdev), &promisc->fd)
+    if (promisc->fd >= 0 || promisc->flags) {
+        return 0;
+    }
+    return (promisc->ifindex
+            ? open_socket(promisc->ifindex, &promisc->fd)
             : netdev_turn_flags_on(netdev, NETDEV_PROMISC, &promisc->flags));
 }
 

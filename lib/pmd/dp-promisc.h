@@ -28,11 +28,16 @@ struct netdev;
 struct netdev_saved_flags;
 
 struct dp_promisc {
+    int ifindex;                /* Of a Linux device, or 0. */
     int fd;                     /* The socket, or -1. */
     struct netdev_saved_flags *flags;   /* What the netdev has to restore. */
 };
 
-/* Returns 0 or a positive errno value; there is nothing to stop then. */
+/* Names the device.  Returns 0, or a positive errno value: there is none. */
+int dp_promisc_init(struct dp_promisc *, const struct netdev *);
+
+/* Has it receive everything from now on, if it does not.  Returns 0 or a
+ * positive errno value. */
 int dp_promisc_start(struct dp_promisc *, struct netdev *);
 void dp_promisc_stop(struct dp_promisc *);
 

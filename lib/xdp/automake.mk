@@ -16,6 +16,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/xdp/dp-offload-xdp.h \
 	lib/xdp/dp-xdp-actions.c \
 	lib/xdp/dp-xdp-actions.h \
+	lib/xdp/dp-xdp-await.c \
+	lib/xdp/dp-xdp-await.h \
 	lib/xdp/dp-xdp-device.c \
 	lib/xdp/dp-xdp-device.h \
 	lib/xdp/dp-xdp-groups.c \

@@ -48,26 +48,14 @@ dp_xdp_link_holds(int fd, int prog_fd)
             && get_program(prog_fd, &prog) && link.prog_id == prog.id);
 }
 
-char *
-dp_xdp_link_describe(uint32_t ifindex)
+/* Returns program 'id' as "id 12 (name)". */
+static char *
+describe(uint32_t id)
 {
-    LIBBPF_OPTS(bpf_xdp_query_opts, query);
+    int fd = bpf_prog_get_fd_by_id(id);
     struct bpf_prog_info info;
     bool named = false;
-    uint32_t id;
-    int fd;
 
-    if (bpf_xdp_query(ifindex, 0, &query)) {
-        return NULL;
-    }
-    id = (query.prog_id ? query.prog_id
-          : query.drv_prog_id ? query.drv_prog_id
-          : query.skb_prog_id ? query.skb_prog_id
-          : query.hw_prog_id);
-    if (!id) {
-        return NULL;
-    }
-    fd = bpf_prog_get_fd_by_id(id);
     if (fd >= 0) {
         named = get_program(fd, &info) && info.name[0];
         close(fd);
@@ -78,16 +66,87 @@ dp_xdp_link_describe(uint32_t ifindex)
             : xasprintf("id %"PRIu32, id));
 }
 
+char *
+dp_xdp_link_describe(uint32_t ifindex)
+{
+    LIBBPF_OPTS(bpf_xdp_query_opts, query);
+    uint32_t id;
+
+    if (bpf_xdp_query(ifindex, 0, &query)) {
+        return NULL;
+    }
+    id = (query.prog_id ? query.prog_id
+          : query.drv_prog_id ? query.drv_prog_id
+          : query.skb_prog_id ? query.skb_prog_id
+          : query.hw_prog_id);
+    return id ? describe(id) : NULL;
+}
+
+uint32_t
+dp_xdp_link_program(uint32_t ifindex)
+{
+    LIBBPF_OPTS(bpf_xdp_query_opts, query);
+
+    if (bpf_xdp_query(ifindex, 0, &query)) {
+        return 0;
+    }
+    return query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
+}
+
+/* Is 'id' the link that holds program 'prog_id' on interface 'ifindex'? */
+static bool
+is_link_of(uint32_t id, uint32_t ifindex, uint32_t prog_id)
+{
+    int fd = bpf_link_get_fd_by_id(id);
+    struct bpf_link_info info;
+    __u32 len = sizeof info;
+    bool is;
+
+    if (fd < 0) {
+        return false;
+    }
+    memset(&info, 0, sizeof info);
+    is = (!bpf_obj_get_info_by_fd(fd, &info, &len)
+          && info.type == BPF_LINK_TYPE_XDP && info.prog_id == prog_id
+          && info.xdp.ifindex == ifindex);
+    close(fd);
+    return is;
+}
+
+char *
+dp_xdp_link_obstacle(uint32_t ifindex, const char *name)
+{
+    uint32_t prog_id = dp_xdp_link_program(ifindex);
+    uint32_t link = 0;
+    char *program, *text;
+
+    if (!prog_id) {
+        return NULL;
+    }
+    program = describe(prog_id);
+    while (!bpf_link_get_next_id(link, &link)) {
+        if (is_link_of(link, ifindex, prog_id)) {
+            text = xasprintf("%s: has another XDP program, %s, which stays as "
+                             "long as link %"PRIu32" holds it", name,
+                             program, link);
+            free(program);
+            return text;
+        }
+    }
+    text = xasprintf("%s: has another XDP program, %s, which stays; "
+                     "\"ip link set dev %s xdp off\" removes it", name,
+                     program, name);
+    free(program);
+    return text;
+}
+
 static char *
 explain(const char *name, uint32_t ifindex, enum dp_xdp_mode mode, int error)
 {
-    char *foreign = dp_xdp_link_describe(ifindex);
-    char *text;
+    char *text = dp_xdp_link_obstacle(ifindex, name);
 
-    if (foreign) {
-        text = xasprintf("%s: has another XDP program, %s, which stays; "
-                         "\"ip link set dev %s xdp off\" removes it", name,
-                         foreign, name);
+    if (text) {
+        return text;
     } else if (error == EOPNOTSUPP && mode == DP_XDP_NATIVE) {
         text = xasprintf("%s: the driver does not run XDP programs", name);
     } else if ((error == ERANGE || error == EINVAL)
@@ -100,7 +159,6 @@ explain(const char *name, uint32_t ifindex, enum dp_xdp_mode mode, int error)
                          name, dp_xdp_mode_name(mode), ovs_strerror(error),
                          error == EINVAL ? "; Linux 5.13 is needed" : "");
     }
-    free(foreign);
     return text;
 }
 

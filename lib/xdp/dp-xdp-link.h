@@ -40,4 +40,13 @@ bool dp_xdp_link_holds(int fd, int prog_fd);
  * if it has none.  The caller frees it. */
 char *dp_xdp_link_describe(uint32_t ifindex);
 
+/* The program that lets no other one be attached to interface 'ifindex', or
+ * 0. */
+uint32_t dp_xdp_link_program(uint32_t ifindex);
+
+/* Returns what to tell about that program of interface 'ifindex', called
+ * 'name', and about what removes it; or null if there is none.  The caller
+ * frees it. */
+char *dp_xdp_link_obstacle(uint32_t ifindex, const char *name);
+
 #endif /* dp-xdp-link.h */

@@ -2,6 +2,7 @@
 
 if XDP
 tests_dptest_SOURCES += \
+	tests/afxdp/test-await.c \
 	tests/afxdp/test-umem.c \
 	tests/afxdp/test-xsk.c
 endif

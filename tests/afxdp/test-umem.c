@@ -8,7 +8,11 @@
 #include "afxdp/dp-umem.h"
 
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 
+#include "netdev.h"
 #include "ovs-thread.h"
 #include "random.h"
 #include "tests/dptest.h"
@@ -191,9 +195,84 @@ test_close(void)
     }
 }
 
-static void
-test_umem_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+/* As in a socket: so many frames wait for packets, and all have their turn. */
+#define N_RING 2048
+
+static uint64_t
+cpu_time_ns(void)
 {
+    struct timespec ts;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
+}
+
+/* Receives a burst from 'ring', whose next frame is the 'next'th, looks at the
+ * first bytes and gives all back.  Returns the next frame. */
+static unsigned int
+turn(struct dp_umem *umem, uint64_t ring[], unsigned int next)
+{
+    struct dp_packet *packets[NETDEV_MAX_BURST];
+    unsigned int sum = 0;
+
+    for (int i = 0; i < NETDEV_MAX_BURST; i++) {
+        dp_umem_prefetch(umem, ring[next + i]);
+    }
+    for (int i = 0; i < NETDEV_MAX_BURST; i++) {
+        packets[i] = dp_umem_packet(umem, ring[next + i], 64);
+        sum += *(uint8_t *) dp_packet_data(packets[i]);
+    }
+    ovs_assert(!sum);
+    for (int i = 0; i < NETDEV_MAX_BURST; i++) {
+        dp_packet_delete(packets[i]);
+    }
+    ovs_assert(dp_umem_gather(umem, NETDEV_MAX_BURST) >= NETDEV_MAX_BURST);
+    for (int i = 0; i < NETDEV_MAX_BURST; i++) {
+        ring[next + i] = (dp_umem_take(umem) + DP_UMEM_HEADROOM
+                          + DP_UMEM_KERNEL_HEADROOM);
+    }
+    return (next + NETDEV_MAX_BURST) % N_RING;
+}
+
+/* Prints what a packet costs in CPU time, without the kernel. */
+static void
+benchmark(int n_rounds)
+{
+    const unsigned int n_turns = 100000;
+    struct dp_umem *umem = dp_umem_create(2 * N_RING, 0, -1);
+    uint64_t ring[N_RING];
+    unsigned int next = 0;
+
+    memset(umem->area, 0, umem->size);
+    dp_umem_gather(umem, N_RING);
+    for (int i = 0; i < N_RING; i++) {
+        ring[i] = (dp_umem_take(umem) + DP_UMEM_HEADROOM
+                   + DP_UMEM_KERNEL_HEADROOM);
+    }
+    printf("ns:");
+    for (int i = 0; i < n_rounds; i++) {
+        uint64_t start = cpu_time_ns();
+
+        for (unsigned int j = 0; j < n_turns; j++) {
+            next = turn(umem, ring, next);
+        }
+        printf(" %.1f", ((double) (cpu_time_ns() - start)
+                         / n_turns / NETDEV_MAX_BURST));
+    }
+    printf("\n");
+    for (int i = 0; i < N_RING; i++) {
+        dp_packet_delete(dp_umem_packet(umem, ring[i], 64));
+    }
+    dp_umem_close(umem);
+}
+
+static void
+test_umem_main(int argc, char *argv[])
+{
+    if (argc > 1 && !strcmp(argv[1], "benchmark")) {
+        benchmark(argc > 2 ? atoi(argv[2]) : 5);
+        return;
+    }
     test_packet();
     test_all();
     test_close();

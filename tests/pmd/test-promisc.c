@@ -63,10 +63,16 @@ test_set_up(struct netdev *netdev)
 {
     struct dp_promisc promisc;
 
+    ovs_assert(!dp_promisc_init(&promisc, netdev));
+    ovs_assert(!is_promiscuous());
+    dp_promisc_stop(&promisc);
+    ovs_assert(!dp_promisc_init(&promisc, netdev));
     ovs_assert(shell("ip link set port0 up"));
-    ovs_assert(!dp_promisc_start(&promisc, netdev));
-    ovs_assert(is_up());
-    ovs_assert(is_promiscuous());
+    for (int i = 0; i < 2; i++) {
+        ovs_assert(!dp_promisc_start(&promisc, netdev));
+        ovs_assert(is_up());
+        ovs_assert(is_promiscuous());
+    }
     dp_promisc_stop(&promisc);
     ovs_assert(is_up());
     ovs_assert(!is_promiscuous());
@@ -79,6 +85,7 @@ test_remade(struct netdev *netdev)
 {
     struct dp_promisc promisc;
 
+    ovs_assert(!dp_promisc_init(&promisc, netdev));
     ovs_assert(!dp_promisc_start(&promisc, netdev));
     ovs_assert(shell("ip link delete port0"));
     netdev_run();
@@ -94,7 +101,7 @@ test_gone(struct netdev *netdev)
     struct dp_promisc promisc;
 
     ovs_assert(shell("ip link delete port0"));
-    ovs_assert(dp_promisc_start(&promisc, netdev) == ENODEV);
+    ovs_assert(dp_promisc_init(&promisc, netdev) == ENODEV);
 }
 
 /* A netdev that is no Linux device has a flag. */
@@ -107,6 +114,7 @@ test_flag(void)
 
     dummy_enable("");
     netdev = open_netdev("dummy");
+    ovs_assert(!dp_promisc_init(&promisc, netdev));
     ovs_assert(!dp_promisc_start(&promisc, netdev));
     ovs_assert(!netdev_get_flags(netdev, &flags) && flags & NETDEV_PROMISC);
     dp_promisc_stop(&promisc);

@@ -69,13 +69,15 @@ class Bed:
             run("ip", "-n", namespace, "link", "set", name, "mtu", str(mtu),
                 "up")
 
-    def host(self, switch, name, address, interface=(), mtu=1500):
+    def host(self, switch, name, address, interface=(), mtu=1500,
+             bridge="br0"):
         """A host behind port 'name' of the switch."""
         namespace = self.namespace(name)
         self.link(switch.namespace, name, namespace, "eth0", mtu)
         run("ip", "-n", namespace, "address", "add", address + "/24", "dev",
             "eth0")
-        switch.add_port(name, *(x.replace("NAME", name) for x in interface))
+        switch.add_port(name, *(x.replace("NAME", name) for x in interface),
+                        bridge=bridge)
         return namespace
 
     def remove_namespace(self, namespace):
@@ -147,11 +149,13 @@ def wait_until(condition, what):
 
 
 class Switch:
-    """An ovs-vswitchd in a namespace, with bridge br0."""
+    """An ovs-vswitchd with one bridge, in a namespace of its own or in that of
+    another one."""
 
-    def __init__(self, bed, name, other_config=()):
+    def __init__(self, bed, name, other_config=(), namespace=None,
+                 bridge="br0"):
         args = bed.args
-        self.namespace = bed.namespace(name)
+        self.namespace = namespace or bed.namespace(name)
         bed.switches.append(self)
         folder = self.folder = bed.folder + "/" + name
         os.mkdir(folder)
@@ -171,7 +175,7 @@ class Switch:
             self.run("ovs-vsctl", "--no-wait", "set", "Open_vSwitch", ".",
                      "other_config:" + config)
         self.start()
-        self.add_bridge("br0")
+        self.add_bridge(bridge)
 
     def start(self):
         self.run("ip", "netns", "exec", self.namespace,

@@ -237,6 +237,9 @@ def detach_program(switch, name):
     raise RuntimeError("the program of %s has no link" % name)
 
 
+TAKEN = "h1: has another XDP program, id "
+
+
 def xdp_program_goes(bed, switch, hosts):
     """Somebody takes the program off a port, and puts another one there."""
     if not shutil.which("bpftool") or not shutil.which("clang"):
@@ -254,10 +257,12 @@ def xdp_program_goes(bed, switch, hosts):
     detach_program(switch, "h1")
     run("ip", "-n", switch.namespace, "link", "set", "dev", "h1", "xdpdrv",
         "obj", foreign, "sec", "xdp")
-    wait_until(lambda: switch.error("h1") != "[]", "an error")
-    if not switch.log("has another XDP program, id ") \
-            or len(switch.log(said)) != 2:
-        raise RuntimeError("the log does not name the other program")
+    wait_until(lambda: TAKEN in switch.error("h1"), "an error")
+    if "xdp off" not in switch.error("h1"):
+        raise RuntimeError("nothing removes what " + switch.error("h1"))
+    if len(switch.log(TAKEN)) != 1 or len(switch.log(said)) != 2:
+        raise RuntimeError("not one line in the log that names the other "
+                           "program")
     wait_until(lambda: rules(switch, "yes") == 0, "no rules")
     if not program(switch, "h1"):
         raise RuntimeError("the other program was removed")
@@ -312,6 +317,55 @@ def case_xdp_changes(bed):
     xdp_others_come(switch, hosts)
     xdp_program_goes(bed, switch, hosts)
     xdp_daemon_goes(switch, hosts)
+
+
+def add_taken_port(switch, bridge):
+    switch.vsctl("add-port", bridge, "h1", "--", "set", "interface", "h1",
+                 *xdp_interface(1))
+
+
+def expect_refusal(switch, n):
+    """Port h1 is refused, the 'n'th time since the daemon started."""
+    wait_until(lambda: TAKEN in switch.error("h1"), "an error")
+    if not re.search(r"\(markpath\), .* link \d+", switch.error("h1")):
+        raise RuntimeError("no link holds what " + switch.error("h1"))
+    lines = switch.log(TAKEN)
+    if len(lines) != n:
+        raise RuntimeError("not %d lines in the log, but\n%s"
+                           % (n, "".join(lines)))
+
+
+def case_xdp_two(bed):
+    """Two switches, of one namespace, want the same device: it is that of the
+    first until that goes, however it does."""
+    one = Switch(bed, "one")
+    try:
+        host = bed.host(one, "h1", "10.7.0.1", xdp_interface(1))
+    except PortError as error:
+        raise Skip(error) from error
+    bed.host(one, "h2", "10.7.0.2", xdp_interface(2))
+    two = Switch(bed, "two", (), one.namespace, "br1")
+    add_taken_port(two, "br1")
+    expect_refusal(two, 1)
+    wait_until(lambda: ping(host, "10.7.0.2", 5) == 5, "traffic")
+    for name in "h3", "h4":     # The bridges look at their ports again.
+        run("ip", "-n", one.namespace, "link", "add", name, "type", "veth")
+    wait_until(lambda: len(two.log("h1: could not set configuration")) > 1,
+               "another attempt")
+    expect_refusal(two, 1)
+
+    one.vsctl("del-port", "h1")
+    wait_until(lambda: two.error("h1") == "[]", "no error")
+    add_taken_port(one, "br0")
+    expect_refusal(one, 1)
+    two.vsctl("del-port", "h1")
+    wait_until(lambda: one.error("h1") == "[]", "no error")
+    wait_until(lambda: ping(host, "10.7.0.2", 5) == 5, "traffic")
+
+    add_taken_port(two, "br1")
+    expect_refusal(two, 2)
+    one.kill()
+    wait_until(lambda: two.error("h1") == "[]", "no error")
 
 
 def case_xdp_queues(bed):
