@@ -306,6 +306,24 @@ translate(struct conntrack *ct, struct ct_item *item,
     }
 }
 
+/* Translates the packet of 'item', which has a connection, if that was asked
+ * for, and lets a helper read it. */
+static inline void
+translate_and_read(struct conntrack *ct, struct ct_item *item,
+                   const struct ct_args *args)
+{
+    uint8_t before = item->state;
+
+    translate(ct, item, args);
+    if (OVS_UNLIKELY(args->helper || ct_conn_has_helper(item->conn))
+        && !(item->state & CS_INVALID)
+        && !ct_helper_read(ct, item->conn, args->helper, item->packet,
+                           &item->p, item->reply, item->state != before,
+                           args->burst.now_ms)) {
+        item->state |= CS_INVALID;
+    }
+}
+
 /* A new connection. */
 
 /* Commits the connection that the packet of 'item' begins.  Another thread may
@@ -384,22 +402,14 @@ track(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
         begin(ct, item, args, &expected);
     }
     if (item->conn) {
-        uint8_t before = item->state;
-
-        translate(ct, item, args);
-        if (OVS_UNLIKELY(args->helper || ct_conn_has_helper(item->conn))
-            && !(item->state & CS_INVALID)
-            && !ct_helper_read(ct, item->conn, args->helper, item->packet,
-                               &item->p, item->reply, item->state != before,
-                               args->burst.now_ms)) {
-            item->state |= CS_INVALID;
-        }
+        translate_and_read(ct, item, args);
     }
     write_metadata(ct, item, args);
 }
 
 /* A packet that has met its connection in this zone already does not move it
- * on once more.  Returns false if the connection has gone meanwhile. */
+ * on once more, but its text is translated with it.  Returns false if the
+ * connection has gone meanwhile. */
 static bool
 track_cached(struct conntrack *ct, struct ct_item *item,
              const struct ct_args *args)
@@ -418,7 +428,7 @@ track_cached(struct conntrack *ct, struct ct_item *item,
                                  args->zone, NULL, &item->p)) {
                 return false;
             }
-            translate(ct, item, args);
+            translate_and_read(ct, item, args);
             md->ct_state = item->state;
         }
         md->conn = NULL;

@@ -22,6 +22,8 @@ enum { CLIENT = 1, SERVER = 2, OTHER = 1234, CONTROL = 2121 };
 struct dialogue {
     struct conntrack *ct;
     bool is_ipv6;
+    bool looks_first;                   /* Tables ask for the state, and
+                                         * translate only then. */
     struct nat_action_info_t nat;
     struct ct_frame_action commit, known;
     struct ct_end client, server;       /* As they know themselves. */
@@ -30,6 +32,18 @@ struct dialogue {
     uint32_t client_heard, server_heard;        /* Next that each expects. */
     long long now;
 };
+
+/* Sends 'p' through the tracker.  Returns its state. */
+static uint8_t
+run(struct dialogue *d, struct dp_packet *p, const struct ct_frame_action *a)
+{
+    const struct ct_frame_action look = { .commit = false };
+
+    if (d->looks_first) {
+        ct_frame_run(d->ct, p, &look, d->now);
+    }
+    return ct_frame_run(d->ct, p, a, d->now);
+}
 
 /* Sends a segment of one side.  Returns its state, and in '*out' what arrives
  * at the other side; the caller frees it. */
@@ -43,7 +57,7 @@ say(struct dialogue *d, bool from_server, uint16_t flags, const char *text,
                           d->server_seq, d->server_heard, text)
            : ct_frame_tcp(d->is_ipv6, d->client, d->server_seen, flags,
                           d->client_seq, d->client_heard, text));
-    uint8_t state = ct_frame_run(d->ct, p, a, d->now);
+    uint8_t state = run(d, p, a);
     uint32_t *seq = from_server ? &d->server_seq : &d->client_seq;
     uint32_t *heard = from_server ? &d->client_heard : &d->server_heard;
     const struct tcp_header *tcp = dp_packet_l4(p);
@@ -72,13 +86,15 @@ say_nothing_new(struct dialogue *d, bool from_server, const char *text)
 
 /* Opens the connection, translated by 'action' (0: not at all). */
 static void
-open_dialogue(struct dialogue *d, bool is_ipv6, unsigned int action)
+open_dialogue(struct dialogue *d, bool is_ipv6, unsigned int action,
+              bool looks_first)
 {
     struct dp_packet *p;
 
     memset(d, 0, sizeof *d);
     d->ct = conntrack_init();
     d->is_ipv6 = is_ipv6;
+    d->looks_first = looks_first;
     d->now = time_msec();
     d->client = d->client_seen = (struct ct_end) { CLIENT, 3000 };
     d->server = d->server_seen = (struct ct_end) { SERVER, CONTROL };
@@ -197,11 +213,11 @@ open_data(struct dialogue *d, bool passive, uint16_t port)
 }
 
 static void
-check_ftp(bool is_ipv6, unsigned int action, bool passive)
+check_ftp(bool is_ipv6, unsigned int action, bool passive, bool looks_first)
 {
     struct dialogue d;
 
-    open_dialogue(&d, is_ipv6, action);
+    open_dialogue(&d, is_ipv6, action, looks_first);
     for (uint16_t port = 2000; port < 2003; port++) {
         announce(&d, passive, port);
         open_data(&d, passive, port);
@@ -216,7 +232,7 @@ check_stranger(void)
     struct dialogue d;
     struct dp_packet *p;
 
-    open_dialogue(&d, false, 0);
+    open_dialogue(&d, false, 0, false);
     ovs_assert(say(&d, false, TCP_ACK, "PORT 10,0,0,99,8,0\r\n", &d.known, &p)
                & CS_INVALID);
     dp_packet_delete(p);
@@ -252,7 +268,7 @@ check_expectations(void)
     const uint16_t zone = 0;
     struct dialogue d;
 
-    open_dialogue(&d, false, NAT_ACTION_SRC);
+    open_dialogue(&d, false, NAT_ACTION_SRC, false);
     for (int i = 0; i < 10; i++) {
         announce(&d, false, 2000 + i);
     }
@@ -296,7 +312,7 @@ check_repetition(void)
     uint32_t seq, heard;
     struct dialogue d;
 
-    open_dialogue(&d, false, NAT_ACTION_SRC);
+    open_dialogue(&d, false, NAT_ACTION_SRC, false);
     seq = d.client_seq;
     heard = d.server_heard;
     say_nothing_new(&d, false, "USER x\r\n");
@@ -322,7 +338,7 @@ check_sack(void)
     struct dp_packet *p;
     struct dialogue d;
 
-    open_dialogue(&d, false, NAT_ACTION_SRC);
+    open_dialogue(&d, false, NAT_ACTION_SRC, false);
     announce(&d, false, 2048);
     sent = d.client_seq;
     heard = d.server_heard;
@@ -376,8 +392,8 @@ test_ct_helper_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     static const unsigned int actions[] = { 0, NAT_ACTION_SRC,
                                             NAT_ACTION_DST };
 
-    for (int i = 0; i < 12; i++) {
-        check_ftp(i & 1, actions[i >> 2], i & 2);
+    for (int i = 0; i < 24; i++) {
+        check_ftp(i & 1, actions[i >> 3], i & 2, i & 4);
     }
     check_stranger();
     check_expectations();
