@@ -267,6 +267,7 @@ find_by_tuple(struct conntrack *ct, struct ct_item *item,
 static inline void
 take(struct ct_item *item, const struct ct_burst *burst)
 {
+    bool translated = is_translated(item->state);
     uint8_t state;
 
     item->state &= CS_SRC_NAT | CS_DST_NAT;
@@ -275,7 +276,7 @@ take(struct ct_item *item, const struct ct_burst *burst)
         return;
     }
     state = ct_state_take(burst, item->conn, item->packet, &item->p,
-                          item->reply);
+                          item->reply, translated);
     if (!state) {
         ct_kill(burst->ct, item->conn, CT_DEATH_REOPENED);
         item->conn = NULL;

@@ -18,12 +18,15 @@
 
 enum { CLIENT = 1, SERVER = 2, OTHER = 1234, CONTROL = 2121 };
 
+/* Which tables send a packet through the tracker besides the one that
+ * translates: one before, for the state, or one behind. */
+enum also { NONE, BEFORE, BEHIND, N_ALSO };
+
 /* A control connection, as both ends see it. */
 struct dialogue {
     struct conntrack *ct;
     bool is_ipv6;
-    bool looks_first;                   /* Tables ask for the state, and
-                                         * translate only then. */
+    enum also also;
     struct nat_action_info_t nat;
     struct ct_frame_action commit, known;
     struct ct_end client, server;       /* As they know themselves. */
@@ -38,11 +41,16 @@ static uint8_t
 run(struct dialogue *d, struct dp_packet *p, const struct ct_frame_action *a)
 {
     const struct ct_frame_action look = { .commit = false };
+    uint8_t state;
 
-    if (d->looks_first) {
+    if (d->also == BEFORE) {
         ct_frame_run(d->ct, p, &look, d->now);
     }
-    return ct_frame_run(d->ct, p, a, d->now);
+    state = ct_frame_run(d->ct, p, a, d->now);
+    if (d->also == BEHIND) {
+        ovs_assert(ct_frame_run(d->ct, p, &look, d->now) == state);
+    }
+    return state;
 }
 
 /* Sends a segment of one side.  Returns its state, and in '*out' what arrives
@@ -87,14 +95,14 @@ say_nothing_new(struct dialogue *d, bool from_server, const char *text)
 /* Opens the connection, translated by 'action' (0: not at all). */
 static void
 open_dialogue(struct dialogue *d, bool is_ipv6, unsigned int action,
-              bool looks_first)
+              enum also also)
 {
     struct dp_packet *p;
 
     memset(d, 0, sizeof *d);
     d->ct = conntrack_init();
     d->is_ipv6 = is_ipv6;
-    d->looks_first = looks_first;
+    d->also = also;
     d->now = time_msec();
     d->client = d->client_seen = (struct ct_end) { CLIENT, 3000 };
     d->server = d->server_seen = (struct ct_end) { SERVER, CONTROL };
@@ -141,7 +149,7 @@ format_announcement(const struct dialogue *d, bool passive, uint16_t host,
 
 /* One side announces 'port'; checks the text that arrives. */
 static void
-announce(struct dialogue *d, bool passive, uint16_t port)
+say_announcement(struct dialogue *d, bool passive, uint16_t port)
 {
     const struct ct_end *own = passive ? &d->server : &d->client;
     const struct ct_end *seen = passive ? &d->server_seen : &d->client_seen;
@@ -156,7 +164,13 @@ announce(struct dialogue *d, bool passive, uint16_t port)
     ovs_assert(!memcmp(dp_packet_get_tcp_payload(p), expected,
                        strlen(expected)));
     dp_packet_delete(p);
-    /* Both sides go on as if nothing had happened. */
+}
+
+/* The same.  Both sides go on as if nothing had happened. */
+static void
+announce(struct dialogue *d, bool passive, uint16_t port)
+{
+    say_announcement(d, passive, port);
     say_nothing_new(d, !passive, "200 ok, go on\r\n");
     say_nothing_new(d, passive, "and so do we\r\n");
     say_nothing_new(d, !passive, "");
@@ -212,16 +226,32 @@ open_data(struct dialogue *d, bool passive, uint16_t port)
     dp_packet_delete(p);
 }
 
+/* Either side may reset, at exactly where it is, behind an announcement,
+ * too. */
 static void
-check_ftp(bool is_ipv6, unsigned int action, bool passive, bool looks_first)
+check_reset(struct dialogue *d, bool passive)
+{
+    say_announcement(d, passive, 2003);
+    for (int from_server = 0; from_server < 2; from_server++) {
+        struct dp_packet *p;
+
+        ovs_assert(!(say(d, from_server, TCP_RST | TCP_ACK, "", &d->known, &p)
+                     & CS_INVALID));
+        dp_packet_delete(p);
+    }
+}
+
+static void
+check_ftp(bool is_ipv6, unsigned int action, bool passive, enum also also)
 {
     struct dialogue d;
 
-    open_dialogue(&d, is_ipv6, action, looks_first);
+    open_dialogue(&d, is_ipv6, action, also);
     for (uint16_t port = 2000; port < 2003; port++) {
         announce(&d, passive, port);
         open_data(&d, passive, port);
     }
+    check_reset(&d, passive);
     conntrack_destroy(d.ct);
 }
 
@@ -232,7 +262,7 @@ check_stranger(void)
     struct dialogue d;
     struct dp_packet *p;
 
-    open_dialogue(&d, false, 0, false);
+    open_dialogue(&d, false, 0, NONE);
     ovs_assert(say(&d, false, TCP_ACK, "PORT 10,0,0,99,8,0\r\n", &d.known, &p)
                & CS_INVALID);
     dp_packet_delete(p);
@@ -268,7 +298,7 @@ check_expectations(void)
     const uint16_t zone = 0;
     struct dialogue d;
 
-    open_dialogue(&d, false, NAT_ACTION_SRC, false);
+    open_dialogue(&d, false, NAT_ACTION_SRC, NONE);
     for (int i = 0; i < 10; i++) {
         announce(&d, false, 2000 + i);
     }
@@ -312,7 +342,7 @@ check_repetition(void)
     uint32_t seq, heard;
     struct dialogue d;
 
-    open_dialogue(&d, false, NAT_ACTION_SRC, false);
+    open_dialogue(&d, false, NAT_ACTION_SRC, NONE);
     seq = d.client_seq;
     heard = d.server_heard;
     say_nothing_new(&d, false, "USER x\r\n");
@@ -338,7 +368,7 @@ check_sack(void)
     struct dp_packet *p;
     struct dialogue d;
 
-    open_dialogue(&d, false, NAT_ACTION_SRC, false);
+    open_dialogue(&d, false, NAT_ACTION_SRC, NONE);
     announce(&d, false, 2048);
     sent = d.client_seq;
     heard = d.server_heard;
@@ -392,8 +422,10 @@ test_ct_helper_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     static const unsigned int actions[] = { 0, NAT_ACTION_SRC,
                                             NAT_ACTION_DST };
 
-    for (int i = 0; i < 24; i++) {
-        check_ftp(i & 1, actions[i >> 3], i & 2, i & 4);
+    for (int i = 0; i < 12; i++) {
+        for (enum also also = NONE; also < N_ALSO; also++) {
+            check_ftp(i & 1, actions[i >> 2], i & 2, also);
+        }
     }
     check_stranger();
     check_expectations();
