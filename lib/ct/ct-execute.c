@@ -328,9 +328,11 @@ translate_and_read(struct conntrack *ct, struct ct_item *item,
 /* A new connection. */
 
 /* Commits the connection that the packet of 'item' begins.  Another thread may
- * have done so meanwhile: the packet is one of that connection, then. */
-static void
-commit(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
+ * have done so meanwhile: the packet is one of that connection, then.  Returns
+ * false if that is over, and gives way to the packet's. */
+static bool
+try_to_commit(struct conntrack *ct, struct ct_item *item,
+              const struct ct_args *args)
 {
     struct ct_commit c = {
         .key = &item->p.key,
@@ -341,16 +343,23 @@ commit(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
         .expected = item->expected,
     };
     struct conn *embryo = ct_commit_begin(ct, &c);
+    uint8_t state = item->state;
 
     if (!embryo) {
-        return;
+        return true;
     }
     ct_state_begin(&args->burst, embryo, item->packet, &item->p);
     item->conn = ct_commit_end(ct, &c, embryo);
     if (item->conn && item->conn != embryo) {
         item->reply = !ct_key_equal(&item->conn->key, &item->p.key);
         take(item, &args->burst);
+        if (OVS_UNLIKELY(!item->conn)) {
+            item->reply = false;
+            item->state = state;
+            return false;
+        }
     }
+    return true;
 }
 
 /* Begins a connection with the packet of 'item', or would if it were to be
@@ -371,8 +380,8 @@ begin(struct conntrack *ct, struct ct_item *item, const struct ct_args *args,
         item->expected = expected;
         item->state |= CS_RELATED;
     }
-    if (args->commit) {
-        commit(ct, item, args);
+    while (args->commit && !try_to_commit(ct, item, args)) {
+        continue;
     }
 }
 

@@ -177,6 +177,40 @@ check_force(void)
     conntrack_destroy(ct);
 }
 
+/* A packet that another thread's connection was faster than, or that has been
+ * translated as one of a connection that has gone, finds a connection that is
+ * over only when it commits: it begins a new one, as any SYN does. */
+static void
+check_late_clash(void)
+{
+    struct nat_action_info_t nat = translate_to(NAT_ACTION_SRC, false,
+                                                OUTSIDE);
+    struct ct_frame_action commit = { .commit = true, .nat = &nat };
+    struct ct_end client = { CLIENT, 1000 }, server = { SERVER, 80 };
+    struct conntrack *ct = conntrack_init();
+    struct dp_packet *p;
+    uint32_t n;
+
+    for (int i = 0; i < 2; i++) {
+        p = ct_frame_tcp(false, client, server, i ? TCP_RST : TCP_SYN, 1 + i,
+                         0, "");
+        ovs_assert(ct_frame_run(ct, p, &commit, time_msec())
+                   == (CS_TRACKED | (i ? CS_ESTABLISHED : CS_NEW)
+                       | CS_SRC_NAT));
+        dp_packet_delete(p);
+    }
+    p = ct_frame_tcp(false, client, server, TCP_SYN, 1000, 0, "");
+    p->md.ct_state = CS_TRACKED | CS_NEW | CS_SRC_NAT;
+    p->md.ct_zone = commit.zone;
+    ovs_assert(ct_frame_run(ct, p, &commit, time_msec())
+               == (CS_TRACKED | CS_NEW | CS_SRC_NAT));
+    ovs_assert(ct_frame_src(p).host == OUTSIDE);
+    dp_packet_delete(p);
+    conntrack_get_nconns(ct, &n);
+    ovs_assert(n == 1);
+    conntrack_destroy(ct);
+}
+
 static void
 test_ct_nat_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
@@ -185,6 +219,7 @@ test_ct_nat_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     check_bare();
     check_same_replies();
     check_force();
+    check_late_clash();
 }
 
 DPTEST_REGISTER("ct-nat", test_ct_nat_main);
