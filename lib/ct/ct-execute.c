@@ -12,6 +12,7 @@
 #include "ct/ct-commit.h"
 #include "ct/ct-execute.h"
 #include "ct/ct-expect.h"
+#include "ct/ct-frag.h"
 #include "ct/ct-helper.h"
 #include "ct/ct-nat.h"
 #include "ct/ct-packet.h"
@@ -554,8 +555,12 @@ begin_burst(struct conntrack *ct, struct ct_items *items,
             struct dp_packet_batch *batch, const struct ct_args *args)
 {
     if (OVS_UNLIKELY(!enter_all(ct, items, batch, args, true) || !items->n)) {
+        struct ct_veil veil;
+
+        ct_frag_hide(&veil, batch, args->dl_type);
         ipf_preprocess_conntrack(ct->ipf, batch, args->burst.now_ms,
                                  args->dl_type, args->zone, IPF_HASH_BASIS);
+        ct_frag_show(&veil, args->dl_type);
         enter_all(ct, items, batch, args, false);
     }
 }

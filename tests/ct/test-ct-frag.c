@@ -11,8 +11,11 @@
 
 #include "csum.h"
 #include "flow.h"
+#include "ipf.h"
 #include "packets.h"
+#include "random.h"
 #include "timeval.h"
+#include "ct/ct-frag.h"
 #include "ovs/ovs-conntrack.h"
 #include "tests/ct/ct-frame.h"
 #include "tests/dptest.h"
@@ -142,6 +145,198 @@ check_expired(struct conntrack *ct, bool is_ipv6)
     dp_packet_delete_batch(&batch, true);
 }
 
+/* Any fragments. */
+
+enum { MIN_FRAGMENT = 400, MAX_PIECES = 200 };
+
+/* A datagram, some of whose fragments may be wrong. */
+struct noise {
+    bool is_ipv6;
+    uint32_t id;
+    size_t len;                 /* Of layer 4. */
+    size_t piece_len;
+};
+
+/* Returns a piece of 'noise', from 'ofs' on. */
+static struct dp_packet *
+make_piece(const struct noise *noise, size_t ofs, size_t n, bool more,
+           size_t more_head)
+{
+    struct dp_packet *p = dp_packet_new_with_headroom(128, 64);
+    struct eth_header *eth = dp_packet_put_zeros(p, sizeof *eth);
+    struct udp_header *udp;
+    struct flow flow;
+
+    eth->eth_type = htons(noise->is_ipv6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP);
+    if (noise->is_ipv6) {
+        size_t len = more_head + sizeof(struct ovs_16aligned_ip6_frag) + n;
+        struct ovs_16aligned_ip6_hdr *ip = dp_packet_put_zeros(p, sizeof *ip);
+        struct ovs_16aligned_ip6_frag *frag;
+
+        put_16aligned_be32(&ip->ip6_flow, htonl(6u << 28));
+        ip->ip6_plen = htons(MIN(len, UINT16_MAX));
+        ip->ip6_nxt = more_head ? IPPROTO_HOPOPTS : IPPROTO_FRAGMENT;
+        put_16aligned_be32(&ip->ip6_src.be32[3], htonl(1));
+        if (more_head) {
+            uint8_t *opt = dp_packet_put_zeros(p, more_head);
+
+            opt[0] = IPPROTO_FRAGMENT;
+            opt[1] = more_head / 8 - 1;
+        }
+        frag = dp_packet_put_zeros(p, sizeof *frag);
+        frag->ip6f_nxt = IPPROTO_UDP;
+        frag->ip6f_offlg = htons(ofs | more);
+        put_16aligned_be32(&frag->ip6f_ident, htonl(noise->id));
+    } else {
+        size_t len;
+        struct ip_header *ip;
+
+        more_head = MIN(more_head, 40);
+        len = IP_HEADER_LEN + more_head + n;
+        ip = dp_packet_put_zeros(p, IP_HEADER_LEN + more_head);
+        ip->ip_ihl_ver = IP_IHL_VER(5 + more_head / 4, 4);
+        ip->ip_tot_len = htons(MIN(len, UINT16_MAX));
+        ip->ip_proto = IPPROTO_UDP;
+        ip->ip_id = htons(noise->id);
+        ip->ip_frag_off = htons(ofs / 8 | (more ? IP_MORE_FRAGMENTS : 0));
+        put_16aligned_be32(&ip->ip_src, htonl(0x0a000001));
+        ip->ip_csum = csum(ip, IP_HEADER_LEN + more_head);
+    }
+    udp = dp_packet_put_zeros(p, n);
+    if (!ofs && n >= sizeof *udp) {
+        udp->udp_src = htons(1);
+        udp->udp_dst = htons(2);
+        udp->udp_len = htons(noise->len);
+        if (noise->is_ipv6) {
+            /* All else is zero: ports, lengths, protocol, last address. */
+            uint32_t sum = 1 + 2 + 2 * noise->len + IPPROTO_UDP + 1;
+
+            udp->udp_csum = csum_finish(htonl(sum));
+        }
+    }
+    pkt_metadata_init(&p->md, 1);
+    flow_extract(p, &flow);
+    return p;
+}
+
+/* The same, with headers, padding and a size at random. */
+static struct dp_packet *
+make_any_piece(const struct noise *noise, size_t ofs, size_t n, bool more)
+{
+    size_t more_head = random_range(8) ? 0 : 8 * random_range(6);
+    struct dp_packet *p = make_piece(noise, ofs, n, more, more_head);
+    struct flow flow;
+
+    if (!random_range(8)) {
+        dp_packet_put_zeros(p, random_range(64));
+    } else if (!random_range(16)) {
+        dp_packet_set_size(p, dp_packet_size(p) - random_range(n));
+    }
+    flow_extract(p, &flow);
+    return p;
+}
+
+/* Shares 'noise' out to 'pieces'.  Returns their number. */
+static size_t
+make_pieces(const struct noise *noise, struct dp_packet *pieces[MAX_PIECES])
+{
+    size_t n_pieces = 0;
+
+    for (size_t ofs = 0; ofs < noise->len && n_pieces < MAX_PIECES;
+         n_pieces++) {
+        size_t n = MIN(noise->len - ofs, noise->piece_len);
+        bool more = ofs + n < noise->len;
+        size_t lie = random_range(64) ? 0 : 8 * random_range(200);
+        size_t at = MIN(ofs + lie, 65528);
+
+        pieces[n_pieces] = make_any_piece(noise, at, n, more);
+        if (random_range(200)) {
+            ofs += n;
+        }
+    }
+    for (size_t i = 0; i < n_pieces; i++) {
+        size_t j = random_range(4) ? i : random_range(n_pieces);
+        struct dp_packet *p = pieces[i];
+
+        pieces[i] = pieces[j];
+        pieces[j] = p;
+    }
+    return n_pieces;
+}
+
+static void
+check_noise(struct conntrack *ct, int n)
+{
+    bool moved;
+
+    ipf_set_min_frag(conntrack_ipf_ctx(ct), false, MIN_FRAGMENT);
+    ipf_set_min_frag(conntrack_ipf_ctx(ct), true, MIN_FRAGMENT);
+    for (int i = 0; i < n; i++) {
+        struct noise noise = {
+            .is_ipv6 = random_range(2),
+            .id = i,
+            .len = (random_range(2) ? 1000 + random_range(20000)
+                    : 65300 + random_range(600)),
+            .piece_len = 8 * (50 + random_range(1000)),
+        };
+        struct dp_packet *pieces[MAX_PIECES];
+        size_t n_pieces = make_pieces(&noise, pieces);
+
+        for (size_t j = 0; j < n_pieces; ) {
+            size_t want = 1 + random_range(8);
+            struct dp_packet_batch batch;
+
+            dp_packet_batch_init(&batch);
+            for (; j < n_pieces && want--; j++) {
+                dp_packet_batch_add(&batch, pieces[j]);
+            }
+            do {
+                run_batch(ct, &batch, noise.is_ipv6, true, time_msec());
+                moved = batch.count;
+                for (size_t k = 0; k < batch.count; k++) {
+                    ovs_assert(batch.packets[k]->md.ct_state & CS_TRACKED);
+                }
+                dp_packet_delete_batch(&batch, true);
+                dp_packet_batch_init(&batch);
+            } while (moved);
+        }
+    }
+}
+
+/* Sends what is more than a datagram may be in fragments, the last of which
+ * nobody waits for. */
+static void
+check_too_long(struct conntrack *ct, bool is_ipv6)
+{
+    struct noise noise = { .is_ipv6 = is_ipv6, .id = 1, .piece_len = 8000 };
+    size_t max = is_ipv6 ? CT_FRAG_MAX_END : UINT16_MAX - IP_HEADER_LEN;
+
+    for (int i = 0; i < 2; i++) {
+        noise.id++;
+        noise.len = max + i;
+        for (size_t ofs = 0; ofs < noise.len; ofs += noise.piece_len) {
+            size_t n = MIN(noise.len - ofs, noise.piece_len);
+            bool more = ofs + n < noise.len;
+            struct dp_packet *p = make_piece(&noise, ofs, n, more, 0);
+            struct dp_packet_batch batch;
+
+            dp_packet_batch_init_packet(&batch, p);
+            run_batch(ct, &batch, is_ipv6, true, time_msec());
+            if (more) {
+                ovs_assert(dp_packet_batch_is_empty(&batch));
+            } else if (i) {
+                ovs_assert(batch.count == 1 && batch.packets[0] == p);
+                ovs_assert(p->md.ct_state == (CS_TRACKED | CS_INVALID));
+            } else {
+                ovs_assert(batch.count == DIV_ROUND_UP(max, noise.piece_len));
+                ovs_assert(batch.packets[0]->md.ct_state
+                           == (CS_TRACKED | CS_NEW));
+            }
+            dp_packet_delete_batch(&batch, true);
+        }
+    }
+}
+
 static void
 test_ct_frag_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
@@ -153,6 +348,8 @@ test_ct_frag_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         ovs_assert(send_fragments(ct, is_ipv6, true)
                    == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR));
         check_expired(ct, is_ipv6);
+        check_too_long(ct, is_ipv6);
+        check_noise(ct, 300);
         conntrack_destroy(ct);
     }
 }
