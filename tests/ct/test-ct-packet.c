@@ -6,6 +6,9 @@
 
 #include "csum.h"
 #include "ct/ct-csum.h"
+#include "flow.h"
+#include "packets.h"
+#include "tests/ct/ct-frame.h"
 #include "tests/dptest.h"
 #include "tests/flow/flow-random.h"
 
@@ -109,6 +112,51 @@ check_packet(struct dp_packet *packet, const struct flow *flow)
     return plain;
 }
 
+/* Returns what is read of 'packet', a sound one. */
+static struct ct_packet
+parse(struct dp_packet *packet, bool is_ipv6, bool any)
+{
+    ovs_be16 dl_type = htons(is_ipv6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP);
+    struct ct_packet p;
+
+    memset(&p, 0, sizeof p);
+    ovs_assert((any ? ct_packet_parse_any : ct_packet_parse)(
+                   &secret, packet, dl_type, 7, NULL, &p));
+    return p;
+}
+
+/* Bytes behind the IP datagram, of any number and value, are not read, and a
+ * segment is not longer with them. */
+static void
+check_padding(void)
+{
+    static const size_t sizes[] = { 1, 6, 46, 127, 128, 255, 256, 700 };
+    struct ct_end a = { 1, 1000 }, b = { 2, 80 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(sizes) * 8; i++) {
+        bool is_ipv6 = i & 1, is_tcp = i & 2, any = i & 4;
+        struct dp_packet *packet
+            = (is_tcp ? ct_frame_tcp(is_ipv6, a, b, TCP_ACK, 1, 1, "")
+               : ct_frame_udp(is_ipv6, a, b, "x"));
+        struct ct_packet without = parse(packet, is_ipv6, any), with;
+        size_t size = sizes[i / 8];
+        struct flow flow;
+
+        random_bytes(dp_packet_put_uninit(packet, size), size);
+        flow_extract(packet, &flow);
+        with = parse(packet, is_ipv6, any);
+        ovs_assert(!memcmp(&with, &without, sizeof with));
+        ovs_assert(ct_packet_csums_are_good(packet, is_ipv6));
+        if (is_tcp) {
+            struct ct_tcp_segment seg;
+
+            ct_packet_get_segment(packet, &with, &seg);
+            ovs_assert(!seg.len);
+        }
+        dp_packet_delete(packet);
+    }
+}
+
 static void
 test_ct_packet_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
@@ -116,6 +164,7 @@ test_ct_packet_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 
     ct_secret_init(&secret);
     check_csum();
+    check_padding();
     flow_limit_vlans(1);
     for (int i = 0; i < N_PACKETS; i++) {
         struct flow flow = random_ip_flow();
