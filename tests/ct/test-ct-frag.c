@@ -25,8 +25,13 @@ enum {
     FRAGMENT_LEN = 1400,
     N_FRAGMENTS = 2,
     ZONE = 9,
+    OUTSIDE = 3,
+    OUTSIDE_PORT = 4000,
     EXPIRY_MS = 16 * 1000,      /* Expired, and not yet thrown away. */
 };
+
+static const struct ct_end client = { 1, 1000 };
+static const struct ct_end server = { 2, 53 };
 
 /* Returns the fragment of 'whole', a UDP packet, that has 'n' bytes from
  * 'ofs' on of its layer 4. */
@@ -69,14 +74,13 @@ cut(const struct dp_packet *whole, bool is_ipv6, size_t ofs, size_t n,
 }
 
 static struct dp_packet *
-make_datagram(bool is_ipv6, bool reply)
+make_datagram(bool is_ipv6, struct ct_end src, struct ct_end dst)
 {
-    struct ct_end a = { 1, 1000 }, b = { 2, 53 };
     char text[FRAGMENT_LEN * N_FRAGMENTS - UDP_HEADER_LEN - 99];
 
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    return ct_frame_udp(is_ipv6, reply ? b : a, reply ? a : b, text);
+    return ct_frame_udp(is_ipv6, src, dst, text);
 }
 
 static void
@@ -88,23 +92,32 @@ run_batch(struct conntrack *ct, struct dp_packet_batch *batch, bool is_ipv6,
                       NULL, now, 0);
 }
 
+/* Cuts 'whole' up. */
+static void
+cut_up(const struct dp_packet *whole, bool is_ipv6,
+       struct dp_packet_batch *batch)
+{
+    size_t size = dp_packet_l4_size(whole), n;
+
+    dp_packet_batch_init(batch);
+    for (size_t ofs = 0; ofs < size; ofs += n) {
+        n = MIN(size - ofs, FRAGMENT_LEN);
+        dp_packet_batch_add(batch, cut(whole, is_ipv6, ofs, n,
+                                       ofs + n < size));
+    }
+    ovs_assert(batch->count == N_FRAGMENTS);
+}
+
 /* Sends a long datagram in fragments and returns the state of each. */
 static uint8_t
 send_fragments(struct conntrack *ct, bool is_ipv6, bool reply)
 {
-    struct dp_packet *whole = make_datagram(is_ipv6, reply);
+    struct dp_packet *whole = make_datagram(is_ipv6, reply ? server : client,
+                                            reply ? client : server);
     struct dp_packet_batch batch;
-    size_t left, ofs = 0;
     uint8_t state;
 
-    dp_packet_batch_init(&batch);
-    for (left = dp_packet_l4_size(whole); left; ) {
-        size_t n = MIN(left, FRAGMENT_LEN);
-
-        left -= n;
-        dp_packet_batch_add(&batch, cut(whole, is_ipv6, ofs, n, left));
-        ofs += n;
-    }
+    cut_up(whole, is_ipv6, &batch);
     run_batch(ct, &batch, is_ipv6, !reply, time_msec());
     ovs_assert(batch.count == N_FRAGMENTS);
     state = batch.packets[0]->md.ct_state;
@@ -112,6 +125,39 @@ send_fragments(struct conntrack *ct, bool is_ipv6, bool reply)
     dp_packet_delete_batch(&batch, true);
     dp_packet_delete(whole);
     return state;
+}
+
+/* All fragments of a datagram are translated, not only the first. */
+static void
+check_translated(struct conntrack *ct, bool is_ipv6)
+{
+    const struct nat_action_info_t nat = {
+        .nat_action = NAT_ACTION_SRC | NAT_ACTION_SRC_PORT,
+        .min_addr = ct_frame_addr(is_ipv6, OUTSIDE),
+        .max_addr = ct_frame_addr(is_ipv6, OUTSIDE),
+        .min_port = OUTSIDE_PORT,
+        .max_port = OUTSIDE_PORT,
+    };
+    struct ct_end outside = { OUTSIDE, OUTSIDE_PORT };
+    struct dp_packet *whole = make_datagram(is_ipv6, client, server);
+    struct dp_packet *other = make_datagram(is_ipv6, outside, server);
+    struct dp_packet_batch batch, want;
+
+    cut_up(whole, is_ipv6, &batch);
+    cut_up(other, is_ipv6, &want);
+    conntrack_execute(ct, &batch, htons(is_ipv6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP),
+                      false, true, ZONE + 1, NULL, NULL, OVS_CT_NO_PORTS NULL,
+                      &nat, time_msec(), 0);
+    ovs_assert(batch.count == N_FRAGMENTS);
+    for (int i = 0; i < N_FRAGMENTS; i++) {
+        ovs_assert(batch.packets[i]->md.ct_state
+                   == (CS_TRACKED | CS_NEW | CS_SRC_NAT));
+        ovs_assert(dp_packet_equal(batch.packets[i], want.packets[i]));
+    }
+    dp_packet_delete_batch(&batch, true);
+    dp_packet_delete_batch(&want, true);
+    dp_packet_delete(whole);
+    dp_packet_delete(other);
 }
 
 /* Sends the first fragment of a datagram, and a packet when its time is
@@ -123,7 +169,7 @@ check_expired(struct conntrack *ct, bool is_ipv6)
         struct ovs_key_ct_tuple_ipv4 ipv4;
         struct ovs_key_ct_tuple_ipv6 ipv6;
     } none;
-    struct dp_packet *whole = make_datagram(is_ipv6, false);
+    struct dp_packet *whole = make_datagram(is_ipv6, client, server);
     long long now = time_msec();
     struct dp_packet_batch batch;
     const struct pkt_metadata *md;
@@ -347,6 +393,7 @@ test_ct_frag_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
                    == (CS_TRACKED | CS_NEW));
         ovs_assert(send_fragments(ct, is_ipv6, true)
                    == (CS_TRACKED | CS_ESTABLISHED | CS_REPLY_DIR));
+        check_translated(ct, is_ipv6);
         check_expired(ct, is_ipv6);
         check_too_long(ct, is_ipv6);
         check_noise(ct, 300);
