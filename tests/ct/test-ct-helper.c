@@ -12,6 +12,7 @@
 #include "csum.h"
 #include "packets.h"
 #include "timeval.h"
+#include "ovs/ovs-conntrack.h"
 #include "tests/ct/ct-frame.h"
 #include "tests/dptest.h"
 #include "util.h"
@@ -396,6 +397,71 @@ check_sack(void)
     conntrack_destroy(d.ct);
 }
 
+/* A data connection has the mark that its control connection has when it is
+ * committed, whatever it was when it was announced. */
+static void
+check_late_mark(void)
+{
+    const uint32_t mark[2] = { 0x77, UINT32_MAX };
+    struct ct_frame_action commit = { .commit = true };
+    struct ct_frame_action set = { .commit = true, .mark = mark };
+    struct dp_packet *p;
+    struct dialogue d;
+
+    open_dialogue(&d, false, 0, NONE);
+    announce(&d, false, 2000);
+    say(&d, false, TCP_ACK, "NOOP\r\n", &set, &p);
+    ovs_assert(p->md.ct_mark == 0x77);
+    dp_packet_delete(p);
+    p = ct_frame_tcp(false, (struct ct_end) { SERVER, 20 },
+                     (struct ct_end) { CLIENT, 2000 }, TCP_SYN, 1, 0, "");
+    ovs_assert(ct_frame_run(d.ct, p, &commit, d.now)
+               == (CS_TRACKED | CS_NEW | CS_RELATED));
+    ovs_assert(p->md.ct_mark == 0x77);
+    dp_packet_delete(p);
+    conntrack_destroy(d.ct);
+}
+
+/* The helper of one connection does not read what others say in the same
+ * burst. */
+static void
+check_neighbours(void)
+{
+    const struct ct_frame_action plain = { .commit = true };
+    struct dp_packet_batch batch;
+    struct dp_packet *p;
+    struct dialogue d;
+
+    open_dialogue(&d, false, 0, NONE);
+    p = ct_frame_tcp(false, (struct ct_end) { CLIENT, 4000 },
+                     (struct ct_end) { SERVER, 80 }, TCP_SYN, 1, 0, "");
+    ct_frame_run(d.ct, p, &plain, d.now);
+    dp_packet_delete(p);
+
+    dp_packet_batch_init(&batch);
+    dp_packet_batch_add(&batch,
+                        ct_frame_tcp(false, d.client, d.server, TCP_ACK,
+                                     d.client_seq, d.client_heard,
+                                     "NOOP\r\n"));
+    for (int i = 0; i < 2; i++) {
+        dp_packet_batch_add(&batch,
+                            ct_frame_tcp(false,
+                                         (struct ct_end) { CLIENT, 4000 },
+                                         (struct ct_end) { SERVER, 80 },
+                                         TCP_ACK, 2, 1,
+                                         i ? "PORT 10,0,0,1,8,0\r\n"
+                                         : "PORT 1,2,3\r\n"));
+    }
+    conntrack_execute(d.ct, &batch, htons(ETH_TYPE_IP), false, false, 0, NULL,
+                      NULL, OVS_CT_NO_PORTS NULL, NULL, d.now, 0);
+    for (int i = 0; i < 3; i++) {
+        ovs_assert(!(batch.packets[i]->md.ct_state & CS_INVALID));
+    }
+    dp_packet_delete_batch(&batch, true);
+    ovs_assert(!is_expected(&d, 2048, d.now));
+    conntrack_destroy(d.ct);
+}
+
 /* A server of TFTP answers from any port. */
 static void
 check_tftp(void)
@@ -431,6 +497,8 @@ test_ct_helper_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     check_expectations();
     check_repetition();
     check_sack();
+    check_late_mark();
+    check_neighbours();
     check_tftp();
 }
 
