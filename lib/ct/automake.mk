@@ -18,6 +18,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ct/ct-execute.h \
 	lib/ct/ct-expect.c \
 	lib/ct/ct-expect.h \
+	lib/ct/ct-frag.c \
+	lib/ct/ct-frag.h \
 	lib/ct/ct-ftp.c \
 	lib/ct/ct-ftp.h \
 	lib/ct/ct-handle.c \

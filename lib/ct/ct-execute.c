@@ -12,6 +12,7 @@
 #include "ct/ct-commit.h"
 #include "ct/ct-execute.h"
 #include "ct/ct-expect.h"
+#include "ct/ct-frag.h"
 #include "ct/ct-helper.h"
 #include "ct/ct-nat.h"
 #include "ct/ct-packet.h"
@@ -267,6 +268,7 @@ find_by_tuple(struct conntrack *ct, struct ct_item *item,
 static inline void
 take(struct ct_item *item, const struct ct_burst *burst)
 {
+    bool translated = is_translated(item->state);
     uint8_t state;
 
     item->state &= CS_SRC_NAT | CS_DST_NAT;
@@ -275,7 +277,7 @@ take(struct ct_item *item, const struct ct_burst *burst)
         return;
     }
     state = ct_state_take(burst, item->conn, item->packet, &item->p,
-                          item->reply);
+                          item->reply, translated);
     if (!state) {
         ct_kill(burst->ct, item->conn, CT_DEATH_REOPENED);
         item->conn = NULL;
@@ -306,12 +308,32 @@ translate(struct conntrack *ct, struct ct_item *item,
     }
 }
 
+/* Translates the packet of 'item', which has a connection, if that was asked
+ * for, and lets a helper read it. */
+static inline void
+translate_and_read(struct conntrack *ct, struct ct_item *item,
+                   const struct ct_args *args)
+{
+    uint8_t before = item->state;
+
+    translate(ct, item, args);
+    if (OVS_UNLIKELY(args->helper || ct_conn_has_helper(item->conn))
+        && !(item->state & CS_INVALID)
+        && !ct_helper_read(ct, item->conn, args->helper, item->packet,
+                           &item->p, item->reply, item->state != before,
+                           args->burst.now_ms)) {
+        item->state |= CS_INVALID;
+    }
+}
+
 /* A new connection. */
 
 /* Commits the connection that the packet of 'item' begins.  Another thread may
- * have done so meanwhile: the packet is one of that connection, then. */
-static void
-commit(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
+ * have done so meanwhile: the packet is one of that connection, then.  Returns
+ * false if that is over, and gives way to the packet's. */
+static bool
+try_to_commit(struct conntrack *ct, struct ct_item *item,
+              const struct ct_args *args)
 {
     struct ct_commit c = {
         .key = &item->p.key,
@@ -322,16 +344,23 @@ commit(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
         .expected = item->expected,
     };
     struct conn *embryo = ct_commit_begin(ct, &c);
+    uint8_t state = item->state;
 
     if (!embryo) {
-        return;
+        return true;
     }
     ct_state_begin(&args->burst, embryo, item->packet, &item->p);
     item->conn = ct_commit_end(ct, &c, embryo);
     if (item->conn && item->conn != embryo) {
         item->reply = !ct_key_equal(&item->conn->key, &item->p.key);
         take(item, &args->burst);
+        if (OVS_UNLIKELY(!item->conn)) {
+            item->reply = false;
+            item->state = state;
+            return false;
+        }
     }
+    return true;
 }
 
 /* Begins a connection with the packet of 'item', or would if it were to be
@@ -352,8 +381,8 @@ begin(struct conntrack *ct, struct ct_item *item, const struct ct_args *args,
         item->expected = expected;
         item->state |= CS_RELATED;
     }
-    if (args->commit) {
-        commit(ct, item, args);
+    while (args->commit && !try_to_commit(ct, item, args)) {
+        continue;
     }
 }
 
@@ -384,22 +413,14 @@ track(struct conntrack *ct, struct ct_item *item, const struct ct_args *args)
         begin(ct, item, args, &expected);
     }
     if (item->conn) {
-        uint8_t before = item->state;
-
-        translate(ct, item, args);
-        if (OVS_UNLIKELY(args->helper || ct_conn_has_helper(item->conn))
-            && !(item->state & CS_INVALID)
-            && !ct_helper_read(ct, item->conn, args->helper, item->packet,
-                               &item->p, item->reply, item->state != before,
-                               args->burst.now_ms)) {
-            item->state |= CS_INVALID;
-        }
+        translate_and_read(ct, item, args);
     }
     write_metadata(ct, item, args);
 }
 
 /* A packet that has met its connection in this zone already does not move it
- * on once more.  Returns false if the connection has gone meanwhile. */
+ * on once more, but its text is translated with it.  Returns false if the
+ * connection has gone meanwhile. */
 static bool
 track_cached(struct conntrack *ct, struct ct_item *item,
              const struct ct_args *args)
@@ -418,7 +439,7 @@ track_cached(struct conntrack *ct, struct ct_item *item,
                                  args->zone, NULL, &item->p)) {
                 return false;
             }
-            translate(ct, item, args);
+            translate_and_read(ct, item, args);
             md->ct_state = item->state;
         }
         md->conn = NULL;
@@ -534,8 +555,12 @@ begin_burst(struct conntrack *ct, struct ct_items *items,
             struct dp_packet_batch *batch, const struct ct_args *args)
 {
     if (OVS_UNLIKELY(!enter_all(ct, items, batch, args, true) || !items->n)) {
+        struct ct_veil veil;
+
+        ct_frag_hide(&veil, batch, args->dl_type);
         ipf_preprocess_conntrack(ct->ipf, batch, args->burst.now_ms,
                                  args->dl_type, args->zone, IPF_HASH_BASIS);
+        ct_frag_show(&veil, args->dl_type);
         enter_all(ct, items, batch, args, false);
     }
 }

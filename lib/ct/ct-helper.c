@@ -274,10 +274,21 @@ skew_of_ack(const struct ct_skew *skew, uint32_t ack)
 
 void
 ct_helper_unskew(const struct conntrack *ct, const struct conn *conn,
-                 bool reply, struct ct_tcp_segment *seg)
+                 bool reply, bool translated, struct ct_tcp_segment *seg)
 {
-    if (conn->extra && seg->flags & TCP_ACK) {
-        seg->ack -= skew_of_ack(&extra_of(ct, conn)->skew[!reply], seg->ack);
+    const struct ct_skew *skew;
+
+    if (OVS_LIKELY(!conn->extra)) {
+        return;
+    }
+    skew = extra_of(ct, conn)->skew;
+    if (translated) {
+        uint32_t end = seg->seq + seg->len;
+
+        seg->seq -= skew_of_ack(&skew[reply], seg->seq);
+        seg->len = end - skew_of_ack(&skew[reply], end) - seg->seq;
+    } else if (seg->flags & TCP_ACK) {
+        seg->ack -= skew_of_ack(&skew[!reply], seg->ack);
     }
 }
 

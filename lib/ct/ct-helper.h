@@ -45,9 +45,12 @@ bool ct_helper_read(struct conntrack *, struct conn *, enum ct_helper helper,
                     struct dp_packet *packet, const struct ct_packet *p,
                     bool reply, bool translated, long long now_ms);
 
-/* Lets 'seg' acknowledge what the other side has sent, in its own counting. */
+/* Lets 'seg' have numbers as both sides count what they send themselves.  It
+ * is as its sender has sent it; or, if it was 'translated' in an earlier pass,
+ * as the receiver sees it. */
 void ct_helper_unskew(const struct conntrack *, const struct conn *,
-                      bool reply, struct ct_tcp_segment *seg);
+                      bool reply, bool translated,
+                      struct ct_tcp_segment *seg);
 
 /* Returns the original tuple that packets of 'conn' bear: that of its parent,
  * if it has one. */

@@ -106,7 +106,8 @@ announce(struct conntrack *ct, struct conn *conn, bool reply,
 
 static uint8_t
 take_tcp(const struct ct_burst *b, struct conn *conn,
-         const struct dp_packet *packet, const struct ct_packet *p, bool reply)
+         const struct dp_packet *packet, const struct ct_packet *p, bool reply,
+         bool translated)
 {
     struct ct_tcp_check check = { .window = ct_checks_tcp_seq(b->ct) };
     struct ct_tcp_segment seg;
@@ -123,7 +124,7 @@ take_tcp(const struct ct_burst *b, struct conn *conn,
     ct_conn_lock(conn);
     flags = ct_conn_flags(conn);
     check.window &= !(flags & CT_F_LIBERAL);
-    ct_helper_unskew(b->ct, conn, reply, &seg);
+    ct_helper_unskew(b->ct, conn, reply, translated, &seg);
     if (OVS_LIKELY(ct_tcp_take_plain(conn->peers, reply, &seg))) {
         refresh(b, conn, CT_DPIF_TP_ATTR_TCP_ESTABLISHED);
         ct_conn_unlock(conn);
@@ -185,10 +186,10 @@ ct_state_begin(const struct ct_burst *b, struct conn *conn,
 uint8_t
 ct_state_take(const struct ct_burst *b, struct conn *conn,
               const struct dp_packet *packet, const struct ct_packet *p,
-              bool reply)
+              bool reply, bool translated)
 {
     return (p->key.proto == IPPROTO_TCP
-            ? take_tcp(b, conn, packet, p, reply)
+            ? take_tcp(b, conn, packet, p, reply, translated)
             : take_plain(b, conn, reply));
 }
 

@@ -38,11 +38,12 @@ void ct_state_begin(const struct ct_burst *, struct conn *,
  * lock. */
 bool ct_state_is_established(const struct conn *);
 
-/* Takes 'packet', which belongs to 'conn'.  Returns CS_NEW, CS_ESTABLISHED or
- * CS_INVALID, or 0 if 'conn' is over and the packet opens another one. */
+/* Takes 'packet', which belongs to 'conn', and was 'translated' in an earlier
+ * pass or not.  Returns CS_NEW, CS_ESTABLISHED or CS_INVALID, or 0 if 'conn'
+ * is over and the packet opens another one. */
 uint8_t ct_state_take(const struct ct_burst *, struct conn *,
                       const struct dp_packet *packet,
-                      const struct ct_packet *p, bool reply);
+                      const struct ct_packet *p, bool reply, bool translated);
 
 /* Lets 'conn' live on after a packet that nobody has sent through the tracker,
  * which was seen at 'used_ms'.  Never shortens its life. */

@@ -50,13 +50,12 @@ ct_zone_give(struct ct_zones *zones, uint16_t zone)
 }
 
 void
-ct_zone_end(struct ct_zones *zones, uint16_t zone)
+ct_zone_set_up(struct ct_zones *zones, uint16_t zone)
 {
     uint64_t n;
 
-    atomic_add_explicit(&zones->zones[zone].n_ended, 1, &n,
+    atomic_add_explicit(&zones->zones[zone].n_set_up, 1, &n,
                         memory_order_relaxed);
-    ct_zone_give(zones, zone);
 }
 
 void
@@ -80,10 +79,10 @@ ct_zone_count(const struct ct_zones *zones, uint16_t zone)
 uint64_t
 ct_zone_count_set_up(const struct ct_zones *zones, uint16_t zone)
 {
-    uint64_t n_ended;
+    uint64_t n;
 
-    atomic_read_relaxed(&zones->zones[zone].n_ended, &n_ended);
-    return n_ended + ct_zone_count(zones, zone);
+    atomic_read_relaxed(&zones->zones[zone].n_set_up, &n);
+    return n;
 }
 
 uint32_t

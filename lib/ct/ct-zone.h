@@ -5,10 +5,10 @@
 /* ct-zone: how many connections a zone has, and may have
  * ======================================================
  *
- * Job.  Counts connections by zone: those that there are, those that have
- * been, and those that were refused.  A zone may have a limit of its own; the
- * default limit, if there is one, is for each zone that has none.  It counts
- * for each of them by itself.
+ * Job.  Counts connections by zone: those that there are, those that were set
+ * up so far, and those that were refused.  A zone may have a limit of its own;
+ * the default limit, if there is one, is for each zone that has none.  It
+ * counts for each of them by itself.
  *
  * Thread-safety.  Any thread may do anything: numbers that change are atomic.
  * A limit that is changed acts on connections that come later. */
@@ -34,7 +34,7 @@ struct ct_zone {
     ATOMIC(uint64_t) limit;     /* Plus one; 0 if there is none. */
     atomic_uint32_t n;          /* That there are. */
     atomic_uint32_t n_refused[CT_N_REFUSALS];
-    ATOMIC(uint64_t) n_ended;   /* That have been. */
+    ATOMIC(uint64_t) n_set_up;  /* That there are, or have been. */
 };
 
 struct ct_zones {
@@ -51,13 +51,16 @@ bool ct_zone_take(struct ct_zones *, uint16_t zone);
 
 /* Uncounts one, which came to nothing, or which has ended. */
 void ct_zone_give(struct ct_zones *, uint16_t zone);
-void ct_zone_end(struct ct_zones *, uint16_t zone);
+
+/* Notes that one that is counted has been set up.  That number only rises, so
+ * whoever reads it now and then has the right difference. */
+void ct_zone_set_up(struct ct_zones *, uint16_t zone);
 
 void ct_zone_refuse(struct ct_zones *, uint16_t zone, enum ct_refusal);
 
 uint32_t ct_zone_count(const struct ct_zones *, uint16_t zone);
 
-/* Connections that there are or have been, and that were refused so far. */
+/* Connections that were set up, and that were refused so far. */
 uint64_t ct_zone_count_set_up(const struct ct_zones *, uint16_t zone);
 uint32_t ct_zone_count_refused(const struct ct_zones *, uint16_t zone,
                                enum ct_refusal);

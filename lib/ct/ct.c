@@ -131,6 +131,7 @@ ct_commit(struct conntrack *ct, struct conn *conn, long long now_ms,
         ct_kill(ct, *clash, CT_DEATH_EXPIRED);
     }
     if (!error) {
+        ct_zone_set_up(&ct->zones, conn->key.zone);
         ct_tell_committed(ct, conn);
     } else if (error == ENOSPC) {
         ct_refuse(ct, conn->key.zone, CT_REFUSED_CROWDED);
@@ -201,7 +202,7 @@ ct_kill(struct conntrack *ct, struct conn *conn, enum ct_death why)
     }
     atomic_store_relaxed(&ct_slab_columns(&ct->conns, conn->index)
                          ->due[conn->index & CT_SLAB_MASK], 0);
-    ct_zone_end(&ct->zones, conn->key.zone);
+    ct_zone_give(&ct->zones, conn->key.zone);
     uncount(ct);
     atomic_add_explicit(&ct->n_died[why], 1, &n, memory_order_relaxed);
     ct_tell_deleted(ct, conn, why);

@@ -10,7 +10,7 @@
  *     /markpath/offload/rules         how many: all, in NICs, by reason
  *     /markpath/offload/stats         dpctl/offload-stats-show
  *     /markpath/ct/stats              what ct/show tells, but for zones
- *     /markpath/ct/zones              numbers of zones
+ *     /markpath/ct/zones              numbers of zones, of the first 512
  *     /markpath/ct/zones,NUMBER       what ct/show tells about one
  *     /markpath/merge/stats           what merge/show tells
  *     /markpath/drops                 what lanes have dropped, by reason

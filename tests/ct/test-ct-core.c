@@ -105,7 +105,9 @@ test_clash(struct conntrack *ct)
     struct conn *loser = make(ct, 1, 3, false);
     struct conn *clash;
 
+    /* Set up is what was committed, whatever else is counted meanwhile. */
     ovs_assert(n_conns(ct) == 2);
+    ovs_assert(ct_zone_count_set_up(&ct->zones, 3) == 1);
     ovs_assert(ct_commit(ct, loser, time_msec(), &clash) == EEXIST);
     ovs_assert(clash == winner);
     ct_abandon(ct, loser);
@@ -119,6 +121,7 @@ test_clash(struct conntrack *ct)
     ovs_assert(ct_conn_life(winner) == CT_DEAD && n_conns(ct) == 1);
     ovs_assert(!conntrack_flush(ct, NULL));
     ovs_assert(!n_conns(ct) && !ct_zone_count(&ct->zones, 3));
+    ovs_assert(ct_zone_count_set_up(&ct->zones, 3) == 2);
 }
 
 static uint64_t

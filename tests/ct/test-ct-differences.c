@@ -200,6 +200,33 @@ check_masked_sets(void)
     conntrack_destroy(ct);
 }
 
+/* A packet that has met its connection, which then goes, begins another one
+ * when it passes again: what is set is not lost. */
+static void
+check_flush_between(void)
+{
+    const uint32_t mark[2] = { 5, UINT32_MAX };
+    const struct ct_frame_action look = { .commit = false };
+    const struct ct_frame_action commit = { .commit = true };
+    const struct ct_frame_action set = { .commit = true, .mark = mark };
+    struct conntrack *ct = conntrack_init();
+
+    for (int again = 0; again < 2; again++) {
+        struct dp_packet *p = ct_frame_udp(false, client, server, "");
+
+        send_at(ct, false, client, server, &commit, time_msec(), NULL);
+        ct_frame_run(ct, p, &look, time_msec());
+        ovs_assert(p->md.conn && !p->md.ct_mark);
+        conntrack_flush(ct, NULL);
+        ovs_assert(ct_frame_run(ct, p, again ? &look : &set, time_msec())
+                   == (CS_TRACKED | CS_NEW));
+        ovs_assert(again ? !p->md.conn : p->md.conn && p->md.ct_mark == 5);
+        dp_packet_delete(p);
+        conntrack_flush(ct, NULL);
+    }
+    conntrack_destroy(ct);
+}
+
 /* The port of a connection whose time is over is free, swept or not. */
 static void
 check_expired_port(void)
@@ -304,6 +331,7 @@ test_differences_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     check_error_about_fragment();
     check_translated_error();
     check_masked_sets();
+    check_flush_between();
     check_expired_port();
     check_sctp();
     check_choices();

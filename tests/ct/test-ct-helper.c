@@ -12,16 +12,22 @@
 #include "csum.h"
 #include "packets.h"
 #include "timeval.h"
+#include "ovs/ovs-conntrack.h"
 #include "tests/ct/ct-frame.h"
 #include "tests/dptest.h"
 #include "util.h"
 
 enum { CLIENT = 1, SERVER = 2, OTHER = 1234, CONTROL = 2121 };
 
+/* Which tables send a packet through the tracker besides the one that
+ * translates: one before, for the state, or one behind. */
+enum also { NONE, BEFORE, BEHIND, N_ALSO };
+
 /* A control connection, as both ends see it. */
 struct dialogue {
     struct conntrack *ct;
     bool is_ipv6;
+    enum also also;
     struct nat_action_info_t nat;
     struct ct_frame_action commit, known;
     struct ct_end client, server;       /* As they know themselves. */
@@ -30,6 +36,23 @@ struct dialogue {
     uint32_t client_heard, server_heard;        /* Next that each expects. */
     long long now;
 };
+
+/* Sends 'p' through the tracker.  Returns its state. */
+static uint8_t
+run(struct dialogue *d, struct dp_packet *p, const struct ct_frame_action *a)
+{
+    const struct ct_frame_action look = { .commit = false };
+    uint8_t state;
+
+    if (d->also == BEFORE) {
+        ct_frame_run(d->ct, p, &look, d->now);
+    }
+    state = ct_frame_run(d->ct, p, a, d->now);
+    if (d->also == BEHIND) {
+        ovs_assert(ct_frame_run(d->ct, p, &look, d->now) == state);
+    }
+    return state;
+}
 
 /* Sends a segment of one side.  Returns its state, and in '*out' what arrives
  * at the other side; the caller frees it. */
@@ -43,7 +66,7 @@ say(struct dialogue *d, bool from_server, uint16_t flags, const char *text,
                           d->server_seq, d->server_heard, text)
            : ct_frame_tcp(d->is_ipv6, d->client, d->server_seen, flags,
                           d->client_seq, d->client_heard, text));
-    uint8_t state = ct_frame_run(d->ct, p, a, d->now);
+    uint8_t state = run(d, p, a);
     uint32_t *seq = from_server ? &d->server_seq : &d->client_seq;
     uint32_t *heard = from_server ? &d->client_heard : &d->server_heard;
     const struct tcp_header *tcp = dp_packet_l4(p);
@@ -72,13 +95,15 @@ say_nothing_new(struct dialogue *d, bool from_server, const char *text)
 
 /* Opens the connection, translated by 'action' (0: not at all). */
 static void
-open_dialogue(struct dialogue *d, bool is_ipv6, unsigned int action)
+open_dialogue(struct dialogue *d, bool is_ipv6, unsigned int action,
+              enum also also)
 {
     struct dp_packet *p;
 
     memset(d, 0, sizeof *d);
     d->ct = conntrack_init();
     d->is_ipv6 = is_ipv6;
+    d->also = also;
     d->now = time_msec();
     d->client = d->client_seen = (struct ct_end) { CLIENT, 3000 };
     d->server = d->server_seen = (struct ct_end) { SERVER, CONTROL };
@@ -125,7 +150,7 @@ format_announcement(const struct dialogue *d, bool passive, uint16_t host,
 
 /* One side announces 'port'; checks the text that arrives. */
 static void
-announce(struct dialogue *d, bool passive, uint16_t port)
+say_announcement(struct dialogue *d, bool passive, uint16_t port)
 {
     const struct ct_end *own = passive ? &d->server : &d->client;
     const struct ct_end *seen = passive ? &d->server_seen : &d->client_seen;
@@ -140,7 +165,13 @@ announce(struct dialogue *d, bool passive, uint16_t port)
     ovs_assert(!memcmp(dp_packet_get_tcp_payload(p), expected,
                        strlen(expected)));
     dp_packet_delete(p);
-    /* Both sides go on as if nothing had happened. */
+}
+
+/* The same.  Both sides go on as if nothing had happened. */
+static void
+announce(struct dialogue *d, bool passive, uint16_t port)
+{
+    say_announcement(d, passive, port);
     say_nothing_new(d, !passive, "200 ok, go on\r\n");
     say_nothing_new(d, passive, "and so do we\r\n");
     say_nothing_new(d, !passive, "");
@@ -196,16 +227,32 @@ open_data(struct dialogue *d, bool passive, uint16_t port)
     dp_packet_delete(p);
 }
 
+/* Either side may reset, at exactly where it is, behind an announcement,
+ * too. */
 static void
-check_ftp(bool is_ipv6, unsigned int action, bool passive)
+check_reset(struct dialogue *d, bool passive)
+{
+    say_announcement(d, passive, 2003);
+    for (int from_server = 0; from_server < 2; from_server++) {
+        struct dp_packet *p;
+
+        ovs_assert(!(say(d, from_server, TCP_RST | TCP_ACK, "", &d->known, &p)
+                     & CS_INVALID));
+        dp_packet_delete(p);
+    }
+}
+
+static void
+check_ftp(bool is_ipv6, unsigned int action, bool passive, enum also also)
 {
     struct dialogue d;
 
-    open_dialogue(&d, is_ipv6, action);
+    open_dialogue(&d, is_ipv6, action, also);
     for (uint16_t port = 2000; port < 2003; port++) {
         announce(&d, passive, port);
         open_data(&d, passive, port);
     }
+    check_reset(&d, passive);
     conntrack_destroy(d.ct);
 }
 
@@ -216,7 +263,7 @@ check_stranger(void)
     struct dialogue d;
     struct dp_packet *p;
 
-    open_dialogue(&d, false, 0);
+    open_dialogue(&d, false, 0, NONE);
     ovs_assert(say(&d, false, TCP_ACK, "PORT 10,0,0,99,8,0\r\n", &d.known, &p)
                & CS_INVALID);
     dp_packet_delete(p);
@@ -252,7 +299,7 @@ check_expectations(void)
     const uint16_t zone = 0;
     struct dialogue d;
 
-    open_dialogue(&d, false, NAT_ACTION_SRC);
+    open_dialogue(&d, false, NAT_ACTION_SRC, NONE);
     for (int i = 0; i < 10; i++) {
         announce(&d, false, 2000 + i);
     }
@@ -296,7 +343,7 @@ check_repetition(void)
     uint32_t seq, heard;
     struct dialogue d;
 
-    open_dialogue(&d, false, NAT_ACTION_SRC);
+    open_dialogue(&d, false, NAT_ACTION_SRC, NONE);
     seq = d.client_seq;
     heard = d.server_heard;
     say_nothing_new(&d, false, "USER x\r\n");
@@ -322,7 +369,7 @@ check_sack(void)
     struct dp_packet *p;
     struct dialogue d;
 
-    open_dialogue(&d, false, NAT_ACTION_SRC);
+    open_dialogue(&d, false, NAT_ACTION_SRC, NONE);
     announce(&d, false, 2048);
     sent = d.client_seq;
     heard = d.server_heard;
@@ -347,6 +394,71 @@ check_sack(void)
     ovs_assert(ntohl(get_16aligned_be32(&edges[0])) == sent + 10);
     ovs_assert(ntohl(get_16aligned_be32(&edges[1])) == sent + 30);
     dp_packet_delete(p);
+    conntrack_destroy(d.ct);
+}
+
+/* A data connection has the mark that its control connection has when it is
+ * committed, whatever it was when it was announced. */
+static void
+check_late_mark(void)
+{
+    const uint32_t mark[2] = { 0x77, UINT32_MAX };
+    struct ct_frame_action commit = { .commit = true };
+    struct ct_frame_action set = { .commit = true, .mark = mark };
+    struct dp_packet *p;
+    struct dialogue d;
+
+    open_dialogue(&d, false, 0, NONE);
+    announce(&d, false, 2000);
+    say(&d, false, TCP_ACK, "NOOP\r\n", &set, &p);
+    ovs_assert(p->md.ct_mark == 0x77);
+    dp_packet_delete(p);
+    p = ct_frame_tcp(false, (struct ct_end) { SERVER, 20 },
+                     (struct ct_end) { CLIENT, 2000 }, TCP_SYN, 1, 0, "");
+    ovs_assert(ct_frame_run(d.ct, p, &commit, d.now)
+               == (CS_TRACKED | CS_NEW | CS_RELATED));
+    ovs_assert(p->md.ct_mark == 0x77);
+    dp_packet_delete(p);
+    conntrack_destroy(d.ct);
+}
+
+/* The helper of one connection does not read what others say in the same
+ * burst. */
+static void
+check_neighbours(void)
+{
+    const struct ct_frame_action plain = { .commit = true };
+    struct dp_packet_batch batch;
+    struct dp_packet *p;
+    struct dialogue d;
+
+    open_dialogue(&d, false, 0, NONE);
+    p = ct_frame_tcp(false, (struct ct_end) { CLIENT, 4000 },
+                     (struct ct_end) { SERVER, 80 }, TCP_SYN, 1, 0, "");
+    ct_frame_run(d.ct, p, &plain, d.now);
+    dp_packet_delete(p);
+
+    dp_packet_batch_init(&batch);
+    dp_packet_batch_add(&batch,
+                        ct_frame_tcp(false, d.client, d.server, TCP_ACK,
+                                     d.client_seq, d.client_heard,
+                                     "NOOP\r\n"));
+    for (int i = 0; i < 2; i++) {
+        dp_packet_batch_add(&batch,
+                            ct_frame_tcp(false,
+                                         (struct ct_end) { CLIENT, 4000 },
+                                         (struct ct_end) { SERVER, 80 },
+                                         TCP_ACK, 2, 1,
+                                         i ? "PORT 10,0,0,1,8,0\r\n"
+                                         : "PORT 1,2,3\r\n"));
+    }
+    conntrack_execute(d.ct, &batch, htons(ETH_TYPE_IP), false, false, 0, NULL,
+                      NULL, OVS_CT_NO_PORTS NULL, NULL, d.now, 0);
+    for (int i = 0; i < 3; i++) {
+        ovs_assert(!(batch.packets[i]->md.ct_state & CS_INVALID));
+    }
+    dp_packet_delete_batch(&batch, true);
+    ovs_assert(!is_expected(&d, 2048, d.now));
     conntrack_destroy(d.ct);
 }
 
@@ -377,12 +489,16 @@ test_ct_helper_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
                                             NAT_ACTION_DST };
 
     for (int i = 0; i < 12; i++) {
-        check_ftp(i & 1, actions[i >> 2], i & 2);
+        for (enum also also = NONE; also < N_ALSO; also++) {
+            check_ftp(i & 1, actions[i >> 2], i & 2, also);
+        }
     }
     check_stranger();
     check_expectations();
     check_repetition();
     check_sack();
+    check_late_mark();
+    check_neighbours();
     check_tftp();
 }
 

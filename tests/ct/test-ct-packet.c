@@ -4,8 +4,12 @@
 
 #include "ct/ct-packet.h"
 
+#include "coverage.h"
 #include "csum.h"
 #include "ct/ct-csum.h"
+#include "flow.h"
+#include "packets.h"
+#include "tests/ct/ct-frame.h"
 #include "tests/dptest.h"
 #include "tests/flow/flow-random.h"
 
@@ -109,6 +113,121 @@ check_packet(struct dp_packet *packet, const struct flow *flow)
     return plain;
 }
 
+/* Returns what is read of 'packet', a sound one. */
+static struct ct_packet
+parse(struct dp_packet *packet, bool is_ipv6, bool any)
+{
+    ovs_be16 dl_type = htons(is_ipv6 ? ETH_TYPE_IPV6 : ETH_TYPE_IP);
+    struct ct_packet p;
+
+    memset(&p, 0, sizeof p);
+    ovs_assert((any ? ct_packet_parse_any : ct_packet_parse)(
+                   &secret, packet, dl_type, 7, NULL, &p));
+    return p;
+}
+
+/* Bytes behind the IP datagram, of any number and value, are not read, and a
+ * segment is not longer with them. */
+static void
+check_padding(void)
+{
+    static const size_t sizes[] = { 1, 6, 46, 127, 128, 255, 256, 700 };
+    struct ct_end a = { 1, 1000 }, b = { 2, 80 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(sizes) * 8; i++) {
+        bool is_ipv6 = i & 1, is_tcp = i & 2, any = i & 4;
+        struct dp_packet *packet
+            = (is_tcp ? ct_frame_tcp(is_ipv6, a, b, TCP_ACK, 1, 1, "")
+               : ct_frame_udp(is_ipv6, a, b, "x"));
+        struct ct_packet without = parse(packet, is_ipv6, any), with;
+        size_t size = sizes[i / 8];
+        struct flow flow;
+
+        random_bytes(dp_packet_put_uninit(packet, size), size);
+        flow_extract(packet, &flow);
+        with = parse(packet, is_ipv6, any);
+        ovs_assert(!memcmp(&with, &without, sizeof with));
+        ovs_assert(ct_packet_csums_are_good(packet, is_ipv6));
+        if (is_tcp) {
+            struct ct_tcp_segment seg;
+
+            ct_packet_get_segment(packet, &with, &seg);
+            ovs_assert(!seg.len);
+        }
+        dp_packet_delete(packet);
+    }
+}
+
+/* Wrong checksums of layer 4, since the last call. */
+static unsigned int
+l4csum_errors(void)
+{
+    extern struct coverage_counter counter_conntrack_l4csum_err;
+
+    return counter_conntrack_l4csum_err.count();
+}
+
+static bool
+is_sound(struct dp_packet *packet)
+{
+    struct ct_packet p;
+
+    return ct_packet_parse(&secret, packet, htons(ETH_TYPE_IP), 0, NULL, &p);
+}
+
+/* What the NIC says of a checksum is believed, and what it says is wrong is
+ * counted. */
+static void
+check_nic(void)
+{
+    struct ct_end a = { 1, 1000 }, b = { 2, 80 };
+
+    for (int wrong = 0; wrong < 2; wrong++) {
+        struct dp_packet *packet = ct_frame_udp(false, a, b, "x");
+        struct udp_header *udp = dp_packet_l4(packet);
+
+        l4csum_errors();
+        udp->udp_csum ^= htons(wrong);
+        ovs_assert(is_sound(packet) == !wrong);
+        ovs_assert(l4csum_errors() == wrong);
+        *dp_packet_ol_flags_ptr(packet) = DP_PACKET_OL_RX_L4_CKSUM_GOOD;
+        ovs_assert(is_sound(packet) && !l4csum_errors());
+        *dp_packet_ol_flags_ptr(packet) = DP_PACKET_OL_RX_L4_CKSUM_BAD;
+        ovs_assert(!is_sound(packet));
+        ovs_assert(l4csum_errors() == 1);
+        dp_packet_delete(packet);
+    }
+}
+
+/* The checksum of an IPv4 header is that of its options, too. */
+static void
+check_ip_options(void)
+{
+    enum { LEN = 8, HEAD_LEN = IP_HEADER_LEN + LEN };
+    struct dp_packet *plain = ct_frame_udp(false, (struct ct_end) { 1, 1000 },
+                                           (struct ct_end) { 2, 80 }, "x");
+    size_t l4_len = dp_packet_l4_size(plain);
+    struct dp_packet *packet = dp_packet_new(128);
+    struct ip_header *ip;
+    struct flow flow;
+
+    dp_packet_put(packet, dp_packet_data(plain),
+                  ETH_HEADER_LEN + IP_HEADER_LEN);
+    memset(dp_packet_put_uninit(packet, LEN), 1, LEN);  /* Nothing. */
+    dp_packet_put(packet, dp_packet_l4(plain), l4_len);
+    ip = dp_packet_at_assert(packet, ETH_HEADER_LEN, HEAD_LEN);
+    ip->ip_ihl_ver = IP_IHL_VER(HEAD_LEN / 4, 4);
+    ip->ip_tot_len = htons(HEAD_LEN + l4_len);
+    ip->ip_csum = 0;
+    ip->ip_csum = csum(ip, HEAD_LEN);
+    flow_extract(packet, &flow);
+    ovs_assert(is_sound(packet));
+    ((uint8_t *) ip)[HEAD_LEN - 1] = 0;
+    ovs_assert(!is_sound(packet));
+    dp_packet_delete(packet);
+    dp_packet_delete(plain);
+}
+
 static void
 test_ct_packet_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
@@ -116,6 +235,9 @@ test_ct_packet_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 
     ct_secret_init(&secret);
     check_csum();
+    check_padding();
+    check_nic();
+    check_ip_options();
     flow_limit_vlans(1);
     for (int i = 0; i < N_PACKETS; i++) {
         struct flow flow = random_ip_flow();
