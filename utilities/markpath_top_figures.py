@@ -108,7 +108,7 @@ def parse_upcalls(text):
 
 def parse_version(text):
     """version: Markpath's, or nothing."""
-    found = re.search(r'^Markpath (\S+)', text, re.M)
+    found = re.search(r'^Markpath (\S+),', text)
     return {'version': found.group(1)} if found else {}
 
 

@@ -114,16 +114,17 @@ print_version(void)
 }
 
 /* What "ovs-appctl version" answers: the library's call of
- * ovs_get_program_version() comes here.  The first line is Open vSwitch's:
- * ovs-ctl takes its last word for the version, and would kill a daemon that is
- * older than 2.5.90 instead of asking it to exit. */
+ * ovs_get_program_version() comes here.  ovs-ctl takes the first line's last
+ * word for the version, and would kill a daemon that is older than 2.5.90
+ * instead of asking it to exit.  There is one line: so people print it into
+ * others. */
 const char *__wrap_ovs_get_program_version(void);
 
 const char *
 __wrap_ovs_get_program_version(void)
 {
-    return ("ovs-vswitchd (Open vSwitch) " OVS_PACKAGE_VERSION
-            "\nMarkpath " MARKPATH_VERSION);
+    return ("Markpath " MARKPATH_VERSION
+            ", ovs-vswitchd (Open vSwitch) " OVS_PACKAGE_VERSION);
 }
 
 /* Reads the command line.  Does not return if that is wrong, or if it asks
