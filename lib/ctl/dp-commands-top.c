@@ -25,20 +25,6 @@
 /* "dpif/top-flows [packets|bytes]", with an optional "--format json".  What
  * is formatted are the few flows that dp-top.h has chosen. */
 
-static void
-get_names(struct dp *dp, struct hmap *names)
-{
-    struct dp_port *port;
-
-    ovs_mutex_lock(&dp->topology.mutex);
-    HMAP_FOR_EACH (port, node, &dp->topology.ports) {
-        odp_portno_names_set(names, port->port_no,
-                             CONST_CAST(char *,
-                                        netdev_get_name(port->netdev)));
-    }
-    ovs_mutex_unlock(&dp->topology.mutex);
-}
-
 static const char *
 find_name(const struct hmap *names, odp_port_t port_no)
 {
@@ -136,7 +122,7 @@ list_json(struct dp *dp, const struct dp_top_list *list)
     struct hmap names = HMAP_INITIALIZER(&names);
     struct json *json = json_array_create_empty();
 
-    get_names(dp, &names);
+    dp_get_port_names(dp, &names);
     for (size_t i = 0; i < list->n; i++) {
         const struct dp_top_flow *top = &list->flows[i];
         struct dp_pmd *pmd;

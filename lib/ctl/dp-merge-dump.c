@@ -26,22 +26,6 @@ struct dump {
     struct match filter;
 };
 
-/* Names of ports. */
-
-static void
-get_names(struct dp *dp, struct hmap *names)
-{
-    struct dp_port *port;
-
-    ovs_mutex_lock(&dp->topology.mutex);
-    HMAP_FOR_EACH (port, node, &dp->topology.ports) {
-        odp_portno_names_set(names, port->port_no,
-                             CONST_CAST(char *,
-                                        netdev_get_name(port->netdev)));
-    }
-    ovs_mutex_unlock(&dp->topology.mutex);
-}
-
 /* Returns NULL, or what is wrong with the filter, to be freed. */
 static char *
 parse_filter(struct dump *dump)
@@ -187,7 +171,7 @@ dp_merge_dump(struct dp *dp, const struct dp_merge_dump *args, struct ds *s)
 
     if (!error) {
         if (args->names) {
-            get_names(dp, &names);
+            dp_get_port_names(dp, &names);
             dump.port_names = &names;
         }
         format_all(&dump, s);

@@ -12,6 +12,7 @@
 #include "markpath-config.h"
 #include "netdev.h"
 #include "netdev-offload.h"
+#include "odp-util.h"
 #include "ovs-thread.h"
 #include "sset.h"
 #include "util.h"
@@ -330,6 +331,20 @@ dp_add_port(struct dp *dp, const char *name, const char *type,
         seq_change(dp->port_seq);
     }
     return error;
+}
+
+void
+dp_get_port_names(struct dp *dp, struct hmap *names)
+{
+    struct dp_port *port;
+
+    ovs_mutex_lock(&dp->topology.mutex);
+    HMAP_FOR_EACH (port, node, &dp->topology.ports) {
+        odp_portno_names_set(names, port->port_no,
+                             CONST_CAST(char *,
+                                        netdev_get_name(port->netdev)));
+    }
+    ovs_mutex_unlock(&dp->topology.mutex);
 }
 
 /* Tells the world that 'dp' has lost ports.  ofproto looks which; the bridges

@@ -81,6 +81,10 @@ void dp_registry_remove(struct dp *);
 int dp_add_port(struct dp *, const char *name, const char *type,
                 odp_port_t *port_nop);
 odp_port_t dp_choose_port(struct dp *, const char *name);
+
+/* Adds the ports' names to 'names', an odp_portno_names map. */
+void dp_get_port_names(struct dp *, struct hmap *names);
+
 int dp_set_config(struct dp *, const struct smap *other_config);
 void dp_run(struct dp *);
 void dp_wait(struct dp *);
