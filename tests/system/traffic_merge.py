@@ -300,8 +300,12 @@ def case_merge_idle(bed):
     switch = merging.switch
     switch.vsctl("--", "--id=@d", "create", "Datapath", "datapath_version=0",
                  "--", "set", "Open_vSwitch", ".", "datapaths:netdev=@d")
-    switch.vsctl("add-zone-tp", "netdev", "zone=1",
-                 "tcp_established=%d" % IDLE_S)
+    # In two steps: Open vSwitch 3.5.0 forgets about a policy until it changes.
+    switch.vsctl("add-zone-tp", "netdev", "zone=1", "tcp_established=60")
+    policy = switch.vsctl("--bare", "--columns=_uuid", "list",
+                          "CT_Timeout_Policy").strip()
+    switch.vsctl("set", "CT_Timeout_Policy", policy,
+                 "timeouts:tcp_established=%d" % IDLE_S)
     merging.echo(merging.two, "10.7.0.2")
     client = merging.start(merging.one, TWO_CLIENT, "10.7.0.2",
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
