@@ -171,7 +171,7 @@ class Maker:
         ihl = 5 + len(options) // 4
         total = 4 * ihl + len(payload)
         fragment = rng.choice([0] * 16 + [0x4000, 0x2000, 0x2001, 0x0001,
-                                          0x1fff])
+                                          0x1f00, 0x1fff])
         version = 4
         if self.odd(0.05):
             ihl = rng.randrange(16)

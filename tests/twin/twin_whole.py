@@ -275,6 +275,38 @@ def ip_checksums_are_right(frame):
     return True
 
 
+def ipv6_fragments(packet):
+    """Yields of each fragment header of the IPv6 'packet' where it ends, behind
+    the IPv6 header, and where its data does, within the datagram."""
+    length = int.from_bytes(packet[4:6], "big")
+    proto, at = packet[6], 40
+    while proto in EXTENSIONS and at + 8 <= len(packet):
+        if proto == FRAGMENT:
+            offset = int.from_bytes(packet[at + 2:at + 4], "big") & 0xfff8
+            yield at + 8 - 40, offset + length - (at + 8 - 40)
+            size = 8
+        else:
+            size = (4 if proto == AH else 8) * packet[at + 1] + 8
+        proto, at = packet[at], at + size
+
+
+def fragments_fit(frame):
+    """False if 'frame' may have a fragment that ends where no datagram does,
+    in a tunnel or not, or one of IPv6 with much before it.  To our tracker it
+    is invalid at once; to theirs it belongs to a datagram that may be whole
+    some time."""
+    for at in all_after(frame, IP4):
+        packet = frame[at:at + 20]
+        field = int.from_bytes(packet[6:8], "big")
+        if (len(packet) == 20 and field & 0x3fff
+                and 8 * (field & 0x1fff)
+                + int.from_bytes(packet[2:4], "big") > 65535):
+            return False
+    return all(head <= 40 and end <= 65535 - 40
+               for at in all_after(frame, IP6) if len(frame) >= at + 40
+               for head, end in ipv6_fragments(frame[at:]))
+
+
 def dei_is_clear(frame):
     """False if the first tag of 'frame' has its DEI bit set."""
     return (frame[12] not in (0x81, 0x88) or not frame[14:15]
@@ -282,4 +314,5 @@ def dei_is_clear(frame):
 
 
 # What no table of a release can compare, besides Table.usable.
-USABLE_WITH = {"3.1": [], "3.5": [ip_checksums_are_right]}
+USABLE_WITH = {"3.1": [fragments_fit],
+               "3.5": [fragments_fit, ip_checksums_are_right]}
