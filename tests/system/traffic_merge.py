@@ -218,11 +218,13 @@ def short_connections(merging):
 
 
 def flush_while_fetching(merging):
-    """Flushes ten times while data are on their way."""
+    """Flushes ten times while data are on their way.  What the server sends
+    after a flush is dropped until the client says something, and that may have
+    acknowledged all before: so it asks whether the server is alive."""
     fetch = subprocess.Popen(
         ["ip", "netns", "exec", merging.one, "curl", "-s", "-m", "60",
-         "--limit-rate", "4M", "-o", merging.bed.folder + "/got",
-         "http://10.7.0.2/data"])
+         "--keepalive-time", "1", "--limit-rate", "4M", "-o",
+         merging.bed.folder + "/got", "http://10.7.0.2/data"])
     merging.bed.servers.append(fetch)
     for _ in range(10):
         before = merging.n_merged()
