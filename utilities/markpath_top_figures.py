@@ -124,7 +124,7 @@ SOURCES = (
     ('whys', 'offload/why', ('--format', 'json', 'all'), json.loads),
     ('merge', 'merge/show', ('--format', 'json'), json.loads),
     ('conntrack', 'ct/show', ('--format', 'json'), json.loads),
-    ('drops', 'dpif/show-drops', ('--format', 'json'), json.loads),
+    ('drops', 'dpif/show-drops', ('--format', 'json', '--pmd'), json.loads),
     ('merged_hit', 'coverage/read-counter', ('dp_merged_hit',), int),
     ('merged_marked', 'coverage/read-counter', ('dp_merged_marked',), int),
     ('flows', 'dpif/top-flows', ('--format', 'json'), json.loads),
@@ -346,14 +346,14 @@ def compute_drops(figures, readings):
         return
 
     def name(drop):
-        return drop.get('port'), drop.get('core', -1), drop['reason']
+        return drop.get('port'), drop['by'], drop.get('core'), drop['reason']
 
     old = {name(drop): drop['packets'] for drop in pair.old or []}
     figures['drops'] = []
     total = 0.0
     for new in pair.new:
-        drop = {key: new[key] for key in ('port', 'core', 'reason', 'text',
-                                          'packets') if key in new}
+        drop = {key: new[key] for key in ('port', 'by', 'core', 'reason',
+                                          'text', 'packets') if key in new}
         if pair.old is not None:
             # What was not there had dropped nothing.
             one = rate(new['packets'], old.get(name(new), 0), pair.seconds)

@@ -432,10 +432,11 @@ def drops_table(figures, state, width):
             'packets': lambda d: number(d, 'packets'),
             'port': lambda d: d.get('port', ''),
             'reason': lambda d: d['reason']}):
-        by = 'port' if 'core' not in drop else 'main thread' \
-            if drop['core'] is None else 'core %d' % drop['core']
+        by = {'pmd': 'core %s' % drop.get('core'), 'main': 'main thread',
+              'past': 'past threads'}
         rows.append([si(drop.get('packets_per_second')), si(drop['packets']),
-                     drop.get('port', '(gone)'), by, drop['reason'],
+                     drop.get('port', '(gone)'),
+                     by.get(drop['by'], drop['by']), drop['reason'],
                      drop.get('text', ''),
                      'bad' if drop.get('packets_per_second') else ''])
     return table(columns, rows, width)

@@ -108,7 +108,8 @@ class Compute(unittest.TestCase):
         got = figures.compute({
             'threads': Pair(stats(1, 2, 3, 4, 5, 6, 7, 8)),
             'ports': Pair(figures.parse_ports(PORTS % (1, 2, 3))),
-            'drops': Pair([{'port': 'p0', 'reason': 'x', 'packets': 3}]),
+            'drops': Pair([{'port': 'p0', 'by': 'port', 'reason': 'x',
+                            'packets': 3}]),
             'offload': Pair({'ports': [], 'rules': 0})})
         self.assertFalse([name for name in json.dumps(got).split('"')
                           if name.endswith('_per_second')
@@ -175,11 +176,14 @@ class Compute(unittest.TestCase):
         """A reason that was not there had dropped nothing; the same port may
         drop by itself and in a thread."""
         got = figures.compute({'drops': Pair(
-            [{'port': 'p0', 'core': 1, 'reason': 'x', 'packets': 9},
-             {'port': 'p0', 'reason': 'x', 'packets': 5},
-             {'port': 'p0', 'core': None, 'reason': 'x', 'packets': 2}],
-            [{'port': 'p0', 'core': 1, 'reason': 'x', 'packets': 3},
-             {'port': 'p0', 'reason': 'x', 'packets': 5}], 2.0)})
+            [{'port': 'p0', 'by': 'pmd', 'core': 1, 'reason': 'x',
+              'packets': 9},
+             {'port': 'p0', 'by': 'port', 'reason': 'x', 'packets': 5},
+             {'port': 'p0', 'by': 'main', 'reason': 'x', 'packets': 2}],
+            [{'port': 'p0', 'by': 'pmd', 'core': 1, 'reason': 'x',
+              'packets': 3},
+             {'port': 'p0', 'by': 'port', 'reason': 'x', 'packets': 5}],
+            2.0)})
         self.assertEqual([drop['packets_per_second']
                           for drop in got['drops']], [3, 0, 1])
         self.assertEqual(got['drops_per_second'], 4)
@@ -320,9 +324,11 @@ def sample(n_flows=30):
         'conntrack': {'connections': 3, 'maximum': 10, 'zones': [
             {'zone': 1, 'connections': 3}, {'zone': 9, 'connections': 30}]},
         'upcalls': {'flows': 7, 'flow_limit': 53},
-        'drops': [{'port': 'p0', 'core': 1, 'reason': 'meter', 'packets': 9,
-                   'packets_per_second': 3.0, 'text': 'beyond the rate'},
-                  {'port': 'p1', 'reason': 'rx_dropped', 'packets': 90}],
+        'drops': [{'port': 'p0', 'by': 'pmd', 'core': 1, 'reason': 'meter',
+                   'packets': 9, 'packets_per_second': 3.0,
+                   'text': 'beyond the rate'},
+                  {'port': 'p1', 'by': 'port', 'reason': 'rx_dropped',
+                   'packets': 90}],
         'flows': {'settled': True, 'top': [
             {'packets_per_second': 1000 - i, 'bytes_per_second': 100 * i,
              'core': 1, 'port': 'p%d' % (i % 2), 'merged_flows': 0,
@@ -373,6 +379,18 @@ class Layout(unittest.TestCase):
         narrow = '\n'.join(screen(sample(), state, 60))
         self.assertIn('PORT', narrow)
         self.assertNotIn('CORE', narrow)
+
+    def test_droppers(self):
+        """Threads and ports that have dropped have names."""
+        state = layout.State()
+        state.view = 'drops'
+        text = '\n'.join(screen({'drops': [
+            {'port': 'p%d' % i, 'by': by, 'core': 7, 'reason': 'x',
+             'packets': 9}
+            for i, by in enumerate(('pmd', 'main', 'past', 'port'))]}, state))
+        for i, by in enumerate(('core 7', 'main thread', 'past threads',
+                                'port')):
+            self.assertRegex(text, 'p%d +%s +x' % (i, by))
 
     def test_sort(self):
         """By each column, and the other way round."""
