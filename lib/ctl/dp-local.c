@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
@@ -34,6 +35,7 @@ dp_local_create(struct dp *dp)
 {
     int error = add(dp);
 
+    dp->next_local = LLONG_MAX;
     if (error == EBUSY) {
         VLOG_WARN("%s: another program, maybe another ovs-vswitchd, has the "
                   "device of that name; this one does without until it is "
@@ -78,20 +80,27 @@ is_taken(const char *name)
 }
 
 void
+dp_local_lost(struct dp *dp)
+{
+    dp->next_local = MIN(dp->next_local, time_msec());
+}
+
+void
 dp_local_run(struct dp *dp)
 {
-    if (is_missing(dp) && time_msec() >= dp->next_local) {
+    if (time_msec() < dp->next_local) {
+        return;
+    }
+    dp->next_local = LLONG_MAX;
+    if (is_missing(dp) && (is_taken(dp->name) || add(dp))) {
         dp->next_local = time_msec() + INTERVAL_MS;
-        if (!is_taken(dp->name)) {
-            add(dp);
-        }
     }
 }
 
 void
-dp_local_wait(struct dp *dp)
+dp_local_wait(const struct dp *dp)
 {
-    if (is_missing(dp)) {
+    if (dp->next_local != LLONG_MAX) {
         poll_timer_wait_until(dp->next_local);
     }
 }

@@ -18,9 +18,13 @@ struct dp;
  * positive errno value. */
 int dp_local_create(struct dp *);
 
-/* Adds it if it is missing and possible; looks once a second.  Poll-loop then
- * wakes when it is time again. */
+/* The datapath has lost ports; that one may be among them. */
+void dp_local_lost(struct dp *);
+
+/* Adds it if it is missing and possible; tries once a second.  Poll-loop then
+ * wakes when it is time again.  Costs a look at the clock if nothing is
+ * missing. */
 void dp_local_run(struct dp *);
-void dp_local_wait(struct dp *);
+void dp_local_wait(const struct dp *);
 
 #endif /* dp-local.h */

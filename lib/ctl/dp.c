@@ -355,6 +355,7 @@ report_lost_ports(struct dp *dp)
 {
     seq_change(dp->port_seq);
     if_notifier_manual_report();
+    dp_local_lost(dp);
 }
 
 /* Does the main thread's share of the work: receives from ports that no PMD

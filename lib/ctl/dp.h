@@ -54,8 +54,8 @@ struct dp {
     uint64_t last_tnl_conf_seq;
     uint64_t offered_port_seq;      /* Of 'port_seq', seen by the engine. */
     uint64_t seen_lost;             /* Of 'topology.n_lost'. */
-    long long int next_local;       /* When to add a missing local port, in
-                                     * ms. */
+    long long int next_local;       /* When to look for the local port, in ms;
+                                     * LLONG_MAX: it is there. */
     struct dp_balance balance;
     struct dp_readings drop_readings;   /* What ports have lost. */
     struct dp_watch *watch;         /* NULL: nobody looks. */

@@ -428,8 +428,8 @@ has_dead(const struct dp_books *books, const void *lane)
     return false;
 }
 
-/* The same, and sees to it that no dead rule is left in 'lane', or in any lane
- * if NULL: a thread that has killed one may have stopped before the queue. */
+/* Reaps until no dead rule is left in 'lane', or in any lane if NULL: a thread
+ * that has killed one may have stopped before it told. */
 static void
 reap_lane(struct dp_books *books, const void *lane)
     OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)

@@ -112,8 +112,8 @@ send_all(struct xdp_wire *wire, int n_packets)
         }
         n_packets = MAX(n_packets / 2, FEW_PACKETS);
     }
-    dptest_fail("of %"PRIu64" packets %"PRIu64" came in, %"PRIu64" had no rule, "
-                "%"PRIu64" were received", xdp_wire_sent(wire),
+    dptest_fail("of %"PRIu64" packets %"PRIu64" came in, %"PRIu64" had no "
+                "rule, %"PRIu64" were received", xdp_wire_sent(wire),
                 dp_xdp_loader_count(wire->loader, DP_XDP_COUNT_RX),
                 dp_xdp_loader_count(wire->loader, DP_XDP_COUNT_MISS),
                 xdp_wire_count(wire, XDP_WIRE_RECEIVED));
