@@ -49,6 +49,15 @@ OVS_NO_RETURN void dptest_skip(const char *format, ...)
  * frees them. */
 char *dptest_random_string(const char *alphabet, int max_len);
 
+/* How often a property test of one thread does its work: N times, but fewer
+ * where that takes ten times as long, and ThreadSanitizer has nothing to see
+ * in one thread. */
+#ifdef __SANITIZE_THREAD__
+#define DPTEST_MANY(N) ((N) / 10)
+#else
+#define DPTEST_MANY(N) (N)
+#endif
+
 /* Registers FUNCTION, a dptest_function, under NAME, a string literal. */
 #define DPTEST_REGISTER(NAME, FUNCTION)                 \
     OVS_CONSTRUCTOR(register_##FUNCTION)                \

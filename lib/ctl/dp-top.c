@@ -163,7 +163,6 @@ bool
 dp_top_sweep(struct dp_top *top, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        struct hmap_position here = top->swept;
         struct hmap_node *node = hmap_at_position(&top->counts, &top->swept);
         struct dp_top_count *count;
 
@@ -178,7 +177,9 @@ dp_top_sweep(struct dp_top *top, size_t n)
         if (count->round != top->round) {
             hmap_remove(&top->counts, node);
             free(count);
-            top->swept = here;          /* The next one has moved there. */
+            if (top->swept.offset) {
+                top->swept.offset--;    /* The next one has moved up. */
+            }
         }
     }
     return true;

@@ -739,7 +739,7 @@ event(struct twin *twin)
 static void
 test_ct_twin_main(int argc, char *argv[])
 {
-    unsigned int n = argc > 2 ? atoi(argv[2]) : 500000;
+    unsigned int n = argc > 2 ? atoi(argv[2]) : DPTEST_MANY(500000);
     unsigned int seed = argc > 3 ? atoi(argv[3]) : 1;
     bool has_captures = argc > 4 && !strcmp(argv[1], "captures");
     struct twin twin = { .now = 0 };

@@ -358,7 +358,7 @@ check_edit(const struct dp_packet *packet)
 static void
 test_edit_main(int argc, char *argv[])
 {
-    int n = argc > 2 ? atoi(argv[2]) : 300000;
+    int n = argc > 2 ? atoi(argv[2]) : DPTEST_MANY(300000);
 
     odp_execute_init();
     for (int i = 0; i < n; i++) {

@@ -44,7 +44,7 @@
  *     dptest NAME soak N [SEED]    N ways
  */
 
-enum { N_VARIANTS = 200, N_WAYS = 4000 };
+enum { N_VARIANTS = 200, N_WAYS = DPTEST_MANY(4000) };
 
 static unsigned int n_by_why[DP_MERGE_N_WHYS];
 static unsigned long long int n_matched, n_missed, n_taken, n_stages_merged[8];

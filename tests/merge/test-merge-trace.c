@@ -284,7 +284,7 @@ test_overlap_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("merge-overlap-M39", test_overlap_main);
 
-enum { N_BURSTS = 3000 };
+enum { N_BURSTS = DPTEST_MANY(3000) };
 
 /* Sends a burst of packets by chance. */
 static void

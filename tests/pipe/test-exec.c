@@ -443,7 +443,7 @@ test_exec_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     check_nsh_without_contexts();
     check_later_fragments();
     check_hash_of_unknown();
-    for (int i = 0; i < 100000; i++) {
+    for (int i = 0; i < DPTEST_MANY(100000); i++) {
         check_anything();
     }
 }
@@ -501,7 +501,7 @@ test_exec_tunnel_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         ovs_assert(!netdev_open(types[i], types[i], &netdev));
         dp_tx_add_port(&lane.tx, u32_to_odp(i), netdev, &txqs);
     }
-    for (int i = 0; i < 100000; i++) {
+    for (int i = 0; i < DPTEST_MANY(100000); i++) {
         size_t type = random_range(ARRAY_SIZE(types));
         const struct dp_step step = { .port = u32_to_odp(type) };
         bool gre = !strcmp(types[type], "gre")

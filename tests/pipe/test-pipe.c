@@ -37,7 +37,7 @@
 enum {
     N_PORTS = 4,                /* 1...N_PORTS */
     N_CONNECTIONS = 48,
-    N_PACKETS = 60000,
+    N_PACKETS = DPTEST_MANY(60000),
     MAX_PASSES = 1 << 12,       /* Outputs of one packet by one port. */
     MAX_OUTPUTS = 1 << 22,
     BOND_ID = 5,
