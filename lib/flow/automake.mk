@@ -7,6 +7,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/flow/dp-cls.h \
 	lib/flow/dp-credit.c \
 	lib/flow/dp-credit.h \
+	lib/flow/dp-csum.h \
 	lib/flow/dp-edit.c \
 	lib/flow/dp-edit.h \
 	lib/flow/dp-emc.c \
@@ -29,6 +30,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/flow/dp-raw.h \
 	lib/flow/dp-recent.c \
 	lib/flow/dp-recent.h \
+	lib/flow/dp-rewrite.c \
+	lib/flow/dp-rewrite.h \
 	lib/flow/dp-simple.c \
 	lib/flow/dp-simple.h \
 	lib/flow/dp-smc.c \

@@ -8,6 +8,7 @@
 #include "odp-util.h"
 #include "ovs-rcu.h"
 #include "util.h"
+#include "flow/dp-rewrite.h"
 
 static bool
 nests_actions(const struct nlattr *a)
@@ -72,6 +73,12 @@ dp_actions_step_from_attr(const struct nlattr *a, struct dp_step *step)
     }
 }
 
+static bool
+is_edit(const struct dp_step *step)
+{
+    return step->type == DP_STEP_EDIT || step->type == DP_STEP_REWRITE;
+}
+
 /* Steps that leave packets as they are, or that make them be parsed. */
 static bool
 step_needs_offsets(const struct dp_step *step)
@@ -86,7 +93,7 @@ static bool
 step_needs_metadata(const struct dp_step *step)
 {
     return (step->type != DP_STEP_OUTPUT && step->type != DP_STEP_LB_OUTPUT
-            && step->type != DP_STEP_METER && step->type != DP_STEP_EDIT
+            && step->type != DP_STEP_METER && !is_edit(step)
             && step->type != DP_STEP_DROP);
 }
 
@@ -101,11 +108,110 @@ find_edited_output(const struct dp_actions *actions)
         return ODPP_NONE;
     }
     for (size_t i = 0; i < n - 1; i++) {
-        if (actions->steps[i].type != DP_STEP_EDIT) {
+        if (!is_edit(&actions->steps[i])) {
             return ODPP_NONE;
         }
     }
     return actions->steps[n - 1].port;
+}
+
+static bool
+is_ipv4_edit(enum dp_edit edit)
+{
+    return edit == DP_EDIT_SET_IPV4 || edit == DP_EDIT_SET_ALL_IPV4;
+}
+
+/* Fills 'step' for 'a', which is not nested. */
+static void
+compile(const struct nlattr *a, struct dp_step *step)
+{
+    memset(step, 0, sizeof *step);
+    step->edit = dp_edit_compile(a, &step->edit_arg);
+    if (step->edit != DP_EDIT_NONE) {
+        step->type = DP_STEP_EDIT;
+    } else if (!dp_actions_step_from_attr(a, step)
+               && nl_attr_type(a) == OVS_ACTION_ATTR_DROP) {
+        step->type = DP_STEP_DROP;
+    }
+}
+
+/* Makes 'rewrite' one of the steps from 'step' on, as far as it can have them.
+ * Returns how many it has, or 0 if none of them is of IPv4. */
+static size_t
+gather_edits(const struct dp_step *step, const struct dp_step *end,
+             struct dp_rewrite *rewrite)
+{
+    bool is_ipv4 = false;
+    size_t n = 0;
+
+    dp_rewrite_init(rewrite);
+    for (; step < end && step->type == DP_STEP_EDIT
+         && dp_rewrite_add(rewrite, step->edit, step->edit_arg); step++) {
+        is_ipv4 |= is_ipv4_edit(step->edit);
+        n++;
+    }
+    return is_ipv4 ? n : 0;
+}
+
+/* Makes rewrites of edits, at 'rewrites', where there is room for as many as
+ * there are edits of IPv4. */
+static void
+join_edits(struct dp_actions *actions, struct dp_rewrite *rewrites)
+{
+    const struct dp_step *step = actions->steps;
+    const struct dp_step *end = step + actions->n_steps;
+    struct dp_step *out = actions->steps;
+
+    while (step < end) {
+        struct dp_rewrite rewrite;
+        size_t n = gather_edits(step, end, &rewrite);
+
+        if (n) {
+            step += n;
+            *rewrites = rewrite;
+            *out++ = (struct dp_step) { .type = DP_STEP_REWRITE,
+                                        .rewrite = rewrites++ };
+        } else {
+            *out++ = *step++;
+        }
+    }
+    actions->n_steps = out - actions->steps;
+}
+
+/* Nobody asks for the connection of packets that leave by a port next. */
+static void
+keep_conns(struct dp_actions *actions)
+{
+    for (size_t i = 0; i < actions->n_steps; i++) {
+        if (actions->steps[i].type == DP_STEP_REWRITE) {
+            CONST_CAST(struct dp_rewrite *, actions->steps[i].rewrite)
+                ->keeps_conn = true;
+        }
+    }
+}
+
+/* Says what the steps of 'actions' are, taken together. */
+static void
+summarize(struct dp_actions *actions)
+{
+    size_t n = actions->n_steps;
+
+    if (n) {
+        actions->steps[n - 1].last = true;
+    }
+    actions->output = (n == 1 && actions->steps[0].type == DP_STEP_OUTPUT
+                       ? actions->steps[0].port : ODPP_NONE);
+    actions->edited_output = find_edited_output(actions);
+    if (actions->edited_output != ODPP_NONE) {
+        keep_conns(actions);
+    }
+    actions->parse = actions->metadata = actions->goes_on = false;
+    for (size_t i = 0; i < n; i++) {
+        actions->parse |= step_needs_offsets(&actions->steps[i]);
+        actions->metadata |= step_needs_metadata(&actions->steps[i]);
+        actions->goes_on |= (actions->steps[i].type == DP_STEP_CT
+                             || actions->steps[i].type == DP_STEP_RECIRC);
+    }
 }
 
 /* Returns the compiled form of the 'len' bytes of attributes at 'nla'. */
@@ -114,56 +220,50 @@ dp_actions_create(const struct nlattr *nla, size_t len)
 {
     const struct nlattr *a;
     struct dp_actions *actions;
-    struct nlattr *copy;
+    struct dp_rewrite *rewrites;
     unsigned int left;
-    size_t n = 0;
+    size_t n = 0, n_rewrites = 0, size;
 
     NL_ATTR_FOR_EACH_UNSAFE (a, left, nla, len) {
+        const void *arg;
+
+        n_rewrites += is_ipv4_edit(dp_edit_compile(a, &arg));
         n++;
     }
 
-    size_t steps_size = sizeof *actions + n * sizeof actions->steps[0];
-    actions = xmalloc(steps_size + len);
-    copy = (struct nlattr *) ((char *) actions + steps_size);
-    if (len) {
-        memcpy(copy, nla, len);
-    }
-    actions->nla = copy;
+    size = sizeof *actions + n * sizeof actions->steps[0];
+    actions = xmalloc(size + n_rewrites * sizeof *rewrites + len);
+    rewrites = (struct dp_rewrite *) ((char *) actions + size);
+    actions->nla = (struct nlattr *) &rewrites[n_rewrites];
     actions->nla_len = len;
+    if (len) {
+        memcpy(&rewrites[n_rewrites], nla, len);
+    }
+
     actions->n_steps = 0;
+    NL_ATTR_FOR_EACH_UNSAFE (a, left, actions->nla, len) {
+        struct dp_step *step = &actions->steps[actions->n_steps++];
 
-    struct dp_step *prev = NULL;
-    NL_ATTR_FOR_EACH_UNSAFE (a, left, copy, len) {
-        struct dp_step step;
-
-        step.edit = dp_edit_compile(a, &step.edit_arg);
-        if (step.edit != DP_EDIT_NONE) {
-            step.type = DP_STEP_EDIT;
-            step.last = false;
-        } else if (!dp_actions_step_from_attr(a, &step)
-                   && nl_attr_type(a) == OVS_ACTION_ATTR_DROP) {
-            step.type = DP_STEP_DROP;
-        }
-        prev = &actions->steps[actions->n_steps++];
-        *prev = step;
-        if (step.type == DP_STEP_DROP) {
+        compile(a, step);
+        if (step->type == DP_STEP_DROP) {
             break;
         }
     }
-    if (prev) {
-        prev->last = true;
+    if (n_rewrites) {
+        join_edits(actions, rewrites);
     }
-    actions->output = (actions->n_steps == 1 && prev->type == DP_STEP_OUTPUT
-                       ? prev->port : ODPP_NONE);
-    actions->edited_output = find_edited_output(actions);
-    actions->parse = actions->metadata = actions->goes_on = false;
-    for (size_t i = 0; i < actions->n_steps; i++) {
-        actions->parse |= step_needs_offsets(&actions->steps[i]);
-        actions->metadata |= step_needs_metadata(&actions->steps[i]);
-        actions->goes_on |= (actions->steps[i].type == DP_STEP_CT
-                             || actions->steps[i].type == DP_STEP_RECIRC);
-    }
+    summarize(actions);
     return actions;
+}
+
+void
+dp_actions_edit(const struct dp_step *step, struct dp_packet_batch *batch)
+{
+    if (step->type == DP_STEP_REWRITE) {
+        dp_rewrite_run(step->rewrite, batch);
+    } else {
+        dp_edit_run(batch, step->edit, step->edit_arg);
+    }
 }
 
 void

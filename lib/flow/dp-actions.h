@@ -9,9 +9,11 @@
  * once, when a flow is installed, so that a packet does not walk attributes.
  * What only a datapath can do (output, recirculate, connection tracking,
  * tunnels, meters, upcalls) has a step type of its own; so have the changes of
- * headers that most flows make.
+ * headers that most flows make.  Those of IPv4 packets that follow each other
+ * are one step, a rewrite (flow/dp-rewrite.h).
  *
- * Owns.  A private copy of the attributes, which the steps point into.
+ * Owns.  A private copy of the attributes, which the steps point into, and
+ * rewrites.
  *
  * Thread-safety.  Constant after creation.  A flow publishes its list by RCU
  * and retires it with dp_actions_postpone_free().
@@ -24,6 +26,8 @@
 #include "openvswitch/types.h"
 #include "flow/dp-edit.h"
 
+struct dp_packet_batch;
+struct dp_rewrite;
 struct nlattr;
 
 enum dp_step_type {
@@ -36,6 +40,7 @@ enum dp_step_type {
     DP_STEP_TUNNEL_POP,         /* Decapsulate at 'port' and go again. */
     DP_STEP_USERSPACE,          /* Upcall, by 'attr'. */
     DP_STEP_EDIT,               /* Change headers: 'edit' with 'edit_arg'. */
+    DP_STEP_REWRITE,            /* Several edits: 'rewrite'. */
     DP_STEP_DROP,               /* Count by 'attr' and drop. */
     DP_STEP_LEAF,               /* 'attr', which needs no datapath. */
     DP_STEP_NESTED,             /* 'attr', which nests other actions. */
@@ -53,6 +58,7 @@ struct dp_step {
     union {                     /* Borrowed from the list. */
         const struct nlattr *attr;
         const void *edit_arg;
+        const struct dp_rewrite *rewrite;
     };
 };
 
@@ -66,12 +72,17 @@ struct dp_actions {
     bool parse;                 /* Some step needs the packet's offsets... */
     bool metadata;              /* ...or its metadata. */
     bool goes_on;               /* Some step tracks or recirculates. */
-    struct dp_step steps[];     /* The attributes' copy follows them. */
+    struct dp_step steps[];     /* Rewrites and the attributes' copy follow
+                                 * them. */
 };
 
 struct dp_actions *dp_actions_create(const struct nlattr *, size_t len);
 void dp_actions_free(struct dp_actions *);
 void dp_actions_postpone_free(struct dp_actions *);
 bool dp_actions_step_from_attr(const struct nlattr *, struct dp_step *);
+
+/* Does step 'step', an edit or a rewrite, to the packets of 'batch'. */
+void dp_actions_edit(const struct dp_step *step,
+                     struct dp_packet_batch *batch);
 
 #endif /* dp-actions.h */

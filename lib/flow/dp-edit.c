@@ -10,6 +10,7 @@
 #include "odp-netlink.h"
 #include "packets.h"
 #include "ovs/ovs-packet-offload.h"
+#include "flow/dp-csum.h"
 #include "flow/dp-header.h"
 #include "flow/dp-load.h"
 
@@ -181,74 +182,46 @@ set_eth(struct dp_packet *packet, const struct ovs_key_ethernet *key,
     }
 }
 
-/* Differences that checksums have to follow: a sum of 16-bit words in network
- * byte order, of what came and of the complement of what went. */
-typedef uint32_t csum_diff;
-
-static csum_diff
-diff16(uint16_t old, uint16_t new)
-{
-    return (uint16_t) ~old + new;
-}
-
-static ovs_be16
-apply_diff(ovs_be16 csum, csum_diff diff)
-{
-    uint32_t sum = (uint16_t) ~(OVS_FORCE uint16_t) csum + diff;
-
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (OVS_FORCE ovs_be16) ~sum;
-}
-
 /* Sets the bits 'mask' of the 16 bits at 'p' to those of 'value'.  Returns the
  * difference. */
-static csum_diff
+static dp_csum_diff
 set16(void *p, ovs_be16 value, ovs_be16 mask)
 {
     uint16_t old = dp_load16(p);
     uint16_t new = ((old & ~(OVS_FORCE uint16_t) mask)
                     | (OVS_FORCE uint16_t) (value & mask));
 
-    if (new == old) {
-        return 0;
-    }
     memcpy(p, &new, sizeof new);
-    return diff16(old, new);
+    return dp_csum_diff16(old, new);
 }
 
 /* The same for 32 bits. */
-static csum_diff
+static dp_csum_diff
 set32(void *p, ovs_be32 value, ovs_be32 mask)
 {
     uint32_t old = dp_load32(p);
     uint32_t new = ((old & ~(OVS_FORCE uint32_t) mask)
                     | (OVS_FORCE uint32_t) (value & mask));
-    uint64_t sum;
 
-    if (new == old) {
-        return 0;
-    }
     memcpy(p, &new, sizeof new);
-    sum = (uint64_t) ~old + new;
-    return (sum >> 16) + (uint16_t) sum;
+    return dp_csum_diff32(old, new);
 }
 
 static inline void
 update_tcp_csum(struct dp_packet *packet, struct tcp_header *tcp,
-                csum_diff diff)
+                dp_csum_diff diff)
 {
-    tcp->tcp_csum = apply_diff(tcp->tcp_csum, diff);
+    tcp->tcp_csum = dp_csum_apply(tcp->tcp_csum, diff);
     ovs_packet_l4_changed(packet);
 }
 
 /* A UDP checksum of 0 means that there is none. */
 static inline void
 update_udp_csum(struct dp_packet *packet, struct udp_header *udp,
-                csum_diff diff)
+                dp_csum_diff diff)
 {
     if (udp->udp_csum) {
-        ovs_be16 csum = apply_diff(udp->udp_csum, diff);
+        ovs_be16 csum = dp_csum_apply(udp->udp_csum, diff);
 
         udp->udp_csum = csum ? csum : htons(0xffff);
     }
@@ -259,7 +232,7 @@ update_udp_csum(struct dp_packet *packet, struct udp_header *udp,
  * a packet which is no fragment, or the first: in the others there is payload
  * at their place. */
 static inline void
-update_l4_csum(struct dp_packet *packet, uint8_t proto, csum_diff diff)
+update_l4_csum(struct dp_packet *packet, uint8_t proto, dp_csum_diff diff)
 {
     size_t size = dp_header_l4_bytes(packet);
     void *l4 = dp_packet_l4(packet);
@@ -285,7 +258,7 @@ set_ipv4(struct dp_packet *packet, const struct ovs_key_ipv4 *key,
          const struct ovs_key_ipv4 *mask)
 {
     struct ip_header *ip = l3_header(packet, IP_HEADER_LEN);
-    csum_diff addrs = 0, rest = 0;
+    dp_csum_diff addrs = 0, rest = 0;
 
     if (OVS_UNLIKELY(!ip)) {
         return;
@@ -305,7 +278,7 @@ set_ipv4(struct dp_packet *packet, const struct ovs_key_ipv4 *key,
                       htons(mask->ipv4_ttl << 8));
     }
     if (addrs + rest) {
-        ip->ip_csum = apply_diff(ip->ip_csum, addrs + rest);
+        ip->ip_csum = dp_csum_apply(ip->ip_csum, addrs + rest);
         ovs_packet_ipv4_changed(packet);
     }
     if (addrs) {
@@ -320,7 +293,7 @@ set_ipv4(struct dp_packet *packet, const struct ovs_key_ipv4 *key,
  * the difference to '*diff'. */
 static inline bool ALWAYS_INLINE
 set_ipv6_addr(void *p, const struct in6_addr *value,
-              const struct in6_addr *mask, csum_diff *diff)
+              const struct in6_addr *mask, dp_csum_diff *diff)
 {
     uint64_t old[2], new[2], values[2], masks[2];
     uint64_t sum = 0;
@@ -357,7 +330,7 @@ set_ipv6_flow(void *ip6, const struct ovs_key_ipv6 *key,
  * routing header that names hosts still to pass, nor in fragments but the
  * first: so says the library. */
 static void
-update_ipv6_l4_csum(struct dp_packet *packet, uint8_t proto, csum_diff diff)
+update_ipv6_l4_csum(struct dp_packet *packet, uint8_t proto, dp_csum_diff diff)
 {
     bool has_csum = true;
 
@@ -372,7 +345,7 @@ update_ipv6_l4_csum(struct dp_packet *packet, uint8_t proto, csum_diff diff)
     } else if (dp_header_l4_bytes(packet) >= sizeof(struct icmp6_header)) {
         struct icmp6_header *icmp6 = dp_packet_l4(packet);
 
-        icmp6->icmp6_cksum = apply_diff(icmp6->icmp6_cksum, diff);
+        icmp6->icmp6_cksum = dp_csum_apply(icmp6->icmp6_cksum, diff);
     }
 }
 
@@ -382,7 +355,7 @@ set_ipv6(struct dp_packet *packet, const struct ovs_key_ipv6 *key,
 {
     struct ovs_16aligned_ip6_hdr *ip6 = l3_header(packet, IPV6_HEADER_LEN);
     bool changed = false;
-    csum_diff diff = 0;
+    dp_csum_diff diff = 0;
 
     if (OVS_UNLIKELY(!ip6)) {
         return;
@@ -409,7 +382,7 @@ set_tcp(struct dp_packet *packet, const struct ovs_key_tcp *key,
         const struct ovs_key_tcp *mask)
 {
     struct tcp_header *tcp = dp_packet_l4(packet);
-    csum_diff diff;
+    dp_csum_diff diff;
 
     if (OVS_UNLIKELY(!dp_header_has_l4(packet, TCP_HEADER_LEN)
                      || !dp_packet_get_tcp_payload(packet))) {
@@ -426,7 +399,7 @@ set_udp(struct dp_packet *packet, const struct ovs_key_udp *key,
         const struct ovs_key_udp *mask)
 {
     struct udp_header *udp = dp_packet_l4(packet);
-    csum_diff diff;
+    dp_csum_diff diff;
 
     if (OVS_UNLIKELY(!dp_header_has_l4(packet, UDP_HEADER_LEN))) {
         return;

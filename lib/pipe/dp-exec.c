@@ -223,7 +223,8 @@ exec_step(const struct dp_exec *x, struct dp_packet_batch *batch,
         break;
 
     case DP_STEP_EDIT:
-        dp_edit_run(batch, step->edit, step->edit_arg);
+    case DP_STEP_REWRITE:
+        dp_actions_edit(step, batch);
         dp_packet_delete_batch(batch, steal);
         break;
 
@@ -406,7 +407,7 @@ edit_group(const struct dp_burst *burst, const struct dp_group *group,
 
     gather(burst, group, actions, &batch);
     for (const struct dp_step *step = actions->steps; !step->last; step++) {
-        dp_edit_run(&batch, step->edit, step->edit_arg);
+        dp_actions_edit(step, &batch);
     }
 }
 

@@ -21,6 +21,7 @@
 #include "random.h"
 #include "util.h"
 #include "flow/dp-edit.h"
+#include "flow/dp-rewrite.h"
 #include "flow/dp-emc.h"
 #include "flow/dp-flow-table.h"
 #include "flow/dp-key.h"
@@ -163,54 +164,65 @@ bench_vlan(struct dp_packet packets[BURST], size_t n)
     }
 }
 
-/* What a router does. */
+/* Runs two rewrites in turn, so that each changes what it sets. */
 static void
-bench_route(struct dp_packet packets[BURST], size_t n)
+bench_rewrites(struct dp_packet packets[BURST],
+               const struct dp_rewrite rewrites[2], size_t n)
 {
-    struct ovs_key_ethernet eth[2];
-    struct ovs_key_ipv4 ipv4[2];
     struct dp_packet_batch batch;
     struct dp_key key;
 
-    memset(eth, 0xff, sizeof eth);
-    memset(ipv4, 0, sizeof ipv4);
-    ipv4[1].ipv4_ttl = 0xff;
     dp_packet_batch_init(&batch);
     for (int i = 0; i < BURST; i++) {
         dp_key_extract_fresh(&key, &packets[i]);
         dp_packet_batch_add(&batch, &packets[i]);
     }
     for (size_t i = 0; i < n; i += BURST) {
-        ipv4[0].ipv4_ttl = i / BURST;
-        dp_edit_run(&batch, DP_EDIT_SET_ETH, eth);
-        dp_edit_run(&batch, DP_EDIT_SET_IPV4, ipv4);
+        dp_rewrite_run(&rewrites[i / BURST & 1], &batch);
     }
+}
+
+/* What a router does. */
+static void
+bench_route(struct dp_packet packets[BURST], size_t n)
+{
+    struct dp_rewrite rewrites[2];
+
+    for (int i = 0; i < 2; i++) {
+        const struct ovs_key_ethernet eth = {
+            .eth_dst = { .ea = { 2, 0, 0, 0, 0, i } },
+        };
+        const struct ovs_key_ipv4 ipv4[2] = {
+            { .ipv4_ttl = i }, { .ipv4_ttl = UINT8_MAX },
+        };
+
+        dp_rewrite_init(&rewrites[i]);
+        dp_rewrite_add(&rewrites[i], DP_EDIT_SET_ALL_ETH, &eth);
+        dp_rewrite_add(&rewrites[i], DP_EDIT_SET_IPV4, ipv4);
+    }
+    bench_rewrites(packets, rewrites, n);
 }
 
 /* What address translation does: an address and a port. */
 static void
 bench_translate(struct dp_packet packets[BURST], bool tcp, size_t n)
 {
-    struct ovs_key_ipv4 ipv4[2];
-    struct ovs_key_udp ports[2];
-    struct dp_packet_batch batch;
-    struct dp_key key;
+    struct dp_rewrite rewrites[2];
 
-    memset(ipv4, 0, sizeof ipv4);
-    memset(ports, 0, sizeof ports);
-    ipv4[1].ipv4_dst = OVS_BE32_MAX;
-    ports[1].udp_dst = OVS_BE16_MAX;
-    dp_packet_batch_init(&batch);
-    for (int i = 0; i < BURST; i++) {
-        dp_key_extract_fresh(&key, &packets[i]);
-        dp_packet_batch_add(&batch, &packets[i]);
+    for (int i = 0; i < 2; i++) {
+        const struct ovs_key_ipv4 ipv4[2] = {
+            { .ipv4_dst = htonl(i) }, { .ipv4_dst = OVS_BE32_MAX },
+        };
+        const struct ovs_key_udp ports[2] = {
+            { .udp_dst = htons(i) }, { .udp_dst = OVS_BE16_MAX },
+        };
+
+        dp_rewrite_init(&rewrites[i]);
+        dp_rewrite_add(&rewrites[i], DP_EDIT_SET_IPV4, ipv4);
+        dp_rewrite_add(&rewrites[i], tcp ? DP_EDIT_SET_TCP : DP_EDIT_SET_UDP,
+                       ports);
     }
-    for (size_t i = 0; i < n; i += BURST) {
-        ipv4[0].ipv4_dst = htonl(i);
-        ports[0].udp_dst = htons(i / BURST);
-        dp_edit_run(&batch, DP_EDIT_SET_IPV4, ipv4);
-        dp_edit_run(&batch, tcp ? DP_EDIT_SET_TCP : DP_EDIT_SET_UDP, ports);
-    }
+    bench_rewrites(packets, rewrites, n);
 }
 
 /* Routing, and translation of an address, of IPv6. */

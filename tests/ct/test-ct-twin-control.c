@@ -27,8 +27,8 @@
 #include "tests/dptest.h"
 #include "util.h"
 
-enum { N_TALKS = DPTEST_MANY(1500), MAX_TURNS = 40, N_POLICIES = 4, UNKNOWN_POLICY = 9,
-       MAX_ENDS = 8 };
+enum { N_TALKS = DPTEST_MANY(1500), MAX_TURNS = 40, N_POLICIES = 4,
+       UNKNOWN_POLICY = 9, MAX_ENDS = 8 };
 
 /* Both trackers. */
 struct pair {

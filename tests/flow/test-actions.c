@@ -22,6 +22,26 @@ compile(const struct ofpbuf *buf)
 }
 
 static void
+put_set(struct ofpbuf *buf, enum ovs_key_attr type, size_t size)
+{
+    size_t start = nl_msg_start_nested(buf, OVS_ACTION_ATTR_SET);
+
+    nl_msg_put_unspec_zero(buf, type, size);
+    nl_msg_end_nested(buf, start);
+}
+
+static void
+check_types(const struct dp_actions *actions,
+            const enum dp_step_type types[], size_t n)
+{
+    ovs_assert(actions->n_steps == n);
+    for (size_t i = 0; i < n; i++) {
+        ovs_assert(actions->steps[i].type == types[i]);
+        ovs_assert(actions->steps[i].last == (i == n - 1));
+    }
+}
+
+static void
 test_actions_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct dp_actions *actions;
@@ -76,6 +96,25 @@ test_actions_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     actions = compile(&buf);
     ovs_assert(actions->n_steps == 1 && !actions->metadata
                && !actions->parse);
+    dp_actions_free(actions);
+
+    /* Edits are joined, once for each header and as long as they follow each
+     * other, if one is of IPv4. */
+    ofpbuf_clear(&buf);
+    put_set(&buf, OVS_KEY_ATTR_ETHERNET, sizeof(struct ovs_key_ethernet));
+    put_set(&buf, OVS_KEY_ATTR_TCP, sizeof(struct ovs_key_tcp));
+    put_set(&buf, OVS_KEY_ATTR_IPV4, sizeof(struct ovs_key_ipv4));
+    put_set(&buf, OVS_KEY_ATTR_IPV4, sizeof(struct ovs_key_ipv4));
+    nl_msg_put_flag(&buf, OVS_ACTION_ATTR_POP_VLAN);
+    put_set(&buf, OVS_KEY_ATTR_ETHERNET, sizeof(struct ovs_key_ethernet));
+    put_set(&buf, OVS_KEY_ATTR_TCP, sizeof(struct ovs_key_tcp));
+    nl_msg_put_odp_port(&buf, OVS_ACTION_ATTR_OUTPUT, u32_to_odp(7));
+    actions = compile(&buf);
+    check_types(actions, (const enum dp_step_type[]) {
+                    DP_STEP_REWRITE, DP_STEP_REWRITE, DP_STEP_EDIT,
+                    DP_STEP_EDIT, DP_STEP_EDIT, DP_STEP_OUTPUT }, 6);
+    ovs_assert(actions->parse && !actions->metadata);
+    ovs_assert(actions->edited_output == u32_to_odp(7));
     dp_actions_free(actions);
     ofpbuf_uninit(&buf);
 }

@@ -5,6 +5,8 @@
 
 #include <netinet/in.h>
 
+#include "flow/dp-actions.h"
+
 #include "netlink.h"
 #include "odp-execute.h"
 #include "odp-netlink.h"
@@ -16,7 +18,20 @@
 
 /* Packets are changed as odp_execute_actions() changes them: the same bytes
  * leave and the same is noted, whatever the packet, the headroom, and what the
- * NIC said of the checksums. */
+ * NIC said of the checksums; one by one, and several edits at once. */
+
+/* What dp_actions_create() has made of edits: rewrites, and edits that needed
+ * no step of their own. */
+static int n_rewrites, n_joined;
+
+/* Does all that 'actions', which are edits, say to the packet of 'one'. */
+static void
+run(const struct dp_actions *actions, struct dp_packet_batch *one)
+{
+    for (size_t i = 0; i < actions->n_steps; i++) {
+        dp_actions_edit(&actions->steps[i], one);
+    }
+}
 
 /* Puts an action that sets all of 'size' bytes of field 'type'. */
 static void
@@ -225,10 +240,10 @@ l4_csum(struct dp_packet *packet, const struct flow *flow)
 }
 
 /* Gives 'packet' a checksum that may be taken for something else before or
- * after 'edit': one of the two zeros. */
+ * after 'actions': one of the two zeros. */
 static void
 put_odd_csum(struct dp_packet *packet, const struct flow *flow,
-             enum dp_edit edit, const void *arg)
+             const struct dp_actions *actions)
 {
     ovs_be16 *csum = l4_csum(packet, flow);
 
@@ -242,7 +257,7 @@ put_odd_csum(struct dp_packet *packet, const struct flow *flow,
         uint32_t sum;
 
         dp_packet_batch_init_packet(&batch, copy);
-        dp_edit_run(&batch, edit, arg);
+        run(actions, &batch);
         sum = ((OVS_FORCE uint16_t) *csum
                + (uint16_t) ~(OVS_FORCE uint16_t) *l4_csum(copy, flow));
         *csum = (OVS_FORCE ovs_be16) ((sum & 0xffff) + (sum >> 16));
@@ -320,6 +335,45 @@ receive(struct dp_packet *packet, const struct reception *r)
     return flow;
 }
 
+/* Has the library do all that 'buf' has to 'packet', which looked like
+ * 'flow'. */
+static void
+library_run(struct dp_packet *packet, const struct flow *flow,
+            const struct ofpbuf *buf)
+{
+    const struct nlattr *a;
+    size_t left;
+
+    NL_ATTR_FOR_EACH_UNSAFE (a, left, buf->data, buf->size) {
+        struct ofpbuf one;
+
+        ofpbuf_use_const(&one, a, NLA_ALIGN(a->nla_len));
+        library_edit(packet, flow, &one);
+    }
+}
+
+/* Compiles 1 to 'max' edits. */
+static struct dp_actions *
+random_edits(struct ofpbuf *buf, const struct flow *flow, int max)
+{
+    int n = 1 + random_range(max);
+    struct dp_actions *actions;
+
+    for (int i = 0; i < n; i++) {
+        put_action(buf, flow);
+    }
+    actions = dp_actions_create(buf->data, buf->size);
+    for (size_t i = 0; i < actions->n_steps; i++) {
+        const struct dp_step *step = &actions->steps[i];
+
+        ovs_assert(step->type == DP_STEP_EDIT
+                   || step->type == DP_STEP_REWRITE);
+        n_rewrites += step->type == DP_STEP_REWRITE;
+    }
+    n_joined += n - actions->n_steps;
+    return actions;
+}
+
 static void
 check_edit(const struct dp_packet *packet)
 {
@@ -327,31 +381,29 @@ check_edit(const struct dp_packet *packet)
     struct conn *conn = (struct conn *) packet;     /* Just not NULL. */
     struct dp_packet *copy, *twin;
     struct dp_packet_batch ours;
+    struct dp_actions *actions;
     struct flow flow;
     struct ofpbuf buf;
-    const void *arg;
-    enum dp_edit edit;
 
     copy = dp_packet_clone_with_headroom(packet, random_range(8));
     flow = receive(copy, &reception);
     ofpbuf_init(&buf, 0);
-    put_action(&buf, &flow);
-    edit = dp_edit_compile(buf.data, &arg);
-    ovs_assert(edit != DP_EDIT_NONE);
+    actions = random_edits(&buf, &flow, 4);
     if (random_range(4) == 0) {
-        put_odd_csum(copy, &flow, edit, arg);
+        put_odd_csum(copy, &flow, actions);
     }
     twin = dp_packet_clone(copy);
     receive(twin, &reception);
     copy->md.conn = twin->md.conn = conn;
 
     dp_packet_batch_init_packet(&ours, copy);
-    dp_edit_run(&ours, edit, arg);
-    library_edit(twin, &flow, &buf);
+    run(actions, &ours);
+    library_run(twin, &flow, &buf);
     check_same(copy, twin, &flow);
 
     dp_packet_delete(copy);
     dp_packet_delete(twin);
+    dp_actions_free(actions);
     ofpbuf_uninit(&buf);
 }
 
@@ -382,5 +434,6 @@ test_edit_main(int argc, char *argv[])
         }
         dp_packet_uninit(&packet);
     }
+    ovs_assert(n_rewrites > n / 10 && n_joined > n / 10);
 }
 DPTEST_REGISTER("edit", test_edit_main);

@@ -13,6 +13,7 @@
 
 #include "flow.h"
 #include "flow/dp-actions.h"
+#include "flow/dp-rewrite.h"
 #include "netlink.h"
 #include "odp-util.h"
 #include "odp-netlink.h"
@@ -46,18 +47,49 @@ take_flow(struct fuzz_input *in, struct flow *flow)
     }
 }
 
-/* The attributes behind 'a', which a step starts with, up to 'end'. */
 static const struct nlattr *
-after_step(const struct dp_step *step, const struct nlattr *a)
+after(const struct nlattr *a)
 {
-    size_t len = NLA_ALIGN(a->nla_len);
+    return ALIGNED_CAST(const struct nlattr *,
+                        (const char *) a + NLA_ALIGN(a->nla_len));
+}
 
-    if (step->type != DP_STEP_EDIT) {
+/* Returns what is behind the edits from 'a' to 'end' that are the rewrite of
+ * 'step'. */
+static const struct nlattr *
+after_rewrite(const struct dp_step *step, const struct nlattr *a,
+              const struct nlattr *end)
+{
+    struct dp_rewrite rewrite;
+    const void *arg;
+
+    dp_rewrite_init(&rewrite);
+    while (a < end) {
+        enum dp_edit edit = dp_edit_compile(a, &arg);
+
+        if (!dp_rewrite_add(&rewrite, edit, arg)) {
+            break;
+        }
+        a = after(a);
+    }
+    ovs_assert(rewrite.sets_ipv4);
+    ovs_assert(!memcmp(&rewrite, step->rewrite, sizeof rewrite));
+    return a;
+}
+
+/* Returns what is behind the attributes from 'a' to 'end' that are 'step'. */
+static const struct nlattr *
+after_step(const struct dp_step *step, const struct nlattr *a,
+           const struct nlattr *end)
+{
+    if (step->type == DP_STEP_REWRITE) {
+        return after_rewrite(step, a, end);
+    } else if (step->type != DP_STEP_EDIT) {
         ovs_assert(step->attr == a);
     } else {
         ovs_assert(step->edit != DP_EDIT_NONE);
     }
-    return ALIGNED_CAST(const struct nlattr *, (const char *) a + len);
+    return after(a);
 }
 
 static void
@@ -65,6 +97,9 @@ check_compiled(const struct ofpbuf *buf)
 {
     struct dp_actions *actions = dp_actions_create(buf->data, buf->size);
     const struct nlattr *a = actions->nla;
+    const struct nlattr *end
+        = ALIGNED_CAST(const struct nlattr *,
+                       (const char *) actions->nla + buf->size);
 
     ovs_assert(actions->nla_len == buf->size);
     ovs_assert(!buf->size || !memcmp(actions->nla, buf->data, buf->size));
@@ -73,11 +108,11 @@ check_compiled(const struct ofpbuf *buf)
         const struct dp_step *step = &actions->steps[i];
         bool last = i == actions->n_steps - 1;
 
-        a = after_step(step, a);
+        a = after_step(step, a, end);
         ovs_assert(step->last == last);
-        ovs_assert(!last || (const char *) a == ((const char *) actions->nla
-                                                 + buf->size));
-        ovs_assert(actions->parse || step->type != DP_STEP_EDIT);
+        ovs_assert(!last || a == end);
+        ovs_assert(actions->parse || (step->type != DP_STEP_EDIT
+                                      && step->type != DP_STEP_REWRITE));
         ovs_assert(actions->metadata || step->type != DP_STEP_NESTED);
     }
     ovs_assert(actions->output == ODPP_NONE
