@@ -22,7 +22,7 @@ struct ip_image {
     ovs_be16 csum;
     ovs_be32 src, dst;
     ovs_be16 tp_src, tp_dst;
-} OVS_PACKED;
+};
 
 enum {
     FRAG_OFS = offsetof(struct ip_header, ip_frag_off),
