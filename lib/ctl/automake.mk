@@ -19,6 +19,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-ct-show.h \
 	lib/ctl/dp-drop-show.c \
 	lib/ctl/dp-drop-show.h \
+	lib/ctl/dp-flow-show.c \
+	lib/ctl/dp-flow-show.h \
 	lib/ctl/dp-late.c \
 	lib/ctl/dp-late.h \
 	lib/ctl/dp-local.c \
