@@ -82,6 +82,7 @@ init_shared(struct dp *dp)
     atomic_init(&shared->tx_flush_interval, 0);
     atomic_init(&shared->perf_metrics, false);
     atomic_init(&shared->validate_lookups, false);
+    ovsrcu_init(&shared->live, NULL);
     fat_rwlock_init(&shared->upcall_rwlock);
 }
 

@@ -27,6 +27,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pipe/dp-group.c \
 	lib/pipe/dp-lane.c \
 	lib/pipe/dp-lane.h \
+	lib/pipe/dp-live.c \
+	lib/pipe/dp-live.h \
 	lib/pipe/dp-lookup.c \
 	lib/pipe/dp-meter.c \
 	lib/pipe/dp-meter.h \

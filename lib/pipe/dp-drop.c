@@ -10,6 +10,7 @@
 #include "ovs-rcu.h"
 #include "util.h"
 #include "pipe/dp-lane.h"
+#include "pipe/dp-live.h"
 
 COVERAGE_DEFINE(datapath_drop_invalid_port);
 COVERAGE_DEFINE(datapath_drop_invalid_bond);
@@ -203,6 +204,9 @@ dp_drop_count(struct dp_lane *lane, odp_port_t in_port, enum dp_drop drop,
         dp_dropped_count(get_dropped(drops_port_get(&lane->drops, in_port,
                                                     name), drop),
                          n, last, lane->now);
+        if (OVS_UNLIKELY(lane->live)) {
+            dp_live_drop(lane, drop, n);
+        }
     }
 }
 

@@ -14,6 +14,8 @@
 #include "flow/dp-edit.h"
 #include "flow/dp-header.h"
 #include "pipe/dp-drop.h"
+#include "pipe/dp-lane.h"
+#include "pipe/dp-live.h"
 
 /* Walks lists of attributes, nested ones, too, so that Open vSwitch's library
  * is given one action at a time, and only packets that have what the action
@@ -339,6 +341,11 @@ dp_exec_list(const struct dp_exec *x, struct dp_packet_batch *batch,
             break;
 
         case OVS_ACTION_ATTR_DROP:
+            if (OVS_UNLIKELY(x->lane && x->lane->live)) {
+                step.type = DP_STEP_DROP;
+                step.attr = a;
+                dp_live_begin_step(x, batch, &step);
+            }
             dp_exec_leaf(x, batch, a); /* Counts. */
             dp_packet_delete_batch(batch, steal);
             return;

@@ -16,6 +16,7 @@
 #include "pipe/dp-drop.h"
 #include "pipe/dp-follow.h"
 #include "pipe/dp-lane.h"
+#include "pipe/dp-live.h"
 #include "pipe/dp-meter.h"
 #include "pipe/dp-pipe.h"
 
@@ -249,6 +250,43 @@ exec_step(const struct dp_exec *x, struct dp_packet_batch *batch,
     }
 }
 
+/* Ends the packets of 'batch' that the tracker has given back, though nothing
+ * follows.  Returns true if there may be more of them, see exec_ct(). */
+static bool
+drop_tracked(const struct dp_exec *x, struct dp_packet_batch *batch)
+{
+    bool more = dp_exec_is_fragment(x) && !dp_packet_batch_is_empty(batch);
+
+    dp_packet_delete_batch(batch, true);
+    return more;
+}
+
+/* Executes 'step', and notes what that does to a packet of which somebody
+ * wants to be told. */
+static void
+exec_step_live(const struct dp_exec *x, struct dp_packet_batch *batch,
+               const struct dp_step *step)
+{
+    bool keep = step->type == DP_STEP_CT && step->last;
+
+    dp_live_begin_step(x, batch, step);
+    do {
+        exec_step(x, batch, step, step->last && !keep);
+        dp_live_end_step(x, batch, step);
+    } while (keep && drop_tracked(x, batch));
+}
+
+static void
+exec_step_maybe_live(const struct dp_exec *x, struct dp_packet_batch *batch,
+                     const struct dp_step *step)
+{
+    if (OVS_UNLIKELY(x->lane->live)) {
+        exec_step_live(x, batch, step);
+    } else {
+        exec_step(x, batch, step, step->last);
+    }
+}
+
 /* dp_exec_list() meets an action that only a datapath can do, inside "clone",
  * "sample" and the like. */
 static void
@@ -257,11 +295,11 @@ exec_cb(void *x, struct dp_packet_batch *batch, const struct nlattr *a,
 {
     struct dp_step step;
 
-    if (dp_actions_step_from_attr(a, &step)) {
-        exec_step(x, batch, &step, steal);
-    } else {
+    if (!dp_actions_step_from_attr(a, &step)) {
         OVS_NOT_REACHED();
     }
+    step.last = steal;
+    exec_step_maybe_live(x, batch, &step);
 }
 
 static void exec_fragments(const struct dp_exec *, struct dp_packet_batch *,
@@ -278,6 +316,23 @@ exec_steps(const struct dp_exec *x, struct dp_packet_batch *batch,
             break;
         }
         if (OVS_UNLIKELY(step->type == DP_STEP_CT && dp_exec_is_fragment(x))) {
+            exec_fragments(x, batch, step);
+            break;
+        }
+    }
+}
+
+/* The same, for a packet of which somebody wants to be told. */
+static void
+exec_steps_live(const struct dp_exec *x, struct dp_packet_batch *batch,
+                const struct dp_step *step)
+{
+    for (;; step++) {
+        exec_step_live(x, batch, step);
+        if (step->last || dp_packet_batch_is_empty(batch)) {
+            break;
+        }
+        if (step->type == DP_STEP_CT && dp_exec_is_fragment(x)) {
             exec_fragments(x, batch, step);
             break;
         }
@@ -305,7 +360,11 @@ exec_fragments(const struct dp_exec *x, struct dp_packet_batch *batch,
     } while (!dp_packet_batch_is_empty(batch));
 
     for (size_t j = 0; j < n; j++) {
-        exec_steps(x, &batches[j], ct + 1);
+        if (OVS_UNLIKELY(x->lane->live)) {
+            exec_steps_live(x, &batches[j], ct + 1);
+        } else {
+            exec_steps(x, &batches[j], ct + 1);
+        }
     }
     free(batches);
 }
@@ -368,32 +427,50 @@ gather(const struct dp_burst *burst, const struct dp_group *group,
     }
 }
 
-/* Executes whatever 'group' has to do. */
-static void
-exec_group(struct dp_exec *x, struct dp_burst *burst,
-           const struct dp_group *group)
+/* Returns the actions of 'group', and makes 'batch' the packets that they are
+ * for. */
+static inline const struct dp_actions *
+begin_group(struct dp_exec *x, const struct dp_burst *burst,
+            const struct dp_group *group, struct dp_packet_batch *batch)
 {
     struct dp_flow *flow = group->flow;
     const struct dp_actions *actions;
-    int first = rightmost_1bit_idx(group->members);
-    struct dp_packet_batch batch;
 
     if (OVS_LIKELY(flow)) {
         actions = dp_flow_get_actions(flow);
         x->mf = flow->key;
     } else {
+        int first = rightmost_1bit_idx(group->members);
+
         actions = burst->once[first];
         x->mf = &burst->keys[first]->mf;
     }
-    gather(burst, group, actions, &batch);
+    gather(burst, group, actions, batch);
+    return actions;
+}
+
+static inline void
+end_group(const struct dp_burst *burst, const struct dp_group *group)
+{
+    if (OVS_UNLIKELY(!group->flow)) {
+        dp_actions_free(burst->once[rightmost_1bit_idx(group->members)]);
+    }
+}
+
+/* Executes whatever 'group' has to do. */
+static void
+exec_group(struct dp_exec *x, struct dp_burst *burst,
+           const struct dp_group *group)
+{
+    struct dp_packet_batch batch;
+    const struct dp_actions *actions = begin_group(x, burst, group, &batch);
+
     if (OVS_LIKELY(actions->n_steps)) {
         exec_steps(x, &batch, actions->steps);
     } else {
         dp_drop_batch(&batch);
     }
-    if (OVS_UNLIKELY(!flow)) {
-        dp_actions_free(burst->once[first]);
-    }
+    end_group(burst, group);
 }
 
 /* Executes all steps of 'actions' but the last, which are edits.  Not inline:
@@ -504,5 +581,35 @@ dp_exec_run(struct dp_lane *lane, struct dp_burst *burst)
     end_run(lane, burst, &run);
     if (OVS_UNLIKELY(followed)) {
         dp_follow_leave(lane->follower);
+    }
+}
+
+/* There are few packets, and the merge tracer does without them. */
+void
+dp_exec_run_live(struct dp_lane *lane, struct dp_burst *burst)
+{
+    struct dp_exec x = {
+        .lane = lane,
+        .in_port = burst->in_port,
+        .depth = burst->depth,
+    };
+
+    for (size_t g = 0; g < burst->n_groups; g++) {
+        const struct dp_group *group = &burst->groups[g];
+        const struct dp_actions *actions;
+        struct dp_packet_batch batch;
+
+        if (group->flow) {
+            dp_flow_count(group->flow, count_1bits(group->members),
+                          group->n_bytes, group->tcp_flags,
+                          lane->now / 1000);
+        }
+        actions = begin_group(&x, burst, group, &batch);
+        if (actions->n_steps) {
+            exec_steps_live(&x, &batch, actions->steps);
+        } else {
+            dp_drop_batch(&batch);
+        }
+        end_group(burst, group);
     }
 }

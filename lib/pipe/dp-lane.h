@@ -38,6 +38,7 @@
 #include "pipe/dp-tx.h"
 
 struct dp_follower;
+struct dp_live_packet;
 struct dp_rxq_load;
 
 /* Packets that go through the pipe once more. */
@@ -78,6 +79,9 @@ struct dp_lane {
     struct ovs_list spare_items;    /* 'struct dp_work_item's to use again:
                                      * few, as the work is bounded. */
     struct dp_follower *follower;   /* Owned; NULL: no packet is followed. */
+    struct dp_live_packet *live;    /* Owned: the packet in the pipe is one
+                                     * that somebody wants to be told about,
+                                     * see dp-live.h; or NULL. */
     struct dp_rxq_load *load;   /* Of the rx queue being served, or NULL. */
     uint64_t booked_at;         /* Cycles before have been booked, see
                                  * dp_lane_lap(). */

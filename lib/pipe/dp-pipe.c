@@ -9,6 +9,7 @@
 #include "pipe/dp-burst.h"
 #include "pipe/dp-exec.h"
 #include "pipe/dp-lane.h"
+#include "pipe/dp-live.h"
 
 COVERAGE_DEFINE(dp_pipe_bounded);
 
@@ -151,6 +152,24 @@ dp_pipe_run(struct dp_lane *lane, struct dp_burst *burst)
     } while (dp_lane_next(lane, burst));    /* Recirculated. */
 }
 
+/* The same, for a packet that somebody wants to be told about. */
+static void
+dp_pipe_run_live(struct dp_lane *lane, struct dp_burst *burst)
+{
+    do {
+        lane->work->depth = burst->depth;
+        if (burst->depth) {
+            dp_live_enter(lane, burst);
+        }
+        dp_lookup_run(lane, burst);
+        dp_live_looked_up(lane, burst);
+        dp_miss_run(lane, burst);
+        dp_live_found(lane, burst);
+        dp_group_run(lane, burst);
+        dp_exec_run_live(lane, burst);
+    } while (dp_lane_next(lane, burst));
+}
+
 /* Does what waits in the work list of 'lane', if anything. */
 static void
 dp_pipe_resume(struct dp_lane *lane)
@@ -158,7 +177,11 @@ dp_pipe_resume(struct dp_lane *lane)
     struct dp_burst burst;
 
     if (dp_lane_next(lane, &burst)) {
-        dp_pipe_run(lane, &burst);
+        if (OVS_UNLIKELY(lane->live)) {
+            dp_pipe_run_live(lane, &burst);
+        } else {
+            dp_pipe_run(lane, &burst);
+        }
     }
 }
 
@@ -177,11 +200,9 @@ do_new_items(struct dp_lane *lane)
     work_end(lane, &work);
 }
 
-/* Forwards the packets of 'batch', which 'in_port' received.  Takes ownership
- * of them. */
-void
-dp_pipe_receive(struct dp_lane *lane, struct dp_packet_batch *batch,
-                odp_port_t in_port)
+static inline void
+receive(struct dp_lane *lane, struct dp_packet_batch *batch,
+        odp_port_t in_port)
 {
     struct dp_burst burst;
     struct dp_work work;
@@ -194,18 +215,87 @@ dp_pipe_receive(struct dp_lane *lane, struct dp_packet_batch *batch,
     work_end(lane, &work);
 }
 
+/* The same for 'packet' alone, and notes in 'live' what becomes of it. */
+static void
+receive_one(struct dp_lane *lane, struct dp_packet *packet,
+            odp_port_t in_port, struct dp_live_packet *live)
+{
+    struct dp_packet_batch batch;
+    struct dp_burst burst;
+    struct dp_work work;
+
+    lane->live = live;
+    work_begin(lane, &work);
+    dp_packet_batch_init_packet(&batch, packet);
+    dp_lane_count(lane, PMD_STAT_RECV, 1);
+    dp_burst_init(lane, &burst, &batch, in_port, 0);
+    dp_live_enter(lane, &burst);
+    dp_rx_run(lane, &burst);
+    dp_pipe_run_live(lane, &burst);
+    work_end(lane, &work);
+    lane->live = NULL;
+}
+
+/* The same for 'batch', of which 'live' may want some.  Not inline: this is
+ * rare. */
+static void __attribute__((noinline))
+receive_live(struct dp_lane *lane, struct dp_packet_batch *batch,
+             odp_port_t in_port, struct dp_live *live)
+{
+    struct dp_packet_batch before;
+    struct dp_packet *packet;
+
+    dp_packet_batch_init(&before);
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        struct dp_live_packet *p = dp_live_claim(live, lane, packet, in_port);
+
+        if (!p) {
+            dp_packet_batch_add(&before, packet);
+            continue;
+        }
+        if (!dp_packet_batch_is_empty(&before)) {
+            receive(lane, &before, in_port);
+            dp_packet_batch_init(&before);
+        }
+        receive_one(lane, packet, in_port, p);
+        dp_live_finish(live, p);
+    }
+    if (!dp_packet_batch_is_empty(&before)) {
+        receive(lane, &before, in_port);
+    }
+}
+
+/* Forwards the packets of 'batch', which 'in_port' received.  Takes ownership
+ * of them. */
+void
+dp_pipe_receive(struct dp_lane *lane, struct dp_packet_batch *batch,
+                odp_port_t in_port)
+{
+    struct dp_live *live = dp_live_get(lane->shared);
+
+    if (OVS_LIKELY(!live)) {
+        receive(lane, batch, in_port);
+    } else {
+        receive_live(lane, batch, in_port, live);
+    }
+}
+
 /* Executes actions on the packets of 'batch', which look like 'flow' and have
  * valid metadata.  They are the caller's still, as the actions left them. */
 void
 dp_pipe_execute(struct dp_lane *lane, struct dp_packet_batch *batch,
                 const struct flow *flow, const struct nlattr *nla, size_t len)
 {
+    struct dp_live_packet *live = lane->live;
     struct dp_work work;
     struct dp_key key;
 
+    /* A packet of the upper layers' own, not the one that 'live' is about. */
+    lane->live = NULL;
     work_begin(lane, &work);
     dp_key_from_flow(&key, flow);
     dp_exec_attrs(lane, batch, nla, len, &key.mf);
     dp_pipe_resume(lane);
     work_end(lane, &work);
+    lane->live = live;
 }

@@ -47,4 +47,7 @@ void dp_miss_run(struct dp_lane *, struct dp_burst *);
 void dp_group_run(struct dp_lane *, struct dp_burst *);
 void dp_exec_run(struct dp_lane *, struct dp_burst *);
 
+/* The last one, for a packet that somebody wants to be told about. */
+void dp_exec_run_live(struct dp_lane *, struct dp_burst *);
+
 #endif /* dp-pipe.h */

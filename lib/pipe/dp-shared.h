@@ -21,10 +21,12 @@
 #include "dpif.h"
 #include "fat-rwlock.h"
 #include "ovs-atomic.h"
+#include "ovs-rcu.h"
 
 struct conntrack;
 struct dp_bonds;
 struct dp_books;
+struct dp_live;
 struct dp_meters;
 struct dp_offload;
 
@@ -47,6 +49,8 @@ struct dp_shared {
     atomic_uint32_t tx_flush_interval;  /* us; 0: at the end of each burst. */
     atomic_bool perf_metrics;           /* Histograms per iteration. */
     atomic_bool validate_lookups;       /* Check what classifiers find. */
+    OVSRCU_TYPE(struct dp_live *) live; /* Packets that somebody wants to be
+                                         * told about; NULL: none. */
 
     /* Guarded by 'upcall_rwlock'. */
     struct fat_rwlock upcall_rwlock;

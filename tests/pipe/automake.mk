@@ -10,6 +10,7 @@ tests_dptest_SOURCES += \
 	tests/pipe/test-exec.c \
 	tests/pipe/test-fence.c \
 	tests/pipe/test-flush.c \
+	tests/pipe/test-live.c \
 	tests/pipe/test-meter.c \
 	tests/pipe/test-pipe.c \
 	tests/pipe/test-rxq-load.c

@@ -21,6 +21,7 @@
 #include "pipe/dp-bond.h"
 #include "pipe/dp-exec.h"
 #include "pipe/dp-lane.h"
+#include "pipe/dp-live.h"
 #include "pipe/dp-meter.h"
 #include "tests/dptest.h"
 
@@ -439,6 +440,56 @@ check_waiting(struct dp_lane *lane, unsigned int min, unsigned int max)
     }
 }
 
+/* What 'p' says of its outputs is what the model says. */
+static void
+check_live_packet(const struct dp_live_packet *p)
+{
+    unsigned int expected[N_PORTS + 1] = { 0 };
+    unsigned int n[N_PORTS + 1] = { 0 };
+    uint64_t n_bonded;
+
+    if (p->is_cut) {
+        return;
+    }
+    for (unsigned int i = 0; i < p->n_events; i++) {
+        if (p->events[i].type == DP_LIVE_OUTPUT) {
+            n[odp_to_u32(p->events[i].port)]++;
+        }
+    }
+    expect(ntohs(p->looks[0].tp_src), 0, expected, &n_bonded);
+    ovs_assert(!memcmp(n, expected, sizeof n));
+}
+
+/* Ends '*livep', if there is one, and returns how many packets it had found;
+ * else begins to look for some. */
+static unsigned int
+toggle_live(struct dp_shared *shared, struct dp_live **livep)
+{
+    struct dp_live_filter filter = { .ports = NULL };
+    struct dp_live_packet *p;
+    unsigned int n = 0;
+
+    if (!*livep) {
+        match_init_catchall(&filter.match);
+        if (random_range(2)) {
+            match_set_tp_src(&filter.match,
+                             htons(random_range(N_CONNECTIONS)));
+        }
+        *livep = dp_live_create(&filter, 1 + random_range(30));
+        dp_live_start(shared, *livep);
+        return 0;
+    }
+    dp_live_stop(shared);
+    while ((p = dp_live_take(*livep)) != NULL) {
+        check_live_packet(p);
+        free(p);
+        n++;
+    }
+    dp_live_destroy(*livep);
+    *livep = NULL;
+    return n;
+}
+
 static void
 test_pipe_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
@@ -447,6 +498,8 @@ test_pipe_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     struct dp_shared *shared;
     struct dp_lane *lane;
     struct rig rig;
+    struct dp_live *live = NULL;
+    unsigned int n_live = 0;
     uint32_t id = 0;
 
     rig_init(&rig);
@@ -468,6 +521,9 @@ test_pipe_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         case 3:
             dp_lane_flush_flows(lane);
             break;
+        case 4:
+            n_live += toggle_live(shared, &live);
+            break;
         default:
             id = send_burst(lane, id, N_PACKETS - id, connections);
             break;
@@ -476,6 +532,10 @@ test_pipe_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         ovsrcu_quiesce();
     }
     dp_tx_flush(lane, true);
+    if (live) {
+        n_live += toggle_live(shared, &live);
+    }
+    ovs_assert(n_live);
     check_bond(shared->bonds, check_outputs(connections));
 
     /* All packets are accounted for, and each way was taken. */
