@@ -24,6 +24,8 @@ ofproto_libmarkofproto_a_SOURCES = \
 	ofproto/slow-path.h \
 	ofproto/sweep.c \
 	ofproto/sweep.h \
+	ofproto/trace-live.c \
+	ofproto/trace-live.h \
 	ofproto/udpif.c \
 	ofproto/udpif.h \
 	ofproto/ukey-map.c \

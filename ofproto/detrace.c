@@ -6,6 +6,7 @@
 
 #include "classifier.h"
 #include "ctl/dp-commands.h"
+#include "dpif-netdev.h"
 #include "dpif.h"
 #include "offload/dp-rule-name.h"
 #include "ofproto/ofproto-dpif-trace.h"
@@ -123,6 +124,38 @@ find_ukey(struct udpif *udpif, const ovs_u128 *ufid, unsigned pmd_id)
     return NULL;
 }
 
+/* Appends what is known of 'ukey'. */
+static void
+format_ukey(struct udpif *udpif, struct udpif_key *ukey, bool with_names,
+            struct ds *ds)
+{
+    ovs_mutex_lock(&ukey->mutex);
+    if ((ukey->state == UKEY_VISIBLE || ukey->state == UKEY_OPERATIONAL)
+        && !revalidate_populate_xcache(udpif, ukey)) {
+        format_xcache(ukey->xcache, with_names, ds);
+    }
+    ovs_mutex_unlock(&ukey->mutex);
+}
+
+void
+detrace_flow(const char *dp_name, const ovs_u128 *ufid, unsigned pmd_id,
+             struct ds *ds)
+{
+    struct udpif *udpif;
+
+    LIST_FOR_EACH (udpif, list_node, udpif_all()) {
+        struct udpif_key *ukey = NULL;
+
+        if (dpif_is_netdev(udpif->dpif)
+            && !strcmp(dpif_base_name(udpif->dpif), dp_name)) {
+            ukey = find_ukey(udpif, ufid, pmd_id);
+        }
+        if (ukey) {
+            format_ukey(udpif, ukey, true, ds);
+        }
+    }
+}
+
 void
 detrace_command(struct unixctl_conn *conn, int argc, const char *argv[],
                 void *aux OVS_UNUSED)
@@ -171,12 +204,7 @@ detrace_command(struct unixctl_conn *conn, int argc, const char *argv[],
                           dpif_name(udpif->dpif));
             continue;
         }
-        ovs_mutex_lock(&ukey->mutex);
-        if ((ukey->state == UKEY_VISIBLE || ukey->state == UKEY_OPERATIONAL)
-            && !revalidate_populate_xcache(udpif, ukey)) {
-            format_xcache(ukey->xcache, with_names, &ds);
-        }
-        ovs_mutex_unlock(&ukey->mutex);
+        format_ukey(udpif, ukey, with_names, &ds);
     }
     unixctl_command_reply(conn, ds_cstr(ds.length ? &ds : &lacking));
     ds_destroy(&lacking);

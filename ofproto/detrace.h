@@ -17,9 +17,18 @@
  *
  * See also.  ofproto/trace, which asks the question the other way round. */
 
+#include "openvswitch/types.h"
+
+struct ds;
 struct unixctl_conn;
 
 void detrace_command(struct unixctl_conn *, int argc, const char *argv[],
                      void *aux);
+
+/* Appends the OpenFlow rules that have made flow 'ufid' of the lane on
+ * 'pmd_id', in the userspace datapath 'dp_name', by their names of ports; does
+ * nothing if that is not known. */
+void detrace_flow(const char *dp_name, const ovs_u128 *ufid, unsigned pmd_id,
+                  struct ds *);
 
 #endif /* ofproto/detrace.h */

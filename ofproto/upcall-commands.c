@@ -11,6 +11,7 @@
 #include "dpif.h"
 #include "ofproto/detrace.h"
 #include "ofproto/ofproto-dpif-upcall.h"
+#include "ofproto/trace-live.h"
 #include "ofproto/udpif.h"
 #include "openvswitch/dynamic-string.h"
 #include "seq.h"
@@ -186,6 +187,9 @@ upcall_commands_register(void)
         { "revalidator/resume", NULL, 0, 0, cmd_revalidator_pause, false },
         { "ofproto/detrace", "[--names] UFID [pmd=PMD-ID]", 1, 3,
           detrace_command, false },
+        { "ofproto/trace-live", "[--format json] [--count n] "
+          "[--timeout seconds] [bridge] [filter]", 0, 8, trace_live_command,
+          false },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {

@@ -62,6 +62,7 @@ AT_FILES = \
 	tests/testsuite.at \
 	tests/tools.at \
 	tests/top.at \
+	tests/trace-live.at \
 	tests/upcall-bugs.at \
 	tests/upcall.at \
 	tests/vswitchd.at

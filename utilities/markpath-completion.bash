@@ -11,7 +11,7 @@
 _markpath_commands="offload/show offload/rules offload/why ct/show"
 _markpath_commands="$_markpath_commands merge/show merge/dump-flows"
 _markpath_commands="$_markpath_commands ofproto/detrace dpif/show-drops"
-_markpath_commands="$_markpath_commands dpif/top-flows"
+_markpath_commands="$_markpath_commands dpif/top-flows ofproto/trace-live"
 
 # Prints the ports of the offload engine.
 _markpath_ports () {
@@ -38,13 +38,15 @@ _markpath_words () {
     local appctl=$1 command=$2 last=$3 operands=$4 formatted=$5
 
     case $command in
-    offload/* | ct/* | merge/show | dpif/show-drops | dpif/top-flows)
+    offload/* | ct/* | merge/show | dpif/show-drops | dpif/top-flows | \
+    ofproto/trace-live)
         if [ "$last" = --format ]; then
             echo json text
             return
         fi
         [ "$formatted" = yes ] || echo --format
         [ "$command" != dpif/show-drops ] || echo --pmd
+        [ "$command" != ofproto/trace-live ] || echo --count --timeout
         ;;
     esac
     [ "$operands" = 0 ] || return
@@ -56,6 +58,7 @@ _markpath_words () {
     merge/dump-flows) echo -m ;;
     offload/why) echo all; _markpath_ufids "$appctl" ;;
     ofproto/detrace) _markpath_ufids "$appctl" ;;
+    ofproto/trace-live) ovs-vsctl --timeout=2 list-br 2>/dev/null ;;
     esac
 }
 
@@ -99,7 +102,7 @@ _markpath_appctl () {
 
     # What is not ours is Open vSwitch's.
     case $command in
-    offload/* | ofproto/detrace) ;;
+    offload/* | ofproto/detrace | ofproto/trace-live) ;;
     *)
         if [ -n "$_markpath_next" ]; then
             local ours=("${COMPREPLY[@]}")

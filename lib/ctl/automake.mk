@@ -23,6 +23,9 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-flow-show.h \
 	lib/ctl/dp-late.c \
 	lib/ctl/dp-late.h \
+	lib/ctl/dp-live-show.c \
+	lib/ctl/dp-live-show.h \
+	lib/ctl/dp-live-text.c \
 	lib/ctl/dp-local.c \
 	lib/ctl/dp-local.h \
 	lib/ctl/dp-log-modules.c \
@@ -40,6 +43,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ctl/dp-telemetry.h \
 	lib/ctl/dp-top.c \
 	lib/ctl/dp-top.h \
+	lib/ctl/dp-tracing.c \
+	lib/ctl/dp-tracing.h \
 	lib/ctl/dp-watch.c \
 	lib/ctl/dp-watch.h \
 	lib/ctl/dp.c \

@@ -148,6 +148,7 @@ dp_free(struct dp *dp)
 {
     dp_registry_remove(dp);
     dp_watch_destroy(dp->watch);
+    dp_tracing_uninit(dp);
     dp_merging_uninit(&dp->merging);
 
     ovs_mutex_lock(&dp->topology.mutex);
@@ -334,6 +335,19 @@ dp_add_port(struct dp *dp, const char *name, const char *type,
     return error;
 }
 
+odp_port_t
+dp_find_port(struct dp *dp, const char *name)
+{
+    const struct dp_port *port;
+    odp_port_t port_no;
+
+    ovs_mutex_lock(&dp->topology.mutex);
+    port = dp_topology_port_by_name(&dp->topology, name);
+    port_no = port ? port->port_no : ODPP_NONE;
+    ovs_mutex_unlock(&dp->topology.mutex);
+    return port_no;
+}
+
 void
 dp_get_port_names(struct dp *dp, struct hmap *names)
 {
@@ -374,6 +388,7 @@ dp_run(struct dp *dp)
     dp_telemetry_run();
     dp_balance_run(&dp->balance, &dp->topology, &dp->config);
     dp_watch_run(&dp->watch, &dp->topology);
+    dp_tracing_run(dp);
 
     ovs_mutex_lock(&dp->topology.mutex);
     dp_topology_watch(&dp->topology);
@@ -398,6 +413,7 @@ dp_wait(struct dp *dp)
 {
     dp_topology_wait_main(&dp->topology);
     dp_watch_wait(dp->watch);
+    dp_tracing_wait(dp);
     dp_local_wait(dp);
 #if MARKPATH_HAVE_XDP
     dp_xdp_await_wait();

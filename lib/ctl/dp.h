@@ -25,6 +25,7 @@
 #include "ctl/dp-merging.h"
 #include "ctl/dp-offload-glue.h"
 #include "ctl/dp-readings.h"
+#include "ctl/dp-tracing.h"
 #include "pipe/dp-shared.h"
 #include "pmd/dp-topology.h"
 
@@ -59,6 +60,7 @@ struct dp {
     struct dp_balance balance;
     struct dp_readings drop_readings;   /* What ports have lost. */
     struct dp_watch *watch;         /* NULL: nobody looks. */
+    struct dp_tracing tracing;      /* Of live packets. */
 
     /* Main thread only. */
     dp_purge_callback *purge_cb;
@@ -81,6 +83,9 @@ void dp_registry_remove(struct dp *);
 int dp_add_port(struct dp *, const char *name, const char *type,
                 odp_port_t *port_nop);
 odp_port_t dp_choose_port(struct dp *, const char *name);
+
+/* Returns the number of the port called 'name', or ODPP_NONE. */
+odp_port_t dp_find_port(struct dp *, const char *name);
 
 /* Adds the ports' names to 'names', an odp_portno_names map. */
 void dp_get_port_names(struct dp *, struct hmap *names);
