@@ -54,6 +54,7 @@ markpath_SCRIPTS = \
 	utilities/markpath-switch \
 	utilities/markpath-top
 dist_markpath_DATA = \
+	utilities/markpath_restart.py \
 	utilities/markpath_top_ask.py \
 	utilities/markpath_top_figures.py \
 	utilities/markpath_top_layout.py
@@ -104,6 +105,20 @@ bench-growth: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 		$(srcdir)/tests/bench/growth \
 		--ours=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
 .PHONY: bench-growth
+
+# For how long traffic is out while the daemon is restarted, with ports of each
+# kind, as "markpath restart" does it and as Open vSwitch's scripts do.
+EXTRA_DIST += \
+	tests/bench/restart \
+	tests/bench/restartbed.py
+bench-restart: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
+	@for how in "" --by-scripts; do \
+		SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
+			$(srcdir)/tests/bench/restart $$how \
+			--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || \
+			test $$? = 77 || exit 1; \
+	done
+.PHONY: bench-restart
 
 # The longest time without a poll.
 EXTRA_DIST += tests/bench/stalls

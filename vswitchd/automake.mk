@@ -12,12 +12,15 @@ vswitchd_ovs_vswitchd_SOURCES = \
 	vswitchd/encap-guard.h \
 	vswitchd/execute-guard.c \
 	vswitchd/execute-guard.h \
-	vswitchd/main.c
+	vswitchd/main.c \
+	vswitchd/standby.c \
+	vswitchd/standby.h
 # Calls from the library that come to us first.
 vswitchd_ovs_vswitchd_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=commit_odp_actions \
 	-Wl,--wrap=odp_execute_actions \
 	-Wl,--wrap=ovs_get_program_version \
+	-Wl,--wrap=ovsdb_idl_is_lock_contended \
 	-Wl,--wrap=rstp_port_received_bpdu \
 	-Wl,--wrap=unixctl_command_register
 vswitchd_ovs_vswitchd_LDADD = \

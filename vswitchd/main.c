@@ -48,6 +48,7 @@
 #include "unixctl.h"
 #include "util.h"
 #include "vswitchd/bridge.h"
+#include "vswitchd/standby.h"
 
 /* Log filters of users and tests name this module. */
 VLOG_DEFINE_THIS_MODULE(vswitchd);
@@ -305,6 +306,7 @@ run_until_exit(struct unixctl_server *unixctl,
 
         memory_wait();
         bridge_wait();
+        standby_wait();
         unixctl_server_wait(unixctl);
         netdev_wait();
         OVS_USDT_PROBE(main, poll_block);
@@ -337,6 +339,7 @@ main(int argc, char *argv[])
         exit(EXIT_FAILURE);
     }
     unixctl_command_register("exit", "[--cleanup]", 0, 1, handle_exit, &wish);
+    standby_init();
 
     /* The first configuration also lets the parent of --detach go. */
     bridge_init(options.database);

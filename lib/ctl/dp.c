@@ -171,17 +171,24 @@ dp_free(struct dp *dp)
     free(dp);
 }
 
-static int
-dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
+void
+dp_prepare(void)
 {
     static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
-    struct dp *dp = xzalloc(sizeof *dp);
-    int error;
 
     if (ovsthread_once_start(&once)) {
         pmd_perf_estimate_tsc_frequency();
         ovsthread_once_done(&once);
     }
+}
+
+static int
+dp_create(const char *name, const struct dpif_class *class, struct dp **dpp)
+{
+    struct dp *dp = xzalloc(sizeof *dp);
+    int error;
+
+    dp_prepare();
     dp->class = class;
     dp->name = xstrdup(name);
     ovs_refcount_init(&dp->ref_cnt);

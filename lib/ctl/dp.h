@@ -67,6 +67,10 @@ struct dp {
     void *purge_aux;
 };
 
+/* Does what the first dp_open() that makes a datapath takes time for: it takes
+ * none for that then.  Any thread, but after DPDK is initialized. */
+void dp_prepare(void);
+
 int dp_open(const char *name, const struct dpif_class *, bool create,
             struct dp **);
 void dp_unref(struct dp *);

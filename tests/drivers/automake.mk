@@ -5,6 +5,7 @@
 EXTRA_DIST += \
 	tests/bench/simnic-io \
 	tests/drivers/test-malformed \
+	tests/drivers/test-restart \
 	tests/drivers/test-simnic-count \
 	tests/drivers/test-simnic-merge \
 	tests/drivers/test-simnic-ovs \
@@ -85,6 +86,9 @@ check-drivers: tests/drivers/test-simnic-match$(EXEEXT) \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
 		--plugin=$(simnic_path) || test $$? = 77
+	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
+		$(srcdir)/tests/drivers/test-restart \
+		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
 	$(PYTHON3) $(srcdir)/tests/drivers/test-top \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
