@@ -327,6 +327,7 @@ main(int argc, char *argv[])
     ovs_cmdl_proctitle_init(argc, argv);
     parse_options(argc, argv, &options);
     fatal_ignore_sigpipe();
+    standby_init();
 
     ovs_daemonize_start(options.rawio);
     VLOG_INFO("%s (Open vSwitch) " OVS_PACKAGE_VERSION
@@ -339,7 +340,6 @@ main(int argc, char *argv[])
         exit(EXIT_FAILURE);
     }
     unixctl_command_register("exit", "[--cleanup]", 0, 1, handle_exit, &wish);
-    standby_init();
 
     /* The first configuration also lets the parent of --detach go. */
     bridge_init(options.database);

@@ -43,6 +43,8 @@ static const char *const state_names[] = {
 struct standby {
     enum standby_state state;
     int other;                  /* Process whose place we take; 0: none. */
+    unsigned long long int began;   /* When it was started, as proc(5) has
+                                     * it: its ID may be used again. */
     bool late;                  /* DPDK must wait for 'other' to go. */
     long long int leaves;       /* When 'other' gave up its lock, in ms. */
 };
@@ -102,20 +104,17 @@ prepare(const struct ovsrec_open_vswitch *cfg)
     }
 }
 
-/* Whether the other process has something that we may need.  One that has
- * ended, but nobody has buried, has not; but its first thread may have ended
- * before others. */
+/* Stores when process 'pid' was started, and returns true if it has something
+ * that we may need.  One that has ended, but nobody has buried, has not; but
+ * its first thread may have ended before others. */
 static bool
-other_exists(void)
+process_works(int pid, unsigned long long int *began)
 {
     char path[64], line[512];
-    bool exists = false;
+    bool works = false;
     FILE *stream;
 
-    if (!standby.other) {
-        return false;
-    }
-    snprintf(path, sizeof path, "/proc/%d/stat", standby.other);
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
     stream = fopen(path, "r");
     if (stream) {
         const char *name_end = (fgets(line, sizeof line, stream)
@@ -123,15 +122,24 @@ other_exists(void)
         char state;
         int n_threads;
 
-        /* proc(5): fields 3 and 20. */
-        exists = (name_end
-                  && sscanf(name_end + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s"
-                            " %*s %*s %*s %*s %*s %*s %*s %*s %d",
-                            &state, &n_threads) == 2
-                  && (state != 'Z' || n_threads > 1));
+        /* proc(5): fields 3, 20 and 22. */
+        works = (name_end
+                 && sscanf(name_end + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s"
+                           " %*s %*s %*s %*s %*s %*s %*s %*s %d %*s %llu",
+                           &state, &n_threads, began) == 3
+                 && (state != 'Z' || n_threads > 1));
         fclose(stream);
     }
-    return exists;
+    return works;
+}
+
+static bool
+other_exists(void)
+{
+    unsigned long long int began;
+
+    return (standby.other && process_works(standby.other, &began)
+            && began == standby.began);
 }
 
 bool
@@ -193,7 +201,8 @@ standby_init(void)
     char late[6] = "";
     int pid;
 
-    if (other && sscanf(other, "%d,%5s", &pid, late) >= 1 && pid > 0) {
+    if (other && sscanf(other, "%d,%5s", &pid, late) >= 1 && pid > 0
+        && process_works(pid, &standby.began)) {
         standby.other = pid;
         standby.late = !strcmp(late, "late");
     }

@@ -42,7 +42,10 @@
 
 struct ovsdb_idl;
 
-/* Registers the command.  Called once, before bridge_init(). */
+/* Registers the command, and finds out which process is meant.  Called once,
+ * before the process becomes a daemon: whoever starts it again after a crash,
+ * when that process has long gone and its ID is another one's, has the
+ * environment still. */
 void standby_init(void);
 
 /* Has the main loop wake up when the other process may have gone. */
