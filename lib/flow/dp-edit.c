@@ -191,6 +191,9 @@ set16(void *p, ovs_be16 value, ovs_be16 mask)
     uint16_t new = ((old & ~(OVS_FORCE uint16_t) mask)
                     | (OVS_FORCE uint16_t) (value & mask));
 
+    if (new == old) {
+        return 0;
+    }
     memcpy(p, &new, sizeof new);
     return dp_csum_diff16(old, new);
 }
@@ -203,6 +206,9 @@ set32(void *p, ovs_be32 value, ovs_be32 mask)
     uint32_t new = ((old & ~(OVS_FORCE uint32_t) mask)
                     | (OVS_FORCE uint32_t) (value & mask));
 
+    if (new == old) {
+        return 0;
+    }
     memcpy(p, &new, sizeof new);
     return dp_csum_diff32(old, new);
 }
