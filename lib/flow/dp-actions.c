@@ -3,6 +3,7 @@
 
 #include "flow/dp-actions.h"
 
+#include "dp-packet.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "odp-util.h"
@@ -260,7 +261,11 @@ void
 dp_actions_edit(const struct dp_step *step, struct dp_packet_batch *batch)
 {
     if (step->type == DP_STEP_REWRITE) {
-        dp_rewrite_run(step->rewrite, batch);
+        struct dp_packet *packet;
+
+        DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+            dp_rewrite_packet(step->rewrite, packet);
+        }
     } else {
         dp_edit_run(batch, step->edit, step->edit_arg);
     }

@@ -405,18 +405,13 @@ run_one_by_one(const struct dp_rewrite *rewrite, struct dp_packet *packet)
 }
 
 void
-dp_rewrite_run(const struct dp_rewrite *rewrite,
-               struct dp_packet_batch *batch)
+dp_rewrite_packet(const struct dp_rewrite *rewrite, struct dp_packet *packet)
 {
-    struct dp_packet *packet;
+    uint8_t *data = dp_packet_data(packet);
 
-    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        uint8_t *data = dp_packet_data(packet);
-
-        if (OVS_LIKELY(is_plain(rewrite, packet, data + packet->l3_ofs))) {
-            rewrite_plain(rewrite, packet, data);
-        } else {
-            run_one_by_one(rewrite, packet);
-        }
+    if (OVS_LIKELY(is_plain(rewrite, packet, data + packet->l3_ofs))) {
+        rewrite_plain(rewrite, packet, data);
+    } else {
+        run_one_by_one(rewrite, packet);
     }
 }

@@ -24,7 +24,7 @@
 
 #include "flow/dp-edit.h"
 
-struct dp_packet_batch;
+struct dp_packet;
 
 /* A cache line.  Values have no bits beyond their masks. */
 struct dp_rewrite {
@@ -52,9 +52,9 @@ void dp_rewrite_init(struct dp_rewrite *);
 bool dp_rewrite_add(struct dp_rewrite *rewrite, enum dp_edit,
                     const void *arg);
 
-/* Changes all packets of 'batch', which are as dp_edit_run() wants them, as
- * the edits would that were added.  One must be of IPv4. */
-void dp_rewrite_run(const struct dp_rewrite *rewrite,
-                    struct dp_packet_batch *batch);
+/* Changes 'packet', which is as dp_edit_run() wants it, as the edits would
+ * that were added.  One must be of IPv4. */
+void dp_rewrite_packet(const struct dp_rewrite *rewrite,
+                       struct dp_packet *packet);
 
 #endif /* dp-rewrite.h */

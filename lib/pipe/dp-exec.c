@@ -10,6 +10,7 @@
 #include "util.h"
 #include "flow/dp-key.h"
 #include "flow/dp-log.h"
+#include "flow/dp-rewrite.h"
 #include "pipe/dp-bond.h"
 #include "pipe/dp-burst.h"
 #include "pipe/dp-clone.h"
@@ -480,10 +481,21 @@ static void __attribute__((noinline))
 edit_group(const struct dp_burst *burst, const struct dp_group *group,
            const struct dp_actions *actions)
 {
+    const struct dp_step *step = actions->steps;
     struct dp_packet_batch batch;
+    int i;
 
+    if (OVS_LIKELY(step->type == DP_STEP_REWRITE && step[1].last)) {
+        ULLONG_FOR_EACH_1 (i, group->members) {
+            if (burst->bare & (UINT32_C(1) << i)) {
+                dress(burst, i, actions);
+            }
+            dp_rewrite_packet(step->rewrite, burst->packets[i]);
+        }
+        return;
+    }
     gather(burst, group, actions, &batch);
-    for (const struct dp_step *step = actions->steps; !step->last; step++) {
+    for (; !step->last; step++) {
         dp_actions_edit(step, &batch);
     }
 }

@@ -169,16 +169,13 @@ static void
 bench_rewrites(struct dp_packet packets[BURST],
                const struct dp_rewrite rewrites[2], size_t n)
 {
-    struct dp_packet_batch batch;
     struct dp_key key;
 
-    dp_packet_batch_init(&batch);
     for (int i = 0; i < BURST; i++) {
         dp_key_extract_fresh(&key, &packets[i]);
-        dp_packet_batch_add(&batch, &packets[i]);
     }
-    for (size_t i = 0; i < n; i += BURST) {
-        dp_rewrite_run(&rewrites[i / BURST & 1], &batch);
+    for (size_t i = 0; i < n; i++) {
+        dp_rewrite_packet(&rewrites[i / BURST & 1], &packets[i % BURST]);
     }
 }
 
@@ -354,32 +351,124 @@ static const struct netdev_class keep_class = {
     .update_flags = keep_update_flags,
 };
 
-/* From bursts of 'size' to the netdev that they leave by, in one flow or one
- * for each packet, or through the tracker and the tables once more. */
+/* Sends 'n' packets, in bursts of 'size', from the port to the netdev that
+ * they leave by. */
 static void
-bench_pipe(struct dp_packet packets[BURST], size_t size, bool one, bool ct,
-           size_t n)
+run_pipe(struct pipe_rig *rig, struct dp_packet packets[BURST], size_t size,
+         size_t n)
 {
     struct dp_packet_batch batch;
-    struct pipe_rig rig;
 
-    n_flows = one ? 1 : BURST;
-    tracks = ct;
-    ovs_assert(!netdev_register_provider(&keep_class));
-    pipe_rig_init(&rig, upcall, NULL);
-    rig.shared.conntrack = conntrack_init();
-    atomic_store_relaxed(&rig.shared.emc_insert_inv, 1);    /* All. */
-    pipe_rig_add_port(&rig, OUT_PORT, keep_class.type);
     for (size_t i = 0; i < n; i += size) {
         dp_packet_batch_init(&batch);
         for (size_t j = 0; j < size; j++) {
             dp_packet_batch_add(&batch, &packets[j]);
         }
-        pipe_rig_receive(&rig, &batch, PORT);
+        pipe_rig_receive(rig, &batch, PORT);
     }
-    dp_lane_flush_flows(&rig.lane);
-    conntrack_destroy(rig.shared.conntrack);
-    pipe_rig_uninit(&rig);
+}
+
+static void
+end_pipe(struct pipe_rig *rig)
+{
+    dp_lane_flush_flows(&rig->lane);
+    conntrack_destroy(rig->shared.conntrack);
+    pipe_rig_uninit(rig);
+}
+
+static void
+init_pipe(struct pipe_rig *rig)
+{
+    ovs_assert(!netdev_register_provider(&keep_class));
+    pipe_rig_init(rig, upcall, NULL);
+    rig->shared.conntrack = conntrack_init();
+    atomic_store_relaxed(&rig->shared.emc_insert_inv, 1);   /* All. */
+    pipe_rig_add_port(rig, OUT_PORT, keep_class.type);
+}
+
+/* In one flow or one for each packet, or through the tracker and the tables
+ * once more. */
+static void
+bench_pipe(struct dp_packet packets[BURST], size_t size, bool one, bool ct,
+           size_t n)
+{
+    struct pipe_rig rig;
+
+    n_flows = one ? 1 : BURST;
+    tracks = ct;
+    init_pipe(&rig);
+    run_pipe(&rig, packets, size, n);
+    end_pipe(&rig);
+}
+
+/* Puts a merged flow for packets like 'flow' into 'lane', which sets their
+ * destination to 'dst', if that is nonzero.  Returns it. */
+static struct dp_flow *
+add_merged(struct dp_lane *lane, const struct flow *flow, ovs_be32 dst)
+{
+    const struct ovs_key_ipv4 ipv4[2] = {
+        { .ipv4_dst = dst }, { .ipv4_dst = OVS_BE32_MAX },
+    };
+    const struct ovs_key_udp udp[2] = {
+        { .udp_dst = flow->tp_dst }, { .udp_dst = OVS_BE16_MAX },
+    };
+    ovs_u128 ufid = { .u32 = { ntohl(flow->nw_src), ntohl(flow->nw_dst) } };
+    struct flow_wildcards wc;
+    struct dp_flow *merged;
+    struct ofpbuf actions;
+
+    ofpbuf_init(&actions, 128);
+    if (dst) {
+        size_t ofs = nl_msg_start_nested(&actions,
+                                         OVS_ACTION_ATTR_SET_MASKED);
+
+        nl_msg_put_unspec(&actions, OVS_KEY_ATTR_IPV4, ipv4, sizeof ipv4);
+        nl_msg_end_nested(&actions, ofs);
+        ofs = nl_msg_start_nested(&actions, OVS_ACTION_ATTR_SET_MASKED);
+        nl_msg_put_unspec(&actions, OVS_KEY_ATTR_UDP, udp, sizeof udp);
+        nl_msg_end_nested(&actions, ofs);
+    }
+    nl_msg_put_odp_port(&actions, OVS_ACTION_ATTR_OUTPUT,
+                        u32_to_odp(OUT_PORT));
+    flow_wildcards_init_for_packet(&wc, flow);
+    merged = dp_flow_create(flow, dp_mask_create(&wc), &ufid, 0,
+                            actions.data, actions.size);
+    dp_flow_set_merged(merged);
+    dp_tuples_insert(&lane->merged, merged);
+    ofpbuf_uninit(&actions);
+    return merged;
+}
+
+/* By merged flows, one for each packet; or with two addresses as destination,
+ * of which each is translated into the other. */
+static void
+bench_merged(struct dp_packet packets[BURST], bool translate, size_t n)
+{
+    const ovs_be32 dsts[2] = { htonl(0x0a010001), htonl(0x0a010002) };
+    struct dp_flow *merged[2 * BURST];
+    size_t n_merged = 0;
+    struct pipe_rig rig;
+
+    init_pipe(&rig);
+    for (int i = 0; i < BURST; i++) {
+        for (int j = 0; j <= translate; j++) {
+            struct flow flow;
+
+            flow_extract(&packets[i], &flow);
+            flow.in_port.odp_port = u32_to_odp(PORT);
+            flow.nw_dst = dsts[j];
+            merged[n_merged++] = add_merged(&rig.lane, &flow,
+                                            translate ? dsts[!j] : 0);
+        }
+        *dp_packet_ol_flags_ptr(&packets[i])
+            |= DP_PACKET_OL_RX_IP_CKSUM_GOOD | DP_PACKET_OL_RX_L4_CKSUM_GOOD;
+    }
+    run_pipe(&rig, packets, BURST, n);
+    while (n_merged) {
+        dp_tuples_remove(&rig.lane.merged, merged[--n_merged]);
+        dp_flow_unref(merged[n_merged]);
+    }
+    end_pipe(&rig);
 }
 
 int
@@ -422,6 +511,8 @@ main(int argc, char *argv[])
         bench_pipe(packets, 1, true, false, n);
     } else if (!strcmp(name, "pipe-ct") || !strcmp(name, "pipe-ct-tcp")) {
         bench_pipe(packets, BURST, true, true, n);
+    } else if (!strcmp(name, "merged") || !strcmp(name, "merged-nat")) {
+        bench_merged(packets, !strcmp(name, "merged-nat"), n);
     } else if (!strncmp(name, "translate-", 10)) {
         bench_translate(packets, ends_with(name, "-tcp"), n);
     } else if (!strcmp(name, "route6") || !strcmp(name, "translate6")) {
