@@ -313,6 +313,12 @@ def dei_is_clear(frame):
             or not frame[14] & 0x10)
 
 
+def priority_is_clear(frame):
+    """False if the first tag of 'frame' has a priority."""
+    return (frame[12] not in (0x81, 0x88) or not frame[14:15]
+            or not frame[14] & 0xe0)
+
+
 # What no table of a release can compare, besides Table.usable.
 USABLE_WITH = {"3.1": [fragments_fit],
                "3.5": [fragments_fit, ip_checksums_are_right]}
