@@ -148,6 +148,17 @@ def wait_until(condition, what):
         time.sleep(0.1)
 
 
+def has_ended(pid):
+    """Have all threads of process 'pid' ended, and its files been closed?
+    Nobody may have buried it."""
+    try:
+        with open("/proc/%d/stat" % pid) as stream:
+            fields = stream.read().rpartition(")")[2].split()
+    except OSError:
+        return True
+    return fields[0] == "Z" and int(fields[17]) <= 1    # State, threads.
+
+
 class Switch:
     """An ovs-vswitchd with one bridge, in a namespace of its own or in that of
     another one."""
@@ -190,8 +201,7 @@ class Switch:
         """Kills the daemon, and waits until it has no files any more."""
         pid = self.pid()
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not os.path.exists("/proc/%d/fd/0" % pid),
-                   "an end of the daemon")
+        wait_until(lambda: has_ended(pid), "an end of the daemon")
 
     def run(self, *command):
         return run(*command, env=self.env)
