@@ -161,6 +161,7 @@ join_edits(struct dp_actions *actions, struct dp_rewrite *rewrites)
 {
     const struct dp_step *step = actions->steps;
     const struct dp_step *end = step + actions->n_steps;
+    bool leaves = find_edited_output(actions) != ODPP_NONE;
     struct dp_step *out = actions->steps;
 
     while (step < end) {
@@ -169,6 +170,7 @@ join_edits(struct dp_actions *actions, struct dp_rewrite *rewrites)
 
         if (n) {
             step += n;
+            rewrite.keeps_conn = leaves;
             *rewrites = rewrite;
             *out++ = (struct dp_step) { .type = DP_STEP_REWRITE,
                                         .rewrite = rewrites++ };
@@ -177,18 +179,6 @@ join_edits(struct dp_actions *actions, struct dp_rewrite *rewrites)
         }
     }
     actions->n_steps = out - actions->steps;
-}
-
-/* Nobody asks for the connection of packets that leave by a port next. */
-static void
-keep_conns(struct dp_actions *actions)
-{
-    for (size_t i = 0; i < actions->n_steps; i++) {
-        if (actions->steps[i].type == DP_STEP_REWRITE) {
-            CONST_CAST(struct dp_rewrite *, actions->steps[i].rewrite)
-                ->keeps_conn = true;
-        }
-    }
 }
 
 /* Says what the steps of 'actions' are, taken together. */
@@ -203,9 +193,6 @@ summarize(struct dp_actions *actions)
     actions->output = (n == 1 && actions->steps[0].type == DP_STEP_OUTPUT
                        ? actions->steps[0].port : ODPP_NONE);
     actions->edited_output = find_edited_output(actions);
-    if (actions->edited_output != ODPP_NONE) {
-        keep_conns(actions);
-    }
     actions->parse = actions->metadata = actions->goes_on = false;
     for (size_t i = 0; i < n; i++) {
         actions->parse |= step_needs_offsets(&actions->steps[i]);

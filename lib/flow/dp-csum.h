@@ -7,8 +7,8 @@
  *
  * Job.  The difference that a change of words makes to a checksum, and a
  * checksum after it, as RFC 1624 (equation 3) has it.  Differences of several
- * changes may be added up, and applied once.  What has not changed makes none:
- * a checksum of all ones is not to become zero for nothing.
+ * changes may be added up, and applied once.  Who has changed nothing must not
+ * ask: a checksum of all ones would become zero.
  *
  * Thread-safety.  Pure functions. */
 
@@ -20,18 +20,11 @@
  * complement of what went. */
 typedef uint32_t dp_csum_diff;
 
-/* All ones if 'old' and 'new' differ, else 0. */
-static inline uint32_t
-dp_csum_if_changed(uint32_t old, uint32_t new)
-{
-    return -(uint32_t) (old != new);
-}
-
 /* Of 16 bits, which were 'old' and are 'new'. */
 static inline dp_csum_diff
 dp_csum_diff16(uint16_t old, uint16_t new)
 {
-    return ((uint16_t) ~old + new) & dp_csum_if_changed(old, new);
+    return (uint16_t) ~old + new;
 }
 
 /* Of two 16-bit words in a row. */
@@ -40,7 +33,7 @@ dp_csum_diff32(uint32_t old, uint32_t new)
 {
     uint64_t sum = (uint64_t) ~old + new;
 
-    return ((sum >> 16) + (uint16_t) sum) & dp_csum_if_changed(old, new);
+    return (sum >> 16) + (uint16_t) sum;
 }
 
 /* Returns what becomes of the checksum 'csum'. */

@@ -78,6 +78,35 @@ dp_edit_compile(const struct nlattr *a, const void **arg)
     }
 }
 
+const void *
+dp_edit_mask(enum dp_edit edit, const void *arg)
+{
+    switch ((int) edit) {
+    case DP_EDIT_SET_ETH:
+        return (const struct ovs_key_ethernet *) arg + 1;
+    case DP_EDIT_SET_IPV4:
+        return (const struct ovs_key_ipv4 *) arg + 1;
+    case DP_EDIT_SET_IPV6:
+        return (const struct ovs_key_ipv6 *) arg + 1;
+    case DP_EDIT_SET_TCP:
+        return (const struct ovs_key_tcp *) arg + 1;
+    case DP_EDIT_SET_UDP:
+        return (const struct ovs_key_udp *) arg + 1;
+    case DP_EDIT_SET_ALL_ETH:
+        return &all_eth;
+    case DP_EDIT_SET_ALL_IPV4:
+        return &all_ipv4;
+    case DP_EDIT_SET_ALL_IPV6:
+        return &all_ipv6;
+    case DP_EDIT_SET_ALL_TCP:
+        return &all_tcp;
+    case DP_EDIT_SET_ALL_UDP:
+        return &all_udp;
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
 /* Moves the offset at 'ofs', unless there is none, by 'delta'. */
 static void
 move_offset(uint16_t *ofs, int delta)

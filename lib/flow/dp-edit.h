@@ -45,6 +45,10 @@ enum dp_edit {
 /* Returns the edit that 'a' asks for, and stores its argument. */
 enum dp_edit dp_edit_compile(const struct nlattr *a, const void **arg);
 
+/* Returns the mask of an edit that sets fields, with argument 'arg': what it
+ * has there, or that of all fields. */
+const void *dp_edit_mask(enum dp_edit, const void *arg);
+
 /* Changes all packets of 'batch', whose offsets must be valid.  Those that say
  * they are Ethernet packets must have an Ethernet header: see dp-header.h. */
 void dp_edit_run(struct dp_packet_batch *batch, enum dp_edit,

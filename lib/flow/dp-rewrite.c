@@ -61,30 +61,29 @@ add_image(struct dp_rewrite *rewrite, const struct ip_image *value,
                                    + dp_part32(rewrite->ip.dst_ports, 1));
 }
 
+/* The addresses in the order of the wire. */
+static void
+put_eth(const struct ovs_key_ethernet *eth, uint64_t *head, uint32_t *tail)
+{
+    uint8_t bytes[2 * ETH_ADDR_LEN];
+
+    memcpy(bytes, &eth->eth_dst, ETH_ADDR_LEN);
+    memcpy(bytes + ETH_ADDR_LEN, &eth->eth_src, ETH_ADDR_LEN);
+    *head = dp_load64(bytes);
+    *tail = dp_load32(bytes + sizeof *head);
+}
+
 static bool
 add_eth(struct dp_rewrite *rewrite, const struct ovs_key_ethernet *key,
         const struct ovs_key_ethernet *mask)
 {
-    struct ovs_key_ethernet bits[2];
-    uint8_t bytes[2][2 * ETH_ADDR_LEN];
-
     if (rewrite->sets_eth) {
         return false;
     }
-    bits[0] = *key;
-    if (mask) {
-        bits[1] = *mask;
-    } else {
-        memset(&bits[1], 0xff, sizeof bits[1]);
-    }
-    for (int i = 0; i < 2; i++) {       /* The order of the wire. */
-        memcpy(bytes[i], &bits[i].eth_dst, ETH_ADDR_LEN);
-        memcpy(bytes[i] + ETH_ADDR_LEN, &bits[i].eth_src, ETH_ADDR_LEN);
-    }
-    rewrite->eth.head_mask = dp_load64(bytes[1]);
-    rewrite->eth.tail_mask = dp_load32(bytes[1] + 8);
-    rewrite->eth.head = dp_load64(bytes[0]) & rewrite->eth.head_mask;
-    rewrite->eth.tail = dp_load32(bytes[0] + 8) & rewrite->eth.tail_mask;
+    put_eth(key, &rewrite->eth.head, &rewrite->eth.tail);
+    put_eth(mask, &rewrite->eth.head_mask, &rewrite->eth.tail_mask);
+    rewrite->eth.head &= rewrite->eth.head_mask;
+    rewrite->eth.tail &= rewrite->eth.tail_mask;
     rewrite->sets_eth = true;
     return true;
 }
@@ -93,12 +92,6 @@ static bool
 add_ipv4(struct dp_rewrite *rewrite, const struct ovs_key_ipv4 *key,
          const struct ovs_key_ipv4 *mask)
 {
-    static const struct ovs_key_ipv4 all = {
-        .ipv4_src = OVS_BE32_MAX, .ipv4_dst = OVS_BE32_MAX,
-        .ipv4_tos = UINT8_MAX, .ipv4_ttl = UINT8_MAX,
-    };
-    const struct ovs_key_ipv4 *bits = mask ? mask : &all;
-
     if (rewrite->sets_ipv4) {
         return false;
     }
@@ -106,33 +99,13 @@ add_ipv4(struct dp_rewrite *rewrite, const struct ovs_key_ipv4 *key,
               &(struct ip_image) { .ttl = key->ipv4_ttl,
                                    .src = key->ipv4_src,
                                    .dst = key->ipv4_dst },
-              &(struct ip_image) { .ttl = bits->ipv4_ttl,
-                                   .src = bits->ipv4_src,
-                                   .dst = bits->ipv4_dst });
-    rewrite->tos_mask = bits->ipv4_tos;
-    rewrite->tos = key->ipv4_tos & bits->ipv4_tos;
+              &(struct ip_image) { .ttl = mask->ipv4_ttl,
+                                   .src = mask->ipv4_src,
+                                   .dst = mask->ipv4_dst });
+    rewrite->tos_mask = mask->ipv4_tos;
+    rewrite->tos = key->ipv4_tos & mask->ipv4_tos;
     rewrite->sets_ipv4 = true;
-    rewrite->needs_l4 |= bits->ipv4_src || bits->ipv4_dst;
-    return true;
-}
-
-static bool
-add_ports(struct dp_rewrite *rewrite, uint8_t proto,
-          const struct ovs_key_tcp *key, const struct ovs_key_tcp *mask)
-{
-    static const struct ovs_key_tcp all = { OVS_BE16_MAX, OVS_BE16_MAX };
-    const struct ovs_key_tcp *bits = mask ? mask : &all;
-
-    if (rewrite->ports_proto) {
-        return false;
-    }
-    add_image(rewrite,
-              &(struct ip_image) { .tp_src = key->tcp_src,
-                                   .tp_dst = key->tcp_dst },
-              &(struct ip_image) { .tp_src = bits->tcp_src,
-                                   .tp_dst = bits->tcp_dst });
-    rewrite->ports_proto = proto;
-    rewrite->needs_l4 = true;
+    rewrite->needs_l4 |= mask->ipv4_src || mask->ipv4_dst;
     return true;
 }
 
@@ -141,30 +114,39 @@ BUILD_ASSERT_DECL(sizeof(struct ovs_key_udp) == sizeof(struct ovs_key_tcp));
 BUILD_ASSERT_DECL(offsetof(struct ovs_key_udp, udp_dst)
                   == offsetof(struct ovs_key_tcp, tcp_dst));
 
+static bool
+add_ports(struct dp_rewrite *rewrite, uint8_t proto,
+          const struct ovs_key_tcp *key, const struct ovs_key_tcp *mask)
+{
+    if (rewrite->ports_proto) {
+        return false;
+    }
+    add_image(rewrite,
+              &(struct ip_image) { .tp_src = key->tcp_src,
+                                   .tp_dst = key->tcp_dst },
+              &(struct ip_image) { .tp_src = mask->tcp_src,
+                                   .tp_dst = mask->tcp_dst });
+    rewrite->ports_proto = proto;
+    rewrite->needs_l4 = true;
+    return true;
+}
+
 bool
 dp_rewrite_add(struct dp_rewrite *rewrite, enum dp_edit edit, const void *arg)
 {
-    const struct ovs_key_ethernet *eth = arg;
-    const struct ovs_key_ipv4 *ipv4 = arg;
-    const struct ovs_key_tcp *ports = arg;
-
     switch ((int) edit) {
     case DP_EDIT_SET_ETH:
-        return add_eth(rewrite, &eth[0], &eth[1]);
     case DP_EDIT_SET_ALL_ETH:
-        return add_eth(rewrite, eth, NULL);
+        return add_eth(rewrite, arg, dp_edit_mask(edit, arg));
     case DP_EDIT_SET_IPV4:
-        return add_ipv4(rewrite, &ipv4[0], &ipv4[1]);
     case DP_EDIT_SET_ALL_IPV4:
-        return add_ipv4(rewrite, ipv4, NULL);
+        return add_ipv4(rewrite, arg, dp_edit_mask(edit, arg));
     case DP_EDIT_SET_TCP:
-        return add_ports(rewrite, IPPROTO_TCP, &ports[0], &ports[1]);
     case DP_EDIT_SET_ALL_TCP:
-        return add_ports(rewrite, IPPROTO_TCP, ports, NULL);
+        return add_ports(rewrite, IPPROTO_TCP, arg, dp_edit_mask(edit, arg));
     case DP_EDIT_SET_UDP:
-        return add_ports(rewrite, IPPROTO_UDP, &ports[0], &ports[1]);
     case DP_EDIT_SET_ALL_UDP:
-        return add_ports(rewrite, IPPROTO_UDP, ports, NULL);
+        return add_ports(rewrite, IPPROTO_UDP, arg, dp_edit_mask(edit, arg));
     default:
         return false;
     }
@@ -179,12 +161,13 @@ has_l4(const struct dp_rewrite *rewrite, const struct dp_packet *packet,
        const uint8_t *l3)
 {
     const uint8_t *l4 = l3 + IP_HEADER_LEN;
-    size_t size = dp_packet_size(packet) - packet->l2_pad_size;
-    size_t ofs = packet->l4_ofs;
+    size_t size = dp_packet_size(packet);
+    size_t before = packet->l4_ofs + packet->l2_pad_size;   /* And behind. */
     uint8_t proto;
     size_t len;
 
-    if (ofs != packet->l3_ofs + IP_HEADER_LEN || ofs + UDP_HEADER_LEN > size
+    if (packet->l4_ofs != packet->l3_ofs + IP_HEADER_LEN
+        || before + UDP_HEADER_LEN > size
         || (dp_load16(l3 + FRAG_OFS)
             & (OVS_FORCE uint16_t) htons(IP_FRAG_OFF_MASK))) {
         return false;
@@ -196,11 +179,11 @@ has_l4(const struct dp_rewrite *rewrite, const struct dp_packet *packet,
     if (proto != IPPROTO_TCP) {
         return proto == IPPROTO_UDP;
     }
-    if (ofs + TCP_HEADER_LEN > size) {
+    if (before + TCP_HEADER_LEN > size) {
         return false;
     }
     len = l4[CTL_OFS] >> 4 << 2;
-    return len >= TCP_HEADER_LEN && ofs + len <= size;
+    return len >= TCP_HEADER_LEN && before + len <= size;
 }
 
 /* Can 'packet', whose layer 3 would be at 'l3', be rewritten at once? */
@@ -234,12 +217,12 @@ rewrite_tos(const struct dp_rewrite *rewrite, struct dp_packet *packet,
 {
     struct ip_header *ip = ALIGNED_CAST(struct ip_header *, l3);
     uint16_t old = dp_load16(l3);
-    dp_csum_diff diff;
+    uint16_t new;
 
     ip->ip_tos = (ip->ip_tos & ~rewrite->tos_mask) | rewrite->tos;
-    diff = dp_csum_diff16(old, dp_load16(l3));
-    if (diff) {
-        ip->ip_csum = dp_csum_apply(ip->ip_csum, diff);
+    new = dp_load16(l3);
+    if (new != old) {
+        ip->ip_csum = dp_csum_apply(ip->ip_csum, dp_csum_diff16(old, new));
         ovs_packet_ipv4_changed(packet);
     }
 }

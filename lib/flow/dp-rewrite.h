@@ -26,7 +26,7 @@
 
 struct dp_packet;
 
-/* A cache line.  Values have no bits beyond their masks. */
+/* Not more than a cache line.  Values have no bits beyond their masks. */
 struct dp_rewrite {
     struct {
         uint64_t head, head_mask;       /* Bytes 0 to 7. */

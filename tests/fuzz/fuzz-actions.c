@@ -72,6 +72,7 @@ after_rewrite(const struct dp_step *step, const struct nlattr *a,
         }
         a = after(a);
     }
+    rewrite.keeps_conn = step->rewrite->keeps_conn;
     ovs_assert(rewrite.sets_ipv4);
     ovs_assert(!memcmp(&rewrite, step->rewrite, sizeof rewrite));
     return a;
@@ -114,6 +115,13 @@ check_compiled(const struct ofpbuf *buf)
         ovs_assert(actions->parse || (step->type != DP_STEP_EDIT
                                       && step->type != DP_STEP_REWRITE));
         ovs_assert(actions->metadata || step->type != DP_STEP_NESTED);
+    }
+    for (size_t i = 0; i < actions->n_steps; i++) {
+        const struct dp_step *step = &actions->steps[i];
+
+        ovs_assert(step->type != DP_STEP_REWRITE
+                   || (step->rewrite->keeps_conn
+                       == (actions->edited_output != ODPP_NONE)));
     }
     ovs_assert(actions->output == ODPP_NONE
                || (actions->n_steps == 1
