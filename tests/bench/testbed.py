@@ -5,8 +5,8 @@ All that are to be compared are started and configured, then stopped with
 SIGSTOP; whose turn it is to be measured is continued.  So they share one run,
 and what the machine does to one it does to the others.
 
-The figure is TSC cycles of CPU time of the one polling thread for each packet:
-the thread's own time, so what other processes take of its core does not count
+The figure is TSC cycles of CPU time of the polling threads for each packet:
+their own time, so what other processes take of its core does not count
 (but for what they do to its caches).
 """
 
@@ -16,6 +16,8 @@ import re
 import shutil
 import signal
 import socket
+import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -62,21 +64,43 @@ def find_thread(pid, pattern):
     raise RuntimeError("process %d has no thread %s" % (pid, pattern))
 
 
+def spread(values):
+    """Returns half the distance between quartiles."""
+    if len(values) < 4:
+        return (max(values) - min(values)) / 2
+    quartiles = statistics.quantiles(values, n=4)
+    return (quartiles[2] - quartiles[0]) / 2
+
+
+def write_capture(path, packets):
+    with open(path, "wb") as f:
+        f.write(struct.pack("!IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for packet in packets:
+            f.write(struct.pack("!IIII", 0, 0, len(packet), len(packet)))
+            f.write(packet)
+
+
 class Bench:
-    """Something with a polling thread, whose packets can be counted."""
+    """Something with polling threads, whose packets can be counted."""
 
     name = None
     pid = None
-    thread = None
+    threads = ()
 
     def count(self):
         """Returns the number of packets so far."""
         raise NotImplementedError
 
-    def cpu_ns(self):
-        with open("/proc/%d/task/%d/schedstat" % (self.pid,
-                                                  self.thread)) as f:
-            return int(f.read().split()[0])
+    def cpu_ns(self, threads=None):
+        total = 0
+        for thread in threads or self.threads:
+            with open("/proc/%d/task/%d/schedstat" % (self.pid, thread)) as f:
+                total += int(f.read().split()[0])
+        return total
+
+    def resident_kb(self):
+        with open("/proc/%d/status" % self.pid) as f:
+            return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1])
 
     def pause(self):
         os.kill(self.pid, signal.SIGSTOP)
@@ -85,11 +109,11 @@ class Bench:
         os.kill(self.pid, signal.SIGCONT)
 
     def profile(self, path):
-        """Has perf sample the thread for three seconds."""
+        """Has perf sample the threads for three seconds."""
         self.resume()
         subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F",
-                        "5000", "-t", str(self.thread), "-o", path, "sleep",
-                        "3"], check=True)
+                        "5000", "-t", ",".join(map(str, self.threads)), "-o",
+                        path, "sleep", "3"], check=True)
         self.pause()
 
     def sample(self):
@@ -121,7 +145,7 @@ class Limit(Bench):
         try:
             self.testpmd.do("start")
             self.pid = self.testpmd.process.pid
-            self.thread = find_thread(self.pid, "(rte|dpdk)-worker")
+            self.threads = (find_thread(self.pid, "(rte|dpdk)-worker"),)
         except BaseException:
             self.close()
             raise
@@ -137,10 +161,12 @@ class Limit(Bench):
 
 class Switch(Bench):
     """An ovs-vswitchd with a database, folder and network namespace of its
-    own."""
+    own, and a lane on each of 'cores'."""
 
-    def __init__(self, name, daemon, huge, other_config=(), memory=512):
+    def __init__(self, name, daemon, huge, other_config=(), memory=512,
+                 cores=(PMD_CORE,)):
         self.name = name
+        self.cores = cores
         self.folder = folder = tempfile.mkdtemp(prefix="markpath-bench-")
         self.env = dict(os.environ, OVS_RUNDIR=folder, OVS_LOGDIR=folder,
                         OVS_DBDIR=folder, OVS_SYSCONFDIR=folder,
@@ -163,7 +189,8 @@ class Switch(Bench):
                  "--detach", "--no-chdir", "--pidfile", "--log-file",
                  "--remote=punix:%s/db.sock" % folder)
         self.vsctl("--no-wait", "init")
-        config = ["dpdk-init=true", "pmd-cpu-mask=%#x" % (1 << PMD_CORE),
+        config = ["dpdk-init=true",
+                  "pmd-cpu-mask=%#x" % sum(1 << core for core in self.cores),
                   "dpdk-lcore-mask=%#x" % (1 << MAIN_CORE),
                   "dpdk-extra=--no-pci %s -m %d --file-prefix=%s -d %s"
                   % ("--in-memory" if huge else "--no-huge --legacy-mem",
@@ -230,18 +257,24 @@ class Switch(Bench):
         if error != "[]":
             raise RuntimeError("%s: port %s: %s" % (self.name, name, error))
 
+    def stat(self, name):
+        """Returns the sum of a number of the lanes' statistics."""
+        return sum(int(re.search(name + r": (\d+)", self.appctl(
+            "dpif-netdev/pmd-stats-show", "-pmd", core))[1])
+                   for core in self.cores)
+
     def count(self):
-        text = self.appctl("dpif-netdev/pmd-stats-show", "-pmd", PMD_CORE)
-        return int(re.search(r"packets received: (\d+)", text)[1])
+        return self.stat("packets received")
 
     def ready(self):
         """Called when all flows are there.  Revalidators would take the time
         that the process is stopped for time that they have needed."""
         self.appctl("revalidator/pause")
-        self.thread = find_thread(self.pid, "pmd-c%02d" % PMD_CORE)
+        self.threads = [find_thread(self.pid, "pmd-c%02d" % core)
+                        for core in self.cores]
 
     def close(self):
-        if self.thread:
+        if self.threads:
             self.resume()
             try:
                 # Open vSwitch 3.1 would wait for paused threads for ever.
