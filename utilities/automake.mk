@@ -98,12 +98,18 @@ bench: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 	exit $$status
 .PHONY: bench
 
-# The time to steady state, ours and Debian's.
-EXTRA_DIST += tests/bench/growth
+# Cycles against the number of something, and the time to steady state, ours
+# and Debian's.  CURVES selects some, GROWTHFLAGS is for other options.
+EXTRA_DIST += \
+	tests/bench/curves.py \
+	tests/bench/growth
+CURVES =
 bench-growth: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 	@SIMNIC_PLUGIN=$(simnic_path) $(with_ovs_tools) $(PYTHON3) \
 		$(srcdir)/tests/bench/growth \
-		--ours=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
+		--ours=vswitchd/ovs-vswitchd$(EXEEXT) \
+		--output=growth.json --chart=growth.svg \
+		$(GROWTHFLAGS) $(CURVES) || test $$? = 77
 .PHONY: bench-growth
 
 # For how long traffic is out while the daemon is restarted, with ports of each

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shows what markpath-bench has measured, as an SVG or a table in RST.
+"""Shows what markpath-bench or growth has measured, as an SVG or a table in
+RST.
 
 usage: chart.py TABLE > SVG
 
 draws a short picture of a table that "make bench" has printed."""
 
+import math
 import re
 import sys
 
@@ -73,6 +75,73 @@ def draw(lines, part=.9):
             '<text x="%d" y="14">TSC cycles of CPU time for each packet'
             '</text>%s%s</svg>\n'
             % (LEFT + WIDTH + 70, y, LEFT, legend, "\n".join(rows)))
+
+
+# Of a panel of draw_curves(), with its margins, and of what is drawn in it.
+PANEL, PANEL_LEFT, PANEL_TOP, PLOT = (330, 230), 56, 44, (250, 150)
+
+
+def ticks(low, high):
+    """Returns round numbers around 'low' and 'high', and between: at least
+    two."""
+    steps = [m * 10 ** e for e in range(-1, 10) for m in (1, 2, 5)]
+    first = max(i for i, step in enumerate(steps) if step <= max(low, .1))
+    last = min(i for i, step in enumerate(steps) if step > max(high, .1))
+    return steps[first:last + 1]
+
+
+def draw_panel(panel):
+    """Returns one panel: points at equal distances, logarithms upwards."""
+    points = panel["points"]
+    values = [point[name] for point in points for name, _, _ in BARS
+              if name in point]
+    scale = ticks(min(values, default=1), max(values, default=1))
+    width, height = PLOT
+
+    def at_x(i):
+        return PANEL_LEFT + (i + .5) * width / len(points)
+
+    def at_y(value):
+        part = (math.log(max(value, scale[0]) / scale[0])
+                / math.log(scale[-1] / scale[0]))
+        return PANEL_TOP + height * (1 - part)
+
+    rows = ['<text x="%d" y="%d">%s: %s</text>'
+            % (PANEL_LEFT, PANEL_TOP - 8, panel["curve"], panel["unit"])]
+    for tick in scale:
+        rows.append('<path d="M%d %.1fh%d" stroke="#ddd"/>'
+                    '<text x="%d" y="%.1f" text-anchor="end" class="n">%g'
+                    '</text>' % (PANEL_LEFT, at_y(tick), width,
+                                 PANEL_LEFT - 4, at_y(tick) + 3, tick))
+    for i, point in enumerate(points):
+        rows.append('<text x="%.1f" y="%d" text-anchor="middle" class="n">'
+                    '%s</text>' % (at_x(i), PANEL_TOP + height + 14,
+                                   "{:,}".format(point["n"])))
+    for name, colour, _ in BARS:
+        places = [(at_x(i), at_y(point[name]))
+                  for i, point in enumerate(points) if name in point]
+        rows.append('<polyline points="%s" fill="none" stroke="%s"/>' % (
+            " ".join("%.1f,%.1f" % place for place in places), colour))
+        rows += ['<circle cx="%.1f" cy="%.1f" r="2.5" fill="%s"/>'
+                 % (*place, colour) for place in places]
+    return "".join(rows)
+
+
+def draw_curves(panels, columns=2):
+    """Returns the text of a picture with a panel for each curve."""
+    groups = ['<g transform="translate(%d %d)">%s</g>'
+              % (i % columns * PANEL[0], i // columns * PANEL[1],
+                 draw_panel(panel)) for i, panel in enumerate(panels)]
+    legend = "".join(
+        '<rect x="%d" y="6" width="10" height="10" fill="%s"/>'
+        '<text x="%d" y="15">%s</text>' % (PANEL_LEFT + i * 130, colour,
+                                           PANEL_LEFT + i * 130 + 15, title)
+        for i, (_, colour, title) in enumerate(BARS[1:]))
+    return ('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" '
+            'font-family="sans-serif" font-size="11">'
+            '<style>.n { font-size: 8px; fill: #444 }</style>%s%s</svg>\n'
+            % (columns * PANEL[0], -(-len(panels) // columns) * PANEL[1],
+               legend, "\n".join(groups)))
 
 
 def cells(line):

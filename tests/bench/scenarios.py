@@ -66,19 +66,21 @@ Scenario("megaflows-10000", "streams=10000,megaflows=10000",
 
 
 def subtables(n):
-    """1,000 megaflows of the generator, under 'n' masks: besides the address,
-    each looks at some of four fields."""
+    """1,000 megaflows of the generator, under 'n' masks, at most 64: besides
+    the address, each looks at some of six fields."""
     first = ipaddress.ip_address("198.18.0.1")
     for i in range(1000):
         yield "table=0,in_port=1,ip,nw_dst=%s,actions=resubmit(,%d)" % (
             first + i, 1 + i % n)
     for m in range(n):
-        yield "table=%d,ip%s%s%s%s,actions=output:2" % (
+        yield "table=%d,ip%s%s%s%s%s%s,actions=output:2" % (
             m + 1,
             ",nw_src=10.0.0.0/8" if m & 1 else "",
             ",nw_proto=17" if m & 2 else "",
             ",nw_tos=0" if m & 4 else "",
-            ",nw_ttl=64" if m & 8 else "")
+            ",nw_ttl=64" if m & 8 else "",
+            ",dl_src=00:00:00:00:00:00/01:00:00:00:00:00" if m & 16 else "",
+            ",dl_dst=00:00:00:00:00:00/01:00:00:00:00:00" if m & 32 else "")
 
 
 for n in (4, 16):
@@ -245,12 +247,12 @@ Scenario("ct-new", "streams=%d" % (1 << 23),
 SHORT_PACKETS = 6000000
 
 
-def short_connections(n):
+def short_connections(n, count=None):
     """Connections of 'n' packets each, in both directions in turn.  Ports tell
-    them apart, which no checksum covers."""
+    them apart, which no checksum covers.  There are 'count' of them."""
     ways = udp4("10.0.0.1", "198.18.0.1", 0, 0), udp4("198.18.0.1",
                                                       "10.0.0.1", 0, 0)
-    count = SHORT_PACKETS // n
+    count = count or SHORT_PACKETS // n
     for first in range(0, count, 1000):
         ports = [(1024 + i % 60000, 1 + i // 60000)
                  for i in range(first, min(first + 1000, count))]
