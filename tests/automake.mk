@@ -267,8 +267,9 @@ check-ovn-compare: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 
 # All of them, cheapest first.  Each is run, even if one fails.  For a
 # quick "make distcheck", set CHECK_SUITES=check-unit.
-CHECK_SUITES = check-unit check-ovstest check-merge check-traffic check-xdp \
-	check-drivers check-own check-docs check-commands check-twin check-ovs
+CHECK_SUITES = check-unit check-instructions check-ovstest check-merge \
+	check-traffic check-xdp check-drivers check-own check-docs check-commands \
+	check-twin check-ovs
 check-local:
 	@status=0; \
 	for suite in $(CHECK_SUITES); do \

@@ -101,7 +101,11 @@ insert_translated(struct conntrack *ct, const struct ct_commit *c,
     uint64_t orig, n_taken = 0;
     int error;
 
-    ct_nat_search_init(&search, &ct->secret, info, c->key);
+    if (c->search && info == c->nat) {
+        search = *c->search;
+    } else {
+        ct_nat_search_init(&search, &ct->secret, info, c->key);
+    }
     do {
         if (!ct_nat_search_next(&search, &ct->ports)) {
             error = EADDRNOTAVAIL;

@@ -22,6 +22,7 @@
 struct conn;
 struct conntrack;
 struct ct_expected;
+struct ct_nat_search;
 struct nat_action_info_t;
 
 /* What is to be committed. */
@@ -31,6 +32,8 @@ struct ct_commit {
     uint32_t tp_id;
     enum ct_helper helper;
     const struct nat_action_info_t *nat;        /* Or NULL. */
+    const struct ct_nat_search *search; /* Begun with 'nat' and 'key'; or
+                                         * NULL. */
     const struct ct_expected *expected;         /* Or NULL. */
 };
 

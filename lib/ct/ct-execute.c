@@ -27,7 +27,8 @@
  *      plain, some may be fragments: those are put together first, and what is
  *      in the batch then is parsed again.
  *   2. Look at the buckets, and prefetch the connections; then what translated
- *      ones have besides.
+ *      ones have besides.  Where translated ones may begin, the same for what
+ *      they will be translated to.
  *   3. Packet by packet, in order: look up, move the connection on, translate,
  *      write metadata.  A packet sees what those before it have done.
  *
@@ -63,6 +64,7 @@ struct ct_item {
     struct dp_packet *packet;
     struct ct_packet p;
     uint32_t hint;              /* Of ct_table_hint(). */
+    struct ct_nat_search *search;       /* Of ct_nat_foresee(), or NULL. */
     struct conn *conn;          /* NULL if there is none. */
     bool reply;                 /* Its direction. */
     uint8_t state;              /* CS_* so far. */
@@ -341,6 +343,7 @@ try_to_commit(struct conntrack *ct, struct ct_item *item,
         .tp_id = args->burst.tp_id,
         .helper = args->helper,
         .nat = args->nat,
+        .search = item->search,
         .expected = item->expected,
     };
     struct conn *embryo = ct_commit_begin(ct, &c);
@@ -490,13 +493,49 @@ show(struct ct_sights *sights, const struct ct_item *item)
     }
 }
 
-/* Second pass, over the 'n' that were parsed.  Packets of one connection often
+/* Packets on their way, all of a burst. */
+struct ct_items {
+    size_t n, n_parsed;
+    struct ct_item all[NETDEV_MAX_BURST];
+    struct ct_item *parsed[NETDEV_MAX_BURST];
+    enum ct_entry entries[NETDEV_MAX_BURST];
+    struct ct_nat_search searches[NETDEV_MAX_BURST];    /* Of 'parsed'. */
+};
+
+/* Begins to look for what new connections are to be translated to, and asks
+ * the memory for who may have that already. */
+static void
+foresee(struct conntrack *ct, struct ct_items *items,
+        const struct ct_args *args)
+{
+    uint32_t hashes[NETDEV_MAX_BURST], hints[NETDEV_MAX_BURST];
+    size_t n = 0;
+
+    for (size_t i = 0; i < items->n_parsed; i++) {
+        struct ct_item *item = items->parsed[i];
+
+        if (!item->hint) {
+            item->search = &items->searches[i];
+            hashes[n++] = ct_nat_foresee(item->search, ct, args->nat,
+                                         &item->p.key);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        hints[i] = ct_table_hint(&ct->table, hashes[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        ct_table_warm(&ct->table, hints[i]);
+    }
+}
+
+/* Second pass, over those that were parsed.  Packets of one connection often
  * come one after the other. */
 static void
-look_ahead(struct conntrack *ct, struct ct_item *const parsed[], size_t n,
+look_ahead(struct conntrack *ct, struct ct_items *items,
            const struct ct_args *args)
 {
-    bool translates = args->commit && ct_nat_is_choice(args->nat);
+    struct ct_item *const *parsed = items->parsed;
+    size_t n = items->n_parsed;
 
     for (size_t i = 0; i < n; i++) {
         uint32_t hash = parsed[i]->p.hash;
@@ -505,22 +544,13 @@ look_ahead(struct conntrack *ct, struct ct_item *const parsed[], size_t n,
                            ? parsed[i - 1]->hint
                            : ct_table_hint(&ct->table, hash));
     }
+    if (args->commit && ct_nat_is_choice(args->nat)) {
+        foresee(ct, items, args);
+    }
     for (size_t i = 0; i < n; i++) {
-        if (translates && !parsed[i]->hint) {
-            ct_nat_foresee(ct, args->nat, &parsed[i]->p.key);
-        } else {
-            ct_table_warm(&ct->table, parsed[i]->hint);
-        }
+        ct_table_warm(&ct->table, parsed[i]->hint);
     }
 }
-
-/* Packets on their way, all of a burst. */
-struct ct_items {
-    size_t n, n_parsed;
-    struct ct_item all[NETDEV_MAX_BURST];
-    struct ct_item *parsed[NETDEV_MAX_BURST];
-    enum ct_entry entries[NETDEV_MAX_BURST];
-};
 
 /* First pass.  Returns false if one of 'batch' is invalid, or not 'plain'. */
 static inline bool
@@ -537,6 +567,7 @@ enter_all(struct conntrack *ct, struct ct_items *items,
 
         item->packet = batch->packets[i];
         item->hint = 0;
+        item->search = NULL;
         items->entries[i] = enter(ct, item, last, args, plain);
         if (OVS_LIKELY(items->entries[i] == CT_ENTRY_PARSED)) {
             items->parsed[items->n_parsed++] = item;
@@ -573,7 +604,7 @@ execute(struct conntrack *ct, struct dp_packet_batch *batch,
 
     begin_burst(ct, &items, batch, args);
     if (items.n_parsed > 1) {
-        look_ahead(ct, items.parsed, items.n_parsed, args);
+        look_ahead(ct, &items, args);
     }
     for (size_t i = 0; i < items.n; i++) {
         struct ct_item *item = &items.all[i];

@@ -220,20 +220,20 @@ ct_nat_search_next(struct ct_nat_search *s, struct ct_ports *ports)
     return true;
 }
 
-void
-ct_nat_foresee(const struct conntrack *ct, const struct nat_action_info_t *nat,
-               const struct ct_key *key)
+uint32_t
+ct_nat_foresee(struct ct_nat_search *s, const struct conntrack *ct,
+               const struct nat_action_info_t *nat, const struct ct_key *key)
 {
-    struct ct_nat_search s;
+    uint32_t hash;
 
-    if (ovs_nat_is_random(nat)) {
-        return;                 /* It will be another one. */
+    ct_nat_search_init(s, &ct->secret, nat, key);
+    if (s->has_ports) {
+        *(s->is_src ? &s->reply.src_port : &s->reply.dst_port)
+            = htons(s->first);
     }
-    ct_nat_search_init(&s, &ct->secret, nat, key);
-    if (s.has_ports) {
-        *(s.is_src ? &s.reply.src_port : &s.reply.dst_port) = htons(s.first);
-    }
-    ct_table_prefetch(&ct->table, ct_key_hash(&ct->secret, &s.reply));
+    hash = ct_key_hash(&ct->secret, &s->reply);
+    ct_table_prefetch(&ct->table, hash);
+    return hash;
 }
 
 /* Translating. */

@@ -60,11 +60,12 @@ void ct_nat_search_init(struct ct_nat_search *, const struct ct_secret *,
  * than there are ports and connections. */
 bool ct_nat_search_next(struct ct_nat_search *search, struct ct_ports *);
 
-/* Asks the memory for where the replies of a new connection of 'key' will
- * probably go in the table of connections. */
-void ct_nat_foresee(const struct conntrack *,
-                    const struct nat_action_info_t *nat,
-                    const struct ct_key *key);
+/* Begins a search, as ct_nat_search_init(), and asks the memory for where its
+ * first proposal, which is most often the last, goes in the table of
+ * connections.  Returns the hash of that. */
+uint32_t ct_nat_foresee(struct ct_nat_search *, const struct conntrack *,
+                        const struct nat_action_info_t *nat,
+                        const struct ct_key *key);
 
 /* Translates 'packet', a packet of 'conn' in its reply direction or not, which
  * was parsed to 'p', or, if it is an error, what it is about and where it goes
