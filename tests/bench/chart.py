@@ -78,7 +78,7 @@ def draw(lines, part=.9):
 
 
 # Of a panel of draw_curves(), with its margins, and of what is drawn in it.
-PANEL, PANEL_LEFT, PANEL_TOP, PLOT = (330, 230), 56, 44, (250, 150)
+PANEL, PANEL_LEFT, PANEL_TOP, PLOT = (330, 215), 56, 44, (250, 150)
 
 
 def ticks(low, high):

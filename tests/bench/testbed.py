@@ -275,8 +275,8 @@ class Switch(Bench):
 
     def close(self):
         if self.threads:
-            self.resume()
             try:
+                self.resume()
                 # Open vSwitch 3.1 would wait for paused threads for ever.
                 self.appctl("revalidator/resume")
             except (RuntimeError, OSError):
