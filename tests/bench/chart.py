@@ -3,9 +3,12 @@
 RST.
 
 usage: chart.py TABLE > SVG
+       chart.py JSON... > SVG
 
-draws a short picture of a table that "make bench" has printed."""
+draws a short picture of a table that "make bench" has printed, or curves that
+"make bench-growth" has written, in runs of some curves each."""
 
+import json
 import math
 import re
 import sys
@@ -173,6 +176,17 @@ def table(lines):
     return "\n".join(text + [rule]) + "\n"
 
 
+def main():
+    texts = []
+    for path in sys.argv[1:]:
+        with open(path, encoding="utf-8") as stream:
+            texts.append(stream.read())
+    if texts[0].startswith("{"):
+        sys.stdout.write(draw_curves(
+            [panel for text in texts for panel in json.loads(text)["curves"]]))
+    else:
+        sys.stdout.write(draw_short(read_table(texts[0])))
+
+
 if __name__ == "__main__":
-    with open(sys.argv[1], encoding="utf-8") as stream:
-        sys.stdout.write(draw_short(read_table(stream.read())))
+    main()
