@@ -44,6 +44,7 @@ read_ipv6(struct dp_tuple *t, const uint8_t *data, size_t l3_ofs, size_t size,
         || !dp_tuple_read_l4(t, l4, l4_len, l3[6])) {
         return false;
     }
+    t->shape = dp_tuple_shape(in_port, t->tcp_flags, l3_ofs, true);
     t->hash = dp_tuple_hash(l3, l4, true, l3[6], in_port);
     t->l3_ofs = l3_ofs;
     t->l4_ofs = l3_ofs + IPV6_HEADER_LEN;
@@ -346,7 +347,6 @@ dp_tuples_remove(struct dp_tuples *tuples, struct dp_flow *flow)
 struct wanted {
     const struct dp_tuple *tuple;
     const struct dp_packet *packet;
-    odp_port_t in_port;
 };
 
 static bool
@@ -355,18 +355,15 @@ is_wanted(const struct dp_tuple_node *node, const void *wanted_)
     const struct dp_tuple_entry *entry = entry_of(node);
     const struct wanted *wanted = wanted_;
 
-    return (dp_tuple_entry_matches(entry, wanted->tuple, wanted->packet,
-                                   wanted->in_port)
+    return (dp_tuple_entry_matches(entry, wanted->tuple, wanted->packet)
             && !dp_flow_is_dead(entry->flow));
 }
 
 struct dp_flow *
 dp_tuples_find(const struct dp_tuples *tuples, const struct dp_tuple *t,
-               const struct dp_packet *packet, odp_port_t in_port)
+               const struct dp_packet *packet)
 {
-    const struct wanted wanted = {
-        .tuple = t, .packet = packet, .in_port = in_port,
-    };
+    const struct wanted wanted = { .tuple = t, .packet = packet };
     const struct dp_tuple_node *node
         = dp_tuple_index_find(&tuples->index, t->hash, is_wanted, &wanted);
 

@@ -42,6 +42,7 @@ struct match;
 
 /* What has been read of a plain packet. */
 struct dp_tuple {
+    uint64_t shape;             /* See dp_tuple_shape(). */
     uint32_t hash;              /* Of port and connection. */
     uint16_t tcp_flags;         /* Network byte order; 0 if UDP. */
     uint8_t l3_ofs;
@@ -153,6 +154,16 @@ dp_tuple_hash(const uint8_t *l3, const uint8_t *l4, bool is_ipv6,
     return h >> 32;
 }
 
+/* All that two packets must have in common before their words can be compared,
+ * and TCP flags, which no word has. */
+static inline uint64_t
+dp_tuple_shape(odp_port_t in_port, uint16_t tcp_flags, size_t l3_ofs,
+               bool is_ipv6)
+{
+    return (odp_to_u32(in_port) | (uint64_t) tcp_flags << 32
+            | (uint64_t) l3_ofs << 48 | (uint64_t) is_ipv6 << 56);
+}
+
 /* Reads layer 4, which has 'len' bytes. */
 static inline bool
 dp_tuple_read_l4(struct dp_tuple *t, const uint8_t *l4, size_t len,
@@ -191,6 +202,7 @@ dp_tuple_read_ipv4(struct dp_tuple *t, const uint8_t *data, size_t l3_ofs,
         || !dp_tuple_read_l4(t, l4, len - IP_HEADER_LEN, l3[9])) {
         return false;
     }
+    t->shape = dp_tuple_shape(in_port, t->tcp_flags, l3_ofs, false);
     t->hash = dp_tuple_hash(l3, l4, false, l3[9], in_port);
     t->l3_ofs = l3_ofs;
     t->l4_ofs = l3_ofs + IP_HEADER_LEN;
@@ -234,14 +246,11 @@ dp_tuple_n_words(size_t l3_ofs, bool is_ipv6)
             + (l3_ofs > ETH_HEADER_LEN));
 }
 
-/* All that two packets must have in common before their words can be compared,
- * and TCP flags, which no word has. */
-static inline uint64_t
-dp_tuple_shape(odp_port_t in_port, uint16_t tcp_flags, size_t l3_ofs,
-               bool is_ipv6)
+/* Does a packet that reads 't' have DP_TUPLE_IPV4_WORDS words? */
+static inline bool
+dp_tuple_is_short(const struct dp_tuple *t)
 {
-    return (odp_to_u32(in_port) | (uint64_t) tcp_flags << 32
-            | (uint64_t) l3_ofs << 48 | (uint64_t) is_ipv6 << 56);
+    return t->shape >> 48 == ETH_HEADER_LEN;
 }
 
 /* Returns the 'i'th word of headers.  Together they have all that extraction
@@ -280,19 +289,18 @@ dp_tuple_word_differs(const struct dp_tuple_entry *entry, const uint8_t *data,
 static inline bool
 dp_tuple_entry_matches(const struct dp_tuple_entry *entry,
                        const struct dp_tuple *t,
-                       const struct dp_packet *packet, odp_port_t in_port)
+                       const struct dp_packet *packet)
 {
     const uint8_t *data = dp_packet_data(packet);
-    uint64_t shape = dp_tuple_shape(in_port, t->tcp_flags, t->l3_ofs,
-                                    t->is_ipv6);
-    size_t n = dp_tuple_n_words(t->l3_ofs, t->is_ipv6);
-    uint64_t differ = (shape & entry->mask->shape) ^ entry->shape;
+    uint64_t differ = (t->shape & entry->mask->shape) ^ entry->shape;
 
     differ |= dp_tuple_word_differs(entry, data, t->l3_ofs, false, 0);
     differ |= dp_tuple_word_differs(entry, data, t->l3_ofs, false, 1);
     differ |= dp_tuple_word_differs(entry, data, t->l3_ofs, false, 2);
     differ |= dp_tuple_word_differs(entry, data, t->l3_ofs, false, 3);
-    if (OVS_UNLIKELY(n > DP_TUPLE_IPV4_WORDS && !differ)) {
+    if (OVS_UNLIKELY(!dp_tuple_is_short(t) && !differ)) {
+        size_t n = dp_tuple_n_words(t->l3_ofs, t->is_ipv6);
+
         for (size_t i = DP_TUPLE_IPV4_WORDS; i < n; i++) {
             differ |= dp_tuple_word_differs(entry, data, t->l3_ofs,
                                             t->is_ipv6, i);
@@ -304,7 +312,6 @@ dp_tuple_entry_matches(const struct dp_tuple_entry *entry,
 /* Finds a living flow of 'packet', which reads 't', or returns NULL. */
 struct dp_flow *dp_tuples_find(const struct dp_tuples *,
                                const struct dp_tuple *t,
-                               const struct dp_packet *packet,
-                               odp_port_t in_port);
+                               const struct dp_packet *packet);
 
 #endif /* dp-tuple.h */

@@ -91,11 +91,10 @@ match_packets(const struct dp_burst *burst, uint32_t found, struct search *s)
         s->flows[i] = (OVS_LIKELY(entry
                                   && dp_tuple_entry_matches(entry,
                                                             &s->tuples[i],
-                                                            burst->packets[i],
-                                                            burst->in_port))
+                                                            burst->packets[i]))
                        ? entry->flow
                        : dp_tuples_find(s->table, &s->tuples[i],
-                                        burst->packets[i], burst->in_port));
+                                        burst->packets[i]));
         OVS_PREFETCH_WRITE(s->flows[i]);
     }
 }
@@ -119,8 +118,7 @@ take(const struct dp_burst *burst, const struct search *s, int i)
     struct dp_flow *flow = s->flows[i];
 
     if (OVS_UNLIKELY(flow && dp_flow_is_dead(flow))) {
-        flow = dp_tuples_find(s->table, &s->tuples[i], packet,
-                              burst->in_port);
+        flow = dp_tuples_find(s->table, &s->tuples[i], packet);
     }
     if (OVS_UNLIKELY(!flow)) {
         return NULL;

@@ -110,7 +110,7 @@ find(const struct dp_tuples *tuples, struct dp_packet *packet,
      odp_port_t in_port, struct dp_tuple *tuple)
 {
     return (dp_tuple_read(tuple, packet, in_port)
-            ? dp_tuples_find(tuples, tuple, packet, in_port) : NULL);
+            ? dp_tuples_find(tuples, tuple, packet) : NULL);
 }
 
 static struct dp_flow *
