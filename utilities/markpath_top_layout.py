@@ -2,7 +2,7 @@
 """How "markpath top" looks: from figures to lines of at most so many columns.
 
 Pure: no terminal.  A line is a list of pairs of text and style; styles are
-'title', 'head', 'label', 'good', 'bad' or ''.  Without colours, they may all
+'title', 'head', 'label', 'good', 'bad' or ''.  Without colors, they may all
 look alike: nothing is told by a style alone.  Only ASCII is used.
 """
 

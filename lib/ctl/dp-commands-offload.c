@@ -171,7 +171,8 @@ find_rule(struct dp *dp, const char *s, ovs_u128 *mega_ufid)
                 && !is_merged_rule(dp->shared.offload, mega_ufid)
                 ? xasprintf("no flow has the rule '%s'", s) : NULL);
     } else if (!dp_flow_name_parse(s, &ufid)) {
-        return xasprintf("'%s' is neither a UFID nor 'all'", s);
+        return xasprintf("'%s' is neither 'all' nor the name of a flow or "
+                         "rule (ufid:..., mega:... or merged:...)", s);
     }
     flow = find_flow(dp, &ufid);
     if (!flow) {

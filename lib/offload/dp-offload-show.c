@@ -345,7 +345,7 @@ dp_offload_format_notes(const struct json *json, struct ds *ds)
                                                dp_offload_why_name(i));
 
         if (n) {
-            ds_put_format(ds, "%s: Failed %"PRId64" time%s: %s.\n", name,
+            ds_put_format(ds, "%s: failed %"PRId64" time%s: %s.\n", name,
                           json_integer(n), dp_show_s(json_integer(n)),
                           dp_offload_why_text(i));
         }
