@@ -30,6 +30,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/xdp/dp-xdp-loader.h \
 	lib/xdp/dp-xdp-match.c \
 	lib/xdp/dp-xdp-match.h \
+	lib/xdp/dp-xdp-needs.c \
+	lib/xdp/dp-xdp-needs.h \
 	lib/xdp/dp-xdp-object.c \
 	lib/xdp/dp-xdp-object.h \
 	lib/xdp/dp-xdp-shared.c \

@@ -23,27 +23,15 @@
 #include "xdp/dp-xdp-device.h"
 #include "xdp/dp-xdp-groups.h"
 #include "xdp/dp-xdp-link.h"
+#include "xdp/dp-xdp-needs.h"
 #include "xdp/dp-xdp-object.h"
 #include "xdp/dp-xdp-table.h"
 #include "xdp/dp-xdp-watch.h"
 
 VLOG_DEFINE_THIS_MODULE(dp_xdp_loader);
 
-/* How long nobody must have needed what a program can do, for another one to
- * be loaded that can't. */
-#define IDLE_MS (3 * 60 * 1000)
-
 /* How often the thread looks after attached ports. */
 #define LOOK_MS 1000
-
-/* Bits of DP_XDP_CAN_*. */
-enum { N_CAN = 6 };
-
-/* What is needed of a program, by bit. */
-struct dp_xdp_need {
-    unsigned int n;             /* Who needs it. */
-    long long int last;         /* When somebody did. */
-};
 
 struct dp_xdp_loader {
     /* Constant after creation. */
@@ -61,10 +49,7 @@ struct dp_xdp_loader {
     struct ovs_mutex mutex;
     struct dp_xdp_port *ports[DP_XDP_MAX_PORTS];    /* By slot; 0 is none. */
     struct dp_xdp_object *object;       /* That runs: owned, or '&first'. */
-    uint32_t can;               /* What it can do. */
-    uint32_t wanted;            /* What somebody has asked for. */
-    uint32_t refused;           /* What the kernel did not take. */
-    struct dp_xdp_need needs[N_CAN];
+    struct dp_xdp_needs needs;          /* What it can and must do. */
     long long int next_look;    /* When to look after ports. */
 };
 
@@ -230,12 +215,7 @@ swap_program(struct dp_xdp_loader *loader, struct dp_xdp_object *object,
         }
     }
     loader->object = object;
-    loader->can = can;
-    for (int i = 0; i < N_CAN; i++) {
-        if ((can >> i) & 1) {
-            loader->needs[i].last = time_msec();
-        }
-    }
+    dp_xdp_needs_met(&loader->needs, can, time_msec());
     close_object(loader, old);
 }
 
@@ -262,19 +242,10 @@ dp_xdp_loader_switch(struct dp_xdp_loader *loader, uint32_t can,
 int
 dp_xdp_loader_acquire(struct dp_xdp_loader *loader, uint32_t can)
 {
-    int error = 0;
+    int error;
 
     ovs_mutex_lock(&loader->mutex);
-    loader->wanted |= can;
-    if (can & loader->refused) {
-        error = EOPNOTSUPP;
-    } else if (can & ~loader->can) {
-        error = EAGAIN;
-    } else {
-        for (int i = 0; i < N_CAN; i++) {
-            loader->needs[i].n += (can >> i) & 1;
-        }
-    }
+    error = dp_xdp_needs_acquire(&loader->needs, can);
     ovs_mutex_unlock(&loader->mutex);
     if (error == EAGAIN) {
         dp_xdp_loader_wake(loader);
@@ -285,16 +256,8 @@ dp_xdp_loader_acquire(struct dp_xdp_loader *loader, uint32_t can)
 void
 dp_xdp_loader_release(struct dp_xdp_loader *loader, uint32_t can)
 {
-    long long int now = time_msec();
-
     ovs_mutex_lock(&loader->mutex);
-    for (int i = 0; i < N_CAN; i++) {
-        if ((can >> i) & 1) {
-            ovs_assert(loader->needs[i].n);
-            loader->needs[i].n--;
-            loader->needs[i].last = now;
-        }
-    }
+    dp_xdp_needs_release(&loader->needs, can, time_msec());
     ovs_mutex_unlock(&loader->mutex);
 }
 
@@ -304,7 +267,7 @@ dp_xdp_loader_can(struct dp_xdp_loader *loader)
     uint32_t can;
 
     ovs_mutex_lock(&loader->mutex);
-    can = loader->can;
+    can = loader->needs.can;
     ovs_mutex_unlock(&loader->mutex);
     return can;
 }
@@ -371,31 +334,6 @@ end_epoch(struct dp_xdp_loader *loader)
     }
 }
 
-/* Returns what the program is to be able to do from now on. */
-static uint32_t
-choose_program(struct dp_xdp_loader *loader)
-    OVS_REQUIRES(loader->mutex)
-{
-    uint32_t can = loader->can | (loader->wanted & ~loader->refused);
-    long long int now = time_msec();
-
-    for (int i = 0; i < N_CAN; i++) {
-        uint32_t bit = 1u << i;
-        const struct dp_xdp_need *need = &loader->needs[i];
-
-        if (!(loader->wanted & bit) && !need->n
-            && now - need->last > IDLE_MS) {
-            can &= ~bit;
-        }
-    }
-    loader->wanted = 0;
-    if (can != loader->can) {
-        /* What goes must not be promised to anybody any more. */
-        loader->can &= can;
-    }
-    return can;
-}
-
 static void
 run_programs(struct dp_xdp_loader *loader)
 {
@@ -403,15 +341,15 @@ run_programs(struct dp_xdp_loader *loader)
     char *why;
 
     ovs_mutex_lock(&loader->mutex);
-    old = loader->can;
-    can = choose_program(loader);
+    old = loader->needs.can;
+    can = dp_xdp_needs_choose(&loader->needs, time_msec());
     ovs_mutex_unlock(&loader->mutex);
 
     if (can != old && dp_xdp_loader_switch(loader, can, &why)) {
         VLOG_WARN("flows that need it stay in userspace: %s", why);
         free(why);
         ovs_mutex_lock(&loader->mutex);
-        loader->refused |= can & ~old;
+        dp_xdp_needs_refused(&loader->needs, can & ~old);
         ovs_mutex_unlock(&loader->mutex);
     }
 }
