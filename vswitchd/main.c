@@ -25,6 +25,7 @@
 
 #include "command-line.h"
 #include "compiler.h"
+#include "ctl/dp.h"
 #include "dirs.h"
 #include "dns-resolve.h"
 #include "dpdk.h"
@@ -34,6 +35,7 @@
 #include "markpath-config.h"
 #include "memory.h"
 #include "netdev.h"
+#include "ofproto/ofproto.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/usdt-probes.h"
 #include "openvswitch/version.h"
@@ -298,6 +300,9 @@ run_until_exit(struct unixctl_server *unixctl,
         OVS_USDT_PROBE(main, run_start);
         run_memory_monitor();
         bridge_run();
+        if (!ofproto_get_flow_restore_wait()) {
+            dp_take_over();
+        }
         unixctl_server_run(unixctl);
         netdev_run();
         if (wish->requested) {
@@ -346,6 +351,9 @@ main(int argc, char *argv[])
     free(options.database);
     run_until_exit(unixctl, &wish);
 
+    if (!wish.cleanup) {
+        dp_leave();
+    }
     bridge_exit(wish.cleanup);
     for (size_t i = 0; i < wish.n_clients; i++) {
         unixctl_command_reply(wish.clients[i], NULL);

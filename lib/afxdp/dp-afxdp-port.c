@@ -10,6 +10,7 @@
 #include "openvswitch/vlog.h"
 #include "util.h"
 #include "xdp/dp-xdp-loader.h"
+#include "xdp/dp-xdp-pins.h"
 #include "xdp/dp-xdp-shared.h"
 
 VLOG_DEFINE_THIS_MODULE(dp_afxdp);
@@ -157,17 +158,29 @@ try_mode(struct dp_afxdp_port *port, enum afxdp_mode mode,
     return error;
 }
 
+/* Returns the first mode to try.  Flows that an earlier daemon has left would
+ * not survive that another mode than theirs is tried. */
+static enum afxdp_mode
+first_mode(const struct dp_afxdp_port_config *config)
+{
+    enum dp_xdp_mode left;
+
+    return (config->mode != OVS_AF_XDP_MODE_BEST_EFFORT ? config->mode
+            : dp_xdp_pins_have(config->ifindex, &left)
+              && left == DP_XDP_GENERIC ? OVS_AF_XDP_MODE_GENERIC
+            : OVS_AF_XDP_MODE_NATIVE_ZC);
+}
+
 /* Tries the modes that 'config' allows, best first. */
 static int
 try_modes(struct dp_afxdp_port *port,
           const struct dp_afxdp_port_config *config, char **errorp)
 {
-    bool any = config->mode == OVS_AF_XDP_MODE_BEST_EFFORT;
-    int first = any ? OVS_AF_XDP_MODE_NATIVE_ZC : config->mode;
-    int last = any ? OVS_AF_XDP_MODE_GENERIC : config->mode;
+    int last = (config->mode == OVS_AF_XDP_MODE_BEST_EFFORT
+                ? OVS_AF_XDP_MODE_GENERIC : config->mode);
     int error = 0;
 
-    for (int mode = first; mode <= last; mode++) {
+    for (int mode = first_mode(config); mode <= last; mode++) {
         char *text = NULL;
 
         error = try_mode(port, mode, config, &text);

@@ -32,6 +32,7 @@
 #include "util.h"
 #include "xdp/dp-xdp-await.h"
 #include "xdp/dp-xdp-link.h"
+#include "xdp/dp-xdp-pins.h"
 
 /* The name that "vlog/set" has in Open vSwitch's documentation. */
 VLOG_DEFINE_THIS_MODULE(netdev_afxdp);
@@ -113,15 +114,19 @@ is_replaced(const struct netdev_linux *dev, int ifindex)
             && ifindex != dp_afxdp_port_ifindex(get_port(dev)));
 }
 
-/* Can our program be attached to device 'ifindex' of 'dev', or is it?
- * Otherwise there is somebody else's.  Then stores that in '*errp', for the
- * database, and has the port configured again when that one has gone. */
+/* Can our program be attached to device 'ifindex' of 'dev', or is it, or that
+ * of an earlier daemon, whose flows were to stay?  Otherwise there is somebody
+ * else's.  Then stores that in '*errp', for the database, and has the port
+ * configured again when that one has gone. */
 static int
 check_program(const struct netdev_linux *dev, int ifindex, char **errp)
     OVS_REQUIRES(dev->mutex)
 {
+    enum dp_xdp_mode mode;
+
     if (ifindex <= 0 || (dev->xsks && !is_replaced(dev, ifindex)
-                         && !dp_afxdp_port_is_lost(get_port(dev)))) {
+                         && !dp_afxdp_port_is_lost(get_port(dev)))
+        || dp_xdp_pins_have(ifindex, &mode)) {
         return 0;
     }
     *errp = dp_xdp_link_obstacle(ifindex, netdev_get_name(&dev->up));
@@ -431,8 +436,8 @@ netdev_afxdp_get_custom_stats(const struct netdev *netdev,
     return 0;
 }
 
-/* A program is attached as long as this process lives: there is nothing to do
- * when it is about to end. */
+/* A program is attached as long as this process lives, or is to stay: there is
+ * nothing to do when it is about to end. */
 void
 signal_remove_xdp(struct netdev *netdev OVS_UNUSED)
 {

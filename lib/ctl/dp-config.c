@@ -239,6 +239,8 @@ dp_config_parse(struct dp_config *config, const struct smap *other_config)
                    &config->offload_verify);
     parse_bool_key(config, other_config, "offload-rebalance",
                    &config->offload_rebalance);
+    parse_bool_key(config, other_config, "xdp-persist",
+                   &config->xdp_persist);
     parse_bool_key(config, other_config, "ct-merge", &config->ct_merge);
     for (size_t i = 0; i < ARRAY_SIZE(number_keys); i++) {
         parse_number_key(config, other_config, &number_keys[i]);

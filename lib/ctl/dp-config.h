@@ -82,6 +82,7 @@ struct dp_config {
     uint32_t offload_rebalance_interval;    /* ms: 1000. */
     uint32_t offload_min_pps;   /* 0. */
 
+    bool xdp_persist;           /* false. */
     bool ct_merge;              /* false. */
     uint32_t ct_merge_max;      /* Rules: DP_BOOKS_MAX_RULES. */
 

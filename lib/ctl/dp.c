@@ -30,6 +30,7 @@
 #include "pipe/dp-meter.h"
 #include "rebalance/dp-rebalance.h"
 #include "xdp/dp-xdp-await.h"
+#include "xdp/dp-xdp-shared.h"
 
 /* Called before the flows of the lane on 'core_id' are lost. */
 static void
@@ -127,6 +128,9 @@ dp_set_config(struct dp *dp, const struct smap *other_config)
     dp->hw_offload = smap_get_bool(other_config, "hw-offload", false);
     dp_config_uninit(&old);
     apply_config(dp);
+#if MARKPATH_HAVE_XDP
+    dp_xdp_shared_set_persist(dp->config.xdp_persist);
+#endif
 
     ovs_mutex_lock(&topology->mutex);
     if (!nullable_string_is_equal(topology->cpu_mask, dp->config.cpu_mask)
@@ -424,5 +428,21 @@ dp_wait(struct dp *dp)
     dp_local_wait(dp);
 #if MARKPATH_HAVE_XDP
     dp_xdp_await_wait();
+#endif
+}
+
+void
+dp_take_over(void)
+{
+#if MARKPATH_HAVE_XDP
+    dp_xdp_shared_take_over();
+#endif
+}
+
+void
+dp_leave(void)
+{
+#if MARKPATH_HAVE_XDP
+    dp_xdp_shared_leave();
 #endif
 }

@@ -71,6 +71,15 @@ struct dp {
  * none for that then.  Any thread, but after DPDK is initialized. */
 void dp_prepare(void);
 
+/* The first configuration is complete, and packets that have no flow are
+ * forwarded: flows that an earlier process has left in the kernel make way for
+ * ours.  May be called again. */
+void dp_take_over(void);
+
+/* The process is about to destroy all datapaths and end: flows in the kernel
+ * stay, if they are to. */
+void dp_leave(void);
+
 int dp_open(const char *name, const struct dpif_class *, bool create,
             struct dp **);
 void dp_unref(struct dp *);

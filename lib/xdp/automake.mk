@@ -16,6 +16,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/xdp/dp-offload-xdp.h \
 	lib/xdp/dp-xdp-actions.c \
 	lib/xdp/dp-xdp-actions.h \
+	lib/xdp/dp-xdp-attachment.c \
+	lib/xdp/dp-xdp-attachment.h \
 	lib/xdp/dp-xdp-await.c \
 	lib/xdp/dp-xdp-await.h \
 	lib/xdp/dp-xdp-device.c \
@@ -30,8 +32,12 @@ lib_libmarkpath_a_SOURCES += \
 	lib/xdp/dp-xdp-loader.h \
 	lib/xdp/dp-xdp-match.c \
 	lib/xdp/dp-xdp-match.h \
+	lib/xdp/dp-xdp-needs.c \
+	lib/xdp/dp-xdp-needs.h \
 	lib/xdp/dp-xdp-object.c \
 	lib/xdp/dp-xdp-object.h \
+	lib/xdp/dp-xdp-pins.c \
+	lib/xdp/dp-xdp-pins.h \
 	lib/xdp/dp-xdp-shared.c \
 	lib/xdp/dp-xdp-shared.h \
 	lib/xdp/dp-xdp-table.c \

@@ -30,7 +30,11 @@ dp_xdp_xsks_key(__u32 slot, __u32 queue)
 /* "markpath_ifindex": from the index of an interface to the slot of its port.
  * The entry of an interface is one of DP_XDP_IF_PROBES that begin at
  * dp_xdp_if_hash(); 'ifindex' is 0 in an entry that nobody uses.  Each is
- * written by one store of 64 bits. */
+ * written by one store of 64 bits.
+ *
+ * Packets of the first 'n_kept' queues are nobody's but the daemon's.  If such
+ * a queue has no socket the daemon has gone, and they are dropped.  Those of
+ * other queues that have none go to the kernel's stack. */
 #define DP_XDP_IF_BITS 10
 #define DP_XDP_IF_PROBES 8
 #define DP_XDP_IF_ENTRIES ((1 << DP_XDP_IF_BITS) + DP_XDP_IF_PROBES)
@@ -42,9 +46,21 @@ dp_xdp_if_hash(__u32 ifindex)
 }
 
 static inline __u64
-dp_xdp_if_entry(__u32 ifindex, __u32 slot)
+dp_xdp_if_entry(__u32 ifindex, __u32 slot, __u32 n_kept)
 {
-    return (__u64) ifindex << 32 | slot;
+    return (__u64) ifindex << 32 | n_kept << 16 | slot;
+}
+
+static inline __u32
+dp_xdp_if_slot(__u64 entry)
+{
+    return (__u16) entry;
+}
+
+static inline __u32
+dp_xdp_if_n_kept(__u64 entry)
+{
+    return (__u16) (entry >> 16);
 }
 
 /* Stands right before the first byte of a packet in a socket's ring.  The

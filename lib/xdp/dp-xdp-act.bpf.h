@@ -12,10 +12,13 @@
 /* Instead of a verdict: the packet is for the daemon. */
 #define TO_USER (-1)
 
-/* Hands the packet to the socket of its queue, if there is one. */
+/* Hands the packet, of the port with this entry, to the socket of its queue,
+ * if there is one. */
 static __always_inline int
-to_user(struct xdp_md *ctx, __u32 slot, __u32 mark)
+to_user(struct xdp_md *ctx, __u64 port, __u32 mark)
 {
+    __u32 queue = ctx->rx_queue_index;
+
     if (!bpf_xdp_adjust_meta(ctx, -(int) sizeof(struct dp_xdp_meta))) {
         struct dp_xdp_meta *meta = (void *) (long) ctx->data_meta;
 
@@ -27,8 +30,9 @@ to_user(struct xdp_md *ctx, __u32 slot, __u32 mark)
         count(DP_XDP_COUNT_NO_META);
     }
     return bpf_redirect_map(&markpath_xsks,
-                            dp_xdp_xsks_key(slot, ctx->rx_queue_index),
-                            XDP_PASS);
+                            dp_xdp_xsks_key(dp_xdp_if_slot(port), queue),
+                            queue < dp_xdp_if_n_kept(port) ? XDP_DROP
+                                                           : XDP_PASS);
 }
 
 /* Tags. */

@@ -25,6 +25,7 @@ struct dp_xdp_groups {
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
+    bool frozen;
     struct dp_xdp_group groups[DP_XDP_MAX_GROUPS];
 };
 
@@ -109,11 +110,23 @@ create_map(struct dp_xdp_groups *groups, struct dp_xdp_group *group)
     return 0;
 }
 
+/* Takes the interface with 'slot' out of the map of 'group'. */
 static void
-clear(struct dp_xdp_group *group)
+take_out(struct dp_xdp_groups *groups, struct dp_xdp_group *group,
+         uint32_t slot)
+    OVS_REQUIRES(groups->mutex)
+{
+    if (!groups->frozen) {
+        bpf_map_delete_elem(group->fd, &slot);
+    }
+}
+
+static void
+clear(struct dp_xdp_groups *groups, struct dp_xdp_group *group)
+    OVS_REQUIRES(groups->mutex)
 {
     for (size_t i = 0; i < group->n; i++) {
-        bpf_map_delete_elem(group->fd, &group->members[i].slot);
+        take_out(groups, group, group->members[i].slot);
     }
     group->n = 0;
     group->outdated = false;
@@ -125,7 +138,9 @@ fill(struct dp_xdp_groups *groups, struct dp_xdp_group *group,
      const struct dp_xdp_member members[], size_t n)
     OVS_REQUIRES(groups->mutex)
 {
-    int error = group->fd < 0 ? create_map(groups, group) : 0;
+    int error = (groups->frozen ? EBUSY
+                 : group->fd < 0 ? create_map(groups, group)
+                 : 0);
 
     for (size_t i = 0; !error && i < n; i++) {
         if (bpf_map_update_elem(group->fd, &members[i].slot,
@@ -136,7 +151,7 @@ fill(struct dp_xdp_groups *groups, struct dp_xdp_group *group,
         }
     }
     if (error) {
-        clear(group);
+        clear(groups, group);
     }
     return error;
 }
@@ -175,7 +190,7 @@ dp_xdp_groups_unref(struct dp_xdp_groups *groups, uint32_t id)
     ovs_mutex_lock(&groups->mutex);
     ovs_assert(group->n_refs);
     if (!--group->n_refs) {
-        clear(group);
+        clear(groups, group);
     }
     ovs_mutex_unlock(&groups->mutex);
 }
@@ -193,7 +208,7 @@ outdate(struct dp_xdp_groups *groups, uint32_t slot, bool leaves)
             if (group->members[j].slot == slot) {
                 group->outdated = true;
                 if (leaves) {
-                    bpf_map_delete_elem(group->fd, &slot);
+                    take_out(groups, group, slot);
                 }
             }
         }
@@ -211,6 +226,14 @@ void
 dp_xdp_groups_outdate(struct dp_xdp_groups *groups, uint32_t slot)
 {
     outdate(groups, slot, false);
+}
+
+void
+dp_xdp_groups_freeze(struct dp_xdp_groups *groups)
+{
+    ovs_mutex_lock(&groups->mutex);
+    groups->frozen = true;
+    ovs_mutex_unlock(&groups->mutex);
 }
 
 bool

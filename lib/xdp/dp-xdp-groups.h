@@ -50,6 +50,10 @@ void dp_xdp_groups_leave(struct dp_xdp_groups *, uint32_t slot);
  * in are outdated, with nobody taken out. */
 void dp_xdp_groups_outdate(struct dp_xdp_groups *, uint32_t slot);
 
+/* Sets stay in the kernel as they are from now on, for flows that outlive the
+ * process. */
+void dp_xdp_groups_freeze(struct dp_xdp_groups *);
+
 bool dp_xdp_group_is_outdated(struct dp_xdp_groups *, uint32_t group);
 
 #endif /* dp-xdp-groups.h */

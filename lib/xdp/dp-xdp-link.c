@@ -48,6 +48,30 @@ dp_xdp_link_holds(int fd, int prog_fd)
             && get_program(prog_fd, &prog) && link.prog_id == prog.id);
 }
 
+bool
+dp_xdp_link_is_on(int fd, uint32_t ifindex, enum dp_xdp_mode *mode)
+{
+    LIBBPF_OPTS(bpf_xdp_query_opts, query);
+    struct bpf_link_info link;
+    __u32 len = sizeof link;
+
+    memset(&link, 0, sizeof link);
+    if (bpf_obj_get_info_by_fd(fd, &link, &len)
+        || link.xdp.ifindex != ifindex || bpf_xdp_query(ifindex, 0, &query)) {
+        return false;
+    }
+    *mode = (link.prog_id == query.drv_prog_id
+             ? DP_XDP_NATIVE : DP_XDP_GENERIC);
+    return (link.prog_id == query.drv_prog_id
+            || link.prog_id == query.skb_prog_id);
+}
+
+int
+dp_xdp_link_update(int fd, int prog_fd)
+{
+    return bpf_link_update(fd, prog_fd, NULL) ? errno : 0;
+}
+
 /* Returns program 'id' as "id 12 (name)". */
 static char *
 describe(uint32_t id)

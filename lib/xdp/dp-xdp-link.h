@@ -7,7 +7,8 @@
  *
  * Job.  Attaches an XDP program by a bpf_link, says in words why that does not
  * work, and tells whether it has stayed.  A link is a file descriptor: who
- * closes it detaches the program, and so does the end of the process.
+ * closes it detaches the program, and so does the end of the process, unless
+ * the link has a name (dp-xdp-pins.h).
  *
  * Thread-safety.  No state.
  *
@@ -35,6 +36,15 @@ int dp_xdp_link_create(uint32_t ifindex, enum dp_xdp_mode, int prog_fd,
 /* Does link 'fd' hold a program on an interface still, and is it 'prog_fd'?
  * An administrator can detach a link, or have it hold another one. */
 bool dp_xdp_link_holds(int fd, int prog_fd);
+
+/* Does link 'fd', of any process, hold a program on interface 'ifindex'?  Then
+ * stores its mode in '*mode'. */
+bool dp_xdp_link_is_on(int fd, uint32_t ifindex, enum dp_xdp_mode *mode);
+
+/* Has link 'fd' hold program 'prog_fd' instead of the one that it holds: each
+ * packet meets one of the two.  Returns 0 or a positive errno value: ENOLINK
+ * if the interface has gone. */
+int dp_xdp_link_update(int fd, int prog_fd);
 
 /* Returns the program that interface 'ifindex' has, as "id 12 (name)", or null
  * if it has none.  The caller frees it. */

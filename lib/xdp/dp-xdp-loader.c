@@ -20,30 +20,20 @@
 #include "seq.h"
 #include "timeval.h"
 #include "util.h"
+#include "xdp/dp-xdp-attachment.h"
 #include "xdp/dp-xdp-device.h"
 #include "xdp/dp-xdp-groups.h"
 #include "xdp/dp-xdp-link.h"
+#include "xdp/dp-xdp-needs.h"
 #include "xdp/dp-xdp-object.h"
+#include "xdp/dp-xdp-pins.h"
 #include "xdp/dp-xdp-table.h"
 #include "xdp/dp-xdp-watch.h"
 
 VLOG_DEFINE_THIS_MODULE(dp_xdp_loader);
 
-/* How long nobody must have needed what a program can do, for another one to
- * be loaded that can't. */
-#define IDLE_MS (3 * 60 * 1000)
-
 /* How often the thread looks after attached ports. */
 #define LOOK_MS 1000
-
-/* Bits of DP_XDP_CAN_*. */
-enum { N_CAN = 6 };
-
-/* What is needed of a program, by bit. */
-struct dp_xdp_need {
-    unsigned int n;             /* Who needs it. */
-    long long int last;         /* When somebody did. */
-};
 
 struct dp_xdp_loader {
     /* Constant after creation. */
@@ -61,11 +51,11 @@ struct dp_xdp_loader {
     struct ovs_mutex mutex;
     struct dp_xdp_port *ports[DP_XDP_MAX_PORTS];    /* By slot; 0 is none. */
     struct dp_xdp_object *object;       /* That runs: owned, or '&first'. */
-    uint32_t can;               /* What it can do. */
-    uint32_t wanted;            /* What somebody has asked for. */
-    uint32_t refused;           /* What the kernel did not take. */
-    struct dp_xdp_need needs[N_CAN];
+    struct dp_xdp_needs needs;          /* What it can and must do. */
     long long int next_look;    /* When to look after ports. */
+    bool persist;               /* Links have names. */
+    bool took_over;             /* From an earlier process. */
+    bool left;                  /* What persists is not touched any more. */
 };
 
 struct dp_xdp_port {
@@ -74,7 +64,6 @@ struct dp_xdp_port {
     uint32_t ifindex;
     uint32_t slot;
     enum dp_xdp_mode mode;
-    int link_fd;                /* Owned. */
 
     /* Guarded by the loader's mutex. */
     void (*lost)(void *aux);    /* Null: nobody watches. */
@@ -82,6 +71,7 @@ struct dp_xdp_port {
     bool is_lost;
     unsigned int n_sockets;     /* Of queues from 0 on. */
     unsigned int n_rxqs;        /* Of the interface, when last looked at. */
+    struct dp_xdp_attachment attachment;
 };
 
 static void *loader_main(void *);
@@ -220,22 +210,13 @@ swap_program(struct dp_xdp_loader *loader, struct dp_xdp_object *object,
     struct dp_xdp_object *old = loader->object;
 
     for (size_t slot = 1; slot < DP_XDP_MAX_PORTS; slot++) {
-        struct dp_xdp_port *port = loader->ports[slot];
-
-        if (port && port->link_fd >= 0
-            && bpf_link_update(port->link_fd, object->prog_fd, NULL)
-            && errno != ENOLINK) {
-            VLOG_WARN("interface %"PRIu32": keeps the old XDP program (%s)",
-                      port->ifindex, ovs_strerror(errno));
+        if (loader->ports[slot]) {
+            dp_xdp_attachment_update(&loader->ports[slot]->attachment,
+                                     object->prog_fd);
         }
     }
     loader->object = object;
-    loader->can = can;
-    for (int i = 0; i < N_CAN; i++) {
-        if ((can >> i) & 1) {
-            loader->needs[i].last = time_msec();
-        }
-    }
+    dp_xdp_needs_met(&loader->needs, can, time_msec());
     close_object(loader, old);
 }
 
@@ -262,19 +243,10 @@ dp_xdp_loader_switch(struct dp_xdp_loader *loader, uint32_t can,
 int
 dp_xdp_loader_acquire(struct dp_xdp_loader *loader, uint32_t can)
 {
-    int error = 0;
+    int error;
 
     ovs_mutex_lock(&loader->mutex);
-    loader->wanted |= can;
-    if (can & loader->refused) {
-        error = EOPNOTSUPP;
-    } else if (can & ~loader->can) {
-        error = EAGAIN;
-    } else {
-        for (int i = 0; i < N_CAN; i++) {
-            loader->needs[i].n += (can >> i) & 1;
-        }
-    }
+    error = dp_xdp_needs_acquire(&loader->needs, can);
     ovs_mutex_unlock(&loader->mutex);
     if (error == EAGAIN) {
         dp_xdp_loader_wake(loader);
@@ -285,16 +257,8 @@ dp_xdp_loader_acquire(struct dp_xdp_loader *loader, uint32_t can)
 void
 dp_xdp_loader_release(struct dp_xdp_loader *loader, uint32_t can)
 {
-    long long int now = time_msec();
-
     ovs_mutex_lock(&loader->mutex);
-    for (int i = 0; i < N_CAN; i++) {
-        if ((can >> i) & 1) {
-            ovs_assert(loader->needs[i].n);
-            loader->needs[i].n--;
-            loader->needs[i].last = now;
-        }
-    }
+    dp_xdp_needs_release(&loader->needs, can, time_msec());
     ovs_mutex_unlock(&loader->mutex);
 }
 
@@ -304,7 +268,7 @@ dp_xdp_loader_can(struct dp_xdp_loader *loader)
     uint32_t can;
 
     ovs_mutex_lock(&loader->mutex);
-    can = loader->can;
+    can = loader->needs.can;
     ovs_mutex_unlock(&loader->mutex);
     return can;
 }
@@ -371,31 +335,6 @@ end_epoch(struct dp_xdp_loader *loader)
     }
 }
 
-/* Returns what the program is to be able to do from now on. */
-static uint32_t
-choose_program(struct dp_xdp_loader *loader)
-    OVS_REQUIRES(loader->mutex)
-{
-    uint32_t can = loader->can | (loader->wanted & ~loader->refused);
-    long long int now = time_msec();
-
-    for (int i = 0; i < N_CAN; i++) {
-        uint32_t bit = 1u << i;
-        const struct dp_xdp_need *need = &loader->needs[i];
-
-        if (!(loader->wanted & bit) && !need->n
-            && now - need->last > IDLE_MS) {
-            can &= ~bit;
-        }
-    }
-    loader->wanted = 0;
-    if (can != loader->can) {
-        /* What goes must not be promised to anybody any more. */
-        loader->can &= can;
-    }
-    return can;
-}
-
 static void
 run_programs(struct dp_xdp_loader *loader)
 {
@@ -403,15 +342,15 @@ run_programs(struct dp_xdp_loader *loader)
     char *why;
 
     ovs_mutex_lock(&loader->mutex);
-    old = loader->can;
-    can = choose_program(loader);
+    old = loader->needs.can;
+    can = dp_xdp_needs_choose(&loader->needs, time_msec());
     ovs_mutex_unlock(&loader->mutex);
 
     if (can != old && dp_xdp_loader_switch(loader, can, &why)) {
         VLOG_WARN("flows that need it stay in userspace: %s", why);
         free(why);
         ovs_mutex_lock(&loader->mutex);
-        loader->refused |= can & ~old;
+        dp_xdp_needs_refused(&loader->needs, can & ~old);
         ovs_mutex_unlock(&loader->mutex);
     }
 }
@@ -450,11 +389,12 @@ static void
 look_at_port(struct dp_xdp_loader *loader, struct dp_xdp_port *port)
     OVS_REQUIRES(loader->mutex)
 {
-    bool holds = dp_xdp_link_holds(port->link_fd, loader->object->prog_fd);
+    bool is_lost = dp_xdp_attachment_is_lost(&port->attachment,
+                                             loader->object->prog_fd);
     char name[IF_NAMESIZE];
     bool exists = if_indextoname(port->ifindex, name) != NULL;
 
-    if (!holds) {
+    if (is_lost) {
         if (exists) {
             say_lost(port, name);
         }
@@ -558,7 +498,7 @@ get_slot(struct dp_xdp_loader *loader, struct dp_xdp_port *port)
             port->slot = slot;
             loader->ports[slot] = port;
             atomic_store_explicit(entry,
-                                  dp_xdp_if_entry(port->ifindex, slot),
+                                  dp_xdp_if_entry(port->ifindex, slot, 0),
                                   memory_order_release);
             return 0;
         }
@@ -586,6 +526,78 @@ be_output(struct dp_xdp_port *port)
     }
 }
 
+/* Persistence. */
+
+/* Has the link of 'port' outlive the process, or not, as is wanted, and
+ * packets of no flow be dropped then. */
+static void
+keep_link(struct dp_xdp_loader *loader, struct dp_xdp_port *port)
+    OVS_REQUIRES(loader->mutex)
+{
+    bool kept = dp_xdp_attachment_pin(&port->attachment, loader->persist);
+
+    atomic_store_explicit(
+        find_if_entry(loader, port->ifindex, port->ifindex),
+        dp_xdp_if_entry(port->ifindex, port->slot,
+                        kept ? port->n_sockets : 0),
+        memory_order_release);
+}
+
+void
+dp_xdp_loader_set_persist(struct dp_xdp_loader *loader, bool persist)
+{
+    ovs_mutex_lock(&loader->mutex);
+    loader->persist = persist;
+    for (size_t slot = 1; slot < DP_XDP_MAX_PORTS; slot++) {
+        if (loader->ports[slot]) {
+            keep_link(loader, loader->ports[slot]);
+        }
+    }
+    ovs_mutex_unlock(&loader->mutex);
+}
+
+static bool
+is_pinned(uint32_t ifindex, void *loader_)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    struct dp_xdp_loader *loader = loader_;
+
+    return loader->persist && find_if_entry(loader, ifindex, ifindex);
+}
+
+void
+dp_xdp_loader_take_over(struct dp_xdp_loader *loader)
+{
+    ovs_mutex_lock(&loader->mutex);
+    loader->took_over = true;
+    for (size_t slot = 1; slot < DP_XDP_MAX_PORTS; slot++) {
+        if (loader->ports[slot]) {
+            dp_xdp_attachment_take_over(&loader->ports[slot]->attachment,
+                                        loader->object->prog_fd);
+        }
+    }
+    dp_xdp_pins_sweep(is_pinned, loader);
+    ovs_mutex_unlock(&loader->mutex);
+}
+
+void
+dp_xdp_loader_leave(struct dp_xdp_loader *loader)
+{
+    ovs_mutex_lock(&loader->mutex);
+    if (loader->persist && !loader->left) {
+        int error = dp_xdp_table_leave(loader->table, &loader->first.maps);
+
+        if (error) {
+            VLOG_WARN("flows do not outlive the daemon (%s)",
+                      ovs_strerror(error));
+        } else {
+            dp_xdp_groups_freeze(loader->groups);
+            loader->left = true;
+        }
+    }
+    ovs_mutex_unlock(&loader->mutex);
+}
+
 int
 dp_xdp_attach(struct dp_xdp_loader *loader, uint32_t ifindex,
               enum dp_xdp_mode mode, struct dp_xdp_port **portp,
@@ -598,7 +610,6 @@ dp_xdp_attach(struct dp_xdp_loader *loader, uint32_t ifindex,
         .loader = loader,
         .ifindex = ifindex,
         .mode = mode,
-        .link_fd = -1,
     };
 
     ovs_mutex_lock(&loader->mutex);
@@ -610,9 +621,9 @@ dp_xdp_attach(struct dp_xdp_loader *loader, uint32_t ifindex,
         *errorp = xasprintf("there are %d ports with XDP already",
                             DP_XDP_MAX_PORTS - 1);
     } else {
-        error = (mode == DP_XDP_NOWHERE ? 0
-                 : dp_xdp_link_create(ifindex, mode, loader->object->prog_fd,
-                                      &port->link_fd, errorp));
+        error = dp_xdp_attachment_init(&port->attachment, ifindex, mode,
+                                       loader->object->prog_fd,
+                                       !loader->took_over, errorp);
         if (error) {
             put_slot(loader, port);
         } else if (mode != DP_XDP_NOWHERE) {
@@ -639,6 +650,7 @@ dp_xdp_port_watch(struct dp_xdp_port *port, void (*lost)(void *aux),
     ovs_mutex_lock(&port->loader->mutex);
     port->lost = lost;
     port->aux = aux;
+    keep_link(port->loader, port);
     ovs_mutex_unlock(&port->loader->mutex);
 }
 
@@ -653,6 +665,17 @@ dp_xdp_port_is_lost(const struct dp_xdp_port *port)
     return is_lost;
 }
 
+static bool
+has_left(struct dp_xdp_loader *loader)
+{
+    bool left;
+
+    ovs_mutex_lock(&loader->mutex);
+    left = loader->left;
+    ovs_mutex_unlock(&loader->mutex);
+    return left;
+}
+
 void
 dp_xdp_detach(struct dp_xdp_port *port)
 {
@@ -662,16 +685,16 @@ dp_xdp_detach(struct dp_xdp_port *port)
         return;
     }
     loader = port->loader;
-    bpf_map_delete_elem(loader->first.maps.devs_fd, &port->slot);
+    if (!has_left(loader)) {
+        bpf_map_delete_elem(loader->first.maps.devs_fd, &port->slot);
+    }
     dp_xdp_groups_leave(loader->groups, port->slot);
     dp_xdp_loader_look(loader);
     for (unsigned int queue = 0; queue < DP_XDP_MAX_QUEUES; queue++) {
         dp_xdp_port_clear_socket(port, queue);
     }
     ovs_mutex_lock(&loader->mutex);
-    if (port->link_fd >= 0) {
-        close(port->link_fd);
-    }
+    dp_xdp_attachment_uninit(&port->attachment, loader->left);
     put_slot(loader, port);
     ovs_mutex_unlock(&loader->mutex);
     free(port);
@@ -695,7 +718,7 @@ dp_xdp_find_slot(struct dp_xdp_loader *loader, uint32_t ifindex)
         atomic_read_relaxed(entry, &value);
     }
     ovs_mutex_unlock(&loader->mutex);
-    return (uint32_t) value;
+    return dp_xdp_if_slot(value);
 }
 
 uint32_t

@@ -9,8 +9,8 @@
  * socket is to get the packets of which queue.  Knows no netdev and no flow.
  *
  * An attachment is a bpf_link that only this process holds: when the process
- * ends, however it does, the program leaves the interface.  A program that is
- * there already is left alone.
+ * ends, however it does, the program leaves the interface; unless it is to
+ * persist (below).  A program that is there already is left alone.
  *
  * Owns.  The program, its maps, and the attachments.
  *
@@ -89,18 +89,43 @@ void dp_xdp_loader_look(struct dp_xdp_loader *);
 /* Waits until every CPU has left the program: some ms. */
 void dp_xdp_loader_synchronize(struct dp_xdp_loader *);
 
+/* Persistence.
+ *
+ * If programs are to *persist* their links have names (dp-xdp-pins.h) and stay
+ * when the process ends, with the flows that their maps have.  Packets of
+ * other flows are dropped then: the kernel's stack has never got them.
+ *
+ * The loader of the next process finds the link of an interface when it
+ * attaches to it, whether its own programs are to persist or not.  The old
+ * program goes on, with its own maps, until that process can forward what has
+ * no flow yet (dp_xdp_loader_take_over()); then the new one takes its place,
+ * and no packet is lost. */
+
+/* Programs persist from now on, or no longer. */
+void dp_xdp_loader_set_persist(struct dp_xdp_loader *, bool);
+
+/* Whoever reads sockets can forward all packets.  From now on our program runs
+ * on every interface that it is attached to, and what else an earlier process
+ * has left is removed. */
+void dp_xdp_loader_take_over(struct dp_xdp_loader *);
+
+/* The process is about to end in good order.  If programs persist, what it
+ * does from now on, as to remove all flows and detach all ports, is not done
+ * to what it leaves behind. */
+void dp_xdp_loader_leave(struct dp_xdp_loader *);
+
 /* Attaches the program to interface 'ifindex', of this network namespace, in
  * 'mode'.  Without sockets packets go to the kernel's stack, as if the
  * program were not there. */
 int dp_xdp_attach(struct dp_xdp_loader *, uint32_t ifindex, enum dp_xdp_mode,
                   struct dp_xdp_port **portp, char **errorp);
 
-/* 'port' has all its sockets.  From now on the loader's thread looks once a
- * second whether the program is on the interface still.  When it is not any
- * more, or somebody has put another one in its place, it says so and calls
- * 'lost', once, which must not call this module; then nothing is left but to
- * detach the port.  It warns, too, if the interface has queues without a
- * socket. */
+/* 'port' has all its sockets; if programs persist, its does from now on.  The
+ * loader's thread looks once a second whether it is on the interface still.
+ * When it is not any more, or somebody has put another one in its place, it
+ * says so and calls 'lost', once, which must not call this module; then
+ * nothing is left but to detach the port.  It warns, too, if the interface has
+ * queues without a socket. */
 void dp_xdp_port_watch(struct dp_xdp_port *, void (*lost)(void *aux),
                        void *aux);
 

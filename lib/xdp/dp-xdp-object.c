@@ -116,16 +116,53 @@ find_maps(const struct bpf_object *object, struct dp_xdp_maps *maps)
     return 0;
 }
 
+/* All arrays. */
+#define ARRAYS(MAPS)                                                    \
+    { &(MAPS)->ifindex, &(MAPS)->ports, &(MAPS)->lists, &(MAPS)->masks, \
+      &(MAPS)->index, &(MAPS)->flows, &(MAPS)->stats }
+
 static void
 unmap_arrays(struct dp_xdp_maps *maps)
 {
-    unmap_array(&maps->ifindex);
-    unmap_array(&maps->ports);
-    unmap_array(&maps->lists);
-    unmap_array(&maps->masks);
-    unmap_array(&maps->index);
-    unmap_array(&maps->flows);
-    unmap_array(&maps->stats);
+    struct dp_xdp_array *arrays[] = ARRAYS(maps);
+
+    for (size_t i = 0; i < ARRAY_SIZE(arrays); i++) {
+        unmap_array(arrays[i]);
+    }
+}
+
+/* Puts a copy of 'array' in its place. */
+static int
+part_array(struct dp_xdp_array *array)
+{
+    void *copy = mmap(NULL, array->size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (copy == MAP_FAILED) {
+        return errno;
+    }
+    memcpy(copy, array->data, array->size);
+    if (mremap(copy, array->size, array->size, MREMAP_MAYMOVE | MREMAP_FIXED,
+               array->data) == MAP_FAILED) {
+        int error = errno;
+
+        munmap(copy, array->size);
+        return error;
+    }
+    return 0;
+}
+
+int
+dp_xdp_maps_part(struct dp_xdp_maps *maps)
+{
+    struct dp_xdp_array *arrays[] = ARRAYS(maps);
+    int error = 0;
+
+    for (size_t i = 0; !error && i < ARRAY_SIZE(arrays); i++) {
+        /* Counters can be large, and steer nothing. */
+        error = arrays[i] == &maps->stats ? 0 : part_array(arrays[i]);
+    }
+    return error;
 }
 
 /* Has 'object' use the maps of 'first' instead of new ones. */

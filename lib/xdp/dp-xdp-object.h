@@ -58,6 +58,12 @@ int dp_xdp_object_open(struct dp_xdp_object *, struct dp_xdp_object *first,
                        const struct dp_xdp_constants *, char **errorp);
 void dp_xdp_object_close(struct dp_xdp_object *);
 
+/* What is written to the arrays of 'maps' from now on, but to the counters,
+ * stays in this process: programs see them as they are.  For who leaves flows
+ * behind when it ends.  Others may read meanwhile, but not write.  Returns 0
+ * or a positive errno value; then some are as before. */
+int dp_xdp_maps_part(struct dp_xdp_maps *);
+
 /* Instructions that the kernel looked at to verify the program, or 0 if it
  * does not tell. */
 uint32_t dp_xdp_object_verified(const struct dp_xdp_object *);

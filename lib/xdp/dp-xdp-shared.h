@@ -13,7 +13,15 @@
  *
  * Thread-safety.  Any thread; a mutex, taken inside. */
 
+#include <stdbool.h>
+
 struct dp_xdp_loader;
+
+/* See dp_xdp_loader_set_persist(), dp_xdp_loader_take_over() and
+ * dp_xdp_loader_leave(): they hold for loaders that are created later, too. */
+void dp_xdp_shared_set_persist(bool);
+void dp_xdp_shared_take_over(void);
+void dp_xdp_shared_leave(void);
 
 /* Stores the loader in '*loaderp' and takes a reference.  Returns 0, or a
  * positive errno value with the reason in '*errorp', which the caller

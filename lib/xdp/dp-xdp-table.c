@@ -555,6 +555,18 @@ dp_xdp_table_has_flows(const struct dp_xdp_table *table_, uint32_t slot)
     return has;
 }
 
+int
+dp_xdp_table_leave(struct dp_xdp_table *table, struct dp_xdp_maps *maps)
+{
+    int error;
+
+    ovs_assert(maps == table->maps);
+    ovs_mutex_lock(&table->mutex);
+    error = dp_xdp_maps_part(maps);
+    ovs_mutex_unlock(&table->mutex);
+    return error;
+}
+
 uint64_t
 dp_xdp_table_epoch_begin(struct dp_xdp_table *table)
 {

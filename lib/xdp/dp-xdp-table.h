@@ -76,6 +76,10 @@ void dp_xdp_table_read(struct dp_xdp_table *, uint32_t flow,
 /* Are there flows of packets from the port with 'slot'? */
 bool dp_xdp_table_has_flows(const struct dp_xdp_table *, uint32_t slot);
 
+/* What is done to the table from now on is not seen by programs; see
+ * dp_xdp_maps_part(). */
+int dp_xdp_table_leave(struct dp_xdp_table *, struct dp_xdp_maps *);
+
 /* Ends the epoch, and begins the next one.  Returns its number, or 0 if there
  * is nothing that waits for its being over. */
 uint64_t dp_xdp_table_epoch_begin(struct dp_xdp_table *);

@@ -5,7 +5,8 @@
  * A packet is parsed, its flow looked up, and the flow's actions run.  One
  * that is not understood, or of no flow, goes to the AF_XDP socket of its
  * queue, with struct dp_xdp_meta in front, or, if there is no socket, to the
- * kernel's own stack.
+ * kernel's own stack; or nowhere, if the socket has gone with its daemon, and
+ * flows were to stay.
  *
  * Where processors must be kept from guessing where a function returns to, a
  * return costs 10 ns, so what each packet needs is one function.  What few
@@ -33,8 +34,8 @@ const volatile struct dp_xdp_constants constants SEC(".rodata.markpath") = {};
 #include "xdp/dp-xdp-lookup.bpf.h"
 #include "xdp/dp-xdp-act.bpf.h"
 
-/* Returns the slot of the port that has 'ifindex', or 0. */
-static __always_inline __u32
+/* Returns the entry of the port that has 'ifindex', or 0. */
+static __always_inline __u64
 find_port(__u32 ifindex)
 {
     __u32 base = dp_xdp_if_hash(ifindex);
@@ -44,7 +45,7 @@ find_port(__u32 ifindex)
         __u64 *entry = bpf_map_lookup_elem(&markpath_ifindx, &key);
 
         if (entry && *entry >> 32 == ifindex) {
-            return (__u32) *entry;
+            return *entry;
         }
     }
     return 0;
@@ -81,7 +82,8 @@ SEC("xdp")
 int
 markpath(struct xdp_md *ctx)
 {
-    __u32 slot = find_port(ctx->ingress_ifindex);
+    __u64 port = find_port(ctx->ingress_ifindex);
+    __u32 slot = dp_xdp_if_slot(port);
     int verdict = TO_USER;
     __u32 mark = 0;
 
@@ -93,7 +95,7 @@ markpath(struct xdp_md *ctx)
     if (CAN(LOOKUP)) {
         verdict = run_flow(ctx, slot, &mark);
     }
-    return verdict == TO_USER ? to_user(ctx, slot, mark) : verdict;
+    return verdict == TO_USER ? to_user(ctx, port, mark) : verdict;
 }
 
 /* No helper that is used here asks for another licence. */

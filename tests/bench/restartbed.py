@@ -21,6 +21,7 @@ FRAME = (bytes.fromhex("020000000002020000000001080045000020000000004011")
          + bytes.fromhex("0000c6120001c6120002000a000b000c0000")
          + bytes(60))
 ETH_P_IP = 0x0800
+SO_RCVBUFFORCE = 33
 
 
 def enter_namespace():
@@ -31,7 +32,8 @@ def enter_namespace():
         return False
     if not os.environ.get(INSIDE):
         os.environ[INSIDE] = "yes"
-        os.execvp("unshare", ["unshare", "--net", sys.executable] + sys.argv)
+        os.execvp("unshare", ["unshare", "--net", "--mount", sys.executable]
+                  + sys.argv)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     return True
 
@@ -41,11 +43,14 @@ class Traffic:
 
     def __init__(self, source, sink):
         self.ended = threading.Event()
+        self.paused = False
         self.arrived = []
+        self.n_sent = self.n_arrived = 0
         self.out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
         self.out.bind((source, ETH_P_IP))
         self.into = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                                   socket.htons(ETH_P_IP))
+        self.into.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
         self.into.bind((sink, ETH_P_IP))
         self.into.settimeout(.1)
         self.threads = [threading.Thread(target=self.send),
@@ -55,8 +60,11 @@ class Traffic:
 
     def send(self):
         while not self.ended.wait(.001):
+            if self.paused:
+                continue
             try:
                 self.out.send(FRAME)
+                self.n_sent += 1
             except OSError:
                 pass                    # The device is down for a moment.
 
@@ -65,6 +73,7 @@ class Traffic:
             try:
                 self.into.recv(2048)
                 self.arrived.append(time.monotonic())
+                self.n_arrived += 1
             except OSError:
                 pass
 

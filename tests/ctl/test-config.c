@@ -62,7 +62,7 @@ assert_defaults(const struct dp_config *config)
     ovs_assert(config->emc_insert_inv_prob == 100);
     ovs_assert(!config->smc_enable && !config->perf_metrics);
     ovs_assert(!config->offload_rebalance && !config->offload_verify);
-    ovs_assert(!config->ct_merge);
+    ovs_assert(!config->xdp_persist && !config->ct_merge);
     ovs_assert(config->ct_merge_max == DP_BOOKS_MAX_RULES);
     ovs_assert(config->sleep.us == 0 && config->n_offload_threads == 1);
 }

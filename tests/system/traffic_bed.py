@@ -46,6 +46,7 @@ class Bed:
         self.prefix = "mpt%d-" % os.getpid()
         self.namespaces, self.servers, self.switches = [], [], []
         self.queues = 1         # Of devices.
+        self.mounter = None     # Keeps mounts for switches, see mount_bpf().
         self.data = os.urandom(SIZE)
         with open(self.folder + "/data", "wb") as f:
             f.write(self.data)
@@ -56,6 +57,23 @@ class Bed:
         self.namespaces.append(name)
         run("ip", "-n", name, "link", "set", "lo", "up")
         return name
+
+    def mount_bpf(self):
+        """From now on switches see a BPF file system, which goes with us.
+        ("ip netns exec" hides that of the machine.)"""
+        self.mounter = subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", "mount -t bpf bpf /sys/fs/bpf "
+             "&& echo && exec sleep 1000000"], stdout=subprocess.PIPE)
+        self.servers.append(self.mounter)
+        if not self.mounter.stdout.readline():
+            raise Skip("no BPF file system")
+
+    def inside(self, namespace):
+        """The command that runs another in 'namespace', for a switch."""
+        if not self.mounter:
+            return "ip", "netns", "exec", namespace
+        return ("nsenter", "--mount=/proc/%d/ns/mnt" % self.mounter.pid,
+                "--net=/run/netns/" + namespace)
 
     def link(self, one, one_name, two, two_name, mtu=1500):
         """A pair of veth devices; packets have their checksums."""
@@ -167,6 +185,8 @@ class Switch:
                  bridge="br0"):
         args = bed.args
         self.namespace = namespace or bed.namespace(name)
+        self.bed = bed
+        self.inside = bed.inside(self.namespace)
         bed.switches.append(self)
         folder = self.folder = bed.folder + "/" + name
         os.mkdir(folder)
@@ -189,9 +209,8 @@ class Switch:
         self.add_bridge(bridge)
 
     def start(self):
-        self.run("ip", "netns", "exec", self.namespace,
-                 self.folder + "/ovs-vswitchd", "-vconsole:off", "--detach",
-                 "--no-chdir", "--pidfile", "--log-file")
+        self.run(*self.inside, self.folder + "/ovs-vswitchd",
+                 "-vconsole:off", "--detach", "--no-chdir", "--pidfile", "--log-file")
 
     def pid(self):
         with open(self.folder + "/ovs-vswitchd.pid") as f:
@@ -201,6 +220,12 @@ class Switch:
         """Kills the daemon, and waits until it has no files any more."""
         pid = self.pid()
         os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: has_ended(pid), "an end of the daemon")
+
+    def exit(self, *arguments):
+        """Asks the daemon to end, and waits for that."""
+        pid = self.pid()
+        self.run("ovs-appctl", "exit", *arguments)
         wait_until(lambda: has_ended(pid), "an end of the daemon")
 
     def run(self, *command):

@@ -91,8 +91,8 @@ xdp_rig_now_ns(void)
 }
 
 void
-xdp_rig_run(struct dp_xdp_loader *loader, uint32_t ifindex,
-            const void *data, size_t size, int repeat, struct xdp_run *run)
+xdp_rig_run_program(int prog_fd, uint32_t ifindex, const void *data,
+                    size_t size, int repeat, struct xdp_run *run)
 {
     struct xdp_md in = { .data_end = size, .ingress_ifindex = ifindex };
     struct dp_xdp_meta meta;
@@ -107,8 +107,7 @@ xdp_rig_run(struct dp_xdp_loader *loader, uint32_t ifindex,
                 .ctx_out = &out,
                 .ctx_size_out = sizeof out,
                 .repeat = repeat);
-    int error = -bpf_prog_test_run_opts(dp_xdp_loader_prog_fd(loader),
-                                        &opts);
+    int error = -bpf_prog_test_run_opts(prog_fd, &opts);
 
     if (error) {
         dptest_fail("BPF_PROG_TEST_RUN: %s", ovs_strerror(error));
@@ -124,4 +123,12 @@ xdp_rig_run(struct dp_xdp_loader *loader, uint32_t ifindex,
         run->size -= sizeof meta;
         memmove(run->data, run->data + sizeof meta, run->size);
     }
+}
+
+void
+xdp_rig_run(struct dp_xdp_loader *loader, uint32_t ifindex,
+            const void *data, size_t size, int repeat, struct xdp_run *run)
+{
+    xdp_rig_run_program(dp_xdp_loader_prog_fd(loader), ifindex, data, size,
+                        repeat, run);
 }

@@ -49,6 +49,10 @@ uint32_t xdp_rig_ifindex(const char *name);
 /* The time, in ns. */
 uint64_t xdp_rig_now_ns(void);
 
+/* As below, for program 'prog_fd'. */
+void xdp_rig_run_program(int prog_fd, uint32_t ifindex, const void *data,
+                         size_t size, int repeat, struct xdp_run *);
+
 /* Runs the program on 'size' bytes of 'data', 'repeat' times, as if they had
  * come to queue 0 of 'ifindex'. */
 void xdp_rig_run(struct dp_xdp_loader *, uint32_t ifindex, const void *data,
