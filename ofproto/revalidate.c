@@ -52,6 +52,14 @@ struct xlated_key {
     ofp_port_t ofp_in_port;
 };
 
+/* Is there anything to credit?  A packet may have been read before its bytes:
+ * then they come alone the next time. */
+static bool
+counts(const struct dpif_flow_stats *stats)
+{
+    return stats->n_packets || stats->n_bytes;
+}
+
 /* Translates 'key' into 'xk', which the caller must give to xlate_out_uninit()
  * if the return value is 0.
  *
@@ -82,7 +90,7 @@ xlate_key(struct udpif *udpif, const struct nlattr *key, size_t key_len,
                   ofproto_dpif_get_tables_version(xk->ofproto), &xk->flow,
                   xk->ofp_in_port, NULL, tcp_flags, NULL,
                   actions ? &xk->wc : NULL, actions);
-    if (credit && credit->n_packets) {
+    if (credit && counts(credit)) {
         xin.resubmit_stats = credit;
         xin.allow_side_effects = true;
     }
@@ -440,7 +448,7 @@ push_by_cache(struct xlate_cache *xcache, struct dpif_flow_stats *stats,
     struct ofpbuf entries = xcache->entries;
     struct xc_entry *entry;
 
-    if (!stats->n_packets) {
+    if (!counts(stats)) {
         return;
     }
     XC_ENTRY_FOR_EACH (entry, &entries) {
@@ -518,7 +526,7 @@ revalidate_ukey(struct udpif *udpif, struct udpif_key *ukey,
         return REVAL_DELETE;
     }
     ukey_take_stats(ukey, stats, dp_layer, &delta);
-    if (delta.n_packets) {
+    if (counts(&delta)) {
         push_stats(udpif, ukey, &delta);
     }
     return result;
@@ -547,7 +555,7 @@ void
 revalidate_push_final_stats(struct udpif *udpif, struct udpif_key *ukey,
                             struct dpif_flow_stats *delta)
 {
-    bool pushed = !delta->n_packets;
+    bool pushed = !counts(delta);
 
     if (!pushed) {
         ovs_mutex_lock(&ukey->mutex);

@@ -115,14 +115,15 @@ dp_rule_book(const struct dp_offload *offload, struct dp_offload_rule *rule,
     /* Counters may lag behind what they count. */
     new.used = time_msec() - op->idle_ms;
     new.tcp_flags = op->tcp_flags;
-    if (new.n_packets && rule->n_members) {
+    /* A packet may be read before its bytes, which come alone then. */
+    if ((new.n_packets || new.n_bytes) && rule->n_members) {
         struct dp_offload_member *member
             = &rule->members[rule->n_members - 1];
 
         member->n_packets += new.n_packets;
         member->n_bytes += new.n_bytes;
         member->used = MAX(member->used, new.used);
-    } else if (new.n_packets) {
+    } else if (new.n_packets || new.n_bytes) {
         COVERAGE_ADD(dp_offload_late_packets, MIN(new.n_packets, UINT_MAX));
         if (rule->heir && env->flow_late) {
             env->flow_late(env->aux, rule->heir, &new);

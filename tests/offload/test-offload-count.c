@@ -95,6 +95,32 @@ test_count_del(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("offload-count-del", test_count_del);
 
+/* Counters are read while they are written: a packet is there before its
+ * bytes. */
+static void
+test_count_torn(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dpif_flow_stats stats;
+    struct rig_flow *flow;
+    struct rig rig;
+
+    flow = begin(&rig, &whole);
+    hit(&rig, flow, 100);
+    ovs_assert(dp_dummy_nic_hit(rig.nic, PORT1, &flow->mega_ufid, 1, 0, 0));
+    do {
+        dp_offload_flow_get(rig.offload, flow, &flow->mega_ufid, &stats, NULL);
+    } while (stats.n_packets < 101);
+    ovs_assert(stats.n_bytes == 100 * 100);
+    ovs_assert(dp_dummy_nic_hit(rig.nic, PORT1, &flow->mega_ufid, 0, 100, 0));
+    wait_packets(&rig, flow, 101, &stats);
+    rig_del_stats(&rig, 0, flow, &stats);
+    ovs_assert(stats.n_bytes == 101 * 100);
+    rig_flow_destroy(flow);
+    dp_offload_drain(rig.offload);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-count-torn", test_count_torn);
+
 /* Cleared counters begin at 0, not at the NIC's. */
 static void
 test_count_clear(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
