@@ -297,17 +297,11 @@ run_until_exit(struct unixctl_server *unixctl,
                const struct vswitchd_exit *wish)
 {
     for (;;) {
-        bool receives = !ofproto_get_flow_restore_wait();
-
         OVS_USDT_PROBE(main, run_start);
         run_memory_monitor();
         bridge_run();
-        if (receives) {
-            /* The run that ended flow-restore-wait had upcalls received from
-             * this one on. */
+        if (!ofproto_get_flow_restore_wait()) {
             dp_take_over();
-        } else if (!ofproto_get_flow_restore_wait()) {
-            poll_immediate_wake();
         }
         unixctl_server_run(unixctl);
         netdev_run();
