@@ -36,7 +36,7 @@ adopt(struct dp_xdp_attachment *a, enum dp_xdp_mode mode)
     }
     if (old_mode != mode) {
         dp_xdp_pins_remove(a->ifindex);
-        close(fd);
+        dp_xdp_link_destroy(fd);
         return false;
     }
     a->link_fd = fd;
@@ -69,13 +69,18 @@ dp_xdp_attachment_init(struct dp_xdp_attachment *a, uint32_t ifindex,
 void
 dp_xdp_attachment_uninit(struct dp_xdp_attachment *a, bool leave)
 {
-    if (a->pinned && !leave) {
-        dp_xdp_pins_remove(a->ifindex);
+    if (a->link_fd < 0) {
+        return;
     }
-    if (a->link_fd >= 0) {
+    if (a->pinned && leave) {
         close(a->link_fd);
-        a->link_fd = -1;
+    } else {
+        if (a->pinned) {
+            dp_xdp_pins_remove(a->ifindex);
+        }
+        dp_xdp_link_destroy(a->link_fd);
     }
+    a->link_fd = -1;
 }
 
 /* Says that a link can't be given a name, and why. */

@@ -207,3 +207,10 @@ dp_xdp_link_create(uint32_t ifindex, enum dp_xdp_mode mode, int prog_fd,
     /* One that runs in the other mode is EEXIST. */
     return error == EEXIST ? EBUSY : error;
 }
+
+void
+dp_xdp_link_destroy(int fd)
+{
+    ignore(bpf_link_detach(fd));        /* It fails if nothing is there. */
+    close(fd);
+}

@@ -33,6 +33,11 @@ const char *dp_xdp_mode_name(enum dp_xdp_mode);
 int dp_xdp_link_create(uint32_t ifindex, enum dp_xdp_mode, int prog_fd,
                        int *fdp, char **errorp);
 
+/* Takes the program of link 'fd' off its interface, and closes 'fd'.  Closing
+ * alone is not enough for a link that had a name: the kernel drops what a name
+ * held some time after the name has gone. */
+void dp_xdp_link_destroy(int fd);
+
 /* Does link 'fd' hold a program on an interface still, and is it 'prog_fd'?
  * An administrator can detach a link, or have it hold another one. */
 bool dp_xdp_link_holds(int fd, int prog_fd);

@@ -136,6 +136,19 @@ dp_xdp_pins_have(uint32_t ifindex, enum dp_xdp_mode *mode)
     return fd >= 0;
 }
 
+/* Removes the link, too, not its name only. */
+static void
+remove_whole(uint32_t ifindex)
+{
+    enum dp_xdp_mode mode;
+    int fd = dp_xdp_pins_open(ifindex, &mode);
+
+    if (fd >= 0) {
+        dp_xdp_pins_remove(ifindex);
+        dp_xdp_link_destroy(fd);
+    }
+}
+
 void
 dp_xdp_pins_sweep(bool (*is_used)(uint32_t ifindex, void *aux), void *aux)
 {
@@ -149,7 +162,7 @@ dp_xdp_pins_sweep(bool (*is_used)(uint32_t ifindex, void *aux), void *aux)
         if (ifindex && !is_used(ifindex, aux)) {
             VLOG_INFO("interface %"PRIu32": what an earlier daemon has left "
                       "there is not needed any more", ifindex);
-            dp_xdp_pins_remove(ifindex);
+            remove_whole(ifindex);
         }
     }
     if (stream) {
