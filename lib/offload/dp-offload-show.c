@@ -58,24 +58,30 @@ dp_offload_delivery_name(struct dp_offload_port *port)
     return "plain";
 }
 
-/* L15: do they arrive?  Null: no packet has told yet. */
+/* L15: do they arrive?  Null: no packet has told yet.  Whoever asks need not
+ * wait until dp-mark-watch runs. */
 static const char *
-dp_offload_arrival_name(struct dp_offload_port *port)
+dp_offload_arrival_name(const struct dp_offload *offload,
+                        struct dp_offload_port *port)
 {
+    const struct dp_offload_env *env = &offload->env;
+    bool seen = (env->port_marks_seen
+                 && env->port_marks_seen(env->aux, port->port_no));
     uint32_t arrival;
 
     atomic_read_relaxed(&port->arrival, &arrival);
-    return (arrival == DP_MARK_ARRIVES ? "arrive"
+    return (seen || arrival == DP_MARK_ARRIVES ? "arrive"
             : arrival == DP_MARK_LOST ? "lost"
             : NULL);
 }
 
 /* What is known about a port that has a provider. */
 static void
-dp_offload_put_provider(struct dp_offload_port *port, struct json *json)
+dp_offload_put_provider(const struct dp_offload *offload,
+                        struct dp_offload_port *port, struct json *json)
     OVS_REQUIRES(port->mutex)
 {
-    const char *arrival = dp_offload_arrival_name(port);
+    const char *arrival = dp_offload_arrival_name(offload, port);
     uint64_t places = dp_places_read(&port->table->capacity);
 
     json_object_put_string(json, "provider", port->class->name);
@@ -101,7 +107,8 @@ dp_offload_put_provider(struct dp_offload_port *port, struct json *json)
 }
 
 static struct json *
-dp_offload_port_json(const struct dp_offload_port *port_)
+dp_offload_port_json(const struct dp_offload *offload,
+                     const struct dp_offload_port *port_)
 {
     struct dp_offload_port *port = CONST_CAST(struct dp_offload_port *, port_);
     struct json *failures = json_object_create();
@@ -116,7 +123,7 @@ dp_offload_port_json(const struct dp_offload_port *port_)
     json_object_put_string(json, "state",
                            dp_offload_port_state_name(port->state));
     if (port->class) {
-        dp_offload_put_provider(port, json);
+        dp_offload_put_provider(offload, port, json);
     }
     ovs_mutex_unlock(&port->mutex);
     atomic_read_relaxed(&port->is_full, &is_full);
@@ -180,7 +187,7 @@ dp_offload_ports_json(const struct dp_offload *offload, struct json *devices)
     for (size_t i = 0; i < n; i++) {
         const struct dp_offload_class *class = ports[i]->class;
 
-        json_array_add(json, dp_offload_port_json(ports[i]));
+        json_array_add(json, dp_offload_port_json(offload, ports[i]));
         if (class && class->show_shared
             && !shash_find(json_object(devices), class->name)) {
             json_object_put(devices, class->name,
@@ -414,7 +421,7 @@ dp_offload_show_port_json(const struct dp_offload *offload,
     const struct dp_offload_port *port
         = dp_offload_find_port(offload, port_no);
 
-    return port ? dp_offload_port_json(port) : NULL;
+    return port ? dp_offload_port_json(offload, port) : NULL;
 }
 
 bool

@@ -177,9 +177,11 @@ test_mark_watch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     dp_mark_watch_run(rig.offload);
     ovs_assert(rig_shows(&rig, "  lost\n"));
 
-    /* One with a mark puts it right. */
+    /* One with a mark puts it right, at once and for good. */
     atomic_store_relaxed(&rig.marks_seen, true);
+    ovs_assert(rig_shows(&rig, "  arrive\n"));
     dp_mark_watch_run(rig.offload);
+    atomic_store_relaxed(&rig.marks_seen, false);
     ovs_assert(rig_shows(&rig, "  arrive\n"));
     ovs_assert(!rig_shows(&rig, "without marks"));
 
