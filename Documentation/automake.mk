@@ -25,6 +25,7 @@ EXTRA_DIST += \
 	Documentation/news.rst \
 	Documentation/principles.rst \
 	Documentation/savings.svg \
+	Documentation/topics/growth.svg \
 	Documentation/topics/merging.rst \
 	Documentation/topics/metrics.rst \
 	Documentation/topics/performance-table-3.5.rst \
