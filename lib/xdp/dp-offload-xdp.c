@@ -603,45 +603,6 @@ xdp_poll(void *port_)
     }
 }
 
-/* Names of fields that are set, by bit. */
-static const char *const set_names[] = {
-    "dl_src", "dl_dst", "nw_src", "nw_dst", "nw_tos", "nw_ttl", "tp_src",
-    "tp_dst",
-};
-
-static void
-format_actions(const struct dp_xdp_actions *a, struct ds *ds)
-{
-    const struct dp_xdp_action *action = &a->action;
-
-    for (size_t i = 0; i < ARRAY_SIZE(set_names); i++) {
-        if (action->set & (1u << i)) {
-            ds_put_format(ds, ", set %s", set_names[i]);
-        }
-    }
-    for (int i = 0; i < action->n_pop; i++) {
-        ds_put_cstr(ds, ", pop tag");
-    }
-    for (int i = action->n_push - 1; i >= 0; i--) {
-        ds_put_format(ds, ", push tag 0x%04"PRIx16" tci 0x%04"PRIx16,
-                      ntohs(action->tags[i].tpid),
-                      ntohs(action->tags[i].tci));
-    }
-    switch (action->fate) {
-    case DP_XDP_DROP:
-        ds_put_cstr(ds, ", drop");
-        break;
-    case DP_XDP_MARK:
-        ds_put_format(ds, ", mark %"PRIu32, action->mark);
-        break;
-    default:
-        for (size_t i = 0; i < a->n_outputs; i++) {
-            ds_put_format(ds, ", output slot %"PRIu32, a->outputs[i].slot);
-        }
-        break;
-    }
-}
-
 static void
 xdp_format(void *port_, const struct match *match,
            const struct ofpbuf *netlink, enum dp_offload_kind kind OVS_UNUSED,
@@ -662,7 +623,7 @@ xdp_format(void *port_, const struct match *match,
         return;
     }
     ds_put_format(ds, "from slot %"PRIu32, port->slot);
-    format_actions(&actions, ds);
+    dp_xdp_actions_format(&actions, ds);
 }
 
 static void

@@ -16,7 +16,6 @@
 #include "ovs-atomic.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
-#include "random.h"
 #include "seq.h"
 #include "timeval.h"
 #include "util.h"
@@ -78,15 +77,6 @@ static void *loader_main(void *);
 
 /* Creation. */
 
-static void
-choose_constants(struct dp_xdp_constants *constants)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(constants->hash); i++) {
-        constants->hash[i] = random_uint64() | 1;
-    }
-    constants->magic = random_uint32();
-}
-
 /* Makes what synchronize() puts into the map of sets. */
 static int
 create_nobody(struct dp_xdp_loader *loader, char **errorp)
@@ -109,7 +99,7 @@ dp_xdp_loader_create(struct dp_xdp_loader **loaderp, char **errorp)
     int error;
 
     *loaderp = NULL;
-    choose_constants(&loader->constants);
+    dp_xdp_constants_choose(&loader->constants);
     error = dp_xdp_object_open(&loader->first, NULL, &loader->constants,
                                errorp);
     if (error) {
