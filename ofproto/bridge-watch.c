@@ -12,27 +12,59 @@
 #include "ofproto/ofproto-dpif.h"
 #include "ofproto/udpif.h"
 #include "openvswitch/poll-loop.h"
-#include "sset.h"
 #include "timeval.h"
 
 #define LOOK_AT_GROUPS_MS 1000  /* Not more often. */
 
-/* Adds the bridges of 'udpif' to 'bridges'. */
-static void
-find_bridges(const struct udpif *udpif, struct hmapx *bridges)
+void
+bridge_watch_init(struct bridge_watch *watch)
 {
-    struct sset names = SSET_INITIALIZER(&names);
-    const char *name;
+    *watch = (struct bridge_watch) { .n_refs = 0 };
+    sset_init(&watch->names);
+}
 
-    ofproto_enumerate_names(udpif->backer->type, &names);
-    SSET_FOR_EACH (name, &names) {
+void
+bridge_watch_uninit(struct bridge_watch *watch)
+{
+    sset_destroy(&watch->names);
+}
+
+/* Adds those bridges of 'udpif' to 'bridges' whose names are known.  Returns
+ * false if there is none of one of these names any more. */
+static bool
+add_known_bridges(const struct bridge_watch *watch, const struct udpif *udpif,
+                  struct hmapx *bridges)
+{
+    const char *name;
+    bool all = true;
+
+    SSET_FOR_EACH (name, &watch->names) {
         struct ofproto_dpif *bridge = ofproto_dpif_lookup_by_name(name);
 
         if (bridge && bridge->backer == udpif->backer) {
             hmapx_add(bridges, bridge);
+        } else {
+            all = false;
         }
     }
-    sset_destroy(&names);
+    return all;
+}
+
+/* Adds the bridges of 'udpif' to 'bridges'.  Each holds a reference to the
+ * backer: if there are as many as before, and those that were there are, these
+ * are all.  To ask for their names takes much longer than to look them up. */
+static void
+find_bridges(struct bridge_watch *watch, const struct udpif *udpif,
+             struct hmapx *bridges)
+{
+    if (udpif->backer->refcount != watch->n_refs
+        || !add_known_bridges(watch, udpif, bridges)) {
+        hmapx_clear(bridges);
+        sset_clear(&watch->names);
+        ofproto_enumerate_names(udpif->backer->type, &watch->names);
+        watch->n_refs = udpif->backer->refcount;
+        add_known_bridges(watch, udpif, bridges);
+    }
 }
 
 static void
@@ -99,7 +131,7 @@ bridge_watch_run(struct bridge_watch *watch, struct udpif *udpif)
 {
     struct hmapx bridges = HMAPX_INITIALIZER(&bridges);
 
-    find_bridges(udpif, &bridges);
+    find_bridges(watch, udpif, &bridges);
     watch_mirrors(watch, udpif, &bridges);
 
     /* Other datapaths have handlers, which nobody stops.  Without threads

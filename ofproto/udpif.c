@@ -348,6 +348,7 @@ udpif_create(struct dpif_backer *backer, struct dpif *dpif)
     udpif->reval_seq = seq_create();
     atomic_count_init(&udpif->n_asked_again, 0);
     publish_nothing(udpif);
+    bridge_watch_init(&udpif->watch);
     ovs_list_push_back(&all_udpifs, &udpif->list_node);
 
     dpif_register_upcall_cb(dpif, upcall_cb, udpif);
@@ -380,6 +381,7 @@ udpif_destroy(struct udpif *udpif)
     dpif_register_upcall_cb(udpif->dpif, NULL, udpif);
 
     ovs_list_remove(&udpif->list_node);
+    bridge_watch_uninit(&udpif->watch);
     answer_waiters(udpif, true);
     free(udpif->waiters);
     ukey_map_uninit(udpif->ukeys);

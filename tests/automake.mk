@@ -234,6 +234,7 @@ EXTRA_DIST += \
 	tests/system/traffic_bed.py \
 	tests/system/traffic_merge.py \
 	tests/system/traffic_persist.py \
+	tests/system/traffic_stream.py \
 	tests/system/traffic_xdp.py
 check-traffic: vswitchd/ovs-vswitchd$(EXEEXT)
 	@PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \

@@ -151,7 +151,7 @@ dp_dummy_can_run(struct dp_dummy_port *port, struct dp_offload_op *op,
 
 static int
 dp_dummy_open(const struct dp_offload_class *class,
-              const struct dp_offload *offload OVS_UNUSED,
+              struct dp_offload *offload OVS_UNUSED,
               odp_port_t port_no, struct netdev *netdev OVS_UNUSED,
               void **portp, struct dp_offload_port_info *info)
 {

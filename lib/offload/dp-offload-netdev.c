@@ -28,7 +28,7 @@ struct dp_netdev_port {
 
 static int
 dp_netdev_open(const struct dp_offload_class *class OVS_UNUSED,
-               const struct dp_offload *offload OVS_UNUSED,
+               struct dp_offload *offload OVS_UNUSED,
                odp_port_t port_no, struct netdev *netdev, void **portp,
                struct dp_offload_port_info *info)
 {

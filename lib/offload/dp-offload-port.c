@@ -155,6 +155,19 @@ dp_offload_port_peer(const struct dp_offload *offload,
     return found ? port : NULL;
 }
 
+uint32_t
+dp_offload_port_n_changes(const struct dp_offload *offload,
+                          odp_port_t port_no)
+{
+    struct dp_offload_port *port = dp_offload_port_find(offload, port_no);
+    uint32_t n = 0;
+
+    if (port) {
+        atomic_read_relaxed(&port->n_changes, &n);
+    }
+    return n;
+}
+
 bool
 dp_offload_peer(const struct dp_offload *offload,
                 const struct dp_offload_class *class, odp_port_t port_no,

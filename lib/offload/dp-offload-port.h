@@ -52,6 +52,7 @@ struct dp_offload_port {
     atomic_uint64_t n_puts;             /* Operations that succeeded. */
     atomic_uint64_t n_dels;
     atomic_uint64_t n_failed[DP_OFFLOAD_N_WHYS];
+    atomic_uint32_t n_changes;          /* Of what it is as an output. */
     atomic_bool is_full;                /* A rule found no room, and since then
                                          * none has come or left. */
     atomic_uint32_t delivery;           /* enum dp_offload_delivery. */
@@ -119,6 +120,10 @@ void dp_offload_port_detach(struct dp_offload_port *port);
 struct dp_offload_port *dp_offload_port_peer(
     const struct dp_offload *offload, const struct dp_offload_class *class,
     odp_port_t port_no, struct dp_offload_port_info *info);
+
+/* How often 'port_no' has changed as an output, 0 if there is none. */
+uint32_t dp_offload_port_n_changes(const struct dp_offload *offload,
+                                   odp_port_t port_no);
 
 /* A rule, or an operation, does not output to 'port' any more. */
 void dp_offload_port_unpeer(struct dp_offload_port *port);

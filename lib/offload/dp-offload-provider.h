@@ -91,8 +91,9 @@ struct dp_offload_op {
                                  * none, and the rule runs whole or not. */
     const char *port_name;      /* For messages. */
 
-    /* put: set by the provider on success.  del, query: set by the engine; del
-     * leaves it as it is on failure, if the rule may be in the NIC still. */
+    /* put: set by the provider on success.  del, query, plan: set by the
+     * engine; del leaves it as it is on failure, if the rule may be in the NIC
+     * still. */
     void *handle;
     enum dp_offload_level level;
 
@@ -101,6 +102,8 @@ struct dp_offload_op {
     enum dp_offload_why why;    /* put: why not, or why only marked. */
     bool halved;                /* put: it marks for want of room only, or for
                                  * a reason that the NIC keeps to itself. */
+    bool stale;                 /* plan: what is in the NIC must be replaced,
+                                 * whatever a put would put. */
     bool sound;                 /* put: it marks only packets whose headers
                                  * dp_verify_packet() would find sound. */
     uint64_t n_packets;         /* query, and del (the last reading), if */
@@ -115,6 +118,8 @@ struct dp_offload_op {
     odp_port_t out_port;        /* Last one that dp_offload_op_peer() was asked
                                  * about, or ODPP_NONE. */
     bool found;                 /* That it runs. */
+    uint32_t n_changes;         /* Of it, dp_offload_output_changed(), before
+                                 * the provider decided. */
     struct dp_offload_port *peer; /* It, counted, if it is another one than
                                  * the rule's own, which waits for its own
                                  * rules anyway. */
@@ -125,6 +130,7 @@ struct dp_offload_op {
     void *flow;                 /* Counted, or null. */
     bool gone;                  /* 'flow' was found to be gone. */
     uint64_t actions_hash;      /* Of the actions that were described. */
+    bool replan;                /* The rule's, when 'op' began. */
     uint32_t gen;               /* Of the rule when 'op' began. */
     uint32_t port_gen;
     int step;                   /* enum dp_rule_step. */
@@ -144,9 +150,10 @@ struct dp_offload_class {
     /* Takes port 'port_no', creates '*portp', fills '*info'.  Returns 0, or
      * EOPNOTSUPP if the port is none of the provider's.  'class' is this
      * object, for providers that exist more than once; 'offload' is for
-     * dp_offload_peer(). */
+     * dp_offload_peer(), dp_offload_input_changed() and
+     * dp_offload_output_changed(). */
     int (*open)(const struct dp_offload_class *class,
-                const struct dp_offload *offload, odp_port_t port_no,
+                struct dp_offload *offload, odp_port_t port_no,
                 struct netdev *netdev, void **portp,
                 struct dp_offload_port_info *info);
 
@@ -267,6 +274,14 @@ bool dp_offload_op_peer(struct dp_offload_op *op, odp_port_t port_no,
 bool dp_offload_peer(const struct dp_offload *offload,
                      const struct dp_offload_class *class,
                      odp_port_t port_no, struct dp_offload_port_info *info);
+
+/* While 'port_no' runs, something has changed for rules that output to it, or
+ * for its own rules: they are planned anew, and those are replaced of which
+ * plan() says something else than before.  The port is not stopped.  The
+ * provider knows of the change when it calls this, from any thread that is not
+ * quiescent and holds no mutex that forget() or format() takes. */
+void dp_offload_output_changed(struct dp_offload *offload, odp_port_t port_no);
+void dp_offload_input_changed(struct dp_offload *offload, odp_port_t port_no);
 
 /* 'op', whose error was EINPROGRESS, is done, with the result in 'op'. */
 void dp_offload_op_complete(struct dp_offload_op *op);

@@ -276,31 +276,89 @@ dp_rule_set_out_port(struct dp_offload_rule *rule, odp_port_t port_no)
     }
 }
 
-void
-dp_rules_ready_port(struct dp_offload *offload, odp_port_t port_no)
+/* 'rule' is to be planned anew. */
+static void
+dp_rule_replan(struct dp_offload_rule *rule, struct dp_offload_shard *shard)
+    OVS_REQUIRES(shard->mutex)
+{
+    dp_rule_is_locked(rule, shard);
+    rule->replan = true;
+    dp_rule_ready(rule);
+}
+
+static void
+dp_shard_replan_output(struct dp_offload_shard *shard,
+                       const struct dp_shard_port *sp)
+    OVS_REQUIRES(shard->mutex)
+{
+    struct dp_rule_link *link;
+
+    LIST_FOR_EACH (link, node, &sp->dependants) {
+        dp_rule_replan(link->rule, shard);
+    }
+}
+
+static void
+dp_shard_replan_input(struct dp_offload_shard *shard,
+                      const struct dp_shard_port *sp)
+    OVS_REQUIRES(shard->mutex)
+{
+    struct dp_offload_rule *rule;
+
+    LIST_FOR_EACH (rule, in_node, &sp->rules) {
+        dp_rule_replan(rule, shard);
+    }
+}
+
+static void
+dp_shard_ready_port(struct dp_offload_shard *shard,
+                    const struct dp_shard_port *sp)
+    OVS_REQUIRES(shard->mutex)
+{
+    struct dp_offload_rule *rule;
+
+    LIST_FOR_EACH (rule, in_node, &sp->rules) {
+        dp_rule_is_locked(rule, shard);
+        dp_rule_ready(rule);
+    }
+    dp_shard_replan_output(shard, sp);
+}
+
+/* Calls 'cb' for what each shard knows about 'port_no'. */
+static void
+dp_rules_for_port(struct dp_offload *offload, odp_port_t port_no,
+                  void (*cb)(struct dp_offload_shard *,
+                             const struct dp_shard_port *))
 {
     for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
         struct dp_offload_shard *shard = &offload->shards[i];
-        struct dp_offload_rule *rule;
-        struct dp_rule_link *link;
         struct dp_shard_port *sp;
 
         ovs_mutex_lock(&shard->mutex);
         sp = dp_shard_port_find(shard, port_no);
         if (sp) {
-            LIST_FOR_EACH (rule, in_node, &sp->rules) {
-                dp_rule_is_locked(rule, shard);
-                dp_rule_ready(rule);
-            }
-            LIST_FOR_EACH (link, node, &sp->dependants) {
-                rule = link->rule;
-                dp_rule_is_locked(rule, shard);
-                rule->replan = true;
-                dp_rule_ready(rule);
-            }
+            cb(shard, sp);
         }
         ovs_mutex_unlock(&shard->mutex);
     }
+}
+
+void
+dp_rules_ready_port(struct dp_offload *offload, odp_port_t port_no)
+{
+    dp_rules_for_port(offload, port_no, dp_shard_ready_port);
+}
+
+void
+dp_rules_replan_output(struct dp_offload *offload, odp_port_t port_no)
+{
+    dp_rules_for_port(offload, port_no, dp_shard_replan_output);
+}
+
+void
+dp_rules_replan_input(struct dp_offload *offload, odp_port_t port_no)
+{
+    dp_rules_for_port(offload, port_no, dp_shard_replan_input);
 }
 
 void

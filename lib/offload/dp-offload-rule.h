@@ -90,7 +90,8 @@ struct dp_offload_rule {
     const char *state_where;            /* Source location of last mover... */
     uint16_t state_thread;              /* ...and its ovsthread_id. */
     uint8_t state;                      /* enum dp_rule_state. */
-    bool replan;                        /* The port of 'link' has changed. */
+    bool replan;                        /* The port of 'link' has changed, or
+                                         * the in-port. */
     bool needs_mark;                    /* The last put missed a mark. */
     bool halved;                        /* The last put missed room. */
     bool ready;                         /* Stands in the queue. */
@@ -175,6 +176,11 @@ void dp_rule_ready(struct dp_offload_rule *rule)
  * latter costs no more than there are of them. */
 void dp_rules_ready_all(struct dp_offload *offload);
 void dp_rules_ready_port(struct dp_offload *offload, odp_port_t port_no);
+
+/* Put on the workers' queues, to be planned anew: those that depend on
+ * 'port_no'; those whose in-port it is. */
+void dp_rules_replan_output(struct dp_offload *offload, odp_port_t port_no);
+void dp_rules_replan_input(struct dp_offload *offload, odp_port_t port_no);
 
 /* Returns the port that what may be in the NIC for 'rule' outputs to, if that
  * is another one than its own, or null. */

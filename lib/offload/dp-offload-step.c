@@ -91,15 +91,20 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     op->flow = NULL;
     op->gone = false;
     op->halved = false;
+    op->stale = false;
     op->sound = false;
     op->actions_hash = 0;
     op->out_port = ODPP_NONE;
     op->peer = NULL;
     op->found = false;
+    op->n_changes = 0;
+    op->replan = rule->replan;
     op->gen = rule->gen;
     atomic_read_explicit(&port->gen, &op->port_gen, memory_order_acquire);
     op->step = step;
     if (step == DP_RULE_PUT || step == DP_RULE_PLAN) {
+        /* What changes from now on is another reason. */
+        rule->replan = false;
         op->flow = rule->members[rule->n_members - 1].flow;
         offload->env.flow_ref(offload->env.aux, op->flow);
     }
@@ -384,6 +389,7 @@ dp_offload_op_peer(struct dp_offload_op *op, odp_port_t port_no,
         op->peer = NULL;
     }
     op->out_port = port_no;
+    op->n_changes = dp_offload_port_n_changes(offload, port_no);
     if (port_no == op->port->port_no) {
         op->found = dp_offload_peer(offload, class, port_no, info);
     } else {
@@ -393,26 +399,35 @@ dp_offload_op_peer(struct dp_offload_op *op, odp_port_t port_no,
     return op->found;
 }
 
+/* Has the port that 'op' has asked about come, changed, or begun to go,
+ * since? */
+static bool
+dp_op_is_outdated(const struct dp_offload_op *op)
+{
+    const struct dp_offload *offload = op->worker->offload;
+    struct dp_offload_port_info info;
+
+    return (op->out_port != ODPP_NONE
+            && (op->found != dp_offload_peer(offload, op->port->class,
+                                             op->out_port, &info)
+                || op->n_changes != dp_offload_port_n_changes(
+                    offload, op->out_port)));
+}
+
 /* 'rule' depends on the port that 'op' has asked about.  As long as nobody
- * knew that, it may have come, or be about to go: then 'rule' is looked at
- * again. */
+ * knew that, it may have changed: then 'rule' is looked at again. */
 static void
 dp_rule_depend(struct dp_offload_rule *rule, struct dp_offload_op *op)
     OVS_REQUIRES(rule->shard->mutex)
 {
-    struct dp_offload_port_info info;
-
     dp_rule_set_out_port(rule, op->out_port);
     if (op->peer && (rule->level == DP_OFFLOAD_WHOLE
                      || rule->state == DP_RULE_UNSURE)) {
         rule->link->peer = op->peer;
         op->peer = NULL;
     }
-    rule->replan = (op->out_port != ODPP_NONE
-                    && op->found != dp_offload_peer(op->worker->offload,
-                                                op->port->class, op->out_port,
-                                                &info));
-    if (rule->replan) {
+    if (dp_op_is_outdated(op)) {
+        rule->replan = true;
         dp_rule_ready(rule);
     }
 }
@@ -592,19 +607,17 @@ dp_rule_plan_done(struct dp_offload_worker *worker,
     OVS_REQUIRES(rule->shard->mutex)
 {
     bool same = op->actions_hash == rule->actions_hash;
-    bool replan = rule->replan;
 
     rule->put_gen = op->gen;
-    rule->replan = false;
     if (op->error) {
         return;                         /* The flow has gone. */
     }
     if (rule->level != DP_OFFLOAD_WHOLE) {
         dp_rule_depend(rule, op);
     }
-    if (same && (!replan || op->level == rule->level)) {
-        /* Other flows of the rule had told us, or the port that it depends on
-         * makes no difference. */
+    if (same && !op->stale && (!op->replan || op->level == rule->level)) {
+        /* Other flows of the rule had told us, or what has changed makes no
+         * difference. */
     } else if (op->level == DP_OFFLOAD_WHOLE
                || rule->level == DP_OFFLOAD_WHOLE) {
         rule->replace = true;

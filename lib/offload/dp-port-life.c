@@ -204,6 +204,7 @@ dp_offload_port_add(struct dp_offload *offload, odp_port_t port_no,
     }
     dp_mark_limbo_init(&port->limbo);
     atomic_init(&port->n_whole_left, 0);
+    atomic_init(&port->n_changes, 0);
     atomic_init(&port->is_full, false);
     atomic_init(&port->unsure, false);
     atomic_init(&port->hurry, false);
@@ -268,6 +269,27 @@ dp_offload_set_merging(struct dp_offload *offload, bool merging)
     }
     ovs_mutex_unlock(&offload->mutex);
     dp_rules_ready_all(offload);
+}
+
+/* A rule that depends on the port is in its list, or if an operation is under
+ * way compares 'n_changes' when it comes there (dp_rule_depend()).  The locks
+ * of what the provider has changed, and of the lists, order all that. */
+void
+dp_offload_output_changed(struct dp_offload *offload, odp_port_t port_no)
+{
+    struct dp_offload_port *port = dp_offload_port_find(offload, port_no);
+    uint32_t orig;
+
+    if (port) {
+        atomic_add_relaxed(&port->n_changes, 1, &orig);
+        dp_rules_replan_output(offload, port_no);
+    }
+}
+
+void
+dp_offload_input_changed(struct dp_offload *offload, odp_port_t port_no)
+{
+    dp_rules_replan_input(offload, port_no);
 }
 
 static bool

@@ -222,7 +222,7 @@ dp_rte_prepare(struct netdev *netdev, enum dp_offload_delivery *delivery)
 
 static int
 dp_rte_open(const struct dp_offload_class *class,
-            const struct dp_offload *offload, odp_port_t port_no,
+            struct dp_offload *offload, odp_port_t port_no,
             struct netdev *netdev, void **portp,
             struct dp_offload_port_info *info)
 {

@@ -27,6 +27,7 @@
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/thread.h"
 #include "openvswitch/vlog.h"
+#include "ovs-rcu.h"
 #include "ovs-thread.h"
 #include "util.h"
 #include "xdp/dp-xdp-actions.h"
@@ -46,8 +47,9 @@ struct dp_xdp_rule;
 
 struct xdp_port {
     /* Constant after creation. */
-    const struct dp_offload *offload;
+    struct dp_offload *offload;
     const struct dp_offload_class *class;
+    odp_port_t port_no;
     struct dp_xdp_loader *loader;       /* Counted, see dp-xdp-shared.h. */
     struct dp_xdp_table *table;         /* Of 'loader'. */
     struct netdev *netdev;              /* Counted; may be null, in tests. */
@@ -56,7 +58,8 @@ struct xdp_port {
     /* Changed only while no other call is under way. */
     uint32_t ifindex;                   /* The device may be another one. */
     uint32_t slot;                      /* 0: the program is not attached. */
-    uint32_t mtu;
+
+    /* One at a time: 'watch'. */
     bool is_no_output;                  /* And the user was told so. */
 
     /* Guarded by 'mutex'. */
@@ -65,6 +68,7 @@ struct xdp_port {
     struct ovs_list leaving;            /* Those that del() took out. */
 
     /* Published. */
+    atomic_uint32_t mtu;                /* Of the device. */
     atomic_count n_group_rules[DP_XDP_MAX_GROUPS];      /* That have it. */
 };
 
@@ -83,26 +87,11 @@ struct dp_xdp_rule {
 
 /* Ports. */
 
-/* The device of 'port' can do something else than before: has the port
- * restarted, for the engine plans its rules, and those to it, anew then.  Its
- * sockets stay. */
-static void
-device_changed(void *port_)
-{
-    struct xdp_port *port = port_;
-
-    if (port->netdev) {
-        netdev_request_reconfigure(port->netdev);
-    }
-}
-
 /* Does a rule of 'port' output to a set of ports one of which has changed?
  * The engine sees that of the last one only. */
 static bool
-outputs_changed(void *port_)
+outputs_changed(struct xdp_port *port)
 {
-    struct xdp_port *port = port_;
-
     for (uint32_t i = 0; i < DP_XDP_MAX_GROUPS; i++) {
         if (atomic_count_get(&port->n_group_rules[i])
             && dp_xdp_group_is_outdated(dp_xdp_loader_groups(port->loader),
@@ -116,9 +105,10 @@ outputs_changed(void *port_)
 /* Tells the user if 'device', that of 'port', takes no packets from XDP, and
  * when it does after all: it decides who forwards. */
 static void
-tell_output(struct xdp_port *port, const struct dp_xdp_device *device)
+tell_output(struct xdp_port *port, bool attached,
+            const struct dp_xdp_device *device)
 {
-    bool is_no_output = port->slot && device->mtu && !device->can_transmit;
+    bool is_no_output = attached && device->mtu && !device->can_transmit;
 
     if (!port->netdev || is_no_output == port->is_no_output) {
         return;
@@ -130,27 +120,69 @@ tell_output(struct xdp_port *port, const struct dp_xdp_device *device)
                   "veth device needs Linux 6.3 and \"ethtool -K PEER gro off; "
                   "ethtool -K PEER gro on\" while both ends are up",
                   netdev_get_name(port->netdev));
-    } else if (port->slot && device->mtu) {
+    } else if (attached && device->mtu) {
         VLOG_INFO("%s: takes packets that XDP redirects",
                   netdev_get_name(port->netdev));
     }
 }
 
+/* That is what the device of 'port' can do.  Rules that are put from now on
+ * know it. */
+static void
+device_seen(void *port_, uint32_t ifindex, const struct dp_xdp_device *device)
+{
+    struct xdp_port *port = port_;
+
+    atomic_store_relaxed(&port->mtu, device->mtu);
+    dp_xdp_set_output(port->loader, ifindex,
+                      device->can_transmit ? device->mtu : 0);
+    tell_output(port, dp_xdp_find_slot(port->loader, ifindex) != 0, device);
+}
+
+/* That is more than before, or less.  The device, its sockets and its program
+ * are as they were, so the port goes on; but its rules, and those to it, may
+ * run whole now, or may not any more. */
+static void
+device_changed(void *port_, const struct dp_xdp_device *before,
+               const struct dp_xdp_device *now)
+{
+    struct xdp_port *port = port_;
+
+    ovsrcu_quiesce_end();
+    dp_offload_output_changed(port->offload, port->port_no);
+    if (now->mtu != before->mtu) {
+        dp_offload_input_changed(port->offload, port->port_no);
+    }
+    ovsrcu_quiesce_start();
+}
+
+/* The engine tells rules that the last of their outputs has changed; if it is
+ * another one of a set, they hear it here. */
+static void
+devices_looked(void *port_)
+{
+    struct xdp_port *port = port_;
+
+    if (outputs_changed(port)) {
+        ovsrcu_quiesce_end();
+        dp_offload_input_changed(port->offload, port->port_no);
+        ovsrcu_quiesce_start();
+    }
+}
+
+/* Looks at the device of 'port', which may be another one than before. */
 static void
 refresh(struct xdp_port *port, struct dp_offload_port_info *info)
 {
-    struct dp_xdp_device device;
-
     if (port->netdev) {
         int ifindex = netdev_get_ifindex(port->netdev);
 
         port->ifindex = MAX(ifindex, 0);
     }
     port->slot = dp_xdp_find_slot(port->loader, port->ifindex);
-    device = dp_xdp_watch_look(dp_xdp_loader_watches(port->loader),
-                               &port->watch, port->ifindex);
-    port->mtu = device.mtu;
-    tell_output(port, &device);
+    dp_xdp_watch_look(dp_xdp_loader_watches(port->loader), &port->watch,
+                      port->ifindex);
+    dp_xdp_loader_look(port->loader);
     info->mark_bits = 24;
     info->whole = true;
     info->verifies = true;
@@ -159,16 +191,11 @@ refresh(struct xdp_port *port, struct dp_offload_port_info *info)
     info->counts_stay = true;
     info->dp_layer = "xdp";
     info->device = port->slot;
-    if (info->domain != (device.can_transmit ? device.mtu : 0)) {
-        info->domain = device.can_transmit ? device.mtu : 0;
-        dp_xdp_groups_outdate(dp_xdp_loader_groups(port->loader), port->slot);
-        dp_xdp_loader_look(port->loader);
-    }
 }
 
 int
 dp_offload_xdp_open(const struct dp_offload_class *class,
-                    const struct dp_offload *offload, odp_port_t port_no,
+                    struct dp_offload *offload, odp_port_t port_no,
                     struct netdev *netdev, uint32_t ifindex, void **portp,
                     struct dp_offload_port_info *info)
 {
@@ -187,6 +214,7 @@ dp_offload_xdp_open(const struct dp_offload_class *class,
     port = xzalloc(sizeof *port);
     port->offload = offload;
     port->class = class;
+    port->port_no = port_no;
     port->loader = loader;
     port->table = dp_xdp_loader_table(loader);
     port->netdev = netdev ? netdev_ref(netdev) : NULL;
@@ -194,8 +222,9 @@ dp_offload_xdp_open(const struct dp_offload_class *class,
     ovs_mutex_init(&port->mutex);
     ovs_list_init(&port->rules);
     ovs_list_init(&port->leaving);
+    port->watch.seen = device_seen;
     port->watch.changed = device_changed;
-    port->watch.also = outputs_changed;
+    port->watch.looked = devices_looked;
     port->watch.aux = port;
     dp_xdp_watch_start(dp_xdp_loader_watches(loader), &port->watch);
     refresh(port, info);
@@ -208,7 +237,7 @@ dp_offload_xdp_open(const struct dp_offload_class *class,
 
 static int
 xdp_open(const struct dp_offload_class *class,
-         const struct dp_offload *offload, odp_port_t port_no,
+         struct dp_offload *offload, odp_port_t port_no,
          struct netdev *netdev, void **portp,
          struct dp_offload_port_info *info)
 {
@@ -353,21 +382,42 @@ find_port(void *asker_, odp_port_t port_no, struct dp_xdp_member *member)
     const struct asker *asker = asker_;
     const struct xdp_port *port = asker->port;
     struct dp_offload_port_info info;
+    uint32_t mtu;
     bool found;
 
     found = (asker->op
              ? dp_offload_op_peer(asker->op, port_no, &info)
              : dp_offload_peer(port->offload, port->class, port_no, &info));
-    if (!found || !info.domain || info.domain < port->mtu) {
+    if (!found) {
         return false;
     }
+    atomic_read_relaxed(&CONST_CAST(struct xdp_port *, port)->mtu, &mtu);
     member->slot = info.device;
-    member->ifindex = dp_xdp_find_ifindex(port->loader, info.device);
+    member->ifindex = dp_xdp_find_output(port->loader, info.device, mtu);
     return member->ifindex != 0;
 }
 
+/* Can all 'outputs' of a rule of 'port' still take its packets? */
+static bool
+outputs_hold(const struct xdp_port *port, const struct dp_xdp_actions *actions)
+{
+    uint32_t mtu;
+
+    atomic_read_relaxed(&CONST_CAST(struct xdp_port *, port)->mtu, &mtu);
+    for (size_t i = 0; i < actions->n_outputs; i++) {
+        const struct dp_xdp_member *member = &actions->outputs[i];
+
+        if (dp_xdp_find_output(port->loader, member->slot, mtu)
+            != member->ifindex) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Has 'rule' acquire what it takes to do 'actions' to packets of 'match'.
- * Returns 0 or a positive errno value. */
+ * Returns 0 or a positive errno value: EAGAIN, too, if an output has changed
+ * since they were translated, before there was a set to be outdated. */
 static int
 acquire(struct xdp_port *port, struct dp_xdp_rule *rule,
         const struct dp_xdp_match *match, struct dp_xdp_actions *actions)
@@ -389,6 +439,9 @@ acquire(struct xdp_port *port, struct dp_xdp_rule *rule,
         atomic_count_inc(&port->n_group_rules[rule->group]);
         rule->has_group = true;
         actions->action.out = rule->group;
+        if (!outputs_hold(port, actions)) {
+            return EAGAIN;
+        }
     }
     return 0;
 }
@@ -513,9 +566,13 @@ xdp_plan(void *port_, struct dp_offload_op *op, const struct match *match,
 {
     struct xdp_port *port = port_;
     struct asker asker = { .port = port, .op = op };
+    const struct dp_xdp_rule *rule = op->handle;
     struct dp_xdp_actions actions;
     struct dp_xdp_match m;
 
+    op->stale = rule->has_group
+                && dp_xdp_group_is_outdated(
+                    dp_xdp_loader_groups(port->loader), rule->group);
     op->why = dp_xdp_match_translate(match, port->slot, &m);
     if (!op->why) {
         op->why = dp_xdp_actions_translate(netlink, &m, find_port, &asker,
@@ -603,45 +660,6 @@ xdp_poll(void *port_)
     }
 }
 
-/* Names of fields that are set, by bit. */
-static const char *const set_names[] = {
-    "dl_src", "dl_dst", "nw_src", "nw_dst", "nw_tos", "nw_ttl", "tp_src",
-    "tp_dst",
-};
-
-static void
-format_actions(const struct dp_xdp_actions *a, struct ds *ds)
-{
-    const struct dp_xdp_action *action = &a->action;
-
-    for (size_t i = 0; i < ARRAY_SIZE(set_names); i++) {
-        if (action->set & (1u << i)) {
-            ds_put_format(ds, ", set %s", set_names[i]);
-        }
-    }
-    for (int i = 0; i < action->n_pop; i++) {
-        ds_put_cstr(ds, ", pop tag");
-    }
-    for (int i = action->n_push - 1; i >= 0; i--) {
-        ds_put_format(ds, ", push tag 0x%04"PRIx16" tci 0x%04"PRIx16,
-                      ntohs(action->tags[i].tpid),
-                      ntohs(action->tags[i].tci));
-    }
-    switch (action->fate) {
-    case DP_XDP_DROP:
-        ds_put_cstr(ds, ", drop");
-        break;
-    case DP_XDP_MARK:
-        ds_put_format(ds, ", mark %"PRIu32, action->mark);
-        break;
-    default:
-        for (size_t i = 0; i < a->n_outputs; i++) {
-            ds_put_format(ds, ", output slot %"PRIu32, a->outputs[i].slot);
-        }
-        break;
-    }
-}
-
 static void
 xdp_format(void *port_, const struct match *match,
            const struct ofpbuf *netlink, enum dp_offload_kind kind OVS_UNUSED,
@@ -662,7 +680,7 @@ xdp_format(void *port_, const struct match *match,
         return;
     }
     ds_put_format(ds, "from slot %"PRIu32, port->slot);
-    format_actions(&actions, ds);
+    dp_xdp_actions_format(&actions, ds);
 }
 
 static void

@@ -13,12 +13,9 @@
 
 extern const struct dp_offload_class dp_offload_xdp_class;
 
-/* dp_offload_port_info has for 'domain' the MTU of a port that packets can be
- * redirected to; else 0. */
-
 /* For tests: takes any netdev that has the program attached. */
 int dp_offload_xdp_open(const struct dp_offload_class *,
-                        const struct dp_offload *, odp_port_t port_no,
+                        struct dp_offload *, odp_port_t port_no,
                         struct netdev *, uint32_t ifindex, void **portp,
                         struct dp_offload_port_info *);
 

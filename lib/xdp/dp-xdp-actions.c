@@ -7,6 +7,7 @@
 
 #include "netlink.h"
 #include "odp-netlink.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofpbuf.h"
 #include "packets.h"
 #include "util.h"
@@ -393,4 +394,43 @@ dp_xdp_actions_mark(uint32_t mark, struct dp_xdp_actions *dst)
     memset(dst, 0, sizeof *dst);
     dst->action.fate = DP_XDP_MARK;
     dst->action.mark = mark;
+}
+
+/* Names of fields that are set, by bit. */
+static const char *const set_names[] = {
+    "dl_src", "dl_dst", "nw_src", "nw_dst", "nw_tos", "nw_ttl", "tp_src",
+    "tp_dst",
+};
+
+void
+dp_xdp_actions_format(const struct dp_xdp_actions *a, struct ds *ds)
+{
+    const struct dp_xdp_action *action = &a->action;
+
+    for (size_t i = 0; i < ARRAY_SIZE(set_names); i++) {
+        if (action->set & (1u << i)) {
+            ds_put_format(ds, ", set %s", set_names[i]);
+        }
+    }
+    for (int i = 0; i < action->n_pop; i++) {
+        ds_put_cstr(ds, ", pop tag");
+    }
+    for (int i = action->n_push - 1; i >= 0; i--) {
+        ds_put_format(ds, ", push tag 0x%04"PRIx16" tci 0x%04"PRIx16,
+                      ntohs(action->tags[i].tpid),
+                      ntohs(action->tags[i].tci));
+    }
+    switch (action->fate) {
+    case DP_XDP_DROP:
+        ds_put_cstr(ds, ", drop");
+        break;
+    case DP_XDP_MARK:
+        ds_put_format(ds, ", mark %"PRIu32, action->mark);
+        break;
+    default:
+        for (size_t i = 0; i < a->n_outputs; i++) {
+            ds_put_format(ds, ", output slot %"PRIu32, a->outputs[i].slot);
+        }
+        break;
+    }
 }

@@ -20,6 +20,7 @@
 #include "xdp/dp-xdp-groups.h"
 
 struct dp_xdp_match;
+struct ds;
 struct ofpbuf;
 
 struct dp_xdp_actions {
@@ -45,5 +46,8 @@ enum dp_offload_why dp_xdp_actions_translate(const struct ofpbuf *actions,
 
 /* What marks packets, and leaves the rest to the daemon. */
 void dp_xdp_actions_mark(uint32_t mark, struct dp_xdp_actions *);
+
+/* Appends what is done, each thing after a comma. */
+void dp_xdp_actions_format(const struct dp_xdp_actions *, struct ds *);
 
 #endif /* dp-xdp-actions.h */

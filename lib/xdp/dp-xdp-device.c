@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "netlink-socket.h"
@@ -20,21 +21,37 @@
 /* Of the generic netlink family "netdev", which the headers of older kernels
  * do not have. */
 enum {
-    CMD_DEV_GET = 1,
+    CMD_DEV_GET = 1,            /* What it tells by itself looks alike. */
     ATTR_IFINDEX = 1,
     ATTR_XDP_FEATURES = 3,
     XDP_FEATURE_NDO_XMIT = 1 << 2
 };
+
+/* Takes a message of that family apart. */
+static bool
+parse_features(const struct ofpbuf *msg, uint32_t *ifindex,
+               uint64_t *features)
+{
+    static const struct nl_policy policy[] = {
+        [ATTR_IFINDEX] = { .type = NL_A_U32 },
+        [ATTR_XDP_FEATURES] = { .type = NL_A_U64 },
+    };
+    struct nlattr *attrs[ARRAY_SIZE(policy)];
+
+    if (!nl_policy_parse(msg, NLMSG_HDRLEN + GENL_HDRLEN, policy, attrs,
+                         ARRAY_SIZE(policy))) {
+        return false;
+    }
+    *ifindex = nl_attr_get_u32(attrs[ATTR_IFINDEX]);
+    *features = nl_attr_get_u64(attrs[ATTR_XDP_FEATURES]);
+    return true;
+}
 
 /* Stores the features of 'ifindex' in '*features'.  Returns 0 or a positive
  * errno value. */
 static int
 get_features(uint32_t ifindex, uint64_t *features)
 {
-    static const struct nl_policy policy[] = {
-        [ATTR_XDP_FEATURES] = { .type = NL_A_U64 },
-    };
-    struct nlattr *attrs[ARRAY_SIZE(policy)];
     struct ofpbuf request, *reply;
     int family = 0;             /* Not 0: it is known already. */
     int error;
@@ -51,12 +68,7 @@ get_features(uint32_t ifindex, uint64_t *features)
     if (error) {
         return error;
     }
-    if (nl_policy_parse(reply, NLMSG_HDRLEN + GENL_HDRLEN, policy, attrs,
-                        ARRAY_SIZE(policy))) {
-        *features = nl_attr_get_u64(attrs[ATTR_XDP_FEATURES]);
-    } else {
-        error = EPROTO;
-    }
+    error = parse_features(reply, &ifindex, features) ? 0 : EPROTO;
     ofpbuf_delete(reply);
     return error;
 }
@@ -128,4 +140,113 @@ dp_xdp_device_get(uint32_t ifindex)
         .mtu = get_mtu(ifindex),
         .can_transmit = can_transmit(ifindex),
     };
+}
+
+/* News. */
+
+/* Returns a socket that is in 'group' of 'protocol', or null. */
+static struct nl_sock *
+subscribe(int protocol, unsigned int group)
+{
+    struct nl_sock *sock;
+
+    if (nl_sock_create(protocol, &sock)) {
+        return NULL;
+    }
+    if (nl_sock_join_mcgroup(sock, group)) {
+        nl_sock_destroy(sock);
+        return NULL;
+    }
+    return sock;
+}
+
+void
+dp_xdp_news_init(struct dp_xdp_news *news)
+{
+    unsigned int group;
+
+    news->links = subscribe(NETLINK_ROUTE, RTNLGRP_LINK);
+    news->features = (nl_lookup_genl_mcgroup("netdev", "mgmt", &group)
+                      ? NULL : subscribe(NETLINK_GENERIC, group));
+}
+
+void
+dp_xdp_news_uninit(struct dp_xdp_news *news)
+{
+    nl_sock_destroy(news->links);
+    nl_sock_destroy(news->features);
+}
+
+typedef void told(void *aux, uint32_t ifindex, const uint32_t *mtu,
+                  const bool *can_transmit);
+
+static void
+hear_link(struct ofpbuf *msg, told *cb, void *aux)
+{
+    struct rtnetlink_change change;
+    const struct nlmsghdr *nlmsg = msg->data;
+
+    if (rtnetlink_type_is_rtnlgrp_link(nlmsg->nlmsg_type)
+        && rtnetlink_parse(msg, &change)) {
+        uint32_t mtu = MAX(change.mtu, 0);
+
+        /* That a bridge of Linux lets go of a device looks as if it went. */
+        cb(aux, change.if_index,
+           change.nlmsg_type == RTM_NEWLINK && mtu ? &mtu : NULL, NULL);
+    }
+}
+
+static void
+hear_features(struct ofpbuf *msg, told *cb, void *aux)
+{
+    uint64_t features;
+    uint32_t ifindex;
+
+    if (parse_features(msg, &ifindex, &features)) {
+        bool can = (features & XDP_FEATURE_NDO_XMIT) != 0;
+
+        cb(aux, ifindex, NULL, &can);
+    }
+}
+
+/* Has 'hear' take what 'sock' has.  Returns false if something was missed. */
+static bool
+hear_all(struct nl_sock *sock,
+         void (*hear)(struct ofpbuf *, told *, void *aux), told *cb,
+         void *aux)
+{
+    struct ofpbuf msg;
+    int error;
+
+    ofpbuf_init(&msg, 4096);
+    while (!(error = nl_sock_recv(sock, &msg, NULL, false))) {
+        hear(&msg, cb, aux);
+    }
+    ofpbuf_uninit(&msg);
+    return error == EAGAIN;
+}
+
+bool
+dp_xdp_news_run(struct dp_xdp_news *news, told *cb, void *aux)
+{
+    bool all = true;
+
+    if (news->features) {
+        all = hear_all(news->features, hear_features, cb, aux);
+    }
+    if (news->links) {
+        all = hear_all(news->links, hear_link, cb, aux) && all;
+    }
+    return all;
+}
+
+void
+dp_xdp_news_wait(const struct dp_xdp_news *news)
+{
+    if (news->features) {
+        nl_sock_wait(news->features, POLLIN);
+    }
+    if (news->links) {
+        nl_sock_wait(news->links, POLLIN);
+    }
 }

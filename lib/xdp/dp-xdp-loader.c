@@ -16,7 +16,6 @@
 #include "ovs-atomic.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
-#include "random.h"
 #include "seq.h"
 #include "timeval.h"
 #include "util.h"
@@ -69,6 +68,7 @@ struct dp_xdp_port {
     void (*lost)(void *aux);    /* Null: nobody watches. */
     void *aux;
     bool is_lost;
+    uint32_t output_mtu;        /* 0: it is no output. */
     unsigned int n_sockets;     /* Of queues from 0 on. */
     unsigned int n_rxqs;        /* Of the interface, when last looked at. */
     struct dp_xdp_attachment attachment;
@@ -77,15 +77,6 @@ struct dp_xdp_port {
 static void *loader_main(void *);
 
 /* Creation. */
-
-static void
-choose_constants(struct dp_xdp_constants *constants)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(constants->hash); i++) {
-        constants->hash[i] = random_uint64() | 1;
-    }
-    constants->magic = random_uint32();
-}
 
 /* Makes what synchronize() puts into the map of sets. */
 static int
@@ -109,7 +100,7 @@ dp_xdp_loader_create(struct dp_xdp_loader **loaderp, char **errorp)
     int error;
 
     *loaderp = NULL;
-    choose_constants(&loader->constants);
+    dp_xdp_constants_choose(&loader->constants);
     error = dp_xdp_object_open(&loader->first, NULL, &loader->constants,
                                errorp);
     if (error) {
@@ -706,30 +697,58 @@ dp_xdp_port_slot(const struct dp_xdp_port *port)
     return port->slot;
 }
 
-uint32_t
-dp_xdp_find_slot(struct dp_xdp_loader *loader, uint32_t ifindex)
+/* Returns the port that is attached to 'ifindex', or null. */
+static struct dp_xdp_port *
+find_port(const struct dp_xdp_loader *loader, uint32_t ifindex)
+    OVS_REQUIRES(loader->mutex)
 {
-    atomic_uint64_t *entry;
+    atomic_uint64_t *entry = find_if_entry(loader, ifindex, ifindex);
     uint64_t value = 0;
 
-    ovs_mutex_lock(&loader->mutex);
-    entry = find_if_entry(loader, ifindex, ifindex);
     if (entry) {
         atomic_read_relaxed(entry, &value);
     }
-    ovs_mutex_unlock(&loader->mutex);
-    return dp_xdp_if_slot(value);
+    return loader->ports[dp_xdp_if_slot(value)];
 }
 
 uint32_t
-dp_xdp_find_ifindex(struct dp_xdp_loader *loader, uint32_t slot)
+dp_xdp_find_slot(struct dp_xdp_loader *loader, uint32_t ifindex)
 {
-    uint32_t ifindex = 0;
+    const struct dp_xdp_port *port;
+    uint32_t slot;
 
     ovs_mutex_lock(&loader->mutex);
-    if (slot < DP_XDP_MAX_PORTS && loader->ports[slot]) {
-        ifindex = loader->ports[slot]->ifindex;
+    port = find_port(loader, ifindex);
+    slot = port ? port->slot : 0;
+    ovs_mutex_unlock(&loader->mutex);
+    return slot;
+}
+
+void
+dp_xdp_set_output(struct dp_xdp_loader *loader, uint32_t ifindex,
+                  uint32_t mtu)
+{
+    struct dp_xdp_port *port;
+
+    ovs_mutex_lock(&loader->mutex);
+    port = find_port(loader, ifindex);
+    if (port && port->output_mtu != mtu) {
+        port->output_mtu = mtu;
+        dp_xdp_groups_outdate(loader->groups, port->slot);
     }
+    ovs_mutex_unlock(&loader->mutex);
+}
+
+uint32_t
+dp_xdp_find_output(struct dp_xdp_loader *loader, uint32_t slot, uint32_t mtu)
+{
+    const struct dp_xdp_port *port;
+    uint32_t ifindex;
+
+    ovs_mutex_lock(&loader->mutex);
+    port = slot < DP_XDP_MAX_PORTS ? loader->ports[slot] : NULL;
+    ifindex = (port && port->output_mtu && port->output_mtu >= mtu
+               ? port->ifindex : 0);
     ovs_mutex_unlock(&loader->mutex);
     return ifindex;
 }

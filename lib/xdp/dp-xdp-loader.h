@@ -83,7 +83,8 @@ int dp_xdp_loader_switch(struct dp_xdp_loader *, uint32_t can, char **errorp);
  * over. */
 void dp_xdp_loader_wake(struct dp_xdp_loader *);
 
-/* Something has changed that watches look at: the thread looks now. */
+/* Something has changed that watches look at: the thread looks now.  Not for
+ * functions of a watch. */
 void dp_xdp_loader_look(struct dp_xdp_loader *);
 
 /* Waits until every CPU has left the program: some ms. */
@@ -142,8 +143,16 @@ uint32_t dp_xdp_port_slot(const struct dp_xdp_port *);
 /* The slot of the port that is attached to 'ifindex', or 0. */
 uint32_t dp_xdp_find_slot(struct dp_xdp_loader *, uint32_t ifindex);
 
-/* The interface of the port with 'slot', or 0. */
-uint32_t dp_xdp_find_ifindex(struct dp_xdp_loader *, uint32_t slot);
+/* The interface 'ifindex', if it is attached, transmits packets up to an MTU
+ * of 'mtu' that are redirected to it; 0, as at first, none.  Sets of ports
+ * that it is in are outdated if that is new. */
+void dp_xdp_set_output(struct dp_xdp_loader *, uint32_t ifindex,
+                       uint32_t mtu);
+
+/* Returns the interface of the port with 'slot', if it transmits up to 'mtu';
+ * or 0. */
+uint32_t dp_xdp_find_output(struct dp_xdp_loader *, uint32_t slot,
+                            uint32_t mtu);
 
 /* AF_XDP socket 'fd', bound to 'queue' of the interface of 'port', gets the
  * packets of that queue from now on.  The kernel forgets it when it is

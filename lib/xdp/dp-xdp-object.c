@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "openvswitch/vlog.h"
+#include "random.h"
 #include "util.h"
 #include "xdp/dp-xdp-base.skel.h"
 
@@ -283,4 +284,13 @@ dp_xdp_object_verified(const struct dp_xdp_object *o)
     memset(&info, 0, sizeof info);
     return (bpf_obj_get_info_by_fd(o->prog_fd, &info, &len)
             ? 0 : info.verified_insns);
+}
+
+void
+dp_xdp_constants_choose(struct dp_xdp_constants *constants)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(constants->hash); i++) {
+        constants->hash[i] = random_uint64() | 1;
+    }
+    constants->magic = random_uint32();
 }

@@ -52,6 +52,9 @@ struct dp_xdp_object {
     struct dp_xdp_maps maps;    /* Owned by the first one alone. */
 };
 
+/* Chooses those that are left to chance. */
+void dp_xdp_constants_choose(struct dp_xdp_constants *);
+
 /* Loads a program.  If 'first' is not null it uses the maps of that one,
  * which must outlive it; else it has new ones. */
 int dp_xdp_object_open(struct dp_xdp_object *, struct dp_xdp_object *first,

@@ -5,9 +5,10 @@
  *
  * One megaflow, the NIC, two workers of which one has the rule at a time, the
  * rule's in-port A, and a port B to which the rule outputs if its actions say
- * so, in which case it can run whole, if B is there.  A lane puts, modifies and
- * removes the flow.  Main pauses and restarts A, removes B and adds it again,
- * hands rules over from one worker to the other, and in the end, perhaps,
+ * so, in which case it can run whole, if B is there, and able to transmit what
+ * the NIC sends to it.  A lane puts, modifies and removes the flow.  Main pauses
+ * and restarts A, removes B and adds it again, hears that B is able to more or
+ * less, hands rules over from one worker to the other, and in the end, perhaps,
  * removes A.  A cleaner flushes A if the NIC may have what nobody has a handle
  * of.  A rule that runs whole has no mark, and is put without one if there is
  * none: if it can't run whole then, it waits for a mark.
@@ -116,6 +117,8 @@ byte a_gen = 1, lost_gen = 1, gone_gen = 1;
 byte calls;                     /* Under way in A. */
 bool unsure;
 bool b = true;                  /* Is there. */
+bool able = true;               /* It transmits. */
+byte changes;                   /* How often that has changed. */
 byte peers;                     /* Rules and operations that hold B. */
 bool given_up;                  /* A flush has failed when B had to go. */
 bool lost;                      /* A mark was lost. */
@@ -224,7 +227,7 @@ inline next_installed(step)
     fi;
     if
     :: step == DEL -> go(REMOVING)
-    :: step == PLAN -> go(ASKED)
+    :: step == PLAN -> go(ASKED); o_replan = replan; replan = false
     :: else
     fi
 }
@@ -257,7 +260,7 @@ inline next_absent(step)
        :: NEEDS_MARK -> go(WAITING)
        :: else ->
           begin(PUT, step);
-          go(PUTTING)
+          go(PUTTING); replan = false
        fi
     fi
 }
@@ -293,10 +296,12 @@ inline next(step)
     fi
 }
 
-/* The port that the rule would output to is looked up: dp_offload_op_peer(). */
-inline describe(o_out, o_peer)
+/* The port that the rule would output to is looked up: dp_offload_op_peer().
+ * Then the provider decides. */
+inline describe(o_out, o_peer, o_n, o_whole)
 {
     o_out = out;
+    o_n = changes;
     o_peer = false;
     if
     :: o_out && b ->
@@ -305,18 +310,25 @@ inline describe(o_out, o_peer)
        peers++
 #endif
     :: else
-    fi
+    fi;
+    o_whole = o_peer && able
 }
 
+#ifdef BUG_BLIND_CHANGE
+#define OUTDATED (o_peer != b)
+#else
+#define OUTDATED (o_peer != b || o_n != changes)
+#endif
+
 /* dp_rule_depend(). */
-inline depend(o_out, o_peer)
+inline depend(o_out, o_peer, o_n)
 {
     depends = o_out;
     if
 #ifndef BUG_BLIND_LINK
-    :: o_out && o_peer != b -> replan = true; set_ready()
+    :: o_out && OUTDATED -> replan = true; set_ready()
 #endif
-    :: else -> replan = false
+    :: else
     fi
 }
 
@@ -337,29 +349,29 @@ inline release(o_peer)
 #ifdef BUG_MARKLESS
 #define MAY_PUT true
 #else
-#define MAY_PUT (o_peer || o_mark)
+#define MAY_PUT (o_whole || o_mark)
 #endif
 
-inline put_into_nic(o_peer)
+inline put_into_nic(o_whole)
 {
     nic++;
-    nic_out = o_peer;
-    nic_marks = !o_peer;
+    nic_out = o_whole;
+    nic_marks = !o_whole;
     assert(!nic_marks || mark)
 }
 
-inline ask_nic(step, o_peer, o_mark, res)
+inline ask_nic(step, o_whole, o_mark, res)
 {
     res = 0;
     if
 #ifndef BUG_MARKLESS
-    :: step == PUT && !o_peer && !o_mark -> res = 3
+    :: step == PUT && !o_whole && !o_mark -> res = 3
 #endif
     :: step == PUT && MAY_PUT && budget > 0 -> budget--; res = 1
     :: step == PUT && MAY_PUT && budget > 0 -> budget--; res = 2
     :: step == PUT && MAY_PUT && budget > 0 ->
-       budget--; res = 2; put_into_nic(o_peer)
-    :: step == PUT && MAY_PUT -> put_into_nic(o_peer)
+       budget--; res = 2; put_into_nic(o_whole)
+    :: step == PUT && MAY_PUT -> put_into_nic(o_whole)
     :: step == DEL && budget > 0 -> budget--; res = 1
     :: step == DEL ->
        if
@@ -371,7 +383,7 @@ inline ask_nic(step, o_peer, o_mark, res)
     assert(nic <= 1)
 }
 
-inline put_done(o_gen, o_pgen, o_out, o_peer, res)
+inline put_done(o_gen, o_pgen, o_out, o_peer, o_n, o_whole, res)
 {
     put_gen = o_gen; pgen = o_pgen; put_out = o_out;
     if
@@ -381,16 +393,16 @@ inline put_done(o_gen, o_pgen, o_out, o_peer, res)
     if
     :: res == 0 ->
        go(INSTALLED);
-       whole = o_peer;
+       whole = o_whole;
 #ifndef BUG_WHOLE_KEEPS
        if
        :: whole -> drop_mark()
        :: else
        fi;
 #endif
-       depend(o_out, o_peer);
+       depend(o_out, o_peer, o_n);
        if
-       :: o_peer ->
+       :: o_whole ->
           o_peer = false;
 #ifdef BUG_NO_PEER
           skip
@@ -405,7 +417,7 @@ inline put_done(o_gen, o_pgen, o_out, o_peer, res)
        go(WAITING); drop_mark()
 #else
        go(UNSURE); unsure = true;
-       depend(o_out, o_peer);
+       depend(o_out, o_peer, o_n);
        if
 #ifndef BUG_UNSURE_LETS_GO
        :: o_peer -> o_peer = false; peer = true
@@ -440,21 +452,23 @@ inline del_done(res)
     fi
 }
 
-inline plan_done(o_gen, o_out, o_peer, o_replan)
+inline plan_done(o_gen, o_out, o_peer, o_n, o_whole, o_replan)
 {
     go(INSTALLED);
     put_gen = o_gen;
-    o_replan = replan;
+#ifdef BUG_LATE_REPLAN
+    o_replan = replan || o_replan;
     replan = false;
+#endif
     if
-    :: !whole -> depend(o_out, o_peer)
+    :: !whole -> depend(o_out, o_peer, o_n)
     :: else
     fi;
     if
-    :: o_out == put_out && (!o_replan || o_peer == whole) -> skip
+    :: o_out == put_out && (!o_replan || o_whole == whole) -> skip
     :: else ->
        if
-       :: o_peer || whole -> replace = true; set_ready()
+       :: o_whole || whole -> replace = true; set_ready()
        :: else -> put_out = o_out
        fi
     fi
@@ -465,8 +479,8 @@ inline plan_done(o_gen, o_out, o_peer, o_replan)
 
 proctype Worker(byte id)
 {
-    byte step, o_gen, o_pgen, res;
-    bool o_out, o_peer, o_replan, o_mark;
+    byte step, o_gen, o_pgen, o_n, res;
+    bool o_out, o_peer, o_whole, o_replan, o_mark;
 
     do
     :: atomic {
@@ -481,17 +495,19 @@ proctype Worker(byte id)
        :: step == NOTHING
        :: step == DEL
        :: step == PUT || step == PLAN ->
-          atomic { describe(o_out, o_peer) }
+          atomic { describe(o_out, o_peer, o_n, o_whole) }
        fi;
        if
        :: step == NOTHING
        :: else ->
-          atomic { ask_nic(step, o_peer, o_mark, res) };
+          atomic { ask_nic(step, o_whole, o_mark, res) };
           atomic {
               if
-              :: step == PUT -> put_done(o_gen, o_pgen, o_out, o_peer, res)
+              :: step == PUT -> put_done(o_gen, o_pgen, o_out, o_peer, o_n,
+                                         o_whole, res)
               :: step == DEL -> del_done(res)
-              :: step == PLAN -> plan_done(o_gen, o_out, o_peer, o_replan)
+              :: step == PLAN -> plan_done(o_gen, o_out, o_peer, o_n, o_whole,
+                                           o_replan)
               fi;
               release(o_peer);
               calls--
@@ -499,7 +515,7 @@ proctype Worker(byte id)
        fi;
        atomic {
            inside[id] = false; step = 0; o_gen = 0; o_pgen = 0; res = 0;
-           o_out = false; o_replan = false; o_mark = false
+           o_n = 0; o_whole = false; o_out = false; o_replan = false; o_mark = false
        }
 
     /* The waiting room. */
@@ -612,6 +628,15 @@ proctype Main()
 #endif
           }
 
+       :: true ->               /* B is able to more, or to less. */
+          atomic { able = !able; changes++ };
+          atomic {
+              if
+              :: depends -> replan = true; set_ready()
+              :: else
+              fi
+          }
+
        :: true ->               /* Other workers. */
           atomic { stopped[0] = true; stopped[1] = true };
 #ifndef BUG_HAND_OVER
@@ -678,7 +703,7 @@ init
     :: a == GONE -> assert((nic == 0 || lost) && !mark)
     :: else ->
        assert(nic == want);
-       assert(!want || (whole == out && nic_out == out));
+       assert(!want || (whole == (out && able) && nic_out == whole));
        assert(mark == (want && !whole));
        assert(want || st == DEAD)
     fi;

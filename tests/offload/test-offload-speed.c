@@ -68,7 +68,7 @@ speed_drained(void *aux OVS_UNUSED, odp_port_t port_no OVS_UNUSED)
 
 static int
 speed_open(const struct dp_offload_class *class OVS_UNUSED,
-           const struct dp_offload *offload OVS_UNUSED,
+           struct dp_offload *offload OVS_UNUSED,
            odp_port_t port_no OVS_UNUSED, struct netdev *netdev OVS_UNUSED,
            void **portp, struct dp_offload_port_info *info OVS_UNUSED)
 {

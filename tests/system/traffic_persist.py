@@ -2,83 +2,14 @@
 """Flows that XDP forwards while there is no daemon; see "traffic"."""
 
 import re
-import signal
-import subprocess
-import sys
 
 from traffic_bed import Switch, ping, run, wait_until
+from traffic_stream import Stream
 from traffic_xdp import (
     TAKEN, XDP_ADDRESSES, XDP_FLOWS, add_taken_port, program, rules,
     wait_for_rules, xdp_bed, xdp_interface)
 
 FLOW_RESTORE_WAIT = "other_config:flow-restore-wait=true"
-
-# A thousand packets a second, until a signal; then it says how many.
-SENDER = """
-import signal, socket, sys, time
-signal.signal(signal.SIGTERM, lambda *args: sys.exit())
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-n = 0
-try:
-    while True:
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-        s.sendto(b'', (sys.argv[1], 9))
-        n += 1
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-        time.sleep(.001)
-finally:
-    print(n)
-"""
-RECEIVER = """
-import socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)    # SO_RCVBUFFORCE
-s.bind((sys.argv[1], 9))
-print(flush=True)
-while True:
-    s.recv(100)
-"""
-
-
-class Stream:
-    """Packets from the first host to the second."""
-
-    def __init__(self, bed, hosts):
-        self.host = hosts[1]
-        self.receiver = subprocess.Popen(
-            ["ip", "netns", "exec", hosts[1], sys.executable, "-c", RECEIVER,
-             XDP_ADDRESSES[1]], stdout=subprocess.PIPE)
-        bed.servers.append(self.receiver)
-        if not self.receiver.stdout.readline():
-            raise RuntimeError("there is no receiver")
-        self.before = self.received()
-        self.sender = subprocess.Popen(
-            ["ip", "netns", "exec", hosts[0], sys.executable, "-c", SENDER,
-             XDP_ADDRESSES[1]], stdout=subprocess.PIPE)
-        bed.servers.append(self.sender)
-
-    def received(self):
-        """How many the receiver has read, since its host exists."""
-        return int(run("ip", "netns", "exec", self.host, "sed", "-n",
-                       "s/^Udp: \\([0-9]*\\) .*/\\1/p", "/proc/net/snmp"))
-
-    def wait_for(self, n, what):
-        """Waits until so many more packets have arrived."""
-        end = self.received() + n
-        wait_until(lambda: self.received() >= end, "packets " + what)
-
-    def check(self):
-        """Ends it: what was sent has arrived."""
-        self.sender.send_signal(signal.SIGTERM)
-        sent = int(self.sender.communicate()[0])
-        try:
-            wait_until(lambda: self.received() - self.before == sent, "all")
-        except RuntimeError as error:
-            raise RuntimeError("%d packets were sent, %d arrived" % (
-                sent, self.received() - self.before)) from error
-        self.receiver.kill()
-        self.receiver.wait()
-
 
 # One rule has two outputs.
 COPIES = "in_port=h1,ip,actions=output:h2,output:h3", XDP_FLOWS[1]
@@ -128,7 +59,7 @@ def come_back(switch, hosts, flows, stream):
 def check_end(switch, hosts, flows, end):
     """Nothing is lost when a daemon has this end."""
     set_flows(switch, hosts, flows)
-    stream = Stream(switch.bed, hosts)
+    stream = Stream(switch.bed, hosts, XDP_ADDRESSES[1])
     stream.wait_for(200, "by the first daemon")
     end()
     stream.wait_for(1000, "without a daemon")

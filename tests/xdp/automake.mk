@@ -13,6 +13,7 @@ tests_dptest_SOURCES += \
 	tests/xdp/test-xdp-offload.c \
 	tests/xdp/test-xdp-persist.c \
 	tests/xdp/test-xdp-table.c \
+	tests/xdp/test-xdp-watch.c \
 	tests/xdp/test-xdp-wire.c \
 	tests/xdp/xdp-random.c \
 	tests/xdp/xdp-random.h \

@@ -35,7 +35,6 @@
 #include "xdp/dp-xdp-object.h"
 #include "xdp/dp-xdp-shared.h"
 #include "xdp/dp-xdp-table.h"
-#include "xdp/dp-xdp-watch.h"
 
 /* The engine, with ports that have the program, and flows. */
 
@@ -64,7 +63,7 @@ static uint32_t ifindexes[3];
 
 static int
 open_by_ifindex(const struct dp_offload_class *class,
-                const struct dp_offload *offload, odp_port_t port_no,
+                struct dp_offload *offload, odp_port_t port_no,
                 struct netdev *netdev, void **portp,
                 struct dp_offload_port_info *info)
 {
@@ -410,15 +409,27 @@ DPTEST_REGISTER("xdp-mask-limit", test_xdp_mask_limit);
 /* More than that of "lo". */
 #define ENOUGH_MTU 100000
 
+/* Has 'port_no' transmit packets of up to 'mtu', though it has no device. */
+static void
+be_output(odp_port_t port_no, uint32_t mtu)
+{
+    struct dp_xdp_loader *loader;
+    char *why;
+
+    ovs_assert(!dp_xdp_shared_ref(&loader, &why));
+    dp_xdp_set_output(loader, ifindexes[odp_to_u32(port_no)], mtu);
+    dp_xdp_shared_unref();
+}
+
 static int
 open_as_output(const struct dp_offload_class *class,
-               const struct dp_offload *offload, odp_port_t port_no,
+               struct dp_offload *offload, odp_port_t port_no,
                struct netdev *netdev, void **portp,
                struct dp_offload_port_info *info)
 {
     int error = open_by_ifindex(class, offload, port_no, netdev, portp, info);
 
-    info->domain = ENOUGH_MTU;
+    be_output(port_no, ENOUGH_MTU);
     return error;
 }
 
@@ -427,8 +438,27 @@ restart_as_output(void *port, struct dp_offload_port_info *info)
 {
     enum dp_offload_restart result = dp_offload_xdp_class.restart(port, info);
 
-    info->domain = ENOUGH_MTU;
+    be_output(PORT2, ENOUGH_MTU);
     return result;
+}
+
+/* Attaches the program to two ports.  What is redirected to the second one,
+ * which has no device, leaves by the first. */
+static void
+attach_two(struct rig *rig, struct dp_xdp_port *ports[2])
+{
+    uint32_t slot;
+    char *why;
+
+    ifindexes[1] = xdp_rig_ifindex("lo");
+    ifindexes[2] = 1000000;
+    for (int i = 0; i < 2; i++) {
+        ovs_assert(!dp_xdp_attach(rig->loader, ifindexes[i + 1],
+                                  DP_XDP_NOWHERE, &ports[i], &why));
+    }
+    slot = dp_xdp_port_slot(ports[1]);
+    ovs_assert(!bpf_map_update_elem(dp_xdp_loader_maps(rig->loader)->devs_fd,
+                                    &slot, &ifindexes[1], 0));
 }
 
 /* A rule runs whole as soon as its output is there, and no longer. */
@@ -443,18 +473,11 @@ test_xdp_peer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     uint32_t slot;
     char *why;
 
-    ifindexes[1] = xdp_rig_ifindex("lo");
-    ifindexes[2] = 1000000;
     rig_init(&rig);
     rig.class.open = open_as_output;
     rig.class.restart = restart_as_output;
-    for (int i = 0; i < 2; i++) {
-        ovs_assert(!dp_xdp_attach(rig.loader, ifindexes[i + 1],
-                                  DP_XDP_NOWHERE, &ports[i], &why));
-    }
+    attach_two(&rig, ports);
     slot = dp_xdp_port_slot(ports[1]);
-    ovs_assert(!bpf_map_update_elem(dp_xdp_loader_maps(rig.loader)->devs_fd,
-                                    &slot, &ifindexes[1], 0));
     ovs_assert(!dp_offload_port_add(rig.offload, PORT1, NULL));
 
     mega = mega_create(PORT1, 100, odp_to_u32(PORT2));
@@ -501,6 +524,98 @@ test_xdp_peer(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("xdp-peer", test_xdp_peer);
+
+static int
+pause_never(void *port OVS_UNUSED)
+{
+    dptest_fail("a port is paused");
+}
+
+/* An output that goes while a rule to it is put. */
+static struct dp_offload *late_offload;
+
+static void
+put_too_late(void *port, struct dp_offload_op *ops[], size_t n)
+{
+    dp_offload_xdp_class.put(port, ops, n);
+    if (late_offload && !ops[0]->error
+        && ops[0]->level == DP_OFFLOAD_WHOLE) {
+        be_output(PORT2, 0);
+        dp_offload_output_changed(late_offload, PORT2);
+        late_offload = NULL;
+    }
+}
+
+static void
+change_output(struct rig *rig, uint32_t mtu)
+{
+    be_output(PORT2, mtu);
+    dp_offload_output_changed(rig->offload, PORT2);
+}
+
+/* Waits until the packets of the rule of xdp-changes are redirected, or
+ * marked.  Until then they get to the daemon in one way or the other. */
+static void
+wait_for_verdict(struct rig *rig, bool whole)
+{
+    struct xdp_run run;
+
+    for (int i = 0; i < 20000; i++) {
+        dp_offload_drain(rig->offload);
+        run_packet(rig, 100, &run);
+        if (whole ? run.verdict == XDP_REDIRECT : run.mark != 0) {
+            return;
+        }
+        ovs_assert(run.verdict == XDP_REDIRECT || run.verdict == XDP_PASS);
+        xnanosleep(1000 * 1000);
+    }
+    dptest_fail("the rule is not %s", whole ? "whole" : "marked");
+}
+
+/* An output transmits, or does not any more: rules to it are replaced, while
+ * ports run. */
+static void
+test_xdp_changes(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_xdp_port *ports[2];
+    uint64_t n_packets;
+    struct mega *mega;
+    struct rig rig;
+
+    rig_init(&rig);
+    rig.class.pause = pause_never;
+    rig.class.put = put_too_late;
+    attach_two(&rig, ports);
+    for (int i = 0; i < 2; i++) {
+        ovs_assert(!dp_offload_port_add(rig.offload, u32_to_odp(i + 1),
+                                        NULL));
+    }
+
+    mega = mega_create(PORT1, 100, odp_to_u32(PORT2));
+    mega_put(&rig, mega);
+    wait_for_flows(&rig, 1);
+    wait_for_verdict(&rig, false);
+    for (int i = 0; i < 10; i++) {
+        change_output(&rig, ENOUGH_MTU);
+        wait_for_verdict(&rig, true);
+        /* It is smaller than what may come in. */
+        change_output(&rig, i % 2 ? 0 : 1500);
+        wait_for_verdict(&rig, false);
+    }
+    late_offload = rig.offload;
+    change_output(&rig, ENOUGH_MTU);
+    wait_for_why(&rig, mega, DP_OFFLOAD_WHY_A_OUTPUT);
+    wait_for_verdict(&rig, false);
+    ovs_assert(!late_offload);
+
+    mega_del(&rig, mega, &n_packets);
+    for (int i = 0; i < 2; i++) {
+        dp_offload_port_del(rig.offload, u32_to_odp(i + 1));
+        dp_xdp_detach(ports[i]);
+    }
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("xdp-changes", test_xdp_changes);
 
 /* Real packets. */
 
@@ -622,75 +737,3 @@ test_xdp_redirect(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_uninit(&rig);
 }
 DPTEST_REGISTER("xdp-redirect", test_xdp_redirect);
-
-/* Changes of devices. */
-
-static void
-note_change(void *n_)
-{
-    atomic_uint *n = n_;
-    unsigned int orig;
-
-    atomic_add(n, 1, &orig);
-}
-
-static void
-wait_for_change(atomic_uint *n, unsigned int expected)
-{
-    unsigned int seen;
-
-    for (int i = 0; atomic_read(n, &seen), seen != expected; i++) {
-        if (i > 60000) {
-            dptest_fail("%u changes instead of %u", seen, expected);
-        }
-        xnanosleep(1000 * 1000);
-    }
-}
-
-/* Whoever watches a device is told when packets can be redirected to it, and
- * of its MTU; and if it goes. */
-static void
-test_xdp_watch(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
-{
-    atomic_uint n = ATOMIC_VAR_INIT(0);
-    struct dp_xdp_watch watch = { .changed = note_change, .aux = &n };
-    struct dp_xdp_watches *watches;
-    struct dp_xdp_device device;
-    struct dp_xdp_loader *loader;
-    struct dp_xdp_port *port;
-    uint32_t ifindex;
-    char *why;
-
-    xdp_rig_unshare();
-    loader = xdp_rig_load();
-    watches = dp_xdp_loader_watches(loader);
-    xdp_rig_shell("ip link add xdp1 type veth peer name peer1");
-    xdp_rig_set_up("xdp1", "peer1");
-    ifindex = xdp_rig_ifindex("xdp1");
-    if (dp_xdp_attach(loader, ifindex, DP_XDP_NATIVE, &port, &why)) {
-        dptest_fail("%s", why);
-    }
-    dp_xdp_watch_start(watches, &watch);
-    device = dp_xdp_watch_look(watches, &watch, ifindex);
-    ovs_assert(device.mtu == 1500 && !device.can_transmit);
-
-    xdp_rig_shell("ip link set xdp1 mtu 1400");
-    wait_for_change(&n, 1);
-    ovs_assert(dp_xdp_device_get(ifindex).mtu == 1400);
-    if (!system("ethtool -K peer1 gro on")
-        && dp_xdp_device_get(ifindex).can_transmit) {
-        wait_for_change(&n, 2);
-        xdp_rig_shell("ethtool -K peer1 gro off");
-        wait_for_change(&n, 3);
-    }
-    atomic_init(&n, 0);
-    xdp_rig_shell("ip link del xdp1");
-    wait_for_change(&n, 1);
-    device = dp_xdp_device_get(ifindex);
-    ovs_assert(!device.mtu && !device.can_transmit);
-
-    dp_xdp_watch_stop(watches, &watch);
-    dp_xdp_detach(port);
-    dp_xdp_loader_destroy(loader);
-}
-DPTEST_REGISTER("xdp-watch", test_xdp_watch);
