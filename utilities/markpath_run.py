@@ -2,13 +2,15 @@
 """What "make run" needs whatever its ports are: daemons in a folder.
 
 Daemons, database, logs and sockets are in the folder "run" of the current
-folder, whose file "env" gives another shell the ovs-* tools for this switch.
+folder, whose file "env" gives another shell the ovs-* tools for this switch,
+"markpath", and, where there is an emulated NIC or a capture, $SIMNIC and $PCAP.
 The daemons die with us, however that comes; only logs stay.
 """
 
 import ctypes
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -139,16 +141,28 @@ class Daemons:
             os.environ['OVS_' + name] = self.folder
         os.environ['OVS_PKGDATADIR'] = os.path.join(self.options.source,
                                                     'vswitchd')
+        for name in ('RUNDIR', 'LOGDIR', 'DBDIR', 'SYSCONFDIR', 'PKGDATADIR'):
+            self.export('OVS_' + name, os.environ['OVS_' + name])
         path = [os.path.dirname(os.path.abspath(self.options.vswitchd)),
+                os.path.dirname(os.path.abspath(__file__)),
                 os.path.join(build, 'utilities'), os.path.join(build, 'ovsdb')]
         os.environ['PATH'] = ':'.join(path + [os.environ['PATH']])
-        with open(os.path.join(self.folder, 'env'), 'w',
-                  encoding='utf-8') as stream:
-            for name in ('RUNDIR', 'LOGDIR', 'DBDIR', 'SYSCONFDIR',
-                         'PKGDATADIR'):
-                stream.write("export OVS_%s='%s'\n"
-                             % (name, os.environ['OVS_' + name]))
-            stream.write("export PATH='%s':\"$PATH\"\n" % ':'.join(path))
+        self.export('PATH', ':'.join(path), ':"$PATH"')
+
+    def export(self, name, value, more=''):
+        """Has "env" give a variable to the shell that reads it: 'value', and
+        then 'more', which is for the shell to expand."""
+        with open(self.path('env'), 'a', encoding='utf-8') as stream:
+            stream.write('export %s=%s%s\n'
+                         % (name, shlex.quote(value), more))
+
+    def take_plugin(self):
+        """Has DPDK find the emulated NIC by the name in $SIMNIC."""
+        # DPDK takes no plugins from below a folder that all may write to, but
+        # takes one that the loader finds by its bare name.
+        shutil.copy(self.options.plugin, self.folder)
+        os.environ['LD_LIBRARY_PATH'] = self.folder
+        self.export('SIMNIC', os.path.basename(self.options.plugin))
 
     def start_database(self):
         """Starts ovsdb-server."""

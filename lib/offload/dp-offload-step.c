@@ -442,7 +442,8 @@ dp_rule_put_failed(struct dp_offload_worker *worker,
 
     COVERAGE_INC(dp_offload_put_failed);
     rule->why = dp_rule_classify(op);
-    rule->error = op->error;
+    /* A provider that gives the reason itself has asked nobody. */
+    rule->error = rule->why == op->why ? 0 : op->error;
     atomic_add_relaxed(&port->n_failed[rule->why], 1, &orig);
     rule->needs_mark = !op->mark && op->why == DP_OFFLOAD_WHY_NO_MARK;
 

@@ -512,7 +512,14 @@ dp_offload_format_why(const struct dp_offload *offload,
 {
     struct json *json = dp_offload_why_json(offload, mega_ufid);
 
-    if (json->type == JSON_ARRAY) {
+    if (json->type == JSON_ARRAY && !json_array(json)->n
+        && !dp_offload_is_enabled(offload)) {
+        /* Until it is on for the first time, flows are not even offered. */
+        ds_put_format(ds, "No megaflow has been offered to NICs: %s\n",
+                      dp_offload_why_text(DP_OFFLOAD_WHY_OFF));
+        dp_offload_format_wrapped(
+            "Cure:", dp_offload_why_cure(DP_OFFLOAD_WHY_OFF), ds);
+    } else if (json->type == JSON_ARRAY) {
         dp_offload_format_whys(json, ds);
     } else {
         if (dp_show_find_str(json, "mega_ufid")) {

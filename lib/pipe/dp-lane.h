@@ -86,6 +86,8 @@ struct dp_lane {
     uint64_t booked_at;         /* Cycles before have been booked, see
                                  * dp_lane_lap(). */
     bool emc_enabled;           /* Of the port being served. */
+    bool mark_found;            /* A mark led to a flow, but the packet was
+                                 * not taken: it may have a merged one. */
     struct dp_clock clock;      /* Of a PMD thread. */
     long long int now;
     long long int next_rank;    /* When to sort subtables again. */

@@ -90,8 +90,8 @@ take_all(struct dp_burst *burst, uint32_t marked, uint32_t sound,
 
 /* Does the same in a lane that has merged flows. */
 static uint32_t
-take_all_merging(struct dp_burst *burst, uint32_t marked, uint32_t sound,
-                 struct dp_flow *flows[])
+take_all_merging(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
+                 uint32_t sound, struct dp_flow *flows[])
 {
     uint64_t long_way = 0;      /* 1-bits: of hashes of undecided packets. */
     unsigned int n_merged = 0;
@@ -113,6 +113,9 @@ take_all_merging(struct dp_burst *burst, uint32_t marked, uint32_t sound,
             n_merged += flow->merged;
         } else {
             long_way |= bit;
+            if (flow && flow->in_port == burst->in_port) {
+                lane->mark_found = true;
+            }
         }
     }
     COVERAGE_ADD(dp_merged_marked, n_merged);
@@ -145,7 +148,7 @@ lookup_marks(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
         OVS_PREFETCH_WRITE(flows[i]);
     }
     hits = (dp_tuples_count(&lane->merged)
-            ? take_all_merging(burst, marked, sound, flows)
+            ? take_all_merging(lane, burst, marked, sound, flows)
             : take_all(burst, marked, sound, flows));
     burst->unparsed |= hits;
     dp_burst_decide_all(burst, hits);

@@ -360,7 +360,7 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
     }
     if (OVS_LIKELY(n)) {
         struct iter_stats *current = &lane->perf.current;
-        uint64_t n_hits;
+        uint64_t n_hits = 0;
         bool marks_seen;
 
         dp_lane_glance_at_clock(lane);
@@ -378,9 +378,13 @@ dp_rxq_poll(struct dp_lane *lane, struct dp_rxq *rxq)
         atomic_read_relaxed(&rxq->port->emc_enabled, &lane->emc_enabled);
         dp_packet_batch_init_packet_fields(&batch);
         atomic_read_relaxed(&rxq->drains->marks_seen, &marks_seen);
-        n_hits = marks_seen ? 0 : n_mark_hits(lane);
+        if (OVS_UNLIKELY(!marks_seen)) {
+            n_hits = n_mark_hits(lane);
+            lane->mark_found = false;
+        }
         dp_pipe_receive(lane, &batch, rxq->port->port_no);
-        if (OVS_UNLIKELY(!marks_seen) && n_mark_hits(lane) != n_hits) {
+        if (OVS_UNLIKELY(!marks_seen)
+            && (lane->mark_found || n_mark_hits(lane) != n_hits)) {
             atomic_store_relaxed(&rxq->drains->marks_seen, true);
         }
         if (!dp_tx_flush(lane, false)) {

@@ -278,9 +278,13 @@ dp_rte_match_l2(struct dp_rte_translation *t)
     if (t->left.dl_type) {
         uint16_t dl_type = ntohs(t->flow->dl_type);
 
+        /* A tag that software does not look at is the type to it, but a tag
+         * to NICs. */
+        if (eth_type_vlan(t->flow->dl_type)) {
+            return DP_OFFLOAD_WHY_M_VLAN;
+        }
         /* Frames without a type have no representation. */
-        if (t->left.dl_type != OVS_BE16_MAX || dl_type < ETH_TYPE_MIN
-            || eth_type_vlan(t->flow->dl_type)) {
+        if (t->left.dl_type != OVS_BE16_MAX || dl_type < ETH_TYPE_MIN) {
             return DP_OFFLOAD_WHY_M_ETH;
         }
         DP_RTE_MOVE(t, dl_type, ovs_be16, *type, *type_mask);

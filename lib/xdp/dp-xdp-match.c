@@ -157,9 +157,13 @@ match_l2(struct translation *t)
     dst->n_tags = outer + inner;
 
     if (t->left.dl_type) {
+        /* A tag that software does not look at is the type to it, but a tag
+         * to the program. */
+        if (eth_type_vlan(t->flow->dl_type)) {
+            return DP_OFFLOAD_WHY_M_VLAN;
+        }
         if (t->left.dl_type != OVS_BE16_MAX
-            || ntohs(t->flow->dl_type) < ETH_TYPE_MIN
-            || eth_type_vlan(t->flow->dl_type)) {
+            || ntohs(t->flow->dl_type) < ETH_TYPE_MIN) {
             return DP_OFFLOAD_WHY_M_ETH;
         }
         MOVE(t, dl_type, dl_type);

@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	tests/drivers/test-growth \
 	tests/drivers/test-malformed \
 	tests/drivers/test-restart \
+	tests/drivers/test-run \
 	tests/drivers/test-simnic-count \
 	tests/drivers/test-simnic-merge \
 	tests/drivers/test-simnic-ovs \
@@ -93,6 +94,10 @@ check-drivers: tests/drivers/test-simnic-match$(EXEEXT) \
 	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/drivers/test-restart \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
+	$(PYTHON3) $(srcdir)/tests/drivers/test-run \
+		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
+		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
+		--plugin=$(simnic_path) || test $$? = 77
 	$(PYTHON3) $(srcdir)/tests/drivers/test-top \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \

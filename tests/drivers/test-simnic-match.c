@@ -68,6 +68,10 @@ static const struct field fields[] = {
     { RTE_FLOW_ITEM_TYPE_IPV6, 24, 16 },
     { RTE_FLOW_ITEM_TYPE_IPV6_FRAG_EXT, 0, 1 },
     { RTE_FLOW_ITEM_TYPE_IPV6_FRAG_EXT, 2, 2 },
+    { RTE_FLOW_ITEM_TYPE_ARP_ETH_IPV4, 0, 2 },
+    { RTE_FLOW_ITEM_TYPE_ARP_ETH_IPV4, 2, 2 },
+    { RTE_FLOW_ITEM_TYPE_ARP_ETH_IPV4, 4, 1 },
+    { RTE_FLOW_ITEM_TYPE_ARP_ETH_IPV4, 5, 1 },
     { RTE_FLOW_ITEM_TYPE_ARP_ETH_IPV4, 6, 2 },
     { RTE_FLOW_ITEM_TYPE_ARP_ETH_IPV4, 8, 6 },
     { RTE_FLOW_ITEM_TYPE_ARP_ETH_IPV4, 16, 4 },
@@ -436,6 +440,31 @@ show(const struct pattern *t, const struct packet *p)
     fprintf(stderr, "\n");
 }
 
+/* A switch that looks for addresses in ARP says that they are those of
+ * Ethernet and IPv4, which is the only kind that the item is about.  Returns
+ * whether that is taken, and another kind refused. */
+static bool
+arp_kind_is_known(void)
+{
+    struct rte_flow_item_arp_eth_ipv4 spec = { .tpa = RTE_BE32(0x0a000001) };
+    struct rte_flow_item_arp_eth_ipv4 mask = { .tpa = UINT32_MAX };
+    struct rte_flow_item pattern[] = {
+        { .type = RTE_FLOW_ITEM_TYPE_ETH },
+        { .type = RTE_FLOW_ITEM_TYPE_ARP_ETH_IPV4,
+          .spec = &spec, .mask = &mask },
+        { .type = RTE_FLOW_ITEM_TYPE_END },
+    };
+    struct rte_flow_error error;
+    struct simnic_match match;
+    bool ok;
+
+    memcpy(&spec, "\0\1\x08\0\6\4", 6);
+    memset(&mask, 0xff, 6);
+    ok = !simnic_match_compile(pattern, &match, &error);
+    memcpy(&spec, "\0\2\x08\0\6\4", 6);
+    return ok && simnic_match_compile(pattern, &match, &error);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -445,6 +474,10 @@ main(int argc, char *argv[])
     static struct pattern patterns[N_RULES];
     static struct simnic_entry entries[N_RULES];
 
+    if (!arp_kind_is_known()) {
+        fprintf(stderr, "a match on the kind of ARP is refused\n");
+        return 1;
+    }
     random_state = (argc > 2 ? strtoull(argv[2], NULL, 0) : 1) * 7919 + 1;
     for (unsigned int round = 0; round < rounds; round++) {
         bool used[N_RULES];

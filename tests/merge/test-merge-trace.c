@@ -648,8 +648,10 @@ check_marks(struct merge_world *w, struct dp_flow *merged,
     ovs_assert(ofpbuf_equal(&w->sent, expect));
     send_and_count(w, merged, good, &no_csums, 0, 2);
     ovs_assert(ofpbuf_equal(&w->sent, expect));
+    w->rig.lane.mark_found = false;
     send_and_count(w, merged, good, &unknown, 0, 2);
     ovs_assert(ofpbuf_equal(&w->sent, expect));
+    ovs_assert(!w->rig.lane.mark_found);
     ofpbuf_delete(expect);
 
     /* What the flags forbid to take, what is behind it does not overtake. */
@@ -657,6 +659,7 @@ check_marks(struct merge_world *w, struct dp_flow *merged,
         send_and_count(w, merged, late, &all, 0, 0);
     }
     send_and_count(w, merged, fin, &all, 0, 0);
+    ovs_assert(w->rig.lane.mark_found);
 
     atomic_store_relaxed(&merged->dead, true);
     send_and_count(w, merged, good, &all, 0, 0);

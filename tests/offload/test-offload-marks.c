@@ -7,6 +7,7 @@
 #include "offload/dp-offload.h"
 
 #include "flow.h"
+#include "openvswitch/dynamic-string.h"
 #include "tests/dptest.h"
 #include "tests/offload/offload-rig.h"
 #include "util.h"
@@ -30,6 +31,7 @@ test_offload_whole_marks(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         .whole = true,
     };
     struct rig_flow *flows[100], *marked[2];
+    struct ds ds = DS_EMPTY_INITIALIZER;
     struct rig rig;
 
     rig_init(&rig, &config, 1);
@@ -48,6 +50,10 @@ test_offload_whole_marks(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_wait_why(&rig, marked[0], DP_OFFLOAD_WHY_A_MARK_ONLY);
     rig_put(&rig, 0, marked[1]);
     rig_wait_why(&rig, marked[1], DP_OFFLOAD_WHY_NO_MARK);
+    /* Without an error, as no driver was asked. */
+    dp_offload_format_why(rig.offload, &marked[1]->mega_ufid, &ds);
+    ovs_assert(strstr(ds_cstr(&ds), " (no mark is free)\n"));
+    ds_destroy(&ds);
     for (size_t i = 50; i < ARRAY_SIZE(flows); i++) {
         flows[i] = rig_flow_create(PORT1, i, 4);
         rig_put(&rig, 0, flows[i]);

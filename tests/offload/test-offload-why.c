@@ -9,7 +9,10 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "offload/dp-offload.h"
+#include "openvswitch/dynamic-string.h"
 #include "tests/dptest.h"
+#include "tests/offload/offload-rig.h"
 #include "util.h"
 
 static void
@@ -42,3 +45,25 @@ test_offload_why(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     }
 }
 DPTEST_REGISTER("offload-why", test_offload_why);
+
+/* Nothing is offered before offloading is on for the first time: that, and not
+ * that there is nothing, is why nothing is offloaded. */
+static void
+test_offload_why_off(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    const struct dp_dummy_config config = { .mark_bits = 24 };
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    struct rig rig;
+
+    rig_init(&rig, &config, 1);
+    dp_offload_format_why(rig.offload, NULL, &ds);
+    ovs_assert(strstr(ds_cstr(&ds), "hw-offload is off"));
+    ovs_assert(strstr(ds_cstr(&ds), "\n  Cure:    Switch it on: "));
+    ds_clear(&ds);
+    ovs_assert(dp_offload_set_enabled(rig.offload, true));
+    dp_offload_format_why(rig.offload, NULL, &ds);
+    ovs_assert(!strcmp(ds_cstr(&ds), "There are no megaflows.\n"));
+    ds_destroy(&ds);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-why-off", test_offload_why_off);

@@ -334,6 +334,7 @@ static void
 test_offload_errors(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct dp_dummy_config config = plain;
+    struct ds ds = DS_EMPTY_INITIALIZER;
     struct rig_flow *a;
     struct rig rig;
 
@@ -344,6 +345,10 @@ test_offload_errors(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     rig_drain(&rig);
     ovs_assert(dp_offload_flow_why(rig.offload, &a->mega_ufid)
                == DP_OFFLOAD_WHY_REFUSED);
+    dp_offload_format_why(rig.offload, &a->mega_ufid, &ds);
+    ovs_assert(strstr(ds_cstr(&ds),
+                      " (driver refused the rule: Invalid argument)\n"));
+    ds_destroy(&ds);
     ovs_assert(!dp_offload_n_marks(rig.offload));
     ovs_assert(!dp_mark_index_count(rig.lanes[0]));
     xnanosleep(20 * 1000 * 1000);

@@ -300,6 +300,15 @@ test_rte_match_untagged(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(dp_rte_match_translate(&match, &pattern)
                == DP_OFFLOAD_WHY_M_ETH);
 
+    /* One more tag than vlan-limit has software look at. */
+    match_init_catchall(&match);
+    match_set_dl_vlan(&match, htons(200), 0);
+    match.flow.vlans[0].tpid = htons(ETH_TYPE_VLAN_8021AD);
+    match.wc.masks.vlans[0].tpid = OVS_BE16_MAX;
+    match_set_dl_type(&match, htons(ETH_TYPE_VLAN_8021Q));
+    ovs_assert(dp_rte_match_translate(&match, &pattern)
+               == DP_OFFLOAD_WHY_M_VLAN);
+
     /* Ports without a protocol, or of later fragments. */
     match_init_catchall(&match);
     match_set_dl_type(&match, htons(ETH_TYPE_IP));

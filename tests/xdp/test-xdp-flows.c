@@ -412,6 +412,28 @@ test_xdp_actions(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("xdp-actions", test_xdp_actions);
 
+/* Users are told of tags if it is for them that there is no rule. */
+static void
+test_xdp_match_tags(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_xdp_match m;
+    struct match match;
+
+    /* One more tag than vlan-limit has software look at. */
+    match_init_catchall(&match);
+    match_set_dl_vlan(&match, htons(200), 0);
+    match_set_dl_type(&match, htons(ETH_TYPE_VLAN_8021Q));
+    ovs_assert(dp_xdp_match_translate(&match, 0, &m)
+               == DP_OFFLOAD_WHY_M_VLAN);
+
+    /* A frame without a type. */
+    match_init_catchall(&match);
+    match_set_dl_type(&match, htons(FLOW_DL_TYPE_NONE));
+    ovs_assert(dp_xdp_match_translate(&match, 0, &m)
+               == DP_OFFLOAD_WHY_M_ETH);
+}
+DPTEST_REGISTER("xdp-match-tags", test_xdp_match_tags);
+
 /* What the kernel has to look at to verify a program stays far below what it
  * is willing to. */
 static void

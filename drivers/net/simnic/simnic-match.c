@@ -285,7 +285,20 @@ compile_field(struct compiler *c, const struct item_class *class,
         }                                                               \
     } while (0)
 
-/* Handles the bit fields of the item, and clears them in 'mask'. */
+/* Each packet that has this item is ARP for Ethernet and IPv4: that is
+ * demanded already, and cleared in 'mask'. */
+static void
+compile_arp(struct compiler *c, const uint8_t *spec, uint8_t *mask)
+{
+    static const uint8_t kind[] = { 0, 1, 8, 0, 6, 4 };
+
+    for (size_t i = 0; i < sizeof kind && !c->item->last; i++) {
+        c->conflict |= ((spec[i] ^ kind[i]) & mask[i]) != 0;
+        mask[i] = 0;
+    }
+}
+
+/* Handles what is not in the item's table, and clears it in 'mask'. */
 static void
 compile_bits(struct compiler *c, const uint8_t *spec, uint8_t *mask)
 {
@@ -311,6 +324,9 @@ compile_bits(struct compiler *c, const uint8_t *spec, uint8_t *mask)
         TAKE_EXT(has_mobil_ext, SIMNIC_EXT_MOBIL);
         TAKE_EXT(has_hip_ext, SIMNIC_EXT_HIP);
         TAKE_EXT(has_shim6_ext, SIMNIC_EXT_SHIM6);
+        break;
+    case RTE_FLOW_ITEM_TYPE_ARP_ETH_IPV4:
+        compile_arp(c, spec, mask);
         break;
     default:
         break;
