@@ -112,6 +112,26 @@ test_rate(void)
     close_port(port);
 }
 
+/* Packets come together, and no poll finds some of them only. */
+void
+test_clumps(void)
+{
+    uint16_t port = open_port("net_simnic0", "rate=20k,clump=8");
+    struct rte_mbuf *pkts[32];
+    uint64_t start = rte_rdtsc();
+    unsigned int n = 0;
+
+    while (n < 800 && rte_rdtsc() - start < rte_get_tsc_hz() * 60) {
+        unsigned int got = poll_once(port, pkts);
+
+        CHECK(got % 8 == 0);
+        n += got;
+    }
+    CHECK(n >= 800);
+    CHECK(n <= (rte_rdtsc() - start) * 20e3 / rte_get_tsc_hz() + 1);
+    close_port(port);
+}
+
 /* After a poll that returned nothing, no packet comes with a verdict of before
  * it; nor after as many packets as the ring has descriptors, which are 128. */
 static void

@@ -28,6 +28,7 @@ void test_negotiation(void);
 void test_no_marks(void);
 
 void test_rate(void);
+void test_clumps(void);
 void test_in_flight(void);
 void test_verified_checksums(void);
 

@@ -410,6 +410,7 @@ static const struct option options[] = {
     { "fill", parse_bool, OFS(fill), 0, 1, false },
     { "cold", parse_bool, OFS(cold), 0, 1, false },
     { "rate", parse_u64, OFS(rate), 0, 1000000000000, true },
+    { "clump", parse_u32, OFS(clump), 1, 64, true },
     { "burst", parse_u32, OFS(burst), 1, 1024, false },
     { "capacity", parse_u32, OFS(caps.capacity), 0, 1 << 24, true },
     { "group-capacity", parse_u32, OFS(caps.group_capacity), 0, 1 << 24,
@@ -450,6 +451,7 @@ simnic_config_init(struct simnic_config *c)
     memcpy(c->dst_mac, dst_mac, sizeof c->dst_mac);
     c->train = 1;
     c->seed = 1;
+    c->clump = 1;
     c->burst = 1024;
     c->caps.capacity = 1 << 20;
     c->caps.group_capacity = 1 << 20;

@@ -134,6 +134,7 @@ struct simnic_config {
 
     /* SIMNIC_GEN and SIMNIC_PCAP. */
     uint64_t rate;              /* Packets per second; 0: as fast as polled. */
+    uint32_t clump;             /* Packets that come at a time, with 'rate'. */
     uint32_t burst;             /* Most packets for each poll. */
 
     struct simnic_caps caps;

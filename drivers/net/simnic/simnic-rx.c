@@ -215,7 +215,8 @@ note_poll(struct simnic_rxq *q, uint64_t now)
 static uint32_t
 limit(struct simnic_rxq *q, uint32_t n)
 {
-    uint64_t rate = __atomic_load_n(&q->port->config.rate, __ATOMIC_RELAXED);
+    const struct simnic_config *c = &q->port->config;
+    uint64_t rate = __atomic_load_n(&c->rate, __ATOMIC_RELAXED);
     uint64_t now, due;
 
     if (!rate) {
@@ -232,6 +233,7 @@ limit(struct simnic_rxq *q, uint32_t n)
     note_poll(q, now);
     due = ((double) (now - q->rate_start) * rate
            / q->port->n_rxq / rte_get_tsc_hz());
+    due -= due % __atomic_load_n(&c->clump, __ATOMIC_RELAXED);
     if (due > q->rate_sent + q->n_desc) {
         /* Nobody polled for so long that a ring would have run over. */
         __atomic_store_n(&q->missed, q->missed + due - q->n_desc

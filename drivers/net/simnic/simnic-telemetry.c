@@ -81,6 +81,7 @@ show_port(struct simnic_port *port, void *data)
     add_uint(data, "rules_lost", port->flow_stats.lost);
     add_uint(data, "streams_classified", port->classes.n_classified);
     add_uint(data, "rate", c->rate);
+    add_uint(data, "clump", c->clump);
     add_uint(data, "capacity", c->caps.capacity);
     add_uint(data, "group_capacity", c->caps.group_capacity);
     add_uint(data, "groups", c->caps.groups);
