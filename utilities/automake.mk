@@ -112,6 +112,17 @@ bench-growth: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
 		$(GROWTHFLAGS) $(CURVES) || test $$? = 77
 .PHONY: bench-growth
 
+# Packets that come a few at a time, ours and Debian's.  PARTS selects what is
+# measured, LOADFLAGS is for other options.
+EXTRA_DIST += tests/bench/load
+PARTS =
+bench-load: vswitchd/ovs-vswitchd$(EXEEXT) $(simnic_plugin)
+	@SIMNIC_PLUGIN=$(simnic_path) $(with_ovs_tools) $(PYTHON3) \
+		$(srcdir)/tests/bench/load \
+		--ours=vswitchd/ovs-vswitchd$(EXEEXT) --output=load.json \
+		$(LOADFLAGS) $(PARTS) || test $$? = 77
+.PHONY: bench-load
+
 # For how long traffic is out while the daemon is restarted, with ports of each
 # kind, as "markpath restart" does it and as Open vSwitch's scripts do.
 EXTRA_DIST += \

@@ -263,6 +263,25 @@ class Switch(Bench):
             "dpif-netdev/pmd-stats-show", "-pmd", core))[1])
                    for core in self.cores)
 
+    def telemetry(self, command):
+        """Asks DPDK, and with it the emulated NIC."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.connect("/var/run/dpdk/%s/dpdk_telemetry.v2"
+                      % os.path.basename(self.folder))
+            s.recv(1024)
+            s.send(command.encode())
+            return json.loads(s.recv(65536).decode())[command.split(",")[0]]
+
+    def lane(self):
+        """Returns the number of the thread of the first lane."""
+        return find_thread(self.pid, "pmd-c%02d" % self.cores[0])
+
+    def waited_us(self):
+        """For how long the first lane was ready, but did not run."""
+        with open("/proc/%d/task/%d/schedstat" % (self.pid,
+                                                  self.lane())) as f:
+            return int(f.read().split()[1]) / 1000
+
     def count(self):
         return self.stat("packets received")
 

@@ -5,6 +5,7 @@
 EXTRA_DIST += \
 	tests/bench/simnic-io \
 	tests/drivers/test-growth \
+	tests/drivers/test-load \
 	tests/drivers/test-malformed \
 	tests/drivers/test-restart \
 	tests/drivers/test-run \
@@ -86,6 +87,9 @@ check-drivers: tests/drivers/test-simnic-match$(EXEEXT) \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
 	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/drivers/test-growth \
+		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
+	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
+		$(srcdir)/tests/drivers/test-load \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
 	$(PYTHON3) $(srcdir)/tests/drivers/test-telemetry \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \

@@ -3,8 +3,12 @@
 /* How packets arrive: at the rate that was asked for, whoever takes them, with
  * the verdict of when they came, and with checksums that are sound or not. */
 
+#include <math.h>
+#include <string.h>
+
 #include <rte_cycles.h>
 
+#include "simnic-stamp.h"
 #include "simnic-util.h"
 #include "test-simnic-flow.h"
 
@@ -110,6 +114,90 @@ test_rate(void)
     CHECK(!rte_eth_stats_get(port, &stats));
     CHECK(stats.imissed >= 1000 - 128 - 32);
     close_port(port);
+}
+
+/* Packets come together, and no poll finds some of them only. */
+void
+test_clumps(void)
+{
+    uint16_t port = open_port("net_simnic0", "rate=20k,clump=8");
+    struct rte_mbuf *pkts[32];
+    uint64_t start = rte_rdtsc();
+    unsigned int n = 0;
+
+    while (n < 800 && rte_rdtsc() - start < rte_get_tsc_hz() * 60) {
+        unsigned int got = poll_once(port, pkts);
+
+        CHECK(got % 8 == 0);
+        n += got;
+    }
+    CHECK(n >= 800);
+    CHECK(n <= (rte_rdtsc() - start) * 20e3 / rte_get_tsc_hz() + 1);
+    close_port(port);
+}
+
+/* Packets tell when they were due, in pairs of which there are 500 a second,
+ * and not when somebody looked. */
+void
+test_stamps(void)
+{
+    uint16_t port = open_port("net_simnic0", "rate=1k,clump=2,stamp=1");
+    uint64_t start = rte_rdtsc();
+    uint64_t tsc[64] = { 0 };
+    struct rte_mbuf *pkts[32];
+    unsigned int n = 0;
+
+    while (n < 32 && rte_rdtsc() - start < rte_get_tsc_hz() * 60) {
+        unsigned int got = rte_eth_rx_burst(port, 0, pkts, 32);
+
+        for (unsigned int i = 0; i < got; i++) {
+            CHECK(simnic_stamp_read(pkts[i], &tsc[n + i]));
+        }
+        n += got;
+        rte_pktmbuf_free_bulk(pkts, got);
+        rte_delay_us_sleep(5000);       /* Several pairs. */
+    }
+    CHECK(n >= 32);
+    CHECK(tsc[0] >= start && tsc[n - 1] <= rte_rdtsc());
+    for (unsigned int i = 0; i < n; i += 2) {
+        double pairs = (tsc[i] - tsc[0]) * 500. / rte_get_tsc_hz();
+
+        CHECK(fabs(pairs - rint(pairs)) < .001);
+        CHECK(tsc[i] == tsc[i + 1]);
+        CHECK(!i || tsc[i] > tsc[i - 1]);
+    }
+    close_port(port);
+}
+
+/* Each delay is counted once, with others that are about as long; a packet
+ * without a stamp is not counted. */
+void
+test_delays(void)
+{
+    struct rte_mbuf *m = make_packet(DST(0));
+    uint64_t now = UINT64_C(1) << 60;
+
+    for (uint64_t delay = 0; delay < UINT64_C(1) << 36;
+         delay += delay / 20 + 1) {
+        struct simnic_delays delays = { .n = { 0 } };
+        unsigned int i = 0, n = 0;
+
+        simnic_stamp_write(rte_pktmbuf_mtod(m, uint8_t *), m->data_len,
+                           now - delay);
+        simnic_delays_count(&delays, &m, 1, now);
+        for (unsigned int j = 0; j < SIMNIC_N_DELAYS; j++) {
+            n += delays.n[j];
+            i = delays.n[j] ? j : i;
+        }
+        CHECK(n == 1);
+        CHECK(simnic_delays_min(i) <= delay);
+        CHECK(simnic_delays_min(i + 1) > delay);
+        CHECK(simnic_delays_min(i + 1) - simnic_delays_min(i)
+              <= delay / 8 + 8);
+    }
+    memset(rte_pktmbuf_mtod(m, uint8_t *), 0, m->data_len);
+    CHECK(!simnic_stamp_read(m, &now));
+    rte_pktmbuf_free(m);
 }
 
 /* After a poll that returned nothing, no packet comes with a verdict of before

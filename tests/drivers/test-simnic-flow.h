@@ -28,6 +28,9 @@ void test_negotiation(void);
 void test_no_marks(void);
 
 void test_rate(void);
+void test_clumps(void);
+void test_stamps(void);
+void test_delays(void);
 void test_in_flight(void);
 void test_verified_checksums(void);
 

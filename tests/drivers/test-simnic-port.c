@@ -36,7 +36,8 @@ test_devargs(void)
         "streams=10,megaflows=11", "order=zipf:9", "size=10", "size=64:0",
         "vlan=5000", "proto=udp4+tcp9", "hwaddr=01:00:00:00:00:00",
         "fail=create:0:1", "mark-bits=33", "rate=1,rate=2", "hot=1:2",
-        "mega=vlan", "timed=1", "queues=65",
+        "mega=vlan", "timed=1", "queues=65", "clump=0",
+        "mode=ring,stamp=1", "stamp=1,inflight=4",
     };
     uint16_t port;
 
@@ -529,6 +530,9 @@ main(int argc, char *argv[])
     run("vlan", test_vlan);
     run("orders", test_orders);
     run("rate", test_rate);
+    run("clumps", test_clumps);
+    run("stamps", test_stamps);
+    run("delays", test_delays);
     run("in flight", test_in_flight);
     run("traffic", test_traffic);
     run("abi", test_abi);

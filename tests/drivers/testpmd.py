@@ -93,7 +93,7 @@ class Testpmd:
         self.runtime = runtime
         memory = ["--in-memory"] if huge else ["--no-huge"]
         command = ["stdbuf", "-oL", "dpdk-testpmd", *memory, "-m", "256",
-                   "--no-pci", "-l", cores, "--file-prefix", self.prefix,
+                   "--no-pci", "--lcores", cores, "--file-prefix", self.prefix,
                    "-d", NAME, *eal]
         for i, devargs in enumerate(ports):
             command += ["--vdev", "net_simnic%d,%s" % (i, devargs)]

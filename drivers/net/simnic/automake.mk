@@ -32,6 +32,7 @@ simnic_sources = \
 	drivers/net/simnic/simnic-rule.c \
 	drivers/net/simnic/simnic-rx.c \
 	drivers/net/simnic/simnic-slots.c \
+	drivers/net/simnic/simnic-stamp.c \
 	drivers/net/simnic/simnic-stats.c \
 	drivers/net/simnic/simnic-stream.c \
 	drivers/net/simnic/simnic-table.c \
@@ -65,6 +66,7 @@ simnic_headers = \
 	drivers/net/simnic/simnic-rule.h \
 	drivers/net/simnic/simnic-rx.h \
 	drivers/net/simnic/simnic-slots.h \
+	drivers/net/simnic/simnic-stamp.h \
 	drivers/net/simnic/simnic-stats.h \
 	drivers/net/simnic/simnic-stream.h \
 	drivers/net/simnic/simnic-table.h \

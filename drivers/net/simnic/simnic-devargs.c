@@ -409,7 +409,9 @@ static const struct option options[] = {
     { "seed", parse_u32, OFS(seed), 0, UINT32_MAX, false },
     { "fill", parse_bool, OFS(fill), 0, 1, false },
     { "cold", parse_bool, OFS(cold), 0, 1, false },
+    { "stamp", parse_bool, OFS(stamp), 0, 1, false },
     { "rate", parse_u64, OFS(rate), 0, 1000000000000, true },
+    { "clump", parse_u32, OFS(clump), 1, 64, true },
     { "burst", parse_u32, OFS(burst), 1, 1024, false },
     { "capacity", parse_u32, OFS(caps.capacity), 0, 1 << 24, true },
     { "group-capacity", parse_u32, OFS(caps.group_capacity), 0, 1 << 24,
@@ -450,6 +452,7 @@ simnic_config_init(struct simnic_config *c)
     memcpy(c->dst_mac, dst_mac, sizeof c->dst_mac);
     c->train = 1;
     c->seed = 1;
+    c->clump = 1;
     c->burst = 1024;
     c->caps.capacity = 1 << 20;
     c->caps.group_capacity = 1 << 20;
@@ -501,6 +504,11 @@ check(const struct simnic_config *c, struct reason *why)
         text = "hot= has more streams than streams=";
     } else if (c->timed && c->rate) {
         text = "timed=1 and rate= exclude each other";
+    } else if (c->stamp && (c->mode == SIMNIC_PAIR
+                            || c->mode == SIMNIC_RING)) {
+        text = "stamp=1 is not for mode=pair and mode=ring";
+    } else if (c->stamp && c->faults.inflight) {
+        text = "stamp=1 and inflight= exclude each other";
     } else if (c->timed && c->mode != SIMNIC_PCAP) {
         text = "timed=1 is for mode=pcap only";
     }

@@ -131,9 +131,13 @@ struct simnic_config {
     uint32_t seed;
     bool fill;                  /* Write zeros as payload. */
     bool cold;                  /* Leave headers out of the caches. */
+    bool stamp;                 /* Write when packets arrive, and, in any mode
+                                 * without a wire, count how long ago that is
+                                 * when they are sent. */
 
     /* SIMNIC_GEN and SIMNIC_PCAP. */
     uint64_t rate;              /* Packets per second; 0: as fast as polled. */
+    uint32_t clump;             /* Packets that come at a time, with 'rate'. */
     uint32_t burst;             /* Most packets for each poll. */
 
     struct simnic_caps caps;

@@ -30,6 +30,7 @@
 #include "simnic-gen.h"
 #include "simnic-rss.h"
 #include "simnic-rule.h"
+#include "simnic-stamp.h"
 #include "simnic-stream.h"
 
 #define SIMNIC_REFILL 32                /* mbufs are got and freed by. */
@@ -128,6 +129,7 @@ struct simnic_txq {
     uint16_t id;
     bool fast_free;
     struct simnic_gate gate;            /* Closed unless started. */
+    struct simnic_delays *delays;       /* Of what is sent; NULL: none. */
     uint64_t packets;
     uint64_t bytes;
     uint64_t dropped;                   /* The wire was full or cut. */

@@ -121,7 +121,10 @@ simnic_txq_setup(struct rte_eth_dev *dev, uint16_t queue, uint16_t n_desc,
     memset(q, 0, sizeof *q);
     q->mask = rte_align32pow2(n_desc) - 1;
     q->ring = calloc(q->mask + 1, sizeof *q->ring);
-    if (!q->ring) {
+    q->delays = port->config.stamp ? calloc(1, sizeof *q->delays) : NULL;
+    if (!q->ring || (port->config.stamp && !q->delays)) {
+        free(q->ring);
+        free(q->delays);
         free(q);
         return -ENOMEM;
     }
@@ -154,6 +157,7 @@ simnic_txq_release(struct rte_eth_dev *dev, uint16_t queue)
             dev->data->tx_queues[queue] = NULL;
         }
         free(q->ring);
+        free(q->delays);
         bury(q);
     }
 }

@@ -21,13 +21,14 @@
 #include <rte_prefetch.h>
 
 #include "simnic-classify.h"
+#include "simnic-stamp.h"
 #include "simnic-wire.h"
 
 /* Variants of the loop. */
 #define V_PCAP    0x01          /* Frames are captured ones. */
 #define V_ORDERED 0x02          /* Anything but one queue, round robin. */
 #define V_LIMITED 0x04          /* Rate, burst size, timing, loops. */
-#define V_PAYLOAD 0x08          /* fill=. */
+#define V_PAYLOAD 0x08          /* fill=, stamp=. */
 #define V_ONE     0x10          /* One template, of one line. */
 #define V_HUGE    0x20          /* Packets are in huge pages. */
 #define V_COLD    0x40          /* cold=. */
@@ -215,7 +216,8 @@ note_poll(struct simnic_rxq *q, uint64_t now)
 static uint32_t
 limit(struct simnic_rxq *q, uint32_t n)
 {
-    uint64_t rate = __atomic_load_n(&q->port->config.rate, __ATOMIC_RELAXED);
+    const struct simnic_config *c = &q->port->config;
+    uint64_t rate = __atomic_load_n(&c->rate, __ATOMIC_RELAXED);
     uint64_t now, due;
 
     if (!rate) {
@@ -232,6 +234,7 @@ limit(struct simnic_rxq *q, uint32_t n)
     note_poll(q, now);
     due = ((double) (now - q->rate_start) * rate
            / q->port->n_rxq / rte_get_tsc_hz());
+    due -= due % __atomic_load_n(&c->clump, __ATOMIC_RELAXED);
     if (due > q->rate_sent + q->n_desc) {
         /* Nobody polled for so long that a ring would have run over. */
         __atomic_store_n(&q->missed, q->missed + due - q->n_desc
@@ -241,6 +244,20 @@ limit(struct simnic_rxq *q, uint32_t n)
 
     /* Clocks of two cores may differ a little. */
     return due > q->rate_sent ? RTE_MIN((uint64_t) n, due - q->rate_sent) : 0;
+}
+
+/* When the packet arrived that was last added to 'rate_sent'; without a rate,
+ * now. */
+static uint64_t
+arrived(const struct simnic_rxq *q)
+{
+    uint32_t clump = __atomic_load_n(&q->port->config.clump, __ATOMIC_RELAXED);
+    uint64_t n = (q->rate_sent + clump - 1) / clump * clump;
+
+    return (q->rate
+            ? q->rate_start + ((double) n * q->port->n_rxq * rte_get_tsc_hz()
+                               / q->rate)
+            : rte_rdtsc());
 }
 
 /* True if captured packet 'pos' is due by its own time. */
@@ -411,6 +428,10 @@ deliver(const struct simnic_rxq *q, const struct simnic_stream *s,
     if (variant & V_PAYLOAD) {
         if (q->port->config.fill && t->pkt_len > t->hdr_size) {
             memset(data + t->hdr_size, 0, t->pkt_len - t->hdr_size);
+        }
+        if (q->port->config.stamp
+            && t->pkt_len >= t->hdr_size + SIMNIC_STAMP_SIZE) {
+            simnic_stamp_write(data, t->pkt_len, arrived(q));
         }
     }
     if (variant & V_COLD && q->port->config.cold) {
@@ -681,7 +702,7 @@ simnic_rx_choose(const struct simnic_port *port)
     if (c->faults.inflight) {
         return rx_gen_latched;
     }
-    if (c->rate || c->burst < 1024 || c->fill) {
+    if (c->rate || c->burst < 1024 || c->fill || c->stamp) {
         return rx_gen_limited;
     }
     if (c->cold) {

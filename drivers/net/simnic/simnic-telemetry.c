@@ -81,6 +81,7 @@ show_port(struct simnic_port *port, void *data)
     add_uint(data, "rules_lost", port->flow_stats.lost);
     add_uint(data, "streams_classified", port->classes.n_classified);
     add_uint(data, "rate", c->rate);
+    add_uint(data, "clump", c->clump);
     add_uint(data, "capacity", c->caps.capacity);
     add_uint(data, "group_capacity", c->caps.group_capacity);
     add_uint(data, "groups", c->caps.groups);
@@ -100,15 +101,61 @@ show_port(struct simnic_port *port, void *data)
     return 0;
 }
 
+/* Has 'function' fill 'data' with what there is to tell of the port that
+ * 'params' names. */
 static int
-show(const char *cmd, const char *params, struct rte_tel_data *data)
+tell(const char *params, int (*function)(struct simnic_port *, void *data),
+     struct rte_tel_data *data)
 {
-    (void) cmd;
     if (!params || !*params) {
         return -EINVAL;
     }
     rte_tel_data_start_dict(data);
-    return -simnic_port_with(params, show_port, data);
+    return -simnic_port_with(params, function, data);
+}
+
+static int
+show(const char *cmd, const char *params, struct rte_tel_data *data)
+{
+    (void) cmd;
+    return tell(params, show_port, data);
+}
+
+/* Packets that were sent, by the shortest delay in ns that is counted with
+ * theirs.  The longest one is followed by a 0, for its end to be seen. */
+static int
+delays_port(struct simnic_port *port, void *data)
+{
+    uint64_t n[SIMNIC_N_DELAYS + 1] = { 0 };
+    unsigned int n_used = 0;
+
+    pthread_mutex_lock(&port->mutex);
+    for (uint16_t i = 0; i < port->n_txq; i++) {
+        for (unsigned int j = 0; j < SIMNIC_N_DELAYS; j++) {
+            n[j] += (port->txq[i] && port->txq[i]->delays
+                     ? __atomic_load_n(&port->txq[i]->delays->n[j],
+                                       __ATOMIC_RELAXED) : 0);
+        }
+    }
+    pthread_mutex_unlock(&port->mutex);
+    for (unsigned int j = 0; j < SIMNIC_N_DELAYS; j++) {
+        n_used = n[j] ? j + 1 : n_used;
+    }
+    for (unsigned int j = 0; n_used && j <= n_used; j++) {
+        char name[24];
+
+        snprintf(name, sizeof name, "%.0f",
+                 simnic_delays_min(j) * 1e9 / rte_get_tsc_hz());
+        add_uint(data, name, n[j]);
+    }
+    return 0;
+}
+
+static int
+delays(const char *cmd, const char *params, struct rte_tel_data *data)
+{
+    (void) cmd;
+    return tell(params, delays_port, data);
 }
 
 struct set_aux {
@@ -221,6 +268,9 @@ simnic_telemetry_register(void)
                                "Lists simnic ports. Takes no parameters");
     rte_telemetry_register_cmd("/simnic/show", show,
                                "Shows a port. Parameter: name");
+    rte_telemetry_register_cmd("/simnic/delays", delays,
+                               "Counts packets by how many ns they were under "
+                               "way. Parameter: name");
     rte_telemetry_register_cmd("/simnic/set", set,
                                "Changes capabilities and faults of a port. "
                                "Parameters: name,key=value,...");

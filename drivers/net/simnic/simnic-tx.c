@@ -7,6 +7,8 @@
 
 #include "simnic-tx.h"
 
+#include <rte_cycles.h>
+
 /* Frees 'n' mbufs at 'pkts' that may be shared, chained or of any pool. */
 static void
 free_any(struct rte_mbuf **pkts, uint32_t n)
@@ -69,6 +71,9 @@ simnic_tx_sink(void *txq, struct rte_mbuf **pkts, uint16_t n)
     mask = q->mask;
     head = q->head;
     n = RTE_MIN(n, q->n_desc - SIMNIC_REFILL);
+    if (unlikely(q->delays)) {
+        simnic_delays_count(q->delays, pkts, n, rte_rdtsc());
+    }
     while (q->pending + n > q->n_desc) {
         simnic_tx_free(q, RTE_MIN((uint32_t) SIMNIC_REFILL, q->pending));
     }
