@@ -2,6 +2,7 @@
 
 lib_libmarkpath_a_SOURCES += \
 	lib/merge/dp-books-account.c \
+	lib/merge/dp-books-change.c \
 	lib/merge/dp-books-entry.c \
 	lib/merge/dp-books-entry.h \
 	lib/merge/dp-books-life.c \
