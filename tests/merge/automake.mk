@@ -14,6 +14,7 @@ tests_dptest_SOURCES += \
 	tests/merge/test-merge-books.c \
 	tests/merge/test-merge-churn.c \
 	tests/merge/test-merge-compose.c \
+	tests/merge/test-merge-many.c \
 	tests/merge/test-merge-same.c \
 	tests/merge/test-merge-trace.c \
 	tests/merge/test-merge-whole.c

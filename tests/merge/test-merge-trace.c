@@ -498,7 +498,8 @@ find_other(const struct flow *sample, const struct dp_merge_rule *rule,
 /* What a NIC notes in a packet. */
 struct nic_notes {
     uint32_t mark;              /* 0: none. */
-    bool csums;                 /* It has found them sound. */
+    bool csums;                 /* It has found them sound... */
+    bool bad_ip;                /* ...but not IPv4's, which is wrong. */
 };
 
 static void
@@ -513,6 +514,12 @@ note(struct dp_packet *packet, const struct flow *flow,
     if (notes->csums) {
         *dp_packet_ol_flags_ptr(packet) |= (DP_PACKET_OL_RX_IP_CKSUM_GOOD
                                             | DP_PACKET_OL_RX_L4_CKSUM_GOOD);
+    }
+    if (notes->bad_ip) {
+        struct ip_header *ip = dp_packet_l3(packet);
+
+        ip->ip_csum ^= htons(1);
+        *dp_packet_ol_flags_ptr(packet) &= ~DP_PACKET_OL_RX_IP_CKSUM_GOOD;
     }
 }
 
@@ -634,8 +641,9 @@ static void
 check_marks(struct merge_world *w, struct dp_flow *merged,
             const struct flow *sample, const struct flow *other)
 {
-    const struct nic_notes all = { MARK, true }, no_csums = { MARK, false };
-    const struct nic_notes unknown = { MARK + 1, true };
+    const struct nic_notes all = { MARK, true, false };
+    const struct nic_notes no_csums = { MARK, false, false };
+    const struct nic_notes unknown = { MARK + 1, true, false };
     struct flow good[2] = { *sample, *sample };
     struct flow late[2] = { *other, *sample };
     struct flow fin[2] = { *sample, *sample };
@@ -651,6 +659,11 @@ check_marks(struct merge_world *w, struct dp_flow *merged,
     send_and_count(w, merged, good, &unknown, 0, 2);
     ovs_assert(ofpbuf_equal(&w->sent, expect));
     ofpbuf_delete(expect);
+    if (sample->dl_type == htons(ETH_TYPE_IP)) {
+        const struct nic_notes bad = { MARK, true, true };
+
+        send_and_count(w, merged, good, &bad, 0, 0);
+    }
 
     /* What the flags forbid to take, what is behind it does not overtake. */
     if (other->nw_ttl == sample->nw_ttl) {
