@@ -53,6 +53,8 @@ dp_books_create(const struct dp_books_carrier *carrier, void *aux,
     atomic_init(&books->is_started, false);
     atomic_init(&books->is_urgent, false);
     atomic_init(&books->max_rules, DP_BOOKS_MAX_RULES);
+    atomic_init(&books->min_seen, DP_BOOKS_WORTH_MIN_SEEN);
+    atomic_init(&books->has_enough, false);
     atomic_init(&books->n_begun, 0);
     atomic_init(&books->n_ended, 0);
     mpsc_queue_init(&books->dead);
@@ -64,6 +66,7 @@ dp_books_create(const struct dp_books_carrier *carrier, void *aux,
     hmap_init(&books->by_match);
     ovs_list_init(&books->parting);
     dp_books_policy_init(&books->policy);
+    dp_books_worth_init(&books->worth);
     ovs_mutex_init(&books->mutex);
     ovs_list_init(&books->entries);
     return books;
@@ -234,7 +237,7 @@ enliven(struct dp_books *books, struct dp_books_entry *entry,
         || !dp_books_entry_go(books, entry, DP_BOOKS_LIVE)) {
         return DP_BOOKS_OVERTAKEN;
     }
-    entry->used = time_msec();
+    entry->used = entry->born;
     entry->is_inserted = books->carrier->insert(entry->lane, flow);
     return entry->is_inserted ? DP_BOOKS_MADE : DP_BOOKS_FULL;
 }
@@ -331,6 +334,9 @@ dp_books_offer(struct dp_books *books, struct dp_trace *trace)
     if (verdict == DP_BOOKS_MADE || verdict == DP_BOOKS_KNOWN) {
         dp_books_policy_forget(&books->policy, hash);
     }
+    if (verdict == DP_BOOKS_MADE) {
+        dp_books_judge_made(books);
+    }
     ovs_mutex_unlock(&books->keeper);
     dp_trace_destroy(trace);
     return verdict;
@@ -386,6 +392,7 @@ let_go(struct dp_books *books, bool all)
             ovs_list_remove(&entry->parting);
             ovs_mutex_lock(&books->mutex);
             dp_books_account(books, entry, time_msec(), true);
+            dp_books_judge_last(books, entry);
             dp_books_entry_destroy(books, entry);
             ovs_mutex_unlock(&books->mutex);
         }
@@ -505,6 +512,7 @@ dp_books_start(struct dp_books *books)
     if (!dp_books_is_started(books)) {
         ct_watch_start(books->ct, &books->listener);
         ovs_mutex_lock(&books->keeper);
+        dp_books_judge_anew(books);
         atomic_store_relaxed(&books->is_started, true);
         ovs_mutex_unlock(&books->keeper);
     }
@@ -562,6 +570,9 @@ age(struct dp_books *books, struct dp_books_entry *entry,
     } else if (!books->reading) {
         entry->n_idle++;        /* NICs, too, have told of no packet. */
     }
+    if (dp_books_entry_get_life(entry) == DP_BOOKS_LIVE) {
+        dp_books_judge(books, entry, now_ms);
+    }
     if (now_ms - entry->used >= IDLE_MS && entry->n_idle >= IDLE_PASSES) {
         dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_IDLE);
     }
@@ -608,6 +619,7 @@ end_pass(struct dp_books *books, long long int now_ms)
 
     books->reading = 0;
     look_at_all(books, now_ms);
+    dp_books_judge_all(books);
     atomic_add(&books->n_ended, 1, &n);
     if (n % PASSES_PER_POLICY_AGE == 0) {
         dp_books_policy_age(&books->policy);

@@ -372,36 +372,41 @@ test_follow_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("merge-follow-M38", test_follow_main);
 
-/* A connection is due at its 4th packet, and at each power of two after that,
- * until its count stops; who was not looked at stays due. */
+/* A connection is due at its 4th packet, or when the user says, and at each
+ * power of two after that, until its count stops; who was not looked at stays
+ * due. */
 static void
 test_sample_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct dp_sample *sample = xzalloc(sizeof *sample);
     unsigned int n_due = 0;
 
-    for (int i = 1; i < 1000; i++) {
-        bool due = dp_sample_count(sample, 7);
+    for (int i = 1; i < 100000; i++) {
+        bool due = dp_sample_count(sample, 7, 4);
 
-        ovs_assert(due == (i >= DP_SAMPLE_FIRST && i < 256 && is_pow2(i)));
+        ovs_assert(due == (i >= 4 && i < 65536 && is_pow2(i)));
         n_due += due;
     }
-    ovs_assert(n_due == 6);
+    ovs_assert(n_due == 14);
 
     dp_sample_run(sample, 1);
-    ovs_assert(dp_sample_count(sample, 7));             /* 128 again. */
+    ovs_assert(dp_sample_count(sample, 7, 4));          /* 32768 again. */
     dp_sample_run(sample, DP_SAMPLE_HALVE_US);
-    ovs_assert(!dp_sample_count(sample, 7));
+    ovs_assert(!dp_sample_count(sample, 7, 4));
     dp_sample_run(sample, 1 + DP_SAMPLE_HALVE_US);
-    ovs_assert(!dp_sample_count(sample, 7));            /* 65. */
+    ovs_assert(!dp_sample_count(sample, 7, 4));         /* 16385. */
 
-    for (int i = 1; i < DP_SAMPLE_FIRST; i++) {
-        ovs_assert(!dp_sample_count(sample, 8));
+    for (int i = 1; i < 4; i++) {
+        ovs_assert(!dp_sample_count(sample, 8, 4));
     }
     for (int i = 0; i < 3; i++) {
-        ovs_assert(dp_sample_count(sample, 8));
+        ovs_assert(dp_sample_count(sample, 8, 4));
         dp_sample_defer(sample, 8);
     }
+    for (int i = 1; i < 512; i++) {
+        ovs_assert(!dp_sample_count(sample, 9, 512));
+    }
+    ovs_assert(dp_sample_count(sample, 9, 512));
     free(sample);
 }
 DPTEST_REGISTER("merge-sample", test_sample_main);
@@ -452,7 +457,8 @@ test_pick_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     w.rig.lane.follower = dp_follower_create(&w.tracer, &w.rig.lane, 1);
 
     /* Packets with options are no candidates, and come by chance. */
-    ovs_assert(!count_followed(&w, &sample, DP_SAMPLE_FIRST - 1));
+    dp_tracer_set_seen(&w.tracer, 4);
+    ovs_assert(!count_followed(&w, &sample, 3));
     ovs_assert(count_followed(&w, &sample, 100) >= 3);
     sample.tcp_flags = htons(TCP_SYN);
     ovs_assert(!count_followed(&w, &sample, 100));
