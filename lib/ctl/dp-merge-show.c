@@ -143,6 +143,8 @@ dp_merge_show_text(struct dp *dp, struct ds *s)
     dp_show_put_share(f.books.n_packets, f.n_received, " of all received", s);
     ds_put_format(s, ", %"PRIu64" byte%s\n", f.books.n_bytes,
                   dp_show_s(f.books.n_bytes));
+    ds_put_format(s, "To be traced, connections must have been seen %"PRIu64
+                  " times lately\n", f.books.min_seen);
     format_traces(&f, s);
     format_refused(&f, s);
     format_ended(&f, s);
@@ -215,6 +217,7 @@ dp_merge_show_json(struct dp *dp)
     put_count(json, "rules", f.books.n_rules);
     put_count(json, "max_rules", f.books.max_rules);
     put_count(json, "connections", f.books.n_conns);
+    put_count(json, "min_seen", f.books.min_seen);
     put_count(json, "packets", f.books.n_packets);
     put_count(json, "bytes", f.books.n_bytes);
     put_count(json, "received", f.n_received);

@@ -55,6 +55,7 @@ keep_books(struct dp_merging *m, long long int *next_age,
         dp_books_reap(m->books);
     }
     dp_books_go_on(m->books, now_ms);
+    dp_tracer_set_seen(&m->tracer, dp_books_get_min_seen(m->books));
 }
 
 static void *
@@ -90,6 +91,7 @@ static void
 start(struct dp_merging *m)
 {
     dp_books_start(m->books);
+    dp_tracer_set_seen(&m->tracer, dp_books_get_min_seen(m->books));
     atomic_store_relaxed(&m->exit, false);
     m->thread = ovs_thread_create("ct_merge", merging_main, m);
     m->running = true;

@@ -2,8 +2,10 @@
 
 lib_libmarkpath_a_SOURCES += \
 	lib/merge/dp-books-account.c \
+	lib/merge/dp-books-change.c \
 	lib/merge/dp-books-entry.c \
 	lib/merge/dp-books-entry.h \
+	lib/merge/dp-books-judge.c \
 	lib/merge/dp-books-life.c \
 	lib/merge/dp-books-life.h \
 	lib/merge/dp-books-policy.c \
@@ -11,6 +13,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/merge/dp-books-show.c \
 	lib/merge/dp-books-watch.c \
 	lib/merge/dp-books-words.def \
+	lib/merge/dp-books-worth.c \
+	lib/merge/dp-books-worth.h \
 	lib/merge/dp-books.c \
 	lib/merge/dp-books.h \
 	lib/merge/dp-merge-ct.c \

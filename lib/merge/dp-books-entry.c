@@ -27,6 +27,7 @@
 #include "hash.h"
 #include "openvswitch/util.h"
 #include "ovs-rcu.h"
+#include "timeval.h"
 #include "util.h"
 #include "ct/ct-bypass.h"
 #include "flow/dp-credit.h"
@@ -88,6 +89,7 @@ dp_books_entry_kill(struct dp_books *books, struct dp_books_entry *entry,
         atomic_count_dec(&books->n_rules);
         atomic_add_relaxed(&books->n_killed[cause], 1, &orig);
         COVERAGE_INC(merge_rule_killed);
+        entry->cause = cause;
         mpsc_queue_insert(&books->dead, &entry->dead);
         if (is_offered) {
             atomic_store_explicit(&books->is_urgent, true,
@@ -220,6 +222,7 @@ alloc_entry(const struct dp_trace *trace)
                   + count_visits(trace) * sizeof(struct dp_books_visit));
 
     entry->lane = trace->lane;
+    entry->born = time_msec();
     entry->visits = ALIGNED_CAST(struct dp_books_visit *,
                                  (char *) entry + visits_ofs);
     atomic_init(&entry->life, DP_BOOKS_BUILDING);

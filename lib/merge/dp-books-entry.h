@@ -37,6 +37,7 @@
 #include "merge/dp-books.h"
 #include "merge/dp-books-life.h"
 #include "merge/dp-books-policy.h"
+#include "merge/dp-books-worth.h"
 
 struct dp_books_entry;
 struct dp_trace;
@@ -82,6 +83,7 @@ struct dp_books_stage {
 struct dp_books_entry {
     /* Constant after creation. */
     void *lane;
+    long long int born;         /* ms. */
     size_t n_stages, n_visits;
     struct dp_books_visit *visits;      /* In the same allocation. */
 
@@ -89,6 +91,7 @@ struct dp_books_entry {
     atomic_uint life;           /* enum dp_books_life. */
     ATOMIC(struct dp_flow *) flow;      /* Counted: the rule's; NULL until it
                                          * is made. */
+    enum dp_books_cause cause;  /* Of its death; who makes it DEAD writes. */
     struct mpsc_queue_node dead;        /* In the books' 'dead'; who makes it
                                          * DEAD when it was LIVE inserts. */
 
@@ -97,6 +100,7 @@ struct dp_books_entry {
     struct hmap_node by_match;  /* In the books' 'by_match', if it has a
                                  * flow. */
     struct ovs_list parting;    /* In the books' 'parting'. */
+    bool is_judged;             /* It has paid, or was in vain. */
 
     /* Guarded by 'mutex'. */
     struct ovs_list node;       /* In the books' 'entries'; the keeper may read
@@ -122,6 +126,8 @@ struct dp_books {
     atomic_bool is_urgent;      /* A rule that a NIC may have has died, and is
                                  * not PARTING yet. */
     atomic_uint32_t max_rules;
+    atomic_uint32_t min_seen;   /* 'worth.seen'. */
+    atomic_bool has_enough;     /* No more rules in this pass. */
     atomic_uint32_t n_begun, n_ended;   /* Passes. */
     struct mpsc_queue dead;     /* Entries that were LIVE and are DEAD: the
                                  * keeper takes them out. */
@@ -135,6 +141,7 @@ struct dp_books {
     uint64_t reading;           /* That the pass under way waits for; 0: there
                                  * is no such. */
     struct dp_books_policy policy;
+    struct dp_books_worth worth;
     struct dp_books_entry *hand;        /* Where to look for room next; NULL:
                                          * at the first. */
 
@@ -210,6 +217,28 @@ void dp_books_account(struct dp_books *books, struct dp_books_entry *entry,
 /* The same for all entries. */
 void dp_books_account_all(struct dp_books *books)
     OVS_EXCLUDED(books->mutex);
+
+/* Judges whether 'entry', which lives and is booked, is worth it.  If not, and
+ * if there are too many of these, it dies. */
+void dp_books_judge(struct dp_books *books, struct dp_books_entry *entry,
+                    long long int now_ms)
+    OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex);
+
+/* The same for one that is dead, and booked for the last time. */
+void dp_books_judge_last(struct dp_books *books, struct dp_books_entry *entry)
+    OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex);
+
+/* A pass has ended: draws conclusions from what was judged. */
+void dp_books_judge_all(struct dp_books *books)
+    OVS_REQUIRES(books->keeper);
+
+/* A rule was made. */
+void dp_books_judge_made(struct dp_books *books)
+    OVS_REQUIRES(books->keeper);
+
+/* Forgets what was. */
+void dp_books_judge_anew(struct dp_books *books)
+    OVS_REQUIRES(books->keeper);
 
 /* Takes dead rules out, and waits until NICs have let them go; but no longer
  * than a second: then it returns false.  Quiesces. */

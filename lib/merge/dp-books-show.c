@@ -57,12 +57,14 @@ dp_books_cause_name(enum dp_books_cause cause)
 void
 dp_books_get_stats(struct dp_books *books, struct dp_books_stats *stats)
 {
-    uint32_t max_rules;
+    uint32_t max_rules, min_seen;
 
     memset(stats, 0, sizeof *stats);
     stats->n_rules = atomic_count_get(&books->n_rules);
     atomic_read_relaxed(&books->max_rules, &max_rules);
     stats->max_rules = max_rules;
+    atomic_read_relaxed(&books->min_seen, &min_seen);
+    stats->min_seen = min_seen;
     for (size_t i = 0; i < DP_BOOKS_N_CAUSES; i++) {
         unsigned long long int n;
 

@@ -6,8 +6,6 @@
 #include "coverage.h"
 #include "flow.h"
 #include "hmapx.h"
-#include "netlink.h"
-#include "odp-netlink.h"
 #include "ovs-rcu.h"
 #include "timeval.h"
 #include "util.h"
@@ -20,7 +18,6 @@
 
 COVERAGE_DEFINE(merge_rule_made);
 COVERAGE_DEFINE(merge_trace_refused);
-COVERAGE_DEFINE(merge_unsettled);
 
 /* A rule without packets for so long dies, if so many passes in a row have
  * looked for some: the clock goes on while the switch stands still. */
@@ -38,7 +35,6 @@ enum { SLICE = 64 };
 /* How often to look whether NICs have let rules go, and how long to wait until
  * the next look. */
 enum { NIC_LOOKS = 2000, NIC_NAP_NS = 500 * 1000 };
-enum { SETTLE_LOOKS = 10000, SETTLE_NAP_NS = 100 * 1000 };
 
 /* How long to wait for a thread that is about to tell of a rule's death. */
 enum { REAP_NAP_NS = 10 * 1000 };
@@ -57,6 +53,8 @@ dp_books_create(const struct dp_books_carrier *carrier, void *aux,
     atomic_init(&books->is_started, false);
     atomic_init(&books->is_urgent, false);
     atomic_init(&books->max_rules, DP_BOOKS_MAX_RULES);
+    atomic_init(&books->min_seen, DP_BOOKS_WORTH_MIN_SEEN);
+    atomic_init(&books->has_enough, false);
     atomic_init(&books->n_begun, 0);
     atomic_init(&books->n_ended, 0);
     mpsc_queue_init(&books->dead);
@@ -68,6 +66,7 @@ dp_books_create(const struct dp_books_carrier *carrier, void *aux,
     hmap_init(&books->by_match);
     ovs_list_init(&books->parting);
     dp_books_policy_init(&books->policy);
+    dp_books_worth_init(&books->worth);
     ovs_mutex_init(&books->mutex);
     ovs_list_init(&books->entries);
     return books;
@@ -238,7 +237,7 @@ enliven(struct dp_books *books, struct dp_books_entry *entry,
         || !dp_books_entry_go(books, entry, DP_BOOKS_LIVE)) {
         return DP_BOOKS_OVERTAKEN;
     }
-    entry->used = time_msec();
+    entry->used = entry->born;
     entry->is_inserted = books->carrier->insert(entry->lane, flow);
     return entry->is_inserted ? DP_BOOKS_MADE : DP_BOOKS_FULL;
 }
@@ -335,6 +334,9 @@ dp_books_offer(struct dp_books *books, struct dp_trace *trace)
     if (verdict == DP_BOOKS_MADE || verdict == DP_BOOKS_KNOWN) {
         dp_books_policy_forget(&books->policy, hash);
     }
+    if (verdict == DP_BOOKS_MADE) {
+        dp_books_judge_made(books);
+    }
     ovs_mutex_unlock(&books->keeper);
     dp_trace_destroy(trace);
     return verdict;
@@ -390,6 +392,7 @@ let_go(struct dp_books *books, bool all)
             ovs_list_remove(&entry->parting);
             ovs_mutex_lock(&books->mutex);
             dp_books_account(books, entry, time_msec(), true);
+            dp_books_judge_last(books, entry);
             dp_books_entry_destroy(books, entry);
             ovs_mutex_unlock(&books->mutex);
         }
@@ -509,6 +512,7 @@ dp_books_start(struct dp_books *books)
     if (!dp_books_is_started(books)) {
         ct_watch_start(books->ct, &books->listener);
         ovs_mutex_lock(&books->keeper);
+        dp_books_judge_anew(books);
         atomic_store_relaxed(&books->is_started, true);
         ovs_mutex_unlock(&books->keeper);
     }
@@ -566,6 +570,9 @@ age(struct dp_books *books, struct dp_books_entry *entry,
     } else if (!books->reading) {
         entry->n_idle++;        /* NICs, too, have told of no packet. */
     }
+    if (dp_books_entry_get_life(entry) == DP_BOOKS_LIVE) {
+        dp_books_judge(books, entry, now_ms);
+    }
     if (now_ms - entry->used >= IDLE_MS && entry->n_idle >= IDLE_PASSES) {
         dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_IDLE);
     }
@@ -612,6 +619,7 @@ end_pass(struct dp_books *books, long long int now_ms)
 
     books->reading = 0;
     look_at_all(books, now_ms);
+    dp_books_judge_all(books);
     atomic_add(&books->n_ended, 1, &n);
     if (n % PASSES_PER_POLICY_AGE == 0) {
         dp_books_policy_age(&books->policy);
@@ -676,111 +684,6 @@ dp_books_n_passes(const struct dp_books *books)
     atomic_read_explicit(&CONST_CAST(struct dp_books *, books)->n_ended, &n,
                          memory_order_acquire);
     return n;
-}
-
-/* What contributors tell. */
-
-void
-dp_books_flow_changed(struct dp_books *books, struct dp_flow *flow)
-{
-    struct dp_books_stage *stage;
-    struct dp_credit *credit;
-
-    /* Pairs with the fence in dp_books_entry_create(). */
-    atomic_thread_fence(memory_order_seq_cst);
-    credit = dp_flow_get_credit(flow);
-    if (credit) {
-        ovs_mutex_lock(&books->mutex);
-        LIST_FOR_EACH (stage, node, &credit->dependents) {
-            dp_books_entry_kill(books, stage->entry, DP_BOOKS_CAUSE_FLOW);
-        }
-        ovs_mutex_unlock(&books->mutex);
-    }
-}
-
-/* Books what the rules built on the megaflow with 'credit' have counted.
- * Returns true if NICs may have something to tell of those that are dead. */
-static bool
-settle(struct dp_books *books, struct dp_credit *credit)
-    OVS_EXCLUDED(books->mutex)
-{
-    struct dp_books_stage *stage;
-    bool is_open = false;
-
-    ovs_mutex_lock(&books->mutex);
-    LIST_FOR_EACH (stage, node, &credit->dependents) {
-        struct dp_books_entry *entry = stage->entry;
-
-        /* Before they are booked: they may leave in between. */
-        is_open |= (dp_books_entry_get_life(entry) >= DP_BOOKS_DEAD
-                    && dp_books_entry_is_in_nic(books, entry));
-        dp_books_account(books, entry, time_msec(), false);
-    }
-    is_open &= !books->is_slow;
-    ovs_mutex_unlock(&books->mutex);
-    return is_open;
-}
-
-void
-dp_books_settle_flow(struct dp_books *books, struct dp_flow *flow)
-{
-    struct dp_credit *credit = dp_flow_get_credit(flow);
-
-    if (!credit) {
-        return;
-    }
-    for (int i = 0; settle(books, credit); i++) {
-        if (i >= SETTLE_LOOKS) {
-            COVERAGE_INC(merge_unsettled);
-            ovs_mutex_lock(&books->mutex);
-            books->is_slow = true;
-            ovs_mutex_unlock(&books->mutex);
-            return;
-        }
-        if (!i || dp_books_is_urgent(books)) {
-            dp_books_reap(books);
-        }
-        xnanosleep_no_quiesce(SETTLE_NAP_NS);
-    }
-}
-
-/* Does one of the actions send to 'port'? */
-static bool
-sends_to(const struct nlattr *actions, size_t len, odp_port_t port)
-{
-    const struct nlattr *a;
-    size_t left;
-
-    NL_ATTR_FOR_EACH_UNSAFE (a, left, actions, len) {
-        if (nl_attr_type(a) == OVS_ACTION_ATTR_OUTPUT
-            ? nl_attr_get_odp_port(a) == port
-            : (nl_attr_type(a) == OVS_ACTION_ATTR_CLONE
-               && sends_to(nl_attr_get(a), nl_attr_get_size(a), port))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void
-dp_books_port_gone(struct dp_books *books, odp_port_t port)
-{
-    struct dp_books_entry *entry;
-
-    ovs_mutex_lock(&books->mutex);
-    LIST_FOR_EACH (entry, node, &books->entries) {
-        const struct dp_flow *flow = dp_books_entry_get_flow(entry);
-        const struct dp_actions *actions;
-
-        if (flow) {
-            actions = dp_flow_get_actions(flow);
-            if (flow->in_port == port
-                || sends_to(actions->nla, actions->nla_len, port)) {
-                dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_PORT);
-            }
-        }
-    }
-    ovs_mutex_unlock(&books->mutex);
 }
 
 void

@@ -61,10 +61,11 @@
  * are read when a pass begins, and the pass ends when they have been: so a
  * connection that is busy there does not expire.
  *
- * Policy (dp-books-policy.h).  Who takes traces takes them of connections that
- * are worth it.  One of which no rule could be made is tried again at its 2nd,
- * 4th, 8th... trace: ever more rarely.  If there are rules enough, one that
- * had few packets of late must make room, and if none has, there is no more.
+ * Policy (dp-books-worth.h, dp-books-policy.h).  Who takes traces takes them
+ * of connections that are busy: the busier, if rules were in vain.  One of
+ * which no rule could be made is tried again at its 2nd, 4th, 8th... trace:
+ * ever more rarely.  If there are rules enough, one that had few packets of
+ * late must make room, and if none has, there is no more.
  *
  * Thread-safety
  * =============
@@ -180,6 +181,10 @@ bool dp_books_is_started(const struct dp_books *);
  * dp_books_age(). */
 void dp_books_set_max(struct dp_books *, uint32_t max_rules);
 
+/* Returns how often a connection must have been seen lately for a trace to be
+ * welcome; UINT32_MAX: none is, before the next pass. */
+uint32_t dp_books_get_min_seen(const struct dp_books *);
+
 /* Makes a rule of 'trace', which is destroyed in any case, or does not. */
 enum dp_books_verdict dp_books_offer(struct dp_books *,
                                      struct dp_trace *trace);
@@ -225,6 +230,7 @@ struct dp_books_stats {
     uint64_t n_rules;                           /* Now. */
     uint64_t n_conns;                           /* Now, in rules. */
     uint64_t max_rules;
+    uint64_t min_seen;          /* How often a connection must have been. */
     uint64_t n_verdicts[DP_BOOKS_N_VERDICTS];   /* Of traces. */
     uint64_t n_refused[DP_MERGE_N_WHYS];
     uint64_t n_killed[DP_BOOKS_N_CAUSES];

@@ -214,6 +214,7 @@ dp_tracer_init(struct dp_tracer *tracer, uint32_t max)
     mpsc_queue_init(&tracer->queue);
     atomic_init(&tracer->n, 0);
     atomic_init(&tracer->n_lost, 0);
+    atomic_init(&tracer->seen, 0);
     tracer->max = max;
 }
 
@@ -241,6 +242,21 @@ dp_tracer_put(struct dp_tracer *tracer, struct dp_trace *trace)
         atomic_add_relaxed(&tracer->n_lost, 1, &n);
         dp_trace_destroy(trace);
     }
+}
+
+void
+dp_tracer_set_seen(struct dp_tracer *tracer, uint32_t seen)
+{
+    atomic_store_relaxed(&tracer->seen, seen);
+}
+
+uint32_t
+dp_tracer_get_seen(const struct dp_tracer *tracer)
+{
+    uint32_t seen;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_tracer *, tracer)->seen, &seen);
+    return seen;
 }
 
 struct dp_trace *

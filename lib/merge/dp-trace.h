@@ -83,6 +83,7 @@ struct dp_tracer {
     atomic_uint32_t n;                  /* Traces in 'queue'. */
     uint32_t max;                       /* No more than that. */
     atomic_uint32_t n_lost;             /* For which there was no place. */
+    atomic_uint32_t seen;               /* See dp_tracer_set_seen(). */
 };
 
 void dp_tracer_init(struct dp_tracer *, uint32_t max);
@@ -90,6 +91,11 @@ void dp_tracer_uninit(struct dp_tracer *);
 
 /* Puts 'trace' into the queue, or destroys it if the queue is full. */
 void dp_tracer_put(struct dp_tracer *, struct dp_trace *trace);
+
+/* Whoever follows packets should take those of connections that have been seen
+ * 'seen' times lately. */
+void dp_tracer_set_seen(struct dp_tracer *, uint32_t seen);
+uint32_t dp_tracer_get_seen(const struct dp_tracer *);
 
 /* Returns the next trace, for the caller to destroy, or NULL. */
 struct dp_trace *dp_tracer_next(struct dp_tracer *);

@@ -131,13 +131,14 @@ static int
 choose_due(struct dp_follower *f, const struct dp_burst *burst,
            uint32_t candidates)
 {
+    uint32_t seen = dp_tracer_get_seen(f->tracer);
     uint32_t hashes[NETDEV_MAX_BURST];
     uint32_t due = 0;
     int chosen, i;
 
     ULLONG_FOR_EACH_1 (i, candidates) {
         if (get_hash(burst, i, &hashes[i])
-            && dp_sample_count(f->sample, hashes[i])) {
+            && dp_sample_count(f->sample, hashes[i], seen)) {
             due |= UINT32_C(1) << i;
         }
     }

@@ -7,16 +7,21 @@
  *
  * Job.  Count packets by connection, roughly, and say of which packet the
  * connection should be looked at: the 4th, 8th, 16th one and so on of those
- * that came lately.  So a connection of few packets is never looked at, a busy
- * one soon, and one in vain ever more rarely.
+ * that came lately, but not before the one that the user names.  So a
+ * connection of few packets is never looked at, a busy one soon, and one in
+ * vain ever more rarely.
  *
  * Counts are kept by hash, so connections may share one; then the busier is
- * looked at.  Each second they are halved, so that a steady connection is due
- * about once in a second, and what has ended is forgotten.
+ * looked at.  Where there are many new ones all the time, none of them is
+ * busy, but their sum is: then the user has to name a packet that comes later.
+ * With 32 packets each 50 us, a count is below 40 on average.
+ *
+ * Each second counts are halved, so that a steady connection is due about once
+ * in a second, and what has ended is forgotten.
  *
  * Thread-safety.  One user.
  *
- * Cost.  Counting: a byte in 32 kB.  Halving: some microseconds a second. */
+ * Cost.  Counting: two bytes in 64 kB.  Halving: microseconds a second. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,32 +30,32 @@
 
 enum {
     DP_SAMPLE_COUNTS = 1 << 15,
-    DP_SAMPLE_FIRST = 4,
     DP_SAMPLE_HALVE_US = 1000000,
 };
 
 struct dp_sample {
     long long int halve_us;             /* When to halve next. */
-    uint8_t counts[DP_SAMPLE_COUNTS];   /* By hash; they stop at 255. */
+    uint16_t counts[DP_SAMPLE_COUNTS];  /* By hash; they stop at the end. */
 };
 
-static inline uint8_t *
+static inline uint16_t *
 dp_sample_count_of(struct dp_sample *sample, uint32_t hash)
 {
     return &sample->counts[hash & (DP_SAMPLE_COUNTS - 1)];
 }
 
-/* Counts a packet with 'hash'.  Returns true if its connection is due. */
+/* Counts a packet with 'hash'.  Returns true if its connection is due, at the
+ * 'first'th packet at the earliest. */
 static inline bool
-dp_sample_count(struct dp_sample *sample, uint32_t hash)
+dp_sample_count(struct dp_sample *sample, uint32_t hash, uint32_t first)
 {
-    uint8_t *count = dp_sample_count_of(sample, hash);
+    uint16_t *count = dp_sample_count_of(sample, hash);
 
-    if (*count == UINT8_MAX) {
+    if (*count == UINT16_MAX) {
         return false;
     }
     ++*count;
-    return *count >= DP_SAMPLE_FIRST && is_pow2(*count);
+    return *count >= first && is_pow2(*count);
 }
 
 /* The connection with 'hash' was due, but nobody has looked: its next packet

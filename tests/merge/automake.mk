@@ -14,9 +14,11 @@ tests_dptest_SOURCES += \
 	tests/merge/test-merge-books.c \
 	tests/merge/test-merge-churn.c \
 	tests/merge/test-merge-compose.c \
+	tests/merge/test-merge-many.c \
 	tests/merge/test-merge-same.c \
 	tests/merge/test-merge-trace.c \
-	tests/merge/test-merge-whole.c
+	tests/merge/test-merge-whole.c \
+	tests/merge/test-merge-worth.c
 
 # What merged rules do is what the long way does, with ten million packets, and
 # counts under churn.  With TIME=SECONDS, for so long, other packets each turn.

@@ -80,7 +80,7 @@ get_serials(const struct lab *lab, size_t conn_no, bool shown,
 static struct lab *
 lab_of_lane(void *lane)
 {
-    return CONTAINER_OF(lane, struct lab, lane);
+    return CONTAINER_OF(((struct dp_lane *) lane)->shared, struct lab, shared);
 }
 
 static struct dp_flow *
@@ -580,6 +580,8 @@ lab_init(struct lab *lab)
     lab->books = dp_books_create(&carrier, lab, lab->ct);
     atomic_init(&lab->lane.turn, 0);
     lab->lane.shared = &lab->shared;
+    atomic_init(&lab->other_lane.turn, 0);
+    lab->other_lane.shared = &lab->shared;
     ovs_mutex_init(&lab->mutex);
     for (size_t i = 0; i < LAB_STAGES; i++) {
         ovsrcu_init(&lab->megaflows[i], create_megaflow(i, 0));
@@ -609,6 +611,15 @@ lab_uninit(struct lab *lab)
         dp_dummy_nic_destroy(lab->nic);
     }
     ovs_mutex_destroy(&lab->mutex);
+}
+
+struct dp_books_stats
+lab_stats(const struct lab *lab)
+{
+    struct dp_books_stats stats;
+
+    dp_books_get_stats(lab->books, &stats);
+    return stats;
 }
 
 /* Stores the names that rules will have, by making one for each connection. */

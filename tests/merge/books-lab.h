@@ -56,6 +56,7 @@ struct lab {
     struct conntrack *ct;
     struct dp_books *books;
     struct dp_lane lane;        /* Its turns are, nothing else. */
+    struct dp_lane other_lane;  /* For traces of the test's own. */
     struct dp_shared shared;    /* All zeros, but for the engine. */
     struct dp_dummy_nic *nic;   /* NULL: none. */
     ovs_u128 mega_ufids[LAB_CONNS];     /* Names of rules, for the NIC. */
@@ -100,6 +101,8 @@ void lab_add_nic(struct lab *, const struct dp_dummy_config *);
 
 /* Waits until the NIC runs the rule for the connection, which lives, whole. */
 void lab_wait_whole(struct lab *, size_t conn_no);
+
+struct dp_books_stats lab_stats(const struct lab *);
 
 /* Connections. */
 struct ct_handle lab_get_handle(const struct lab *, size_t conn_no);

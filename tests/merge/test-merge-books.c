@@ -9,6 +9,8 @@
 #include "merge/dp-books.h"
 
 #include "conntrack.h"
+#include "netlink.h"
+#include "odp-netlink.h"
 #include "openvswitch/dynamic-string.h"
 #include "ovs-rcu.h"
 #include "timeval.h"
@@ -17,6 +19,8 @@
 #include "ct/ct-clean.h"
 #include "ct/ct-control.h"
 #include "ct/ct-handle.h"
+#include "ct/ct-tell.h"
+#include "flow/dp-actions.h"
 #include "flow/dp-flow.h"
 #include "merge/dp-books-entry.h"
 #include "merge/dp-books-life.h"
@@ -25,15 +29,6 @@
 #include "ovs/ovs-conntrack-own.h"
 #include "tests/dptest.h"
 #include "tests/merge/books-lab.h"
-
-static struct dp_books_stats
-stats_of(struct lab *lab)
-{
-    struct dp_books_stats stats;
-
-    dp_books_get_stats(lab->books, &stats);
-    return stats;
-}
 
 /* Makes a rule for connection 0, and runs a packet or two by it. */
 static struct dp_flow *
@@ -51,14 +46,14 @@ make_busy_rule(struct lab *lab)
 static void
 check_death(struct lab *lab, enum dp_books_cause cause)
 {
-    struct dp_books_stats stats = stats_of(lab);
+    struct dp_books_stats stats = lab_stats(lab);
 
     ovs_assert(!lab_find_rule(lab, 0) && !stats.n_rules);
     ovs_assert(stats.n_killed[cause] == 1);
     ovs_assert(!lab_run_packet(lab, 0, 103));
     dp_books_age(lab->books, time_msec());
     lab_check_counts(lab);
-    ovs_assert(!stats_of(lab).n_conns);
+    ovs_assert(!lab_stats(lab).n_conns);
     for (size_t i = 0; i < LAB_PLACES; i++) {
         ovs_assert(!ovsrcu_get(struct lab_rule *, &lab->rules[0][i]));
     }
@@ -76,6 +71,31 @@ kill_by_ct(struct lab *lab, enum ct_death death)
                        death));
     ovs_assert(!lab_find_rule(lab, 0));
     lab_replace_conn(lab, 0);
+}
+
+/* What the tracker tells of a connection that stays there. */
+static const struct {
+    bool is_leaving;
+    int what;                   /* enum ct_leaving, or enum ct_change. */
+    enum dp_books_cause cause;
+} tellings[] = {
+    { true, CT_LEAVING_CLOSED, DP_BOOKS_CAUSE_CLOSED },
+    { true, CT_LEAVING_RESET, DP_BOOKS_CAUSE_RESET },
+    { false, CT_CHANGE_LABEL, DP_BOOKS_CAUSE_LABEL },
+};
+
+static void
+tell(struct lab *lab, size_t i)
+{
+    struct conn *conn = ct_handle_find(lab->ct, lab_get_handle(lab, 0));
+
+    ct_conn_lock(conn);
+    if (tellings[i].is_leaving) {
+        ct_tell_leaving(lab->ct, conn, tellings[i].what);
+    } else {
+        ct_tell_changed(lab->ct, conn, tellings[i].what);
+    }
+    ct_conn_unlock(conn);
 }
 
 /* M29, M33, M35: the end of a connection.  M6: its mark. */
@@ -112,6 +132,13 @@ test_conn_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     make_busy_rule(&lab);
     lab_mark_conn(&lab, 0);
     check_death(&lab, DP_BOOKS_CAUSE_MARK);
+
+    for (size_t i = 0; i < ARRAY_SIZE(tellings); i++) {
+        lab_init(&lab);
+        make_busy_rule(&lab);
+        tell(&lab, i);
+        check_death(&lab, tellings[i].cause);
+    }
 }
 DPTEST_REGISTER("merge-kill-conn-M6-M29-M33-M35", test_conn_main);
 
@@ -140,6 +167,23 @@ test_flow_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("merge-kill-flow-M15-M36-M37-M41", test_flow_main);
 
+/* Lets stage 2 of 'lab' send to 'port' in a clone. */
+static void
+send_in_clone(struct lab *lab, uint32_t port)
+{
+    struct dp_flow *flow = lab_get_megaflow(lab, 2);
+    struct ofpbuf actions;
+    size_t ofs;
+
+    ofpbuf_init(&actions, 0);
+    ofs = nl_msg_start_nested(&actions, OVS_ACTION_ATTR_CLONE);
+    nl_msg_put_u32(&actions, OVS_ACTION_ATTR_OUTPUT, port);
+    nl_msg_end_nested(&actions, ofs);
+    dp_actions_postpone_free(dp_flow_set_actions(flow, actions.data,
+                                                 actions.size));
+    ofpbuf_uninit(&actions);
+}
+
 /* M40: a port that is gone, on either side; others don't matter.  And the
  * lane, and the switch. */
 static void
@@ -158,11 +202,19 @@ test_port_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     }
 
     lab_init(&lab);
+    send_in_clone(&lab, 50);
+    make_busy_rule(&lab);
+    dp_books_port_gone(lab.books, u32_to_odp(LAB_OUT_PORT));
+    ovs_assert(lab_find_rule(&lab, 0));
+    dp_books_port_gone(lab.books, u32_to_odp(50));
+    check_death(&lab, DP_BOOKS_CAUSE_PORT);
+
+    lab_init(&lab);
     make_busy_rule(&lab);
     dp_books_carrier_gone(lab.books, &lab);
     ovs_assert(lab_find_rule(&lab, 0));
     dp_books_carrier_gone(lab.books, &lab.lane);
-    ovs_assert(!stats_of(&lab).n_conns);
+    ovs_assert(!lab_stats(&lab).n_conns);
     lab_check_counts(&lab);
     check_death(&lab, DP_BOOKS_CAUSE_LANE);
 
@@ -216,7 +268,7 @@ test_overtaken_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         trace = lab_make_trace(&lab, 0);
         meddles[i](&lab);
         ovs_assert(dp_books_offer(lab.books, trace) == DP_BOOKS_OVERTAKEN);
-        ovs_assert(!stats_of(&lab).n_rules && !stats_of(&lab).n_conns);
+        ovs_assert(!lab_stats(&lab).n_rules && !lab_stats(&lab).n_conns);
         lab_uninit(&lab);
     }
 
@@ -225,7 +277,7 @@ test_overtaken_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         lab_init(&lab);
         lab.meddle_create = meddles[i];
         ovs_assert(lab_offer(&lab, 0) == DP_BOOKS_OVERTAKEN);
-        ovs_assert(!stats_of(&lab).n_rules && !stats_of(&lab).n_conns);
+        ovs_assert(!lab_stats(&lab).n_rules && !lab_stats(&lab).n_conns);
         ovs_assert(!lab_find_rule(&lab, 0));
         lab_uninit(&lab);
     }
@@ -235,9 +287,9 @@ test_overtaken_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     lab.meddle_insert = meddle_kill;
     ovs_assert(lab_offer(&lab, 0) == DP_BOOKS_MADE);
     ovs_assert(!lab_find_rule(&lab, 0));
-    ovs_assert(stats_of(&lab).n_killed[DP_BOOKS_CAUSE_FLUSHED] == 1);
+    ovs_assert(lab_stats(&lab).n_killed[DP_BOOKS_CAUSE_FLUSHED] == 1);
     dp_books_age(lab.books, time_msec());
-    ovs_assert(!stats_of(&lab).n_conns);
+    ovs_assert(!lab_stats(&lab).n_conns);
     lab_uninit(&lab);
 }
 DPTEST_REGISTER("merge-overtaken-M38", test_overtaken_main);
@@ -254,7 +306,7 @@ test_known_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     old = make_busy_rule(&lab);
     ovs_assert(lab_offer(&lab, 0) == DP_BOOKS_KNOWN);
     ovs_assert(lab_find_rule(&lab, 0) == old);
-    ovs_assert(stats_of(&lab).n_rules == 1 && stats_of(&lab).n_conns == 1);
+    ovs_assert(lab_stats(&lab).n_rules == 1 && lab_stats(&lab).n_conns == 1);
 
     /* Somebody forgets to tell. */
     meddle_modify(&lab);
@@ -262,7 +314,7 @@ test_known_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     new = lab_find_rule(&lab, 0);
     ovs_assert(new && new != old && dp_flow_is_dead(old));
     ovs_assert(ovs_u128_equals(new->mega_ufid, old->mega_ufid));
-    ovs_assert(stats_of(&lab).n_killed[DP_BOOKS_CAUSE_REPLACED] == 1);
+    ovs_assert(lab_stats(&lab).n_killed[DP_BOOKS_CAUSE_REPLACED] == 1);
     ovs_assert(lab_run_packet(&lab, 0, 100));
     dp_books_age(lab.books, time_msec());
     ovs_assert(lab_find_rule(&lab, 0) == new);
@@ -329,8 +381,8 @@ test_credit_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     dp_books_age(lab.books, time_msec());
     dp_flow_get_stats(lab_get_megaflow(&lab, 0), &stats);
     ovs_assert(stats.n_packets == 1 && stats.n_bytes == 60);
-    ovs_assert(stats_of(&lab).n_packets == 7
-               && stats_of(&lab).n_bytes == 1920);
+    ovs_assert(lab_stats(&lab).n_packets == 7
+               && lab_stats(&lab).n_bytes == 1920);
 
     flows = dp_books_list(lab.books, &n);
     ovs_assert(n == 1 && flows[0] == lab_find_rule(&lab, 0));
@@ -406,7 +458,7 @@ test_expiry_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(lab_find_rule(&lab, 0));
     ovs_assert(ct_clean_sweep(lab.ct, before + 6000) == 1);
     ovs_assert(!lab_find_rule(&lab, 0));
-    ovs_assert(stats_of(&lab).n_killed[DP_BOOKS_CAUSE_EXPIRED] == 1);
+    ovs_assert(lab_stats(&lab).n_killed[DP_BOOKS_CAUSE_EXPIRED] == 1);
     dp_books_stop(lab.books);
 
     /* The lab has not seen these packets. */
@@ -428,7 +480,7 @@ test_settings_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     lab_init(&lab);
     make_busy_rule(&lab);
     timeout_policy_update(lab.ct, &tp);
-    ovs_assert(stats_of(&lab).n_packets == 2);
+    ovs_assert(lab_stats(&lab).n_packets == 2);
     zone_limit_update(lab.ct, LAB_ZONE, 100);
     zone_limit_delete(lab.ct, LAB_ZONE);
     conntrack_set_tcp_seq_chk(lab.ct, false);
@@ -494,7 +546,7 @@ test_many_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(lab_offer(&lab, 0) == DP_BOOKS_FULL);
     ovs_assert(lab_offer(&lab, 1) == DP_BOOKS_MADE);
     dp_books_age(lab.books, time_msec());
-    ovs_assert(stats_of(&lab).n_conns == 1);
+    ovs_assert(lab_stats(&lab).n_conns == 1);
     make_busy_rule(&lab);
     lab_uninit(&lab);
 }
@@ -560,7 +612,7 @@ test_room_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         ovs_assert(lab_offer(&lab, 2) == (IS_POW2(i) ? DP_BOOKS_FULL
                                           : DP_BOOKS_EARLY));
     }
-    n_full = stats_of(&lab).n_verdicts[DP_BOOKS_FULL];
+    n_full = lab_stats(&lab).n_verdicts[DP_BOOKS_FULL];
     ovs_assert(n_full == 7);
     ovs_assert(lab_find_rule(&lab, 0) && lab_find_rule(&lab, 1));
 
@@ -574,29 +626,41 @@ test_room_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(lab_offer(&lab, 3) == DP_BOOKS_MADE);
     ovs_assert(!lab_find_rule(&lab, 0) && lab_find_rule(&lab, 1)
                && lab_find_rule(&lab, 3));
-    ovs_assert(stats_of(&lab).n_killed[DP_BOOKS_CAUSE_ROOM] == 1);
+    ovs_assert(lab_stats(&lab).n_killed[DP_BOOKS_CAUSE_ROOM] == 1);
 
     /* There are to be fewer. */
     dp_books_set_max(lab.books, 1);
     dp_books_age(lab.books, time_msec());
-    ovs_assert(stats_of(&lab).n_rules == 1);
+    ovs_assert(lab_stats(&lab).n_rules == 1);
     dp_books_set_max(lab.books, 0);
     dp_books_age(lab.books, time_msec());
-    ovs_assert(!stats_of(&lab).n_rules && !stats_of(&lab).n_conns);
+    ovs_assert(!lab_stats(&lab).n_rules && !lab_stats(&lab).n_conns);
 
     /* The carrier has no place, or does not know how. */
     dp_books_set_max(lab.books, 10);
     lab.is_full = true;
     ovs_assert(lab_offer(&lab, 4) == DP_BOOKS_FULL);
     lab.is_full = false;
-    ovs_assert(!stats_of(&lab).n_rules);
+    ovs_assert(!lab_stats(&lab).n_rules);
     dp_books_reap(lab.books);
     lab.is_foreign = true;
     ovs_assert(lab_offer(&lab, 4) == DP_BOOKS_FOREIGN);
-    ovs_assert(!stats_of(&lab).n_rules && !stats_of(&lab).n_conns);
+    ovs_assert(!lab_stats(&lab).n_rules && !lab_stats(&lab).n_conns);
     lab.is_foreign = false;
     ovs_assert(lab_offer(&lab, 4) == DP_BOOKS_EARLY);
     ovs_assert(lab_offer(&lab, 4) == DP_BOOKS_MADE);
+
+    /* After 16 passes, half is forgotten. */
+    lab.is_foreign = true;
+    for (int i = 1; i <= 14; i++) {
+        ovs_assert(lab_offer(&lab, 5) == (IS_POW2(i) ? DP_BOOKS_FOREIGN
+                                          : DP_BOOKS_EARLY));
+    }
+    for (int i = 0; i < 16; i++) {
+        dp_books_age(lab.books, time_msec());
+    }
+    lab.is_foreign = false;
+    ovs_assert(lab_offer(&lab, 5) == DP_BOOKS_MADE);            /* The 8th. */
 
     lab_uninit(&lab);
 }
@@ -628,8 +692,8 @@ test_idle_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         now += DP_BOOKS_AGE_MS;
     }
     dp_books_age(lab.books, now);
-    ovs_assert(!stats_of(&lab).n_rules);
-    ovs_assert(stats_of(&lab).n_killed[DP_BOOKS_CAUSE_IDLE] == 1);
+    ovs_assert(!lab_stats(&lab).n_rules);
+    ovs_assert(lab_stats(&lab).n_killed[DP_BOOKS_CAUSE_IDLE] == 1);
     lab_uninit(&lab);
 }
 DPTEST_REGISTER("merge-idle", test_idle_main);

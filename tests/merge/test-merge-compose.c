@@ -338,7 +338,7 @@ static void
 test_rule_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct way way, *w = &way;
-    struct dp_merge_conn other;
+    struct dp_merge_conn other, both[2];
 
     /* M3, M4, M9: what nobody asks. */
     init_way(w, CT "," AGAIN, "2");
@@ -415,6 +415,21 @@ test_rule_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     check(w, IN TCP1 PACKET PORTS,
           "set(ipv4(src=10.0.0.9)),set(tcp(src=5000)),2", 0);
 
+    /* M7: two zones in one stage. */
+    init_way(w, "ct(zone=1),ct(zone=2)," AGAIN, "2");
+    both[0] = both[1] = w->conn;
+    both[1].keys[0].zone = both[1].keys[1].zone = 2;
+    both[1].mark = 9;
+    w->stages[0].conns = both;
+    w->stages[0].n_conns = 2;
+    w->keys[1].ct_mark = 9;
+    w->wcs[1].masks.ct_mark = UINT32_MAX;
+    check(w, IN TCP1 PACKET PORTS, "2", 0);
+
+    /* M19: what "commit" would set is there; the other bits don't matter. */
+    init_way(w, "ct(commit,zone=1,mark=4/6)," AGAIN, "2");
+    check(w, IN TCP1 PACKET PORTS, "2", 0);
+
     /* M21, M25: what leaves on the way keeps its place, and what nobody sees
      * is not done. */
     init_way(w, "3,set(eth(src=00:00:00:00:00:01)),clone(push_vlan(vid=5,"
@@ -437,5 +452,5 @@ test_rule_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     check(w, IN "tcp,in_port=1,vlan_tci=0x1000/0x1000," TWO PACKET PORTS,
           "pop_vlan,2", -4);
 }
-DPTEST_REGISTER("merge-rule-M1-M2-M3-M4-M5-M6-M8-M9-M14-M18-M20-M21-M22-M25"
-                "-M41", test_rule_main);
+DPTEST_REGISTER("merge-rule-M1-M2-M3-M4-M5-M6-M7-M8-M9-M14-M18-M19-M20-M21-M22"
+                "-M25-M41", test_rule_main);

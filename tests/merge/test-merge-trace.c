@@ -372,36 +372,41 @@ test_follow_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("merge-follow-M38", test_follow_main);
 
-/* A connection is due at its 4th packet, and at each power of two after that,
- * until its count stops; who was not looked at stays due. */
+/* A connection is due at its 4th packet, or when the user says, and at each
+ * power of two after that, until its count stops; who was not looked at stays
+ * due. */
 static void
 test_sample_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct dp_sample *sample = xzalloc(sizeof *sample);
     unsigned int n_due = 0;
 
-    for (int i = 1; i < 1000; i++) {
-        bool due = dp_sample_count(sample, 7);
+    for (int i = 1; i < 100000; i++) {
+        bool due = dp_sample_count(sample, 7, 4);
 
-        ovs_assert(due == (i >= DP_SAMPLE_FIRST && i < 256 && is_pow2(i)));
+        ovs_assert(due == (i >= 4 && i < 65536 && is_pow2(i)));
         n_due += due;
     }
-    ovs_assert(n_due == 6);
+    ovs_assert(n_due == 14);
 
     dp_sample_run(sample, 1);
-    ovs_assert(dp_sample_count(sample, 7));             /* 128 again. */
+    ovs_assert(dp_sample_count(sample, 7, 4));          /* 32768 again. */
     dp_sample_run(sample, DP_SAMPLE_HALVE_US);
-    ovs_assert(!dp_sample_count(sample, 7));
+    ovs_assert(!dp_sample_count(sample, 7, 4));
     dp_sample_run(sample, 1 + DP_SAMPLE_HALVE_US);
-    ovs_assert(!dp_sample_count(sample, 7));            /* 65. */
+    ovs_assert(!dp_sample_count(sample, 7, 4));         /* 16385. */
 
-    for (int i = 1; i < DP_SAMPLE_FIRST; i++) {
-        ovs_assert(!dp_sample_count(sample, 8));
+    for (int i = 1; i < 4; i++) {
+        ovs_assert(!dp_sample_count(sample, 8, 4));
     }
     for (int i = 0; i < 3; i++) {
-        ovs_assert(dp_sample_count(sample, 8));
+        ovs_assert(dp_sample_count(sample, 8, 4));
         dp_sample_defer(sample, 8);
     }
+    for (int i = 1; i < 512; i++) {
+        ovs_assert(!dp_sample_count(sample, 9, 512));
+    }
+    ovs_assert(dp_sample_count(sample, 9, 512));
     free(sample);
 }
 DPTEST_REGISTER("merge-sample", test_sample_main);
@@ -452,7 +457,8 @@ test_pick_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     w.rig.lane.follower = dp_follower_create(&w.tracer, &w.rig.lane, 1);
 
     /* Packets with options are no candidates, and come by chance. */
-    ovs_assert(!count_followed(&w, &sample, DP_SAMPLE_FIRST - 1));
+    dp_tracer_set_seen(&w.tracer, 4);
+    ovs_assert(!count_followed(&w, &sample, 3));
     ovs_assert(count_followed(&w, &sample, 100) >= 3);
     sample.tcp_flags = htons(TCP_SYN);
     ovs_assert(!count_followed(&w, &sample, 100));
@@ -498,7 +504,8 @@ find_other(const struct flow *sample, const struct dp_merge_rule *rule,
 /* What a NIC notes in a packet. */
 struct nic_notes {
     uint32_t mark;              /* 0: none. */
-    bool csums;                 /* It has found them sound. */
+    bool csums;                 /* It has found them sound... */
+    bool bad_ip;                /* ...but not IPv4's, which is wrong. */
 };
 
 static void
@@ -513,6 +520,12 @@ note(struct dp_packet *packet, const struct flow *flow,
     if (notes->csums) {
         *dp_packet_ol_flags_ptr(packet) |= (DP_PACKET_OL_RX_IP_CKSUM_GOOD
                                             | DP_PACKET_OL_RX_L4_CKSUM_GOOD);
+    }
+    if (notes->bad_ip) {
+        struct ip_header *ip = dp_packet_l3(packet);
+
+        ip->ip_csum ^= htons(1);
+        *dp_packet_ol_flags_ptr(packet) &= ~DP_PACKET_OL_RX_IP_CKSUM_GOOD;
     }
 }
 
@@ -634,8 +647,9 @@ static void
 check_marks(struct merge_world *w, struct dp_flow *merged,
             const struct flow *sample, const struct flow *other)
 {
-    const struct nic_notes all = { MARK, true }, no_csums = { MARK, false };
-    const struct nic_notes unknown = { MARK + 1, true };
+    const struct nic_notes all = { MARK, true, false };
+    const struct nic_notes no_csums = { MARK, false, false };
+    const struct nic_notes unknown = { MARK + 1, true, false };
     struct flow good[2] = { *sample, *sample };
     struct flow late[2] = { *other, *sample };
     struct flow fin[2] = { *sample, *sample };
@@ -653,6 +667,11 @@ check_marks(struct merge_world *w, struct dp_flow *merged,
     ovs_assert(ofpbuf_equal(&w->sent, expect));
     ovs_assert(!w->rig.lane.mark_found);
     ofpbuf_delete(expect);
+    if (sample->dl_type == htons(ETH_TYPE_IP)) {
+        const struct nic_notes bad = { MARK, true, true };
+
+        send_and_count(w, merged, good, &bad, 0, 0);
+    }
 
     /* What the flags forbid to take, what is behind it does not overtake. */
     if (other->nw_ttl == sample->nw_ttl) {
