@@ -14,6 +14,14 @@ ARP = "in_port(2),eth(src=50:54:00:00:00:09,dst=ff:ff:ff:ff:ff:ff)," \
 FLOW = "in_port(1),eth(),eth_type(0x88ca)"
 UFID = "ufid:00000000-0000-0000-0000-000000000001"
 
+
+def _avx512(*cases):
+    """Returns 'cases', unless this processor has no AVX-512: then Open vSwitch
+    refuses what ours takes for the sake of scripts, with a note in the log."""
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        return list(cases) if " avx512bw" in f.read() else []
+
+
 # Files in the daemon's folder.
 FILES = {
     "flows": "add in_port(1),eth(),eth_type(0x88cb) 2\n",
@@ -230,14 +238,15 @@ GOOD = {
     "dpif-netdev/pmd-rxq-rebalance": _NAMES,
     "dpif-netdev/pmd-sleep-show": _NAMES + _PMD,
     "dpif-netdev/bond-show": _NAMES,
-    "dpif-netdev/dpif-impl-set": [("dpif_scalar",), ("dpif_avx512",)],
+    "dpif-netdev/dpif-impl-set": [("dpif_scalar",),
+                                  *_avx512(("dpif_avx512",))],
     "dpif-netdev/miniflow-parser-set": [
         ("scalar",), ("study",), ("study", "5"), ("study", "x"),
         ("study", "0"), ("autovalidator",), ("scalar", "5"), ("-pmd",),
         ("-pmd", "0"), ("-pmd", "0", "scalar"), ("-pmd", "77", "scalar"),
         ("-pmd", "x", "scalar"), ("-pmd", "0", "study", "3", "4"),
         ("scalar", "-pmd", "0"), ("-pmd", "0", "-pmd", "0", "scalar"),
-        ("avx512_ipv4_udp",), ("scalar",)],
+        *_avx512(("avx512_ipv4_udp",)), ("scalar",)],
     "dpif-netdev/subtable-lookup-prio-set": [
         ("generic", "3"), ("generic", "256"), ("generic", "-1"),
         ("generic", "x"), ("garbage", "3"), ("avx512_gather", "5"),
