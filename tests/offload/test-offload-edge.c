@@ -110,8 +110,7 @@ test_offload_down(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     xnanosleep(50 * 1000 * 1000);
     ovs_assert(dp_offload_n_marks(rig.offload) == 1);
     atomic_store_relaxed(&rig.drained, UINT64_MAX);
-    for (int i = 0; dp_offload_n_marks(rig.offload); i++) {
-        ovs_assert(i < 5000);
+    while (dp_offload_n_marks(rig.offload)) {
         xnanosleep(1000 * 1000);
     }
 
