@@ -39,7 +39,7 @@ check-unit: tests/dptest$(EXEEXT) $(simnic_plugin)
 	TSAN_OPTIONS="suppressions=$(abs_top_srcdir)/tests/tsan.supp \
 		$$TSAN_OPTIONS" \
 	LSAN_OPTIONS="suppressions=$(abs_top_srcdir)/tests/lsan.supp \
-		$$LSAN_OPTIONS" tests/dptest all || status=1; \
+		$$LSAN_OPTIONS" tests/dptest all $(CHECK_JOBS) || status=1; \
 	exit $$status
 EXTRA_DIST += tests/lsan.supp tests/tsan.supp
 .PHONY: check-unit
@@ -143,7 +143,7 @@ check-twin: vswitchd/ovs-vswitchd$(EXEEXT)
 	$(with_ovs_tools) PYTHONDONTWRITEBYTECODE=yes $(PYTHON3) \
 		$(srcdir)/tests/twin/run-twin --release=$(OVS_RELEASE) \
 		--theirs=$$theirs/vswitchd/ovs-vswitchd \
-		--ours=vswitchd/ovs-vswitchd$(EXEEXT) --time=$(or $(TIME),300) \
+		--ours=vswitchd/ovs-vswitchd$(EXEEXT) --time=$(or $(TIME),150) \
 		--seed=$(or $(SEED),1) $(TWINFLAGS)
 .PHONY: check-twin
 

@@ -27,10 +27,27 @@
 #include "util.h"
 
 enum { EXIT_SKIP = 77 };
+enum { MAX_JOBS = 64 };         /* Tests that run at a time. */
 
 struct dptest {
     const char *name;
     dptest_function *function;
+};
+
+/* A test that runs, and the file that takes what it says. */
+struct run {
+    const struct dptest *test;
+    FILE *output;
+    long long int start;        /* In ms. */
+    pid_t pid;
+};
+
+/* How tests have ended. */
+struct tally {
+    int passed;
+    int failed;
+    int skipped;
+    struct ds failures;         /* Their names. */
 };
 
 static struct dptest *tests;
@@ -130,35 +147,50 @@ timeout_seconds(void)
     const char *s = getenv("DPTEST_TIMEOUT");
     int seconds = s ? atoi(s) : 0;
 
-    return seconds > 0 ? seconds : 60;
+    return seconds > 0 ? seconds : 120;
 }
 
-/* Runs 'test' in a child whose output goes to 'output'.  Returns the status
- * from waitpid(). */
-static int
-run_in_child(const struct dptest *test, FILE *output)
+/* Starts the process of 'run'. */
+static void
+run_start(struct run *run)
 {
-    int status;
-    pid_t pid;
-
+    run->output = tmpfile();
+    if (!run->output) {
+        ovs_fatal(errno, "no temporary file");
+    }
+    run->start = time_msec();
     fflush(NULL);
-    pid = fork();
-    if (pid < 0) {
+    run->pid = fork();
+    if (run->pid < 0) {
         ovs_fatal(errno, "fork failed");
-    } else if (!pid) {
-        dup2(fileno(output), STDOUT_FILENO);
-        dup2(fileno(output), STDERR_FILENO);
+    } else if (!run->pid) {
+        dup2(fileno(run->output), STDOUT_FILENO);
+        dup2(fileno(run->output), STDERR_FILENO);
         alarm(timeout_seconds());
-        call_test(test, 0, NULL);
+        call_test(run->test, 0, NULL);
         fflush(NULL);
         exit(EXIT_SUCCESS);
     }
-    while (waitpid(pid, &status, 0) < 0) {
-        if (errno != EINTR) {
+}
+
+/* Waits until one of the 'n' 'runs' has ended, and returns it with the
+ * status from waitpid() in '*status'. */
+static struct run *
+run_wait(struct run runs[], size_t n, int *status)
+{
+    pid_t pid;
+
+    for (;;) {
+        pid = waitpid(-1, status, 0);
+        if (pid < 0 && errno != EINTR) {
             ovs_fatal(errno, "waitpid failed");
         }
+        for (size_t i = 0; i < n; i++) {
+            if (runs[i].pid == pid) {
+                return &runs[i];
+            }
+        }
     }
-    return status;
 }
 
 static void
@@ -172,61 +204,94 @@ copy_output(FILE *output)
     }
 }
 
-/* Runs the tests that the 'n_names' words in 'names' name, or all tests if
- * there is none; returns true if none has failed.  Has no memory of its own
- * that the tests' processes, which never return to it, would be said to
- * leak. */
-static bool
-run_all(char *names[], size_t n_names)
+/* Says how 'run' has ended, and counts it. */
+static void
+run_end(struct run *run, int status, struct tally *tally)
 {
-    struct ds failures = DS_EMPTY_INITIALIZER;
-    int passed = 0, failed = 0, skipped = 0;
+    long long int ms = time_msec() - run->start;
+
+    printf("%-28s ", run->test->name);
+    if (WIFEXITED(status) && !WEXITSTATUS(status)) {
+        printf("ok (%lld ms)\n", ms);
+        tally->passed++;
+    } else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
+        printf("skipped\n");
+        copy_output(run->output);
+        tally->skipped++;
+    } else {
+        char *how = process_status_msg(status);
+
+        printf("FAILED (%s)\n", how);
+        free(how);
+        copy_output(run->output);
+        ds_put_format(&tally->failures, " %s", run->test->name);
+        tally->failed++;
+    }
+    fclose(run->output);
+}
+
+/* Runs the tests that the 'n_names' words in 'names' name, or all tests if
+ * there is none, up to 'n_jobs' at a time; returns true if none has failed.
+ * Has no memory of its own that the tests' processes, which never return to
+ * it, would be said to leak. */
+static bool
+run_all(char *names[], size_t n_names, unsigned int n_jobs)
+{
+    struct tally tally = { .failures = DS_EMPTY_INITIALIZER };
+    size_t n = n_names ? n_names : n_tests;
+    struct run runs[MAX_JOBS];
+    size_t n_running = 0;
 
     for (size_t i = 0; i < n_names; i++) {
         get_test(names[i]);     /* Before any runs. */
     }
-    for (size_t i = 0; i < (n_names ? n_names : n_tests); i++) {
-        const struct dptest *test = n_names ? get_test(names[i]) : &tests[i];
-        long long int start = time_msec();
-        FILE *output = tmpfile();
-        int status;
+    for (size_t next = 0; next < n || n_running; ) {
+        if (next < n && n_running < n_jobs) {
+            struct run *run = &runs[n_running++];
 
-        if (!output) {
-            ovs_fatal(errno, "no temporary file");
-        }
-        printf("%-28s ", test->name);
-        status = run_in_child(test, output);
-        if (WIFEXITED(status) && !WEXITSTATUS(status)) {
-            printf("ok (%lld ms)\n", time_msec() - start);
-            passed++;
-        } else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
-            printf("skipped\n");
-            copy_output(output);
-            skipped++;
+            run->test = n_names ? get_test(names[next]) : &tests[next];
+            run_start(run);
+            next++;
         } else {
-            char *how = process_status_msg(status);
+            int status;
+            struct run *run = run_wait(runs, n_running, &status);
 
-            printf("FAILED (%s)\n", how);
-            free(how);
-            copy_output(output);
-            ds_put_format(&failures, " %s", test->name);
-            failed++;
+            run_end(run, status, &tally);
+            *run = runs[--n_running];
         }
-        fclose(output);
     }
-    if (failed) {
-        printf("failed:%s\n", ds_cstr(&failures));
+    if (tally.failed) {
+        printf("failed:%s\n", ds_cstr(&tally.failures));
     }
-    ds_destroy(&failures);
-    printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
-    return !failed;
+    ds_destroy(&tally.failures);
+    printf("%d passed, %d failed, %d skipped\n", tally.passed, tally.failed,
+           tally.skipped);
+    return !tally.failed;
+}
+
+/* "all" with the 'n_args' arguments in 'args'. */
+static bool
+run_all_command(char *args[], size_t n_args)
+{
+    int n_jobs = 1;
+
+    if (n_args && !strncmp(args[0], "-j", 2)) {
+        if (!str_to_int(args[0] + 2, 10, &n_jobs)
+            || n_jobs < 1 || n_jobs > MAX_JOBS) {
+            ovs_fatal(0, "%s: expected -jN, with N from 1 to %d", args[0],
+                      MAX_JOBS);
+        }
+        args++;
+        n_args--;
+    }
+    return run_all(args, n_args, n_jobs);
 }
 
 static void
 print_help(void)
 {
     printf("usage: %s NAME [VERB [ARG]...]\n"
-           "       %s all [NAME]...\n"
+           "       %s all [-jJOBS] [NAME]...\n"
            "       %s --list\n", program_name, program_name, program_name);
 }
 
@@ -255,7 +320,8 @@ main(int argc, char *argv[])
             puts(tests[i].name);
         }
     } else if (!strcmp(argv[1], "all")) {
-        return run_all(argv + 2, argc - 2) ? EXIT_SUCCESS : EXIT_FAILURE;
+        return run_all_command(argv + 2, argc - 2)
+               ? EXIT_SUCCESS : EXIT_FAILURE;
     } else {
         call_test(get_test(argv[1]), argc - 2, argv + 2);
     }

@@ -18,11 +18,13 @@
  *
  *     dptest --list           names, one a line
  *     dptest NAME [VERB...]   runs one in this process, for a debugger
- *     dptest all [NAME...]    runs them, each in a process of its own
+ *     dptest all [-jN] [NAME...]
+ *                             runs them, each in a process of its own, up to N
+ *                             at a time
  *
  * A test passes by returning.  It fails by aborting, by an exit status other
- * than 0 and 77, by dptest_fail(), or by taking longer than a minute (set
- * DPTEST_TIMEOUT to another number of seconds).
+ * than 0 and 77, by dptest_fail(), or by taking longer than two minutes
+ * (set DPTEST_TIMEOUT to another number of seconds).
  *
  * Invariants.  Names are unique.
  *

@@ -66,46 +66,41 @@ simnic_eal = --no-huge -m 256 --no-pci --no-telemetry -l 0 \
 	--file-prefix=simnic$$$$
 simnic_path = $(abs_builddir)/drivers/net/simnic/librte_net_simnic.so
 
-check-drivers: tests/drivers/test-simnic-match$(EXEEXT) \
+# Each is a target of its own, so that some run side by side, and all of them
+# even if one fails.
+drivers_programs = check-driver-match check-driver-port \
+	check-driver-testpmd check-driver-restart
+drivers_switch = check-driver-simnic-ovs check-driver-malformed \
+	check-driver-simnic-count check-driver-simnic-merge \
+	check-driver-growth check-driver-load
+drivers_bed = check-driver-telemetry check-driver-run check-driver-top
+drivers_needs = tests/drivers/test-simnic-match$(EXEEXT) \
 	tests/drivers/test-simnic-port$(EXEEXT) $(simnic_plugin) \
 	vswitchd/ovs-vswitchd$(EXEEXT)
+check-drivers: $(drivers_needs)
+	@$(MAKE) --no-print-directory -k $(CHECK_JOBS) --output-sync=target \
+		$(drivers_programs) $(drivers_switch) $(drivers_bed)
+check-driver-match: $(drivers_needs)
 	tests/drivers/test-simnic-match
+check-driver-port: $(drivers_needs)
 	tests/drivers/test-simnic-port $(simnic_eal)
+check-driver-testpmd: $(drivers_needs)
 	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/drivers/test-simnic-testpmd || test $$? = 77
-	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
-		$(srcdir)/tests/drivers/test-simnic-ovs \
-		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
-	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
-		$(srcdir)/tests/drivers/test-malformed \
-		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
-	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
-		$(srcdir)/tests/drivers/test-simnic-count \
-		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
-	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
-		$(srcdir)/tests/drivers/test-simnic-merge \
-		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
-	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
-		$(srcdir)/tests/drivers/test-growth \
-		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
-	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
-		$(srcdir)/tests/drivers/test-load \
-		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
-	$(PYTHON3) $(srcdir)/tests/drivers/test-telemetry \
-		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
-		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
-		--plugin=$(simnic_path) || test $$? = 77
+check-driver-restart: $(drivers_needs)
 	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/drivers/test-restart \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
-	$(PYTHON3) $(srcdir)/tests/drivers/test-run \
+$(drivers_switch): check-driver-%: $(drivers_needs)
+	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
+		$(srcdir)/tests/drivers/test-$* \
+		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
+$(drivers_bed): check-driver-%: $(drivers_needs)
+	$(PYTHON3) $(srcdir)/tests/drivers/test-$* \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
 		--plugin=$(simnic_path) || test $$? = 77
-	$(PYTHON3) $(srcdir)/tests/drivers/test-top \
-		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
-		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
-		--plugin=$(simnic_path) || test $$? = 77
+.PHONY: $(drivers_programs) $(drivers_switch) $(drivers_bed)
 
 # The same programs with AddressSanitizer and UndefinedBehaviorSanitizer,
 # however the tree was configured.  A plugin cannot have them, but these have
