@@ -89,7 +89,7 @@ tests/testsuite: $(AT_FILES) tests/package.m4
 check-own: tests/testsuite tests/atconfig tests/atlocal \
 	vswitchd/ovs-vswitchd$(EXEEXT)
 	@$(SHELL) tests/testsuite -C tests AUTOTEST_PATH=$(AUTOTEST_PATH) \
-		$(CHECK_JOBS) $(TESTSUITEFLAGS); status=$$?; \
+		$(CHECK_OWN_JOBS) $(TESTSUITEFLAGS); status=$$?; \
 	$(SED) -n 's/^[0-9]*[.] .* ([^ ]*): \(ok\|FAILED\|skipped\) .*/\1/p' \
 		tests/testsuite.log | sort | uniq -c | awk \
 		'{ n[$$2] = $$1 } END { printf "%d passed, %d failed, %d skipped\n", \
@@ -97,6 +97,7 @@ check-own: tests/testsuite tests/atconfig tests/atlocal \
 	exit $$status
 .PHONY: check-own
 CHECK_JOBS = -j$$(nproc)
+CHECK_OWN_JOBS = -j$$((2 * $$(nproc)))	# They mostly wait.
 
 # Models, checked exhaustively (minutes; needs spin).
 EXTRA_DIST += \

@@ -100,7 +100,6 @@ $(drivers_bed): check-driver-%: $(drivers_needs)
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
 		--plugin=$(simnic_path) || test $$? = 77
-.PHONY: $(drivers_programs) $(drivers_switch) $(drivers_bed)
 
 # The same programs with AddressSanitizer and UndefinedBehaviorSanitizer,
 # however the tree was configured.  A plugin cannot have them, but these have
@@ -145,4 +144,5 @@ check-drivers-sanitized:
 bench-drivers:
 bench-rebalance:
 endif
-.PHONY: check-drivers check-drivers-sanitized bench-drivers bench-rebalance
+.PHONY: check-drivers check-drivers-sanitized bench-drivers bench-rebalance \
+	$(drivers_programs) $(drivers_switch) $(drivers_bed)
