@@ -36,8 +36,8 @@ tests_drivers_test_simnic_match_LDADD = $(simnic_libs)
 
 tests_drivers_test_simnic_port_SOURCES = \
 	$(simnic_sources) \
-	tests/drivers/simnic-util.c \
-	tests/drivers/simnic-util.h \
+	tests/drivers/simnic-port-rig.c \
+	tests/drivers/simnic-port-rig.h \
 	tests/drivers/test-simnic-arrive.c \
 	tests/drivers/test-simnic-edit.c \
 	tests/drivers/test-simnic-flow.c \

@@ -8,8 +8,8 @@
 
 #include <rte_cycles.h>
 
+#include "simnic-port-rig.h"
 #include "simnic-stamp.h"
-#include "simnic-util.h"
 #include "test-simnic-flow.h"
 
 static unsigned int

@@ -19,7 +19,7 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
-#include "simnic-util.h"
+#include "simnic-port-rig.h"
 
 #define PAYLOAD 21              /* Odd, as sums over odd sizes differ. */
 #define MAX_BYTES 512

@@ -10,7 +10,7 @@
 #include <rte_cycles.h>
 #include <rte_errno.h>
 
-#include "simnic-util.h"
+#include "simnic-port-rig.h"
 
 void
 test_marks(void)

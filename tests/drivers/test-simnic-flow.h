@@ -10,7 +10,7 @@
  * of refusals (test-simnic-refuse.c), of how ports come and go
  * (test-simnic-life.c).
  *
- * See also.  simnic-util.h. */
+ * See also.  simnic-port-rig.h. */
 
 void test_marks(void);
 void test_drop_and_isolate(void);

@@ -18,7 +18,7 @@
 #include <rte_version.h>
 
 #include "simnic-abi.h"
-#include "simnic-util.h"
+#include "simnic-port-rig.h"
 
 /* A DPDK that is not there: 'devices' of 'stride' bytes, whose data have
  * their members 'shift' bytes further on. */

@@ -22,7 +22,7 @@
 #include <rte_thash.h>
 #include <rte_udp.h>
 
-#include "simnic-util.h"
+#include "simnic-port-rig.h"
 #include "test-simnic-flow.h"
 
 static unsigned int n_passed, n_failed;

@@ -10,7 +10,7 @@
 
 #include <rte_errno.h>
 
-#include "simnic-util.h"
+#include "simnic-port-rig.h"
 
 /* Which port a rule is for. */
 enum where {

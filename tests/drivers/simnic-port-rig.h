@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef TESTS_SIMNIC_UTIL_H
-#define TESTS_SIMNIC_UTIL_H 1
+#ifndef TESTS_SIMNIC_PORT_RIG_H
+#define TESTS_SIMNIC_PORT_RIG_H 1
 
-/* simnic-util: what tests of net_simnic ports have in common
- * ==========================================================
+/* simnic-port-rig: what tests of net_simnic ports have in common
+ * ==============================================================
  *
  * Job.  Open and close ports, receive, write rules in one line each.
  *
@@ -94,4 +94,4 @@ bool csums_ok(const struct rte_mbuf *);
 /* A UDP packet to 'dst' with a checksum for the NIC to fill in. */
 struct rte_mbuf *make_packet(uint32_t dst);
 
-#endif /* simnic-util.h */
+#endif /* simnic-port-rig.h */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-#include "simnic-util.h"
+#include "simnic-port-rig.h"
 
 #include <stdlib.h>
 #include <string.h>
