@@ -80,12 +80,20 @@ dp_books_judge_last(struct dp_books *books, struct dp_books_entry *entry)
     judge(books, entry, has_ended(entry));
 }
 
+/* Tells lanes what the pass that begins asks of a connection. */
+static void
+begin_pass(struct dp_books *books)
+    OVS_REQUIRES(books->keeper)
+{
+    atomic_store_relaxed(&books->min_seen, books->worth.seen);
+    atomic_store_relaxed(&books->has_enough, false);
+}
+
 void
 dp_books_judge_all(struct dp_books *books)
 {
     dp_books_worth_end_pass(&books->worth);
-    atomic_store_relaxed(&books->min_seen, books->worth.seen);
-    atomic_store_relaxed(&books->has_enough, false);
+    begin_pass(books);
 }
 
 void
@@ -100,8 +108,7 @@ void
 dp_books_judge_anew(struct dp_books *books)
 {
     dp_books_worth_init(&books->worth);
-    atomic_store_relaxed(&books->min_seen, books->worth.seen);
-    atomic_store_relaxed(&books->has_enough, false);
+    begin_pass(books);
 }
 
 uint32_t
