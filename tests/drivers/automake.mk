@@ -68,34 +68,32 @@ simnic_path = $(abs_builddir)/drivers/net/simnic/librte_net_simnic.so
 
 # Each is a target of its own, so that some run side by side, and all of them
 # even if one fails.
-drivers_programs = check-driver-match check-driver-port \
-	check-driver-testpmd check-driver-restart
-drivers_switch = check-driver-simnic-ovs check-driver-malformed \
-	check-driver-simnic-count check-driver-simnic-merge \
-	check-driver-growth check-driver-load
-drivers_bed = check-driver-telemetry check-driver-run check-driver-top
+drivers_programs = driver-match driver-port driver-testpmd driver-restart
+drivers_switch = driver-simnic-ovs driver-malformed driver-simnic-count \
+	driver-simnic-merge driver-growth driver-load
+drivers_bed = driver-telemetry driver-run driver-top
 drivers_needs = tests/drivers/test-simnic-match$(EXEEXT) \
 	tests/drivers/test-simnic-port$(EXEEXT) $(simnic_plugin) \
 	vswitchd/ovs-vswitchd$(EXEEXT)
 check-drivers: $(drivers_needs)
 	@$(MAKE) --no-print-directory -k $(CHECK_JOBS) --output-sync=target \
 		$(drivers_programs) $(drivers_switch) $(drivers_bed)
-check-driver-match: $(drivers_needs)
+driver-match: $(drivers_needs)
 	tests/drivers/test-simnic-match
-check-driver-port: $(drivers_needs)
+driver-port: $(drivers_needs)
 	tests/drivers/test-simnic-port $(simnic_eal)
-check-driver-testpmd: $(drivers_needs)
+driver-testpmd: $(drivers_needs)
 	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/drivers/test-simnic-testpmd || test $$? = 77
-check-driver-restart: $(drivers_needs)
+driver-restart: $(drivers_needs)
 	SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/drivers/test-restart \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
-$(drivers_switch): check-driver-%: $(drivers_needs)
+$(drivers_switch): driver-%: $(drivers_needs)
 	$(with_ovs_tools) SIMNIC_PLUGIN=$(simnic_path) $(PYTHON3) \
 		$(srcdir)/tests/drivers/test-$* \
 		--daemon=vswitchd/ovs-vswitchd$(EXEEXT) || test $$? = 77
-$(drivers_bed): check-driver-%: $(drivers_needs)
+$(drivers_bed): driver-%: $(drivers_needs)
 	$(PYTHON3) $(srcdir)/tests/drivers/test-$* \
 		--source=$(OVS_SOURCE) --build=$(OVS_BUILD) \
 		--vswitchd=vswitchd/ovs-vswitchd$(EXEEXT) \
