@@ -30,8 +30,8 @@ check-merge: tests/dptest$(EXEEXT)
 	@end=$$(($$(date +%s) + $(or $(TIME),0))); seed=1; \
 	while :; do \
 	    tests/dptest $(merge_churn) soak $(MERGE_CHANGES) & churn=$$!; \
-	    tests/dptest $(merge_same) soak $(MERGE_WAYS) $$seed \
-	        && wait $$churn || exit 1; \
+	    tests/dptest $(merge_same) soak $(MERGE_WAYS) $$seed; same=$$?; \
+	    wait $$churn && test $$same = 0 || exit 1; \
 	    test $$(date +%s) -lt $$end || break; \
 	    seed=$$(($$seed + 1)); \
 	done
