@@ -190,9 +190,9 @@ dp_xdp_loader_maps(const struct dp_xdp_loader *loader)
 
 /* Programs. */
 
-/* Has 'object' run on all ports.  A port that is gone does not matter; one
- * that keeps the old program for another reason finds the same flows, with
- * what that can do. */
+/* Has 'object' run on all ports, and on those that are to come.  A port that
+ * is gone does not matter; one that keeps the old program, as when it is left
+ * behind, finds the same flows, with what that can do. */
 static void
 swap_program(struct dp_xdp_loader *loader, struct dp_xdp_object *object,
              uint32_t can)
@@ -201,7 +201,7 @@ swap_program(struct dp_xdp_loader *loader, struct dp_xdp_object *object,
     struct dp_xdp_object *old = loader->object;
 
     for (size_t slot = 1; slot < DP_XDP_MAX_PORTS; slot++) {
-        if (loader->ports[slot]) {
+        if (loader->ports[slot] && !loader->left) {
             dp_xdp_attachment_update(&loader->ports[slot]->attachment,
                                      object->prog_fd);
         }

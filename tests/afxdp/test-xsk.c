@@ -606,30 +606,6 @@ expect_loss(struct netdev *netdev)
     }
 }
 
-/* Returns the link that holds the program of "port0", for the caller to
- * close. */
-static int
-open_link(void)
-{
-    uint32_t prog_id, id = 0;
-
-    ovs_assert(!bpf_xdp_query_id(xdp_rig_ifindex("port0"), XDP_FLAGS_DRV_MODE,
-                                 &prog_id));
-    while (!bpf_link_get_next_id(id, &id)) {
-        struct bpf_link_info info;
-        uint32_t len = sizeof info;
-        int fd = bpf_link_get_fd_by_id(id);
-
-        memset(&info, 0, sizeof info);
-        if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len)
-            && info.type == BPF_LINK_TYPE_XDP && info.prog_id == prog_id) {
-            return fd;
-        }
-        close(fd);
-    }
-    dptest_fail("the program has no link");
-}
-
 /* An administrator takes the program off, has its link hold another one, or
  * takes it off and puts another one there, which stays. */
 static void
@@ -648,7 +624,7 @@ test_taken_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 
     for (int i = 0; i < 3; i++) {
         exercise(netdev);
-        fd = open_link();
+        fd = xdp_rig_open_link(ifindex);
         ovs_assert(!(i ? bpf_link_detach(fd)
                      : bpf_link_update(fd, foreign, NULL)));
         close(fd);

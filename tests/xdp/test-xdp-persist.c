@@ -6,6 +6,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/bpf.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -46,9 +47,9 @@ attach(struct dp_xdp_loader *loader, uint32_t ifindex, enum dp_xdp_mode mode)
     return port;
 }
 
-/* What the program that is on 'ifindex' does with a packet. */
-static uint32_t
-verdict(uint32_t ifindex)
+/* The program that is on 'ifindex' does this with a packet. */
+static void
+expect(uint32_t ifindex, uint32_t verdict)
 {
     static const uint8_t packet[64] = { [12] = 0x88, [13] = 0xb5 };
     int fd = bpf_prog_get_fd_by_id(dp_xdp_link_program(ifindex));
@@ -57,7 +58,20 @@ verdict(uint32_t ifindex)
     ovs_assert(fd >= 0);
     xdp_rig_run_program(fd, ifindex, packet, sizeof packet, 1, &run);
     close(fd);
-    return run.verdict;
+    if (run.verdict != verdict) {
+        dptest_fail("verdict %"PRIu32" instead of %"PRIu32, run.verdict,
+                    verdict);
+    }
+}
+
+static void
+switch_to(struct dp_xdp_loader *loader, uint32_t can)
+{
+    char *why;
+
+    if (dp_xdp_loader_switch(loader, can, &why)) {
+        dptest_fail("%s", why);
+    }
 }
 
 /* Puts a flow that drops all packets of 'port'. */
@@ -67,15 +81,12 @@ put_drop(struct dp_xdp_loader *loader, const struct dp_xdp_port *port)
     struct dp_xdp_action action = { .fate = DP_XDP_DROP };
     struct dp_xdp_key key, mask;
     uint32_t flow;
-    char *why;
 
     memset(&key, 0, sizeof key);
     memset(&mask, 0, sizeof mask);
     key.slot = dp_xdp_port_slot(port);
     mask.slot = UINT16_MAX;
-    if (dp_xdp_loader_switch(loader, DP_XDP_CAN_LOOKUP, &why)) {
-        dptest_fail("%s", why);
-    }
+    switch_to(loader, DP_XDP_CAN_LOOKUP);
     ovs_assert(!dp_xdp_table_put(dp_xdp_loader_table(loader), &key, &mask,
                                  &action, &flow));
     return flow;
@@ -92,17 +103,19 @@ come_and_go(uint32_t ifindex, enum dp_xdp_mode mode)
     dp_xdp_loader_set_persist(loader, true);
     dp_xdp_loader_take_over(loader);
     port = attach(loader, ifindex, mode);
-    ovs_assert(verdict(ifindex) == XDP_PASS);
+    expect(ifindex, XDP_PASS);
     flow = put_drop(loader, port);
-    ovs_assert(verdict(ifindex) == XDP_DROP);
+    expect(ifindex, XDP_DROP);
 
+    /* What it does now is not seen. */
     dp_xdp_loader_leave(loader);
+    switch_to(loader, 0);
     dp_xdp_table_del(dp_xdp_loader_table(loader), flow);
     dp_xdp_table_forget(dp_xdp_loader_table(loader), flow);
     dp_xdp_table_check(dp_xdp_loader_table(loader));
     dp_xdp_detach(port);
     dp_xdp_loader_destroy(loader);
-    ovs_assert(verdict(ifindex) == XDP_DROP);
+    expect(ifindex, XDP_DROP);
 }
 
 /* Flows are at work until the next daemon says so, whatever mode the program
@@ -128,16 +141,16 @@ test_xdp_persist(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         loader = xdp_rig_load();
         dp_xdp_loader_set_persist(loader, persist);
         port = attach(loader, ifindex, mode);
-        ovs_assert(verdict(ifindex) == XDP_DROP);
+        expect(ifindex, XDP_DROP);
         dp_xdp_loader_take_over(loader);
-        ovs_assert(verdict(ifindex) == XDP_PASS);
+        expect(ifindex, XDP_PASS);
         ovs_assert(dp_xdp_pins_have(ifindex, &left) == persist);
 
         /* It can be switched at any time. */
         dp_xdp_loader_set_persist(loader, !persist);
         ovs_assert(dp_xdp_pins_have(ifindex, &left) == !persist);
         put_drop(loader, port);
-        ovs_assert(verdict(ifindex) == XDP_DROP);
+        expect(ifindex, XDP_DROP);
         dp_xdp_detach(port);
         ovs_assert(!dp_xdp_link_program(ifindex));
         ovs_assert(access(folder, F_OK) && errno == ENOENT);
@@ -173,14 +186,14 @@ test_xdp_persist_left(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     loader = xdp_rig_load();
     dp_xdp_loader_set_persist(loader, true);
     port = attach(loader, ifindex, DP_XDP_GENERIC);
-    ovs_assert(verdict(ifindex) == XDP_PASS);
+    expect(ifindex, XDP_PASS);
     ovs_assert(dp_xdp_pins_have(ifindex, &left) && left == DP_XDP_GENERIC);
     dp_xdp_detach(port);
     dp_xdp_loader_destroy(loader);
 
     come_and_go(ifindex, DP_XDP_NATIVE);
     loader = xdp_rig_load();
-    ovs_assert(verdict(ifindex) == XDP_DROP);
+    expect(ifindex, XDP_DROP);
     dp_xdp_loader_take_over(loader);
     ovs_assert(!dp_xdp_link_program(ifindex));
     ovs_assert(access(folder, F_OK) && errno == ENOENT);

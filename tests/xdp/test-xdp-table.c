@@ -247,22 +247,31 @@ test_xdp_table_rest(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("xdp-table-rest", test_xdp_table_rest);
 
+/* Puts a flow of port 3 with key '*key' or, if both buckets of that are full,
+ * with the next one for which there is room.  Leaves the key after that in
+ * '*key'.  Few are refused: none at all in nine of ten full tables; more than
+ * ten, with a constant that suits these keys badly, in one of a thousand. */
+static uint32_t
+put_next(struct memory *m, uint32_t *key)
+{
+    uint32_t flow, n_refused = 0;
+
+    while (put(m, 3, (*key)++, 1, &flow)) {
+        ovs_assert(++n_refused < 10);
+        end_epoch(m);                   /* Its number rests. */
+    }
+    return flow;
+}
+
 /* Fills the table with flows of port 3, the first of which gets the key '*n'.
  * Stores them from '*n' on, which grows.  Returns a key that is not there. */
 static uint32_t
 fill(struct memory *m, uint32_t *flows, uint32_t *n)
 {
-    uint32_t key = *n, n_refused = 0;
+    uint32_t key = *n;
 
     while (*n < DP_XDP_MAX_FLOWS - 1) {
-        if (!put(m, 3, key++, 1, &flows[*n])) {
-            (*n)++;
-        } else {
-            n_refused++;
-            end_epoch(m);               /* Its number rests. */
-        }
-        /* One time in twenty, both buckets of some key are full. */
-        ovs_assert(n_refused < 10);
+        flows[(*n)++] = put_next(m, &key);
     }
     return key;
 }
@@ -327,7 +336,7 @@ test_xdp_table_busy(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     dp_xdp_table_forget(m.table, flows[0]);
     ovs_assert(put(&m, 3, key, 1, &flow) == EBUSY);
     end_epoch(&m);
-    ovs_assert(!put(&m, 3, key, 1, &flows[0]));
+    flows[0] = put_next(&m, &key);
     while (n > 0) {
         del(&m, flows[--n]);
     }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/dptest.h"
 #include "util.h"
@@ -88,6 +89,38 @@ xdp_rig_now_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * UINT64_C(1000000000) + t.tv_nsec;
+}
+
+/* Every namespace has its own interface of that index. */
+static bool
+is_link_of(int fd, uint32_t ifindex, uint32_t prog_id)
+{
+    struct bpf_link_info info;
+    uint32_t len = sizeof info;
+
+    memset(&info, 0, sizeof info);
+    return (!bpf_obj_get_info_by_fd(fd, &info, &len)
+            && info.type == BPF_LINK_TYPE_XDP
+            && info.xdp.ifindex == ifindex && info.prog_id == prog_id);
+}
+
+int
+xdp_rig_open_link(uint32_t ifindex)
+{
+    uint32_t prog_id = dp_xdp_link_program(ifindex);
+    uint32_t id = 0;
+
+    while (!bpf_link_get_next_id(id, &id)) {
+        int fd = bpf_link_get_fd_by_id(id);
+
+        if (fd >= 0) {
+            if (is_link_of(fd, ifindex, prog_id)) {
+                return fd;
+            }
+            close(fd);
+        }
+    }
+    dptest_fail("interface %"PRIu32" has no program with a link", ifindex);
 }
 
 void

@@ -46,6 +46,10 @@ void xdp_rig_set_up(const char *a, const char *b);
 
 uint32_t xdp_rig_ifindex(const char *name);
 
+/* Returns the link that holds the program of 'ifindex', for the caller to
+ * close. */
+int xdp_rig_open_link(uint32_t ifindex);
+
 /* The time, in ns. */
 uint64_t xdp_rig_now_ns(void);
 

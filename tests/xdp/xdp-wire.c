@@ -137,36 +137,11 @@ xdp_wire_count(const struct xdp_wire *wire, enum xdp_wire_count what)
     return sum;
 }
 
-/* Returns a file descriptor of the link of interface 'ifindex'. */
-static int
-open_link(uint32_t ifindex)
-{
-    uint32_t id = 0;
-
-    while (!bpf_link_get_next_id(id, &id)) {
-        struct bpf_link_info info;
-        uint32_t len = sizeof info;
-        int fd = bpf_link_get_fd_by_id(id);
-
-        memset(&info, 0, sizeof info);
-        if (fd >= 0) {
-            if (!bpf_obj_get_info_by_fd(fd, &info, &len)
-                && info.type == BPF_LINK_TYPE_XDP
-                && info.xdp.ifindex == ifindex) {
-                return fd;
-            }
-            close(fd);
-        }
-    }
-    return -1;
-}
-
 void
 xdp_wire_replace_program(const struct xdp_wire *wire, int prog_fd)
 {
-    int fd = open_link(wire->in);
+    int fd = xdp_rig_open_link(wire->in);
 
-    ovs_assert(fd >= 0);
     ovs_assert(!bpf_link_update(fd, prog_fd, NULL));
     close(fd);
 }
