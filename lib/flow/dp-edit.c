@@ -243,11 +243,9 @@ set32(void *p, ovs_be32 value, ovs_be32 mask)
 }
 
 static inline void
-update_tcp_csum(struct dp_packet *packet, struct tcp_header *tcp,
-                dp_csum_diff diff)
+update_tcp_csum(struct tcp_header *tcp, dp_csum_diff diff)
 {
     tcp->tcp_csum = dp_csum_apply(tcp->tcp_csum, diff);
-    ovs_packet_l4_changed(packet);
 }
 
 /* A UDP checksum of 0 means that there is none. */
@@ -259,8 +257,9 @@ update_udp_csum(struct dp_packet *packet, struct udp_header *udp,
         ovs_be16 csum = dp_csum_apply(udp->udp_csum, diff);
 
         udp->udp_csum = csum ? csum : htons(0xffff);
+    } else {
+        ovs_packet_want_udp_csum(packet);
     }
-    ovs_packet_l4_changed(packet);
 }
 
 /* The checksums of TCP and UDP follow the addresses.  'proto' must be that of
@@ -273,7 +272,7 @@ update_l4_csum(struct dp_packet *packet, uint8_t proto, dp_csum_diff diff)
     void *l4 = dp_packet_l4(packet);
 
     if (proto == IPPROTO_TCP && size >= TCP_HEADER_LEN) {
-        update_tcp_csum(packet, l4, diff);
+        update_tcp_csum(l4, diff);
     } else if (proto == IPPROTO_UDP && size >= UDP_HEADER_LEN) {
         update_udp_csum(packet, l4, diff);
     }
@@ -314,7 +313,6 @@ set_ipv4(struct dp_packet *packet, const struct ovs_key_ipv4 *key,
     }
     if (addrs + rest) {
         ip->ip_csum = dp_csum_apply(ip->ip_csum, addrs + rest);
-        ovs_packet_ipv4_changed(packet);
     }
     if (addrs) {
         if (OVS_LIKELY(!dp_header_is_later_ipv4(ip))) {
@@ -425,7 +423,7 @@ set_tcp(struct dp_packet *packet, const struct ovs_key_tcp *key,
     }
     diff = set16(&tcp->tcp_src, key->tcp_src, mask->tcp_src);
     diff += set16(&tcp->tcp_dst, key->tcp_dst, mask->tcp_dst);
-    update_tcp_csum(packet, tcp, diff);
+    update_tcp_csum(tcp, diff);
     pkt_metadata_init_conn(&packet->md);
 }
 

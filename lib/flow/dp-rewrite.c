@@ -212,8 +212,7 @@ rewrite_eth(const struct dp_rewrite *rewrite, uint8_t *p)
 
 /* Sets the byte behind that with the header's length. */
 static void
-rewrite_tos(const struct dp_rewrite *rewrite, struct dp_packet *packet,
-            uint8_t *l3)
+rewrite_tos(const struct dp_rewrite *rewrite, uint8_t *l3)
 {
     struct ip_header *ip = ALIGNED_CAST(struct ip_header *, l3);
     uint16_t old = dp_load16(l3);
@@ -223,8 +222,14 @@ rewrite_tos(const struct dp_rewrite *rewrite, struct dp_packet *packet,
     new = dp_load16(l3);
     if (new != old) {
         ip->ip_csum = dp_csum_apply(ip->ip_csum, dp_csum_diff16(old, new));
-        ovs_packet_ipv4_changed(packet);
     }
+}
+
+static inline uint8_t *
+l4_csum(uint8_t *l4, bool is_tcp)
+{
+    return l4 + (is_tcp ? offsetof(struct tcp_header, tcp_csum)
+                 : offsetof(struct udp_header, udp_csum));
 }
 
 /* Updates the checksum of TCP or UDP at 'l4', where words that add up to 'old'
@@ -233,8 +238,7 @@ static inline void
 update_l4_csum(const struct dp_rewrite *rewrite, uint8_t *l4, bool is_tcp,
                uint64_t old)
 {
-    uint8_t *p = l4 + (is_tcp ? offsetof(struct tcp_header, tcp_csum)
-                       : offsetof(struct udp_header, udp_csum));
+    uint8_t *p = l4_csum(l4, is_tcp);
     ovs_be16 csum = (OVS_FORCE ovs_be16) dp_load16(p);
     ovs_be16 new = dp_csum_replace(csum, old, rewrite->l4_sum);
 
@@ -258,11 +262,12 @@ rewrite_l4(const struct dp_rewrite *rewrite, struct dp_packet *packet,
     uint32_t moved = (dp_part32(old[0] ^ new[0], 1)
                       | dp_part32(old[1] ^ new[1], 0));
 
+    bool is_tcp = dp_part8(old[0], 1) == IPPROTO_TCP;
+    uint8_t *l4 = l3 + IP_HEADER_LEN;
+
     memcpy(l3 + DST_OFS, &new[1], sizeof new[1]);
     if (moved | dp_part32(old[1] ^ new[1], 1)) {
-        update_l4_csum(rewrite, l3 + IP_HEADER_LEN,
-                       dp_part8(old[0], 1) == IPPROTO_TCP,
-                       addrs + dp_part32(went[1], 1));
+        update_l4_csum(rewrite, l4, is_tcp, addrs + dp_part32(went[1], 1));
     }
     if (moved | dp_part32(old[0] ^ new[0], 0)) {
         ovs_be16 csum = (OVS_FORCE ovs_be16) dp_part16(old[0], 1);
@@ -271,10 +276,11 @@ rewrite_l4(const struct dp_rewrite *rewrite, struct dp_packet *packet,
                                rewrite->ip_sum);
         new[0] = dp_with_part16(new[0], 1, (OVS_FORCE uint16_t) csum);
         memcpy(l3 + TTL_OFS, &new[0], sizeof new[0]);
-        ovs_packet_ipv4_changed(packet);
     }
     if (moved || rewrite->ports_proto) {
-        ovs_packet_l4_changed(packet);
+        if (!is_tcp && !dp_load16(l4_csum(l4, is_tcp))) {
+            ovs_packet_want_udp_csum(packet);
+        }
         if (!rewrite->keeps_conn) {
             pkt_metadata_init_conn(&packet->md);
         }
@@ -283,8 +289,7 @@ rewrite_l4(const struct dp_rewrite *rewrite, struct dp_packet *packet,
 
 /* Rewrites the TTL at 'l3'. */
 static inline void
-rewrite_ttl(const struct dp_rewrite *rewrite, struct dp_packet *packet,
-            uint8_t *l3)
+rewrite_ttl(const struct dp_rewrite *rewrite, uint8_t *l3)
 {
     uint64_t old = dp_load64(l3 + TTL_OFS);
     uint64_t went = old & rewrite->ip_mask.ttl_src;
@@ -296,7 +301,6 @@ rewrite_ttl(const struct dp_rewrite *rewrite, struct dp_packet *packet,
         csum = dp_csum_replace(csum, dp_part32(went, 0), rewrite->ip_sum);
         new = dp_with_part16(new, 1, (OVS_FORCE uint16_t) csum);
         memcpy(l3 + TTL_OFS, &new, sizeof new);
-        ovs_packet_ipv4_changed(packet);
     }
 }
 
@@ -308,12 +312,12 @@ rewrite_plain(const struct dp_rewrite *rewrite, struct dp_packet *packet,
 
     rewrite_eth(rewrite, data);
     if (OVS_UNLIKELY(rewrite->tos_mask)) {
-        rewrite_tos(rewrite, packet, l3);
+        rewrite_tos(rewrite, l3);
     }
     if (rewrite->needs_l4) {
         rewrite_l4(rewrite, packet, l3);
     } else {
-        rewrite_ttl(rewrite, packet, l3);
+        rewrite_ttl(rewrite, l3);
     }
 }
 

@@ -8,13 +8,17 @@
  * Job.  Since 3.2 miniflow_extract() not only reads a packet: it notes in it
  * what the packet is, and which checksums may be left to whoever sends it.
  * Sending relies on that for packets whose checksums are not complete, and
- * for those that are to be cut into segments; what an edit makes of a
- * checksum that will be computed anyway does not matter.  Whoever finds out
- * what a packet is without miniflow_extract(), or edits one, has to do the
- * same, with the functions below.  With older versions they do nothing.
+ * for those that are to be cut into segments.  Whoever finds out what a packet
+ * is without miniflow_extract() has to do the same, with the functions below.
+ * With older versions they do nothing.
+ *
+ * Open vSwitch's edits note that checksums are not good any more, so that
+ * sending computes them from all bytes.  Ours keep them right: by the
+ * difference, which costs a fraction of that.  What an edit makes of a
+ * checksum that will be computed anyway does not matter.
  *
  * A packet that a NIC has marked is not looked at, so nothing is noted.  Its
- * checksums are complete, and edits then keep them so: the same leaves.
+ * checksums are complete, and the same leaves.
  *
  * Thread-safety.  As the packet's owner allows. */
 
@@ -84,19 +88,10 @@ ovs_packet_note(struct dp_packet *packet, bool is_ipv6, bool is_tcp)
     *dp_packet_ol_flags_ptr(packet) = flags;
 }
 
-/* Notes that the IPv4 header of 'packet' has changed.  Its checksum must have
- * been updated all the same. */
+/* Notes that 'packet', a UDP datagram without a checksum, has been edited:
+ * sending gives it one if it was received as sound. */
 static inline void
-ovs_packet_ipv4_changed(struct dp_packet *packet)
-{
-    if (dp_packet_hwol_tx_ip_csum(packet)) {
-        dp_packet_ol_reset_ip_csum_good(packet);
-    }
-}
-
-/* The same for what the checksum of TCP or UDP covers. */
-static inline void
-ovs_packet_l4_changed(struct dp_packet *packet)
+ovs_packet_want_udp_csum(struct dp_packet *packet)
 {
     if (dp_packet_hwol_tx_l4_checksum(packet)) {
         dp_packet_ol_reset_l4_csum_good(packet);
@@ -176,12 +171,7 @@ ovs_packet_note(struct dp_packet *packet OVS_UNUSED, bool is_ipv6 OVS_UNUSED,
 }
 
 static inline void
-ovs_packet_ipv4_changed(struct dp_packet *packet OVS_UNUSED)
-{
-}
-
-static inline void
-ovs_packet_l4_changed(struct dp_packet *packet OVS_UNUSED)
+ovs_packet_want_udp_csum(struct dp_packet *packet OVS_UNUSED)
 {
 }
 

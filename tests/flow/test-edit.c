@@ -240,7 +240,8 @@ l4_csum(struct dp_packet *packet, const struct flow *flow)
 }
 
 /* Gives 'packet' a checksum that may be taken for something else before or
- * after 'actions': one of the two zeros. */
+ * after 'actions': one of the two zeros.  If it has been found good the only
+ * one is that of UDP which says that there is none. */
 static void
 put_odd_csum(struct dp_packet *packet, const struct flow *flow,
              const struct dp_actions *actions)
@@ -249,6 +250,8 @@ put_odd_csum(struct dp_packet *packet, const struct flow *flow,
 
     if (!csum) {
         return;
+    } else if (ovs_packet_l4_csum(packet) == OVS_CSUM_GOOD) {
+        *csum = flow->nw_proto == IPPROTO_UDP ? 0 : *csum;
     } else if (random_range(3) == 0) {
         *csum = random_range(2) ? 0 : OVS_BE16_MAX;
     } else {
@@ -281,11 +284,15 @@ forget_left_csum(struct dp_packet *packet, const struct flow *flow)
 }
 
 /* Fails unless both, which looked like 'flow', have the same bytes when they
- * leave, and offsets. */
+ * leave, and offsets.  The library does not keep checksums good. */
 static void
 check_same(struct dp_packet *a, struct dp_packet *b, const struct flow *flow)
 {
-    ovs_assert(*dp_packet_ol_flags_ptr(a) == *dp_packet_ol_flags_ptr(b));
+    const uint32_t good = (DP_PACKET_OL_RX_IP_CKSUM_GOOD
+                           | DP_PACKET_OL_RX_L4_CKSUM_GOOD);
+
+    ovs_assert((*dp_packet_ol_flags_ptr(a) | good)
+               == (*dp_packet_ol_flags_ptr(b) | good));
     ovs_assert(a->l2_5_ofs == b->l2_5_ofs);
     ovs_assert(a->l3_ofs == b->l3_ofs);
     ovs_assert(a->l4_ofs == b->l4_ofs);
