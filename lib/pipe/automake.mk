@@ -27,6 +27,7 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pipe/dp-group.c \
 	lib/pipe/dp-lane.c \
 	lib/pipe/dp-lane.h \
+	lib/pipe/dp-order.h \
 	lib/pipe/dp-live.c \
 	lib/pipe/dp-live.h \
 	lib/pipe/dp-lookup.c \

@@ -18,6 +18,7 @@
 #include "ovs/ovs-packet-offload.h"
 #include "pipe/dp-burst.h"
 #include "pipe/dp-lane.h"
+#include "pipe/dp-order.h"
 
 COVERAGE_DEFINE(dp_merged_hit);
 COVERAGE_DEFINE(dp_merged_unsound);
@@ -138,17 +139,18 @@ void
 dp_carrier_run(struct dp_lane *lane, struct dp_burst *burst)
 {
     unsigned int n_hits = 0;
-    uint64_t long_way = 0;      /* 1-bits: of such hashes. */
+    struct dp_order order;
     struct search s;
     uint32_t found;
     int i;
 
+    dp_order_init(&order);
     s.table = &lane->merged;
     found = guess_entries(read_packets(burst, &s), &s);
     match_packets(burst, found, &s);
     ULLONG_FOR_EACH_1 (i, found) {
-        uint64_t bit = UINT64_C(1) << s.tuples[i].hash % 64;
-        struct dp_flow *flow = (OVS_LIKELY(!(long_way & bit))
+        uint32_t hash = s.tuples[i].hash;
+        struct dp_flow *flow = (OVS_LIKELY(!dp_order_has(&order, hash))
                                 ? take(burst, &s, i) : NULL);
 
         if (OVS_LIKELY(flow)) {
@@ -157,7 +159,7 @@ dp_carrier_run(struct dp_lane *lane, struct dp_burst *burst)
                                   s.tuples[i].tcp_flags));
             n_hits++;
         } else {
-            long_way |= bit;
+            dp_order_add(&order, hash);
         }
     }
     dp_lane_count(lane, PMD_STAT_EXACT_HIT, n_hits);

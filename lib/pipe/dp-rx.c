@@ -10,6 +10,7 @@
 #include "ovs/ovs-packet-offload.h"
 #include "pipe/dp-burst.h"
 #include "pipe/dp-lane.h"
+#include "pipe/dp-order.h"
 #include "pipe/dp-pipe.h"
 
 /* The first stage: makes packets out of what a netdev delivered.
@@ -93,26 +94,26 @@ static uint32_t
 take_all_merging(struct dp_lane *lane, struct dp_burst *burst, uint32_t marked,
                  uint32_t sound, struct dp_flow *flows[])
 {
-    uint64_t long_way = 0;      /* 1-bits: of hashes of undecided packets. */
     unsigned int n_merged = 0;
+    struct dp_order order;      /* By the NIC's hashes. */
     uint32_t hits = 0;
 
+    dp_order_init(&order);
     for (int i = 0; i < burst->n; i++) {
         struct dp_packet *packet = burst->packets[i];
         struct dp_flow *flow = marked & UINT32_C(1) << i ? flows[i] : NULL;
-        uint64_t bit = UINT64_C(1) << (dp_packet_rss_valid(packet)
-                                       ? dp_packet_get_rss_hash(packet) % 64
-                                       : 0);
+        uint32_t hash = (dp_packet_rss_valid(packet)
+                         ? dp_packet_get_rss_hash(packet) : 0);
 
         if (OVS_LIKELY(flow) && !may_be_merged(flow)
-            && !(flow->merged && long_way & bit)
+            && !(flow->merged && dp_order_has(&order, hash))
             && take(burst, i, flow, sound >> i & 1)
             && (!flow->merged || may_pass(flow, packet,
                                           burst->tcp_flags[i]))) {
             hits |= UINT32_C(1) << i;
             n_merged += flow->merged;
         } else {
-            long_way |= bit;
+            dp_order_add(&order, hash);
             if (flow && flow->in_port == burst->in_port) {
                 lane->mark_found = true;
             }

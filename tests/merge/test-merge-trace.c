@@ -466,16 +466,22 @@ test_pick_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("merge-pick-M4", test_pick_main);
 
-/* Returns a TCP flow of whose packets a rule can be made, and the rule. */
+/* Returns a TCP flow of whose packets a rule can be made, and the rule.  Stores
+ * the megaflow that they meet first, for the caller to unref, in '*firstp'. */
 static void
 find_tcp_rule(struct merge_world *w, struct flow *sample,
-              struct dp_merge_rule *rule)
+              struct dp_merge_rule *rule, struct dp_flow **firstp)
 {
-    struct dp_trace *trace;
-    enum dp_merge_why why;
+    enum dp_merge_why why = 0;
 
     do {
-        trace = find_good_sample(w, sample);
+        struct dp_trace *trace = find_good_sample(w, sample);
+
+        if (why) {
+            dp_flow_unref(*firstp);
+        }
+        *firstp = trace->stages[0].flow;
+        dp_flow_ref(*firstp);
         why = (sample->nw_proto == IPPROTO_TCP
                ? dp_trace_compose(trace, w->ct, 0, rule)
                : DP_MERGE_WHY_P_PROTO);
@@ -572,10 +578,12 @@ test_order_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     merge_world_init(&w);
     while (n_tries < 200) {
         struct dp_merge_rule rule;
+        struct dp_flow *first;
         struct flow flows[2];
 
         dp_merge_rule_init(&rule);
-        find_tcp_rule(&w, &flows[1], &rule);
+        find_tcp_rule(&w, &flows[1], &rule, &first);
+        dp_flow_unref(first);
         if (find_other(&flows[1], &rule, &flows[0])) {
             struct dp_flow *merged = dp_carrier.create(&w.rig.lane, &rule);
             struct dpif_flow_stats stats;
@@ -607,7 +615,7 @@ test_order_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("merge-order-M44", test_order_main);
 
-enum { MARK = 5 };
+enum { MARK = 5, FIRST_MARK, UNKNOWN_MARK };
 
 static unsigned int
 n_marked(struct merge_world *w)
@@ -649,7 +657,8 @@ check_marks(struct merge_world *w, struct dp_flow *merged,
 {
     const struct nic_notes all = { MARK, true, false };
     const struct nic_notes no_csums = { MARK, false, false };
-    const struct nic_notes unknown = { MARK + 1, true, false };
+    const struct nic_notes first = { FIRST_MARK, true, false };
+    const struct nic_notes unknown = { UNKNOWN_MARK, true, false };
     struct flow good[2] = { *sample, *sample };
     struct flow late[2] = { *other, *sample };
     struct flow fin[2] = { *sample, *sample };
@@ -661,6 +670,8 @@ check_marks(struct merge_world *w, struct dp_flow *merged,
     send_and_count(w, merged, good, &all, 2, 2);
     ovs_assert(ofpbuf_equal(&w->sent, expect));
     send_and_count(w, merged, good, &no_csums, 0, 2);
+    ovs_assert(ofpbuf_equal(&w->sent, expect));
+    send_and_count(w, merged, good, &first, 0, 2);
     ovs_assert(ofpbuf_equal(&w->sent, expect));
     w->rig.lane.mark_found = false;
     send_and_count(w, merged, good, &unknown, 0, 2);
@@ -685,7 +696,8 @@ check_marks(struct merge_world *w, struct dp_flow *merged,
 }
 
 /* A mark of a merged flow is believed of packets that the tracker would let
- * pass, and of no others. */
+ * pass, and of no others; that of the megaflow where the long way begins, of
+ * none. */
 static void
 test_mark_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
@@ -707,19 +719,22 @@ test_mark_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     for (int i = 0; i < 200; i++) {
         struct flow sample, other;
         struct dp_merge_rule rule;
-        struct dp_flow *merged;
+        struct dp_flow *first, *merged;
 
         dp_merge_rule_init(&rule);
-        find_tcp_rule(&w, &sample, &rule);
+        find_tcp_rule(&w, &sample, &rule, &first);
         if (!find_other(&sample, &rule, &other)) {
             other = sample;
             other.nw_ttl++;
         }
         merged = dp_carrier.create(lane, &rule);
         dp_carrier.insert(lane, merged);
+        dp_mark_index_set(lane->marks, FIRST_MARK, first, i & 1);
         dp_mark_index_set(lane->marks, MARK, merged, i & 1);
         check_marks(&w, merged, &sample, &other);
         dp_mark_index_clear(lane->marks, MARK, merged);
+        dp_mark_index_clear(lane->marks, FIRST_MARK, first);
+        dp_flow_unref(first);
         dp_carrier.remove(lane, merged);
         dp_flow_unref(merged);
         dp_merge_rule_uninit(&rule);

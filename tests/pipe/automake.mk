@@ -12,5 +12,6 @@ tests_dptest_SOURCES += \
 	tests/pipe/test-flush.c \
 	tests/pipe/test-live.c \
 	tests/pipe/test-meter.c \
+	tests/pipe/test-order.c \
 	tests/pipe/test-pipe.c \
 	tests/pipe/test-rxq-load.c
