@@ -101,6 +101,7 @@ struct dp_books_entry {
                                  * flow. */
     struct ovs_list parting;    /* In the books' 'parting'. */
     bool is_judged;             /* It has paid, or was in vain. */
+    bool is_promising;          /* It was taken to be one that will pay. */
 
     /* Guarded by 'mutex'. */
     struct ovs_list node;       /* In the books' 'entries'; the keeper may read

@@ -15,6 +15,10 @@
  * goes on while the switch stands still. */
 enum { SILENT_PASSES = 2 };
 
+/* The age of a rule that would be known to be in vain, had its connection ended
+ * when it was made. */
+enum { PROMISING_MS = (SILENT_PASSES + 1) * DP_BOOKS_AGE_MS };
+
 /* Will there be no more packets, whatever 'entry' died of? */
 static bool
 has_ended(const struct dp_books_entry *entry)
@@ -54,7 +58,20 @@ judge(struct dp_books *books, struct dp_books_entry *entry, bool is_over)
 
     if ((has_paid || is_over) && !entry->is_judged) {
         entry->is_judged = true;
-        dp_books_worth_count(&books->worth, has_paid);
+        dp_books_worth_count(&books->worth, has_paid, entry->is_promising);
+    }
+}
+
+/* 'entry', which may not have paid yet, has packets still. */
+static void
+note_promise(struct dp_books *books, struct dp_books_entry *entry,
+             long long int now_ms)
+    OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex)
+{
+    if (!entry->is_judged && !entry->is_promising && !entry->n_idle
+        && now_ms - entry->born > PROMISING_MS) {
+        entry->is_promising = true;
+        dp_books_worth_promise(&books->worth);
     }
 }
 
@@ -69,6 +86,7 @@ dp_books_judge(struct dp_books *books, struct dp_books_entry *entry,
                                      now_ms - entry->used));
 
     judge(books, entry, is_over);
+    note_promise(books, entry, now_ms);
     if (is_over && dp_books_worth_is_strict(&books->worth)) {
         dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_VAIN);
     }

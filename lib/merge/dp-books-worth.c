@@ -28,12 +28,19 @@ dp_books_worth_made(struct dp_books_worth *worth)
 }
 
 void
-dp_books_worth_count(struct dp_books_worth *worth, bool has_paid)
+dp_books_worth_promise(struct dp_books_worth *worth)
 {
-    if (has_paid) {
+    worth->n_paid++;
+}
+
+void
+dp_books_worth_count(struct dp_books_worth *worth, bool has_paid,
+                     bool was_promising)
+{
+    if (!has_paid) {
+        worth->n_vain += was_promising ? 2 : 1;
+    } else if (!was_promising) {
         worth->n_paid++;
-    } else {
-        worth->n_vain++;
     }
 }
 

@@ -19,6 +19,11 @@
  * may be some only, are not in vain.  If they are, it takes longer until the
  * next try.
  *
+ * Where connections are slow, it is known within a second or two which rules
+ * were in vain, but only much later which ones pay.  So a rule that has packets
+ * still when others are known to be in vain is taken to be one that pays; if it
+ * ends before it does, it was in vain, and the promise, too.
+ *
  * Thread-safety.  None. */
 
 #include <stdbool.h>
@@ -46,7 +51,8 @@ enum {
 struct dp_books_worth {
     uint32_t seen;              /* How often a connection must be, lately, to
                                  * get a rule. */
-    uint32_t n_made, n_paid, n_vain;    /* Rules, since the last pass. */
+    uint32_t n_made;            /* Rules, since the last pass. */
+    uint32_t n_paid, n_vain;    /* Likewise, with promises. */
     uint32_t n_passes;          /* Since 'seen' has changed, or too many rules
                                  * were in vain. */
     uint32_t pause;             /* Passes until the next try. */
@@ -61,8 +67,13 @@ bool dp_books_worth_is_over(long long int active_ms, long long int idle_ms);
 /* A rule was made.  Returns false if there may be no more in this pass. */
 bool dp_books_worth_made(struct dp_books_worth *);
 
-/* A rule has paid: it had DP_BOOKS_WORTH_PACKETS; or it is over before. */
-void dp_books_worth_count(struct dp_books_worth *, bool has_paid);
+/* A rule that was made a while ago has packets still. */
+void dp_books_worth_promise(struct dp_books_worth *);
+
+/* A rule has paid: it had DP_BOOKS_WORTH_PACKETS; or it is over before.  It
+ * 'was_promising' if that has been said of it. */
+void dp_books_worth_count(struct dp_books_worth *, bool has_paid,
+                          bool was_promising);
 
 /* Draws conclusions, once per pass. */
 void dp_books_worth_end_pass(struct dp_books_worth *);

@@ -40,6 +40,7 @@ struct world {
 
     size_t n_steady_made;
     size_t n_short_made[3];     /* In this pass, and those before it. */
+    size_t n_slow_made[4];      /* Likewise, of those that last. */
 };
 
 static void
@@ -83,11 +84,19 @@ see_packet(struct world *w)
         if (is_steady) {
             w->has_rule[i] = true;
             w->n_steady_made++;
-            dp_books_worth_count(&w->worth, true);
+            w->n_slow_made[0]++;
         } else {
             w->n_short_made[0]++;
         }
     }
+}
+
+/* The rules of a pass are now those of the one before it, and so on. */
+static void
+move_on(size_t *n_made, size_t n)
+{
+    memmove(&n_made[1], n_made, (n - 1) * sizeof *n_made);
+    n_made[0] = 0;
 }
 
 /* Returns how many rules of short connections were made. */
@@ -102,16 +111,19 @@ run_pass(struct world *w)
     w->now_us += 1000 * DP_BOOKS_AGE_MS;
     dp_sample_run(&w->sample, w->now_us);
 
-    /* They are seen to be over two passes later. */
+    /* Short ones are seen to be over two passes later; others pay much later,
+     * but after three passes it is seen that they last. */
     for (size_t i = 0; i < w->n_short_made[2]; i++) {
-        dp_books_worth_count(&w->worth, false);
+        dp_books_worth_count(&w->worth, false, false);
+    }
+    for (size_t i = 0; i < w->n_slow_made[3]; i++) {
+        dp_books_worth_promise(&w->worth);
     }
     dp_books_worth_end_pass(&w->worth);
     w->is_open = true;
     n = w->n_short_made[0];
-    w->n_short_made[2] = w->n_short_made[1];
-    w->n_short_made[1] = n;
-    w->n_short_made[0] = 0;
+    move_on(w->n_short_made, ARRAY_SIZE(w->n_short_made));
+    move_on(w->n_slow_made, ARRAY_SIZE(w->n_slow_made));
     return n;
 }
 
@@ -159,6 +171,21 @@ test_steady(void)
     free(w);
 }
 
+/* So do many that last among few short ones: that it takes a while until they
+ * pay says nothing against them. */
+static void
+test_slow(void)
+{
+    struct world *w = world_create(MAX_STEADY, .95);
+
+    for (int i = 0; i < 40; i++) {
+        run_pass(w);
+    }
+    printf("slow: %"PRIuSIZE" rules\n", w->n_steady_made);
+    ovs_assert(w->n_steady_made > .99 * MAX_STEADY);
+    free(w);
+}
+
 /* Busy ones get theirs among many short ones, in a second or two. */
 static void
 test_mixed(void)
@@ -183,6 +210,7 @@ test_worth_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     test_short();
     test_steady();
+    test_slow();
     test_mixed();
 }
 DPTEST_REGISTER("merge-worth-traffic", test_worth_main);
@@ -194,10 +222,10 @@ end_pass(struct dp_books_worth *worth, size_t n_paid, size_t n_vain,
          uint32_t seen)
 {
     for (size_t i = 0; i < n_paid; i++) {
-        dp_books_worth_count(worth, true);
+        dp_books_worth_count(worth, true, false);
     }
     for (size_t i = 0; i < n_vain; i++) {
-        dp_books_worth_count(worth, false);
+        dp_books_worth_count(worth, false, false);
     }
     dp_books_worth_end_pass(worth);
     ovs_assert(worth->seen == seen);
@@ -274,6 +302,22 @@ test_steps_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     }
     end_pass(&worth, 0, 0, 512);
     ovs_assert(dp_books_worth_made(&worth));
+
+    /* A promise is as good as a rule that pays, once, and no worse if it is
+     * broken. */
+    dp_books_worth_init(&worth);
+    for (int i = 0; i < 64; i++) {
+        dp_books_worth_promise(&worth);
+    }
+    end_pass(&worth, 0, 64, 4);
+    for (int i = 0; i < 64; i++) {
+        dp_books_worth_count(&worth, true, true);
+    }
+    end_pass(&worth, 0, 63, 4);
+    for (int i = 0; i < 32; i++) {
+        dp_books_worth_count(&worth, false, true);
+    }
+    end_pass(&worth, 63, 0, 512);
 
     ovs_assert(dp_books_worth_is_over(0, 1));
     ovs_assert(!dp_books_worth_is_over(100, 200));
@@ -366,6 +410,17 @@ test_books_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     judge_first(lab.books, now);
     judge_first(lab.books, now);
     ovs_assert(lab.books->worth.n_paid == 1);
+    lab_replace_conn(&lab, 0);
+
+    /* So is one that has packets for a while. */
+    dp_books_age(lab.books, now);
+    ovs_assert(lab_offer(&lab, 0) == DP_BOOKS_MADE);
+    for (int i = 0; i < 8; i++) {
+        run_packets(&lab, 0, 1);
+        dp_books_account_all(lab.books);
+        judge_first(lab.books, time_msec() + (i + 1) * DP_BOOKS_AGE_MS);
+        ovs_assert(lab.books->worth.n_paid == (i >= 3));
+    }
     lab_replace_conn(&lab, 0);
 
     /* What ends for other reasons tells nothing. */
