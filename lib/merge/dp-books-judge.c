@@ -15,8 +15,8 @@
  * goes on while the switch stands still. */
 enum { SILENT_PASSES = 2 };
 
-/* The age of a rule that would be known to be in vain, had its connection ended
- * when it was made. */
+/* The age of a rule that would be known to be in vain, had its connection
+ * ended when it was made. */
 enum { PROMISING_MS = (SILENT_PASSES + 1) * DP_BOOKS_AGE_MS };
 
 /* Will there be no more packets, whatever 'entry' died of? */

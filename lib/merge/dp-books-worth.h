@@ -20,9 +20,9 @@
  * next try.
  *
  * Where connections are slow, it is known within a second or two which rules
- * were in vain, but only much later which ones pay.  So a rule that has packets
- * still when others are known to be in vain is taken to be one that pays; if it
- * ends before it does, it was in vain, and the promise, too.
+ * were in vain, but only much later which ones pay.  So a rule that has
+ * packets still when others are known to be in vain is taken to be one that
+ * pays; if it ends before it does, it was in vain, and the promise, too.
  *
  * Thread-safety.  None. */
 

@@ -466,8 +466,9 @@ test_pick_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 DPTEST_REGISTER("merge-pick-M4", test_pick_main);
 
-/* Returns a TCP flow of whose packets a rule can be made, and the rule.  Stores
- * the megaflow that they meet first, for the caller to unref, in '*firstp'. */
+/* Returns a TCP flow of whose packets a rule can be made, and the rule.
+ * Stores the megaflow that they meet first in '*firstp', for the caller to
+ * unref. */
 static void
 find_tcp_rule(struct merge_world *w, struct flow *sample,
               struct dp_merge_rule *rule, struct dp_flow **firstp)
