@@ -313,6 +313,7 @@ set_ipv4(struct dp_packet *packet, const struct ovs_key_ipv4 *key,
     }
     if (addrs + rest) {
         ip->ip_csum = dp_csum_apply(ip->ip_csum, addrs + rest);
+        ovs_packet_ipv4_changed(packet);
     }
     if (addrs) {
         if (OVS_LIKELY(!dp_header_is_later_ipv4(ip))) {

@@ -212,7 +212,8 @@ rewrite_eth(const struct dp_rewrite *rewrite, uint8_t *p)
 
 /* Sets the byte behind that with the header's length. */
 static void
-rewrite_tos(const struct dp_rewrite *rewrite, uint8_t *l3)
+rewrite_tos(const struct dp_rewrite *rewrite, struct dp_packet *packet,
+            uint8_t *l3)
 {
     struct ip_header *ip = ALIGNED_CAST(struct ip_header *, l3);
     uint16_t old = dp_load16(l3);
@@ -222,6 +223,7 @@ rewrite_tos(const struct dp_rewrite *rewrite, uint8_t *l3)
     new = dp_load16(l3);
     if (new != old) {
         ip->ip_csum = dp_csum_apply(ip->ip_csum, dp_csum_diff16(old, new));
+        ovs_packet_ipv4_changed(packet);
     }
 }
 
@@ -276,6 +278,7 @@ rewrite_l4(const struct dp_rewrite *rewrite, struct dp_packet *packet,
                                rewrite->ip_sum);
         new[0] = dp_with_part16(new[0], 1, (OVS_FORCE uint16_t) csum);
         memcpy(l3 + TTL_OFS, &new[0], sizeof new[0]);
+        ovs_packet_ipv4_changed(packet);
     }
     if (moved || rewrite->ports_proto) {
         if (!is_tcp && !dp_load16(l4_csum(l4, is_tcp))) {
@@ -289,7 +292,8 @@ rewrite_l4(const struct dp_rewrite *rewrite, struct dp_packet *packet,
 
 /* Rewrites the TTL at 'l3'. */
 static inline void
-rewrite_ttl(const struct dp_rewrite *rewrite, uint8_t *l3)
+rewrite_ttl(const struct dp_rewrite *rewrite, struct dp_packet *packet,
+            uint8_t *l3)
 {
     uint64_t old = dp_load64(l3 + TTL_OFS);
     uint64_t went = old & rewrite->ip_mask.ttl_src;
@@ -301,6 +305,7 @@ rewrite_ttl(const struct dp_rewrite *rewrite, uint8_t *l3)
         csum = dp_csum_replace(csum, dp_part32(went, 0), rewrite->ip_sum);
         new = dp_with_part16(new, 1, (OVS_FORCE uint16_t) csum);
         memcpy(l3 + TTL_OFS, &new, sizeof new);
+        ovs_packet_ipv4_changed(packet);
     }
 }
 
@@ -312,12 +317,12 @@ rewrite_plain(const struct dp_rewrite *rewrite, struct dp_packet *packet,
 
     rewrite_eth(rewrite, data);
     if (OVS_UNLIKELY(rewrite->tos_mask)) {
-        rewrite_tos(rewrite, l3);
+        rewrite_tos(rewrite, packet, l3);
     }
     if (rewrite->needs_l4) {
         rewrite_l4(rewrite, packet, l3);
     } else {
-        rewrite_ttl(rewrite, l3);
+        rewrite_ttl(rewrite, packet, l3);
     }
 }
 

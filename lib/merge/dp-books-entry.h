@@ -101,7 +101,7 @@ struct dp_books_entry {
                                  * flow. */
     struct ovs_list parting;    /* In the books' 'parting'. */
     bool is_judged;             /* It has paid, or was in vain. */
-    bool is_promising;          /* It was taken to be one that will pay. */
+    bool is_promising;          /* It was taken for one that will pay. */
 
     /* Guarded by 'mutex'. */
     struct ovs_list node;       /* In the books' 'entries'; the keeper may read
@@ -226,7 +226,8 @@ void dp_books_judge(struct dp_books *books, struct dp_books_entry *entry,
     OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex);
 
 /* The same for one that is dead, and booked for the last time. */
-void dp_books_judge_last(struct dp_books *books, struct dp_books_entry *entry)
+void dp_books_judge_last(struct dp_books *books, struct dp_books_entry *entry,
+                         long long int now_ms)
     OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex);
 
 /* A pass has ended: draws conclusions from what was judged. */

@@ -15,9 +15,12 @@
  * goes on while the switch stands still. */
 enum { SILENT_PASSES = 2 };
 
-/* The age of a rule that would be known to be in vain, had its connection
- * ended when it was made. */
-enum { PROMISING_MS = (SILENT_PASSES + 1) * DP_BOOKS_AGE_MS };
+/* Returns how many passes old 'entry' is. */
+static uint32_t
+get_age(const struct dp_books_entry *entry, long long int now_ms)
+{
+    return MAX(now_ms - entry->born, 0) / DP_BOOKS_AGE_MS;
+}
 
 /* Will there be no more packets, whatever 'entry' died of? */
 static bool
@@ -49,29 +52,49 @@ has_ended(const struct dp_books_entry *entry)
     }
 }
 
+/* 'entry' won't pay, or nothing is known. */
+static void
+break_promise(struct dp_books *books, struct dp_books_entry *entry)
+    OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex)
+{
+    if (entry->is_promising) {
+        dp_books_worth_broken(&books->worth);
+    }
+}
+
 /* 'entry' has paid, or 'is_over' before it has.  Each is counted once. */
 static void
-judge(struct dp_books *books, struct dp_books_entry *entry, bool is_over)
+judge(struct dp_books *books, struct dp_books_entry *entry, bool is_over,
+      long long int now_ms)
     OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex)
 {
     bool has_paid = entry->n_packets >= DP_BOOKS_WORTH_PACKETS;
 
-    if ((has_paid || is_over) && !entry->is_judged) {
-        entry->is_judged = true;
-        dp_books_worth_count(&books->worth, has_paid, entry->is_promising);
+    if (entry->is_judged || !(has_paid || is_over)) {
+        return;
+    }
+    entry->is_judged = true;
+    if (!has_paid) {
+        dp_books_worth_vain(&books->worth, get_age(entry, now_ms));
+        break_promise(books, entry);
+    } else if (!entry->is_promising) {
+        dp_books_worth_paid(&books->worth);
     }
 }
 
-/* 'entry', which may not have paid yet, has packets still. */
+/* Looks whether 'entry', which may not have paid yet, goes on at a good
+ * pace. */
 static void
-note_promise(struct dp_books *books, struct dp_books_entry *entry,
-             long long int now_ms)
+look_for_promise(struct dp_books *books, struct dp_books_entry *entry,
+                 long long int now_ms)
     OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex)
 {
-    if (!entry->is_judged && !entry->is_promising && !entry->n_idle
-        && now_ms - entry->born > PROMISING_MS) {
+    if (!entry->is_judged && !entry->is_promising
+        && get_age(entry, now_ms) >= DP_BOOKS_WORTH_AGE
+        && now_ms - entry->used < SILENT_PASSES * DP_BOOKS_AGE_MS
+        && entry->n_packets >= DP_BOOKS_WORTH_PROMISING) {
         entry->is_promising = true;
-        dp_books_worth_promise(&books->worth);
+        dp_books_worth_paid(&books->worth);
     }
 }
 
@@ -85,17 +108,21 @@ dp_books_judge(struct dp_books *books, struct dp_books_entry *entry,
            && dp_books_worth_is_over(entry->used - entry->born,
                                      now_ms - entry->used));
 
-    judge(books, entry, is_over);
-    note_promise(books, entry, now_ms);
+    judge(books, entry, is_over, now_ms);
+    look_for_promise(books, entry, now_ms);
     if (is_over && dp_books_worth_is_strict(&books->worth)) {
         dp_books_entry_kill(books, entry, DP_BOOKS_CAUSE_VAIN);
     }
 }
 
 void
-dp_books_judge_last(struct dp_books *books, struct dp_books_entry *entry)
+dp_books_judge_last(struct dp_books *books, struct dp_books_entry *entry,
+                    long long int now_ms)
 {
-    judge(books, entry, has_ended(entry));
+    judge(books, entry, has_ended(entry), now_ms);
+    if (!entry->is_judged) {
+        break_promise(books, entry);
+    }
 }
 
 /* Tells lanes what the pass that begins asks of a connection. */

@@ -3,6 +3,8 @@
 
 #include "merge/dp-books-worth.h"
 
+#include <string.h>
+
 #include "util.h"
 
 void
@@ -28,20 +30,23 @@ dp_books_worth_made(struct dp_books_worth *worth)
 }
 
 void
-dp_books_worth_promise(struct dp_books_worth *worth)
+dp_books_worth_paid(struct dp_books_worth *worth)
 {
     worth->n_paid++;
 }
 
 void
-dp_books_worth_count(struct dp_books_worth *worth, bool has_paid,
-                     bool was_promising)
+dp_books_worth_broken(struct dp_books_worth *worth)
 {
-    if (!has_paid) {
-        worth->n_vain += was_promising ? 2 : 1;
-    } else if (!was_promising) {
-        worth->n_paid++;
-    }
+    worth->n_broken++;
+}
+
+void
+dp_books_worth_vain(struct dp_books_worth *worth, uint32_t age)
+{
+    uint32_t n = MIN(age, DP_BOOKS_WORTH_AGE);
+
+    worth->n_vain[MIN(DP_BOOKS_WORTH_AGE - n, DP_BOOKS_WORTH_AGE - 1)]++;
 }
 
 bool
@@ -86,11 +91,15 @@ dp_books_worth_end_pass(struct dp_books_worth *worth)
 {
     uint32_t too_many = (dp_books_worth_is_strict(worth)
                          ? DP_BOOKS_WORTH_FEW : DP_BOOKS_WORTH_MANY);
+    uint32_t n_vain = worth->n_vain[0];
 
-    if (worth->n_vain >= too_many && worth->n_vain > worth->n_paid) {
+    if (n_vain >= too_many && n_vain + worth->n_broken > worth->n_paid) {
         tighten(worth);
     } else {
         relax(worth);
     }
-    worth->n_made = worth->n_paid = worth->n_vain = 0;
+    worth->n_made = worth->n_paid = worth->n_broken = 0;
+    memmove(&worth->n_vain[0], &worth->n_vain[1],
+            sizeof worth->n_vain - sizeof worth->n_vain[0]);
+    worth->n_vain[DP_BOOKS_WORTH_AGE - 1] = 0;
 }

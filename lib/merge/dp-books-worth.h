@@ -20,9 +20,10 @@
  * next try.
  *
  * Where connections are slow, it is known within a second or two which rules
- * were in vain, but only much later which ones pay.  So a rule that has
- * packets still when others are known to be in vain is taken to be one that
- * pays; if it ends before it does, it was in vain, and the promise, too.
+ * were in vain, but only much later which ones pay.  So when it is known of
+ * all rules of the same age which ones were in vain, one that goes on, at a
+ * good pace, is *promising*: it is counted as one that pays.  If it ends
+ * before it does, the promise is broken, and outweighs another one.
  *
  * Thread-safety.  None. */
 
@@ -31,6 +32,11 @@
 
 enum {
     DP_BOOKS_WORTH_PACKETS = 128,
+
+    /* Of a rule that is promising, and its age in passes. */
+    DP_BOOKS_WORTH_PROMISING = DP_BOOKS_WORTH_PACKETS / 8,
+    DP_BOOKS_WORTH_AGE = 4,
+
     DP_BOOKS_WORTH_MIN_SEEN = 4,
     DP_BOOKS_WORTH_MAX_SEEN = 512,
 
@@ -52,7 +58,12 @@ struct dp_books_worth {
     uint32_t seen;              /* How often a connection must be, lately, to
                                  * get a rule. */
     uint32_t n_made;            /* Rules, since the last pass. */
-    uint32_t n_paid, n_vain;    /* Likewise, with promises. */
+    uint32_t n_paid;            /* Likewise, with promises. */
+    uint32_t n_broken;          /* Likewise, promises. */
+
+    /* Rules in vain: in this pass and the next ones, when others of their age
+     * are promising. */
+    uint32_t n_vain[DP_BOOKS_WORTH_AGE];
     uint32_t n_passes;          /* Since 'seen' has changed, or too many rules
                                  * were in vain. */
     uint32_t pause;             /* Passes until the next try. */
@@ -67,13 +78,16 @@ bool dp_books_worth_is_over(long long int active_ms, long long int idle_ms);
 /* A rule was made.  Returns false if there may be no more in this pass. */
 bool dp_books_worth_made(struct dp_books_worth *);
 
-/* A rule that was made a while ago has packets still. */
-void dp_books_worth_promise(struct dp_books_worth *);
+/* A rule has paid: it had DP_BOOKS_WORTH_PACKETS.  Or it is promising: when it
+ * was DP_BOOKS_WORTH_AGE passes old it went on, and had
+ * DP_BOOKS_WORTH_PROMISING.  Once for each rule. */
+void dp_books_worth_paid(struct dp_books_worth *);
 
-/* A rule has paid: it had DP_BOOKS_WORTH_PACKETS; or it is over before.  It
- * 'was_promising' if that has been said of it. */
-void dp_books_worth_count(struct dp_books_worth *, bool has_paid,
-                          bool was_promising);
+/* A rule that was promising has ended before it had paid. */
+void dp_books_worth_broken(struct dp_books_worth *);
+
+/* A rule that is 'age' passes old was in vain. */
+void dp_books_worth_vain(struct dp_books_worth *, uint32_t age);
 
 /* Draws conclusions, once per pass. */
 void dp_books_worth_end_pass(struct dp_books_worth *);

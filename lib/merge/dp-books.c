@@ -392,7 +392,7 @@ let_go(struct dp_books *books, bool all)
             ovs_list_remove(&entry->parting);
             ovs_mutex_lock(&books->mutex);
             dp_books_account(books, entry, time_msec(), true);
-            dp_books_judge_last(books, entry);
+            dp_books_judge_last(books, entry, time_msec());
             dp_books_entry_destroy(books, entry);
             ovs_mutex_unlock(&books->mutex);
         }

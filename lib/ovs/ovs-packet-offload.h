@@ -13,9 +13,10 @@
  * With older versions they do nothing.
  *
  * Open vSwitch's edits note that checksums are not good any more, so that
- * sending computes them from all bytes.  Ours keep them right: by the
- * difference, which costs a fraction of that.  What an edit makes of a
- * checksum that will be computed anyway does not matter.
+ * sending computes them.  Ours do that for IPv4 headers.  What covers the
+ * payload they keep good, by the difference, which costs a fraction of adding
+ * up all bytes.  What an edit makes of a checksum that will be computed anyway
+ * does not matter.
  *
  * A packet that a NIC has marked is not looked at, so nothing is noted.  Its
  * checksums are complete, and the same leaves.
@@ -86,6 +87,16 @@ ovs_packet_note(struct dp_packet *packet, bool is_ipv6, bool is_tcp)
                   : DP_PACKET_OL_TX_UDP_CKSUM);
     }
     *dp_packet_ol_flags_ptr(packet) = flags;
+}
+
+/* Notes that the IPv4 header of 'packet' has changed: sending computes its
+ * checksum, even if whoever called it good was wrong. */
+static inline void
+ovs_packet_ipv4_changed(struct dp_packet *packet)
+{
+    if (dp_packet_hwol_tx_ip_csum(packet)) {
+        dp_packet_ol_reset_ip_csum_good(packet);
+    }
 }
 
 /* Notes that 'packet', a UDP datagram without a checksum, has been edited:
@@ -167,6 +178,11 @@ ovs_packet_is_tunnelled(struct dp_packet *packet OVS_UNUSED)
 static inline void
 ovs_packet_note(struct dp_packet *packet OVS_UNUSED, bool is_ipv6 OVS_UNUSED,
                 bool is_tcp OVS_UNUSED)
+{
+}
+
+static inline void
+ovs_packet_ipv4_changed(struct dp_packet *packet OVS_UNUSED)
 {
 }
 

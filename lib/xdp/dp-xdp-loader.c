@@ -407,7 +407,7 @@ look_at_ports(struct dp_xdp_loader *loader)
         for (size_t slot = 1; slot < DP_XDP_MAX_PORTS; slot++) {
             struct dp_xdp_port *port = loader->ports[slot];
 
-            if (port && port->lost && !port->is_lost) {
+            if (port && port->lost && !port->is_lost && !loader->left) {
                 look_at_port(loader, port);
             }
         }

@@ -284,12 +284,11 @@ forget_left_csum(struct dp_packet *packet, const struct flow *flow)
 }
 
 /* Fails unless both, which looked like 'flow', have the same bytes when they
- * leave, and offsets.  The library does not keep checksums good. */
+ * leave, and offsets.  The library does not keep layer 4's checksum good. */
 static void
 check_same(struct dp_packet *a, struct dp_packet *b, const struct flow *flow)
 {
-    const uint32_t good = (DP_PACKET_OL_RX_IP_CKSUM_GOOD
-                           | DP_PACKET_OL_RX_L4_CKSUM_GOOD);
+    const uint32_t good = DP_PACKET_OL_RX_L4_CKSUM_GOOD;
 
     ovs_assert((*dp_packet_ol_flags_ptr(a) | good)
                == (*dp_packet_ol_flags_ptr(b) | good));
@@ -342,8 +341,8 @@ receive(struct dp_packet *packet, const struct reception *r)
     return flow;
 }
 
-/* Makes checksums of 'packet' good that whoever receives it says are good.  Of
- * fragments nobody can say that, and behind other extension headers of IPv6
+/* Makes the checksum of layer 4 good if whoever receives 'packet' says it is.
+ * Of fragments nobody can say that, and behind other extension headers of IPv6
  * the library computes checksums without regard to them. */
 static void
 make_good(struct dp_packet *packet, struct reception *r)
@@ -356,8 +355,7 @@ make_good(struct dp_packet *packet, struct reception *r)
         r->unfinished = 0;
     }
     receive(packet, r);
-    *dp_packet_ol_flags_ptr(packet) &= ~(DP_PACKET_OL_RX_IP_CKSUM_GOOD
-                                         | DP_PACKET_OL_RX_L4_CKSUM_GOOD);
+    *dp_packet_ol_flags_ptr(packet) &= ~DP_PACKET_OL_RX_L4_CKSUM_GOOD;
     ovs_packet_finish(packet);
 }
 

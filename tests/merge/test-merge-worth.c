@@ -40,7 +40,7 @@ struct world {
 
     size_t n_steady_made;
     size_t n_short_made[3];     /* In this pass, and those before it. */
-    size_t n_slow_made[4];      /* Likewise, of those that last. */
+    size_t n_slow_made[DP_BOOKS_WORTH_AGE + 1]; /* Likewise, that last. */
 };
 
 static void
@@ -111,13 +111,16 @@ run_pass(struct world *w)
     w->now_us += 1000 * DP_BOOKS_AGE_MS;
     dp_sample_run(&w->sample, w->now_us);
 
-    /* Short ones are seen to be over two passes later; others pay much later,
-     * but after three passes it is seen that they last. */
-    for (size_t i = 0; i < w->n_short_made[2]; i++) {
-        dp_books_worth_count(&w->worth, false, false);
+    /* Short ones are over at once, or it is seen two passes later; others pay
+     * much later, but are promising by then. */
+    for (size_t i = 0; i < w->n_short_made[0]; i += 2) {
+        dp_books_worth_vain(&w->worth, 0);
     }
-    for (size_t i = 0; i < w->n_slow_made[3]; i++) {
-        dp_books_worth_promise(&w->worth);
+    for (size_t i = 1; i < w->n_short_made[2]; i += 2) {
+        dp_books_worth_vain(&w->worth, 2);
+    }
+    for (size_t i = 0; i < w->n_slow_made[DP_BOOKS_WORTH_AGE]; i++) {
+        dp_books_worth_paid(&w->worth);
     }
     dp_books_worth_end_pass(&w->worth);
     w->is_open = true;
@@ -222,10 +225,10 @@ end_pass(struct dp_books_worth *worth, size_t n_paid, size_t n_vain,
          uint32_t seen)
 {
     for (size_t i = 0; i < n_paid; i++) {
-        dp_books_worth_count(worth, true, false);
+        dp_books_worth_paid(worth);
     }
     for (size_t i = 0; i < n_vain; i++) {
-        dp_books_worth_count(worth, false, false);
+        dp_books_worth_vain(worth, DP_BOOKS_WORTH_AGE + i);
     }
     dp_books_worth_end_pass(worth);
     ovs_assert(worth->seen == seen);
@@ -303,21 +306,24 @@ test_steps_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     end_pass(&worth, 0, 0, 512);
     ovs_assert(dp_books_worth_made(&worth));
 
-    /* A promise is as good as a rule that pays, once, and no worse if it is
-     * broken. */
+    /* What is in vain early waits for others of its age. */
     dp_books_worth_init(&worth);
-    for (int i = 0; i < 64; i++) {
-        dp_books_worth_promise(&worth);
+    for (int age = 0; age < DP_BOOKS_WORTH_AGE; age++) {
+        for (int i = 0; i < 32; i++) {
+            dp_books_worth_vain(&worth, age);
+        }
     }
-    end_pass(&worth, 0, 64, 4);
-    for (int i = 0; i < 64; i++) {
-        dp_books_worth_count(&worth, true, true);
-    }
-    end_pass(&worth, 0, 63, 4);
-    for (int i = 0; i < 32; i++) {
-        dp_books_worth_count(&worth, false, true);
-    }
-    end_pass(&worth, 63, 0, 512);
+    end_pass(&worth, 0, 0, 4);
+    end_pass(&worth, 0, 0, 4);
+    end_pass(&worth, 64, 0, 4);
+    end_pass(&worth, 64, 1, 512);
+
+    /* A promise that is broken outweighs another one. */
+    dp_books_worth_init(&worth);
+    dp_books_worth_broken(&worth);
+    end_pass(&worth, 65, 64, 4);
+    dp_books_worth_broken(&worth);
+    end_pass(&worth, 64, 64, 512);
 
     ovs_assert(dp_books_worth_is_over(0, 1));
     ovs_assert(!dp_books_worth_is_over(100, 200));
@@ -349,17 +355,29 @@ make_rules(struct lab *lab, size_t n_conns, int n, int n_packets)
     }
 }
 
-/* Judges the first rule in 'books', which lives. */
+/* Lets as many passes go by as it takes to know of rules that have ended. */
 static void
-judge_first(struct dp_books *books, long long int now_ms)
+age_all(struct lab *lab, long long int now)
 {
+    for (int i = 0; i <= DP_BOOKS_WORTH_AGE; i++) {
+        dp_books_age(lab->books, now);
+    }
+}
+
+/* Judges the only rule, which lives, as if it was 'age' passes old and had its
+ * last packet just now. */
+static void
+judge_first(struct lab *lab, int age)
+{
+    struct dp_books *books = lab->books;
     struct dp_books_entry *entry
         = CONTAINER_OF(ovs_list_front(&books->entries), struct dp_books_entry,
                        node);
 
     ovs_mutex_lock(&books->keeper);
     ovs_mutex_lock(&books->mutex);
-    dp_books_judge(books, entry, now_ms);
+    entry->used = entry->born + age * DP_BOOKS_AGE_MS;
+    dp_books_judge(books, entry, entry->used);
     ovs_mutex_unlock(&books->mutex);
     ovs_mutex_unlock(&books->keeper);
 }
@@ -376,12 +394,10 @@ test_books_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     make_rules(&lab, 8, 8, DP_BOOKS_WORTH_PACKETS);
     dp_books_age(lab.books, now);
     make_rules(&lab, 7, 9, DP_BOOKS_WORTH_PACKETS - 1);
-    dp_books_age(lab.books, now);
-    dp_books_age(lab.books, now);
+    age_all(&lab, now);
     ovs_assert(dp_books_get_min_seen(lab.books) == 4);
     make_rules(&lab, 8, 8, DP_BOOKS_WORTH_PACKETS - 1);
-    dp_books_age(lab.books, now);
-    dp_books_age(lab.books, now);
+    age_all(&lab, now);
     ovs_assert(dp_books_get_min_seen(lab.books) == DP_BOOKS_WORTH_MAX_SEEN);
 
     /* A rule that lives and is in vain dies then, and no other. */
@@ -407,21 +423,26 @@ test_books_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(lab_offer(&lab, 0) == DP_BOOKS_MADE);
     run_packets(&lab, 0, DP_BOOKS_WORTH_PACKETS);
     dp_books_account_all(lab.books);
-    judge_first(lab.books, now);
-    judge_first(lab.books, now);
+    judge_first(&lab, 0);
+    judge_first(&lab, 0);
     ovs_assert(lab.books->worth.n_paid == 1);
     lab_replace_conn(&lab, 0);
 
-    /* So is one that has packets for a while. */
+    /* So is one that goes on at a good pace, and no other. */
     dp_books_age(lab.books, now);
-    ovs_assert(lab_offer(&lab, 0) == DP_BOOKS_MADE);
-    for (int i = 0; i < 8; i++) {
-        run_packets(&lab, 0, 1);
-        dp_books_account_all(lab.books);
-        judge_first(lab.books, time_msec() + (i + 1) * DP_BOOKS_AGE_MS);
-        ovs_assert(lab.books->worth.n_paid == (i >= 3));
+    for (int pace = 2; pace <= 8; pace += 6) {
+        ovs_assert(lab_offer(&lab, 0) == DP_BOOKS_MADE);
+        for (int age = 0; age <= DP_BOOKS_WORTH_AGE + 1; age++) {
+            run_packets(&lab, 0, pace);
+            dp_books_account_all(lab.books);
+            judge_first(&lab, age);
+            ovs_assert(lab.books->worth.n_paid
+                       == (pace == 8 && age >= DP_BOOKS_WORTH_AGE));
+        }
+        lab_replace_conn(&lab, 0);
+        dp_books_reap(lab.books);
+        ovs_assert(lab.books->worth.n_broken == (pace == 8));
     }
-    lab_replace_conn(&lab, 0);
 
     /* What ends for other reasons tells nothing. */
     for (int i = 0; i < 100; i++) {
@@ -432,8 +453,7 @@ test_books_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
             lab_modify_megaflow(&lab, 2);
         }
     }
-    dp_books_age(lab.books, now);
-    dp_books_age(lab.books, now);
+    age_all(&lab, now);
     ovs_assert(dp_books_get_min_seen(lab.books) == 4);
     lab_uninit(&lab);
 }
