@@ -71,8 +71,8 @@ dp_books_settle_flow(struct dp_books *books, struct dp_flow *flow)
     if (!credit) {
         return;
     }
-    for (int i = 0; settle(books, credit); i++) {
-        if (i >= SETTLE_LOOKS) {
+    for (unsigned int i = 0; settle(books, credit); i++) {
+        if (i >= books->patience * SETTLE_LOOKS) {
             COVERAGE_INC(merge_unsettled);
             ovs_mutex_lock(&books->mutex);
             books->is_slow = true;

@@ -120,6 +120,9 @@ struct dp_books {
     void *aux;                  /* The carrier's. */
     struct conntrack *ct;
     struct ct_listener listener;
+    unsigned int patience;      /* Seconds to wait for NICs, or so: 1, but for
+                                 * tests, which must not depend on how fast
+                                 * the machine is. */
 
     /* Published (RCU or atomic). */
     struct cmap conns;          /* 'struct dp_books_conn's. */

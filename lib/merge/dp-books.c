@@ -48,6 +48,7 @@ dp_books_create(const struct dp_books_carrier *carrier, void *aux,
     books->carrier = carrier;
     books->aux = aux;
     books->ct = conntrack;
+    books->patience = 1;
     dp_books_init_listener(&books->listener);
     cmap_init(&books->conns);
     atomic_init(&books->is_started, false);
@@ -465,7 +466,7 @@ dp_books_reap(struct dp_books *books)
 bool
 dp_books_await_nics(struct dp_books *books)
 {
-    for (int i = 0; i < NIC_LOOKS; i++) {
+    for (unsigned int i = 0; i < books->patience * NIC_LOOKS; i++) {
         bool all_gone;
 
         ovs_mutex_lock(&books->keeper);

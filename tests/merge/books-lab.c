@@ -18,6 +18,7 @@
 #include "flow/dp-actions.h"
 #include "flow/dp-flow-table.h"
 #include "ctl/dp-offload-glue.h"
+#include "merge/dp-books-entry.h"
 #include "merge/dp-merge.h"
 #include "merge/dp-trace.h"
 #include "offload/dp-offload.h"
@@ -578,6 +579,7 @@ lab_init(struct lab *lab)
     memset(lab, 0, sizeof *lab);
     lab->ct = conntrack_init();
     lab->books = dp_books_create(&carrier, lab, lab->ct);
+    lab->books->patience = 60;
     atomic_init(&lab->lane.turn, 0);
     lab->lane.shared = &lab->shared;
     atomic_init(&lab->other_lane.turn, 0);
