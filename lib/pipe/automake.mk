@@ -27,13 +27,13 @@ lib_libmarkpath_a_SOURCES += \
 	lib/pipe/dp-group.c \
 	lib/pipe/dp-lane.c \
 	lib/pipe/dp-lane.h \
-	lib/pipe/dp-order.h \
 	lib/pipe/dp-live.c \
 	lib/pipe/dp-live.h \
 	lib/pipe/dp-lookup.c \
 	lib/pipe/dp-meter.c \
 	lib/pipe/dp-meter.h \
 	lib/pipe/dp-miss.c \
+	lib/pipe/dp-order.h \
 	lib/pipe/dp-pipe.c \
 	lib/pipe/dp-pipe.h \
 	lib/pipe/dp-rx.c \

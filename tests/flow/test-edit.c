@@ -17,8 +17,9 @@
 #include "tests/flow/library-edit.h"
 
 /* Packets are changed as odp_execute_actions() changes them: the same bytes
- * leave and the same is noted, whatever the packet, the headroom, and what the
- * NIC said of the checksums; one by one, and several edits at once. */
+ * leave and the same is noted, but that layer 4's checksum is good still;
+ * whatever the packet, the headroom, and what the NIC said of the checksums;
+ * one by one, and several edits at once. */
 
 /* What dp_actions_create() has made of edits: rewrites, and edits that needed
  * no step of their own. */
