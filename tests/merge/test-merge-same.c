@@ -145,33 +145,42 @@ complain(const struct merge_way *way, const struct dp_merge_rule *rule,
 
 /* The long way. */
 
-/* What the megaflows of 'way' have counted. */
+/* Finds the megaflows of 'way', which the lane has got. */
 static void
-read_counters(const struct merge_world *w, const struct merge_way *way,
-              struct dpif_flow_stats stats[])
+find_megaflows(const struct merge_world *w, const struct merge_way *way,
+               const struct dp_flow *flows[])
 {
     for (size_t i = 0; i < way->n; i++) {
-        const struct dp_flow *flow
-            = dp_flow_table_find_key(&w->rig.lane.flows, &way->of[i].flow);
+        flows[i] = dp_flow_table_find_key(&w->rig.lane.flows,
+                                          &way->of[i].flow);
+        ovs_assert(flows[i]);
+    }
+}
 
-        ovs_assert(flow);
-        dp_flow_get_stats(flow, &stats[i]);
+/* What the 'n' 'flows' have counted. */
+static void
+read_counters(const struct dp_flow *flows[], size_t n,
+              struct dpif_flow_stats stats[])
+{
+    for (size_t i = 0; i < n; i++) {
+        dp_flow_get_stats(flows[i], &stats[i]);
     }
 }
 
 static void
 send_long_way(struct merge_world *w, const struct merge_way *way,
-              const struct dp_merge_rule *rule, struct variant *v)
+              const struct dp_flow *flows[], const struct dp_merge_rule *rule,
+              struct variant *v)
 {
     struct dpif_flow_stats before[DP_MERGE_MAX_STAGES];
     struct dpif_flow_stats after[DP_MERGE_MAX_STAGES];
     const unsigned int n_upcalls = w->n_upcalls;
 
-    read_counters(w, way, before);
+    read_counters(flows, way->n, before);
     ofpbuf_clear(&w->sent);
     merge_world_send(w, dp_packet_clone(v->packet));
     ofpbuf_put(&v->sent, w->sent.data, w->sent.size);
-    read_counters(w, way, after);
+    read_counters(flows, way->n, after);
 
     if (w->n_upcalls != n_upcalls) {
         complain(way, rule, v->packet, "another megaflow was needed");
@@ -192,16 +201,18 @@ send_all_long_way(struct merge_world *w, const struct merge_way *way,
                   size_t n)
 {
     struct merge_conn_state states[DP_MERGE_MAX_STAGES][8];
+    const struct dp_flow *flows[DP_MERGE_MAX_STAGES];
 
     /* Brings the megaflows. */
     merge_world_send(w, dp_packet_clone(variants[0].packet));
+    find_megaflows(w, way, flows);
     for (size_t i = 0; i < way->n; i++) {
         for (size_t j = 0; j < way->stages[i].n_conns; j++) {
             states[i][j] = merge_conn_get_state(way->of[i].met[j].conn);
         }
     }
     for (size_t k = 0; k < n; k++) {
-        send_long_way(w, way, rule, &variants[k]);
+        send_long_way(w, way, flows, rule, &variants[k]);
         for (size_t i = 0; i < way->n; i++) {
             for (size_t j = 0; j < way->stages[i].n_conns; j++) {
                 struct merge_conn_state state
