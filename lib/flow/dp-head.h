@@ -90,6 +90,32 @@ dp_head_make(struct dp_head *head, const struct dp_packet *packet)
     }
 }
 
+static inline uint64_t
+dp_head_word_differs(const struct dp_head *head, const uint8_t *data,
+                     const uint8_t *mask, size_t i)
+{
+    return (dp_load64(data + 8 * i) & dp_load64(mask + 8 * i))
+           ^ head->words[i];
+}
+
+/* Do the bytes at 'data' differ from those of 'head'?  'l3_ofs' is that of
+ * 'head', and constant: so the mask is not loaded, and words that are whole or
+ * nothing in it need no mask. */
+static inline bool
+dp_head_differs(const struct dp_head *head, const uint8_t *data,
+                size_t l3_ofs)
+{
+    const uint8_t *mask = dp_head_mask(l3_ofs);
+
+    return (dp_head_word_differs(head, data, mask, 0)
+            | dp_head_word_differs(head, data, mask, 1)
+            | dp_head_word_differs(head, data, mask, 2)
+            | dp_head_word_differs(head, data, mask, 3)
+            | dp_head_word_differs(head, data, mask, 4)
+            | dp_head_word_differs(head, data, mask, 5));
+}
+BUILD_ASSERT_DECL(DP_HEAD_WORDS == 6);
+
 /* The rest of dp_head_matches() for TCP, of 'len' bytes. */
 static inline bool
 dp_head_matches_tcp(const struct dp_head *head, const uint8_t *tcp,
@@ -108,10 +134,9 @@ dp_head_matches(const struct dp_head *head, struct dp_packet *packet,
                 odp_port_t in_port)
 {
     const uint8_t *data = dp_packet_data(packet);
-    const uint8_t *mask = dp_head_mask(head->l3_ofs);
     size_t size = dp_packet_size(packet);
     size_t l3_ofs = head->l3_ofs;
-    uint64_t differ = 0;
+    bool differ;
     size_t ip_len, pad;
 
     if (!l3_ofs || size < DP_HEAD_LEN || head->in_port != in_port
@@ -120,10 +145,10 @@ dp_head_matches(const struct dp_head *head, struct dp_packet *packet,
         || (l3_ofs != ETH_HEADER_LEN && !flow_vlan_limit)) {
         return false;
     }
-    for (size_t i = 0; i < DP_HEAD_WORDS; i++) {
-        differ |= (dp_load64(data + 8 * i) & dp_load64(mask + 8 * i))
-                  ^ head->words[i];
-    }
+    differ = (l3_ofs == ETH_HEADER_LEN
+              ? dp_head_differs(head, data, ETH_HEADER_LEN)
+              : dp_head_differs(head, data,
+                                ETH_HEADER_LEN + VLAN_HEADER_LEN));
     ip_len = ntohs((OVS_FORCE ovs_be16) dp_load16(data + l3_ofs + 2));
     pad = size - l3_ofs - ip_len;       /* Huge if the packet is cut off. */
     if (differ || pad > UINT8_MAX

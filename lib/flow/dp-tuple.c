@@ -80,16 +80,6 @@ dp_tuple_read_other__(struct dp_tuple *t, struct dp_packet *packet,
             && read_ipv6(t, data, l3_ofs, size, in_port));
 }
 
-void
-dp_tuple_set_offsets(const struct dp_tuple *t, struct dp_packet *packet)
-{
-    packet->l2_pad_size = t->l2_pad_size;
-    packet->l2_5_ofs = UINT16_MAX;
-    packet->l3_ofs = t->l3_ofs;
-    packet->l4_ofs = t->l4_ofs;
-    ovs_packet_note(packet, t->is_ipv6, t->is_tcp);
-}
-
 /* Matches. */
 
 void

@@ -122,10 +122,6 @@ dp_tuples_count(const struct dp_tuples *tuples)
 bool dp_tuple_read_other__(struct dp_tuple *, struct dp_packet *packet,
                            odp_port_t in_port);
 
-/* Sets the offsets of 'packet', which reads 'tuple'. */
-void dp_tuple_set_offsets(const struct dp_tuple *tuple,
-                          struct dp_packet *packet);
-
 /* Writes the fields of 'f', which may be a mask, as a plain packet has them
  * whose layer 3 is at 'l3_ofs'. */
 void dp_tuple_write_headers(const struct flow *f, size_t l3_ofs, bool is_ipv6,
@@ -230,6 +226,17 @@ dp_tuple_read(struct dp_tuple *t, struct dp_packet *packet, odp_port_t in_port)
                                   size - ETH_HEADER_LEN, in_port);
     }
     return dp_tuple_read_other__(t, packet, in_port);
+}
+
+/* Sets the offsets of 'packet', which reads 't'. */
+static inline void
+dp_tuple_set_offsets(const struct dp_tuple *t, struct dp_packet *packet)
+{
+    packet->l2_pad_size = t->l2_pad_size;
+    packet->l2_5_ofs = UINT16_MAX;
+    packet->l3_ofs = t->l3_ofs;
+    packet->l4_ofs = t->l4_ofs;
+    ovs_packet_note(packet, t->is_ipv6, t->is_tcp);
 }
 
 /* Asks for the memory that dp_tuple_entry_matches() reads in most cases. */

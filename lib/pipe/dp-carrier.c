@@ -138,10 +138,10 @@ take(const struct dp_burst *burst, const struct search *s, int i)
 void
 dp_carrier_run(struct dp_lane *lane, struct dp_burst *burst)
 {
-    unsigned int n_hits = 0;
+    uint32_t found, hits = 0;
     struct dp_order order;
     struct search s;
-    uint32_t found;
+    unsigned int n_hits;
     int i;
 
     dp_order_init(&order);
@@ -154,14 +154,16 @@ dp_carrier_run(struct dp_lane *lane, struct dp_burst *burst)
                                 ? take(burst, &s, i) : NULL);
 
         if (OVS_LIKELY(flow)) {
-            dp_burst_decide(burst, i, flow,
-                            ntohs((OVS_FORCE ovs_be16)
-                                  s.tuples[i].tcp_flags));
-            n_hits++;
+            burst->flows[i] = flow;
+            burst->tcp_flags[i] = ntohs((OVS_FORCE ovs_be16)
+                                        s.tuples[i].tcp_flags);
+            hits |= UINT32_C(1) << i;
         } else {
             dp_order_add(&order, hash);
         }
     }
+    dp_burst_decide_all(burst, hits);
+    n_hits = count_1bits(hits);
     dp_lane_count(lane, PMD_STAT_EXACT_HIT, n_hits);
     COVERAGE_ADD(dp_merged_hit, n_hits);
 }

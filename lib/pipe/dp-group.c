@@ -36,15 +36,15 @@ group_new(struct dp_burst *burst, struct dp_flow *flow)
     return group;
 }
 
+/* Returns the group of the next packet, which 'flow' has decided; NULL: an
+ * upcall, which made its flow.  That does not count it. */
 static struct dp_group *
-group_of(struct dp_burst *burst, int i)
+group_of(struct dp_burst *burst, struct dp_flow *flow)
 {
-    struct dp_flow *flow = burst->flows[i];
     struct dp_group *group;
 
-    if (OVS_UNLIKELY(burst->answered & (UINT32_C(1) << i))) {
-        return group_new(burst, NULL);      /* It made its flow, which does
-                                             * not count it. */
+    if (OVS_UNLIKELY(!flow)) {
+        return group_new(burst, NULL);
     }
     group = &burst->groups[flow->group];
     if (flow->group >= burst->n_groups || group->flow != flow) {
@@ -57,11 +57,15 @@ group_of(struct dp_burst *burst, int i)
 void
 dp_group_run(struct dp_lane *lane OVS_UNUSED, struct dp_burst *burst)
 {
+    struct dp_group *group = NULL;
     int i;
 
     ULLONG_FOR_EACH_1 (i, burst->decided) {
-        struct dp_group *group = group_of(burst, i);
+        struct dp_flow *flow = burst->flows[i];
 
+        if (!group || flow != group->flow || !flow) {
+            group = group_of(burst, flow);
+        }
         group->n_bytes += dp_packet_size(burst->packets[i]);
         group->tcp_flags |= burst->tcp_flags[i];
         group->members |= UINT32_C(1) << i;

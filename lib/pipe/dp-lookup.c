@@ -31,7 +31,7 @@ decide_by_key(struct dp_burst *burst, int i, struct dp_flow *flow)
 static void
 lookup_simple(struct dp_lane *lane, struct dp_burst *burst)
 {
-    unsigned int n_hits = 0;
+    uint32_t hits = 0;
     uint64_t last_key = UINT64_MAX;     /* No packet's: it has a port. */
     struct dp_flow *flow = NULL;
     int i;
@@ -54,11 +54,13 @@ lookup_simple(struct dp_lane *lane, struct dp_burst *burst)
             last_key = key;
         }
         if (OVS_LIKELY(flow && !dp_flow_is_dead(flow))) {
-            dp_burst_decide(burst, i, flow, tcp_flags);
-            n_hits++;
+            burst->flows[i] = flow;
+            burst->tcp_flags[i] = tcp_flags;
+            hits |= UINT32_C(1) << i;
         }
     }
-    dp_lane_count(lane, PMD_STAT_SIMPLE_HIT, n_hits);
+    dp_burst_decide_all(burst, hits);
+    dp_lane_count(lane, PMD_STAT_SIMPLE_HIT, count_1bits(hits));
 }
 
 /* Finds packets by their first bytes, see dp-head.h.  Returns those of which
@@ -67,18 +69,26 @@ static uint32_t
 lookup_heads(struct dp_lane *lane, struct dp_burst *burst)
 {
     const struct dp_emc_entry *entries[NETDEV_MAX_BURST];
+    const struct dp_emc_entry *entry = NULL;
     uint32_t absent = 0, known = 0, hits = 0;
+    uint32_t last_hash = 0;
     int i;
 
     ULLONG_FOR_EACH_1 (i, burst->undecided) {
         struct dp_packet *packet = burst->packets[i];
+        uint32_t hash;
 
         if (OVS_UNLIKELY(!dp_packet_rss_valid(packet))) {
             continue;
         }
-        entries[i] = dp_emc_peek(&lane->emc, dp_packet_get_rss_hash(packet));
-        if (entries[i]) {
-            OVS_PREFETCH(entries[i]);
+        hash = dp_packet_get_rss_hash(packet);
+        if (hash != last_hash || !entry) {
+            entry = dp_emc_peek(&lane->emc, hash);
+            last_hash = hash;
+            OVS_PREFETCH(entry);
+        }
+        entries[i] = entry;
+        if (entry) {
             known |= UINT32_C(1) << i;
         } else {
             pkt_metadata_prefetch_init(&packet->md);
@@ -86,23 +96,21 @@ lookup_heads(struct dp_lane *lane, struct dp_burst *burst)
         }
     }
     ULLONG_FOR_EACH_1 (i, known) {
-        if (dp_head_matches(&entries[i]->head, burst->packets[i],
-                            burst->in_port)) {
-            OVS_PREFETCH_WRITE(entries[i]->flow);
+        const struct dp_head *head = &entries[i]->head;
+
+        if (dp_head_matches(head, burst->packets[i], burst->in_port)) {
+            burst->flows[i] = entries[i]->flow;
+            burst->tcp_flags[i] = ntohs((OVS_FORCE ovs_be16) head->tcp_flags);
+            OVS_PREFETCH_WRITE(burst->flows[i]);
             hits |= UINT32_C(1) << i;
         }
     }
     ULLONG_FOR_EACH_1 (i, hits) {
-        struct dp_flow *flow = entries[i]->flow;
-
-        if (OVS_LIKELY(!dp_flow_is_dead(flow))) {
-            dp_burst_decide(burst, i, flow,
-                            ntohs((OVS_FORCE ovs_be16)
-                                  entries[i]->head.tcp_flags));
-        } else {
+        if (OVS_UNLIKELY(dp_flow_is_dead(burst->flows[i]))) {
             hits &= ~(UINT32_C(1) << i);
         }
     }
+    dp_burst_decide_all(burst, hits);
     dp_lane_count(lane, PMD_STAT_EXACT_HIT, count_1bits(hits));
     return absent;
 }
