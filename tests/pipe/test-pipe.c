@@ -177,14 +177,28 @@ bond_member(uint32_t bucket)
     return u32_to_odp(1 + bucket % N_PORTS);
 }
 
-/* The port that the bond chooses for 'connection'. */
+/* Has the NIC a hash for packets of 'connection'?  It has one for each two. */
+static bool
+is_hashed(unsigned int connection)
+{
+    return connection % 4 < 2;
+}
+
 static uint32_t
-bond_policy(unsigned int connection)
+hash_of(unsigned int connection)
 {
     struct flow flow;
 
     make_flow(&flow, connection);
-    return odp_to_u32(bond_member(flow_hash_5tuple(&flow, 0) % BOND_BUCKETS));
+    return (is_hashed(connection) ? hash_int(connection / 4, 0)
+            : flow_hash_5tuple(&flow, 0));
+}
+
+/* The port that the bond chooses for 'connection'. */
+static uint32_t
+bond_policy(unsigned int connection)
+{
+    return odp_to_u32(bond_member(hash_of(connection) % BOND_BUCKETS));
 }
 
 static unsigned int n_upcalls;
@@ -265,6 +279,9 @@ make_packet(uint32_t id, unsigned int connection)
     put_16aligned_be32(&trailer->id, htonl(id));
     trailer->connection = htons(connection);
     dp_packet_reset_offload(packet);
+    if (is_hashed(connection)) {
+        dp_packet_set_rss_hash(packet, hash_of(connection));
+    }
     return packet;
 }
 
