@@ -10,8 +10,8 @@
  *
  * Prints medians over the rounds, with half the distance between quartiles.
  * Figures are CPU time of the thread concerned, so that others on its
- * processor matter less.  Waits are by the clock on the wall, without bursts
- * in which the thread was preempted: run it on a quiet machine.
+ * processor matter less; bursts in which it slept, as it does where it waits
+ * for another thread, have taken the time on the wall.
  *
  * Each measurement has a process of its own: memory is that of the process,
  * and nobody inherits what another one left.
@@ -32,10 +32,12 @@
 #include "ovs-thread.h"
 #include "packets.h"
 #include "socket-util.h"
-#include "tests/ct/ct-rival.h"
-#include "tests/ct/ct-theirs.h"
 #include "timeval.h"
 #include "util.h"
+#include "ct/ct.h"
+#include "ct/ct-clean.h"
+#include "tests/ct/ct-rival.h"
+#include "tests/ct/ct-theirs.h"
 
 enum { SMALL_ZONE = 2, N_SMALL = 1000, N_BEHIND_ONE = 64000, MAX_ROUNDS = 99 };
 
@@ -45,7 +47,9 @@ enum figure {
     LOOKUP, LOOKUP_NAT, HOT, HOT_TCP,
     MEMORY, MEMORY_NAT,
     FLUSH_ZONE, FLUSH_ALL,
-    WAIT_ALONE, WAIT_FLUSH, WAIT_DUMP, WAIT_SWEEP, WAIT_GROWTH,
+    WAIT_ALONE, WAIT_SWEEP, WAIT_FLUSH, WAIT_DUMP, WAIT_GROWTH,
+    LONG_ALONE, LONG_SWEEP, LONG_FLUSH, LONG_DUMP, LONG_GROWTH,
+    SLEPT,
     ONE_ADDRESS, REFUSED,
     N_FIGURES
 };
@@ -68,10 +72,16 @@ static const struct {
     [FLUSH_ZONE] = { "flush of a zone of 1000", "us", 0, 1000 },
     [FLUSH_ALL] = { "flush of all", "ms", 0, 0 },
     [WAIT_ALONE] = { "longest burst, nothing else", "us", 0, 0 },
+    [WAIT_SWEEP] = { "longest burst, sweeps", "us", 0, 100 },
     [WAIT_FLUSH] = { "longest burst, flushes of a zone", "us", 0, 100 },
     [WAIT_DUMP] = { "longest burst, dumps", "us", 0, 100 },
-    [WAIT_SWEEP] = { "longest burst, sweeps", "us", 0, 100 },
     [WAIT_GROWTH] = { "longest burst, set-up by another", "us", 0, 100 },
+    [LONG_ALONE] = { "> 100 us of a million, nothing else", "", 0, 0 },
+    [LONG_SWEEP] = { "> 100 us of a million, sweeps", "", 0, 0 },
+    [LONG_FLUSH] = { "> 100 us of a million, flushes", "", 0, 0 },
+    [LONG_DUMP] = { "> 100 us of a million, dumps", "", 0, 0 },
+    [LONG_GROWTH] = { "> 100 us of a million, set-up", "", 0, 0 },
+    [SLEPT] = { "bursts of all these with a sleep", "", 0, 0.5 },
     [ONE_ADDRESS] = { "set-up, 64000 behind one address", "ns", 0, 0 },
     [REFUSED] = { "of these, refused", "", 0, 0.5 },
 };
@@ -133,6 +143,7 @@ struct looker {
     atomic_bool stop;
     pthread_t thread;
     long long longest_ns;
+    uint64_t n_bursts, n_long, n_slept;
 };
 
 /* A lane, while other things happen. */
@@ -140,51 +151,71 @@ static void *
 look(void *looker_)
 {
     struct looker *looker = looker_;
+    struct ct_sender *s = &looker->s;
     bool stop;
 
     do {
-        ct_sender_run(&looker->s);
-        looker->longest_ns = MAX(looker->longest_ns, looker->s.longest_ns);
-        atomic_read(&looker->stop, &stop);
+        ct_sender_run(s);
+        looker->longest_ns = MAX(looker->longest_ns, s->longest_ns);
+        looker->n_bursts += s->n_bursts;
+        looker->n_long += s->n_long;
+        looker->n_slept += s->n_slept;
+        atomic_read_relaxed(&looker->stop, &stop);
     } while (!stop);
     return NULL;
 }
 
-/* Returns the longest burst of a lane, in us, while 'what' is done once. */
-static double
-wait_during(const struct ct_sender *s, void (*what)(const struct ct_sender *))
+/* Looks at the bursts of a lane while 'what' is done, at least once and for
+ * two seconds.  Stores the longest one's time in 'x[wait]'. */
+static void
+wait_during(const struct ct_sender *s, void (*what)(const struct ct_sender *),
+            enum figure wait, double x[])
 {
     struct looker looker = { .s = *s };
+    long long end = time_msec() + 2000;
 
     looker.s.commit = false;
     looker.s.n_packets = 1024;
     atomic_init(&looker.stop, false);
     looker.thread = ovs_thread_create("looker", look, &looker);
-    what(s);
-    atomic_store(&looker.stop, true);
+    do {
+        what(s);
+        ovsrcu_quiesce();
+    } while (time_msec() < end);
+    atomic_store_relaxed(&looker.stop, true);
     ovsrcu_quiesce_start();
     xpthread_join(looker.thread, NULL);
     ovsrcu_quiesce_end();
-    return looker.longest_ns / 1e3;
+    x[wait] = looker.longest_ns / 1e3;
+    x[wait + LONG_ALONE - WAIT_ALONE] = looker.n_long * 1e6 / looker.n_bursts;
+    x[SLEPT] += looker.n_slept;
 }
 
 static void
 do_nothing(const struct ct_sender *s OVS_UNUSED)
 {
     ovsrcu_quiesce_start();
-    xnanosleep(500 * 1000 * 1000);
+    xnanosleep(100 * 1000 * 1000);
     ovsrcu_quiesce_end();
 }
 
 static void
-do_flushes(const struct ct_sender *s)
+do_sweep(const struct ct_sender *s)
+{
+    ct_clean_sweep(s->ct, time_msec());
+}
+
+/* The zone is not that of the lane. */
+static void
+do_flush(const struct ct_sender *s)
 {
     const uint16_t zone = SMALL_ZONE;
+    struct ct_sender small = *s;
 
-    for (int i = 0; i < 20; i++) {
-        s->rival->flush(s->ct, &zone);
-        ovsrcu_quiesce();
-    }
+    small.zone = SMALL_ZONE;
+    small.n = N_SMALL;
+    ct_sender_run(&small);
+    s->rival->flush(s->ct, &zone);
 }
 
 static void
@@ -204,15 +235,6 @@ do_dump(const struct ct_sender *s)
     }
     s->rival->dump_done(&dump);
     ovs_assert(n >= n_conns);
-}
-
-/* The sweeper runs twice a second. */
-static void
-do_sweeps(const struct ct_sender *s OVS_UNUSED)
-{
-    ovsrcu_quiesce_start();
-    xsleep(2);
-    ovsrcu_quiesce_end();
 }
 
 /* Twice as many connections: ours needs a larger table, theirs too. */
@@ -306,19 +328,26 @@ measure_hot(const struct ct_rival *rival, double *x)
     x[HOT_TCP] = measure_one(rival, IPPROTO_TCP, 4000000);
 }
 
+/* Ours is not swept but in do_sweep(); theirs sweeps all the time. */
 static void
 measure_waits(const struct ct_rival *rival, double *x)
 {
+    bool ours = rival == &ct_rivals[CT_RIVAL_OURS];
     struct ct_sender s = make_sender(rival);
 
     ct_sender_run(&s);
-    x[WAIT_ALONE] = wait_during(&s, do_nothing);
-    x[WAIT_FLUSH] = wait_during(&s, do_flushes);
-    x[WAIT_DUMP] = wait_during(&s, do_dump);
-    if (rival == &ct_rivals[CT_RIVAL_OURS]) {
-        x[WAIT_SWEEP] = wait_during(&s, do_sweeps);
+    if (ours) {
+        ct_clean_stop(s.ct->clean);
     }
-    x[WAIT_GROWTH] = wait_during(&s, do_growth);
+    wait_during(&s, do_nothing, WAIT_ALONE, x);
+    if (ours) {
+        wait_during(&s, do_sweep, WAIT_SWEEP, x);
+        ct_clean_destroy(s.ct->clean);
+        ct_clean_start(s.ct);
+    }
+    wait_during(&s, do_flush, WAIT_FLUSH, x);
+    wait_during(&s, do_dump, WAIT_DUMP, x);
+    wait_during(&s, do_growth, WAIT_GROWTH, x);
 }
 
 static void

@@ -63,14 +63,14 @@ ct_rival_cpu_ns(void)
     return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/* How often the calling thread had to stop for another one. */
+/* How often the calling thread gave its core away because it had to wait. */
 static long
-count_preemptions(void)
+count_sleeps(void)
 {
     struct rusage usage;
 
     getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_nivcsw;
+    return usage.ru_nvcsw;
 }
 
 /* Returns what two readings of the thread's clock differ by. */
@@ -187,19 +187,24 @@ static void
 execute(struct ct_sender *s, struct dp_packet_batch *batch, long long cost)
 {
     size_t n = dp_packet_batch_size(batch);
-    long preemptions = count_preemptions();
+    long sleeps = count_sleeps();
     long long wall = read_clock(CLOCK_MONOTONIC);
     long long cpu = ct_rival_cpu_ns();
+    long long took;
+    bool slept;
 
     s->rival->execute(s->ct, batch, htons(ETH_TYPE_IP), false, s->commit,
                       s->zone, NULL, NULL, OVS_CT_NO_PORTS NULL, s->nat,
                       time_msec(), 0);
-    s->cpu_ns += ct_rival_cpu_ns() - cpu - cost;
+    cpu = ct_rival_cpu_ns() - cpu - cost;
     wall = read_clock(CLOCK_MONOTONIC) - wall;
-    if (count_preemptions() == preemptions) {
-        s->longest_ns = MAX(s->longest_ns, wall);
-        s->n_long += wall > LONG_NS;
-    }
+    slept = count_sleeps() != sleeps;
+    took = slept ? wall : cpu;
+    s->cpu_ns += cpu;
+    s->longest_ns = MAX(s->longest_ns, took);
+    s->n_bursts++;
+    s->n_long += took > LONG_NS;
+    s->n_slept += slept;
     ovs_assert(dp_packet_batch_size(batch) == n);
 }
 
@@ -230,7 +235,8 @@ ct_sender_run(struct ct_sender *s)
     struct dp_packet *packets[BURST];
     long long cost = clock_cost();
 
-    s->states = s->n_long = s->n_untranslated = 0;
+    s->states = s->n_untranslated = 0;
+    s->n_bursts = s->n_long = s->n_slept = 0;
     s->cpu_ns = s->longest_ns = 0;
     for (int i = 0; i < BURST; i++) {
         packets[i] = dp_packet_new(256);
@@ -275,7 +281,8 @@ ct_sender_run_all(struct ct_sender *what, int n_threads)
         s->random = what->random + i;
         threads[i] = ovs_thread_create("sender", sender_main, s);
     }
-    what->states = what->n_long = what->n_untranslated = 0;
+    what->states = what->n_untranslated = 0;
+    what->n_bursts = what->n_long = what->n_slept = 0;
     what->cpu_ns = what->longest_ns = 0;
     ovsrcu_quiesce_start();
     for (int i = 0; i < n_threads; i++) {
@@ -284,7 +291,9 @@ ct_sender_run_all(struct ct_sender *what, int n_threads)
         xpthread_join(threads[i], NULL);
         what->cpu_ns = MAX(what->cpu_ns, s->cpu_ns);
         what->longest_ns = MAX(what->longest_ns, s->longest_ns);
+        what->n_bursts += s->n_bursts;
         what->n_long += s->n_long;
+        what->n_slept += s->n_slept;
         what->n_untranslated += s->n_untranslated;
         what->states |= s->states;
     }

@@ -59,9 +59,12 @@ struct ct_sender {
 
     /* What came of it. */
     long long cpu_ns;           /* The tracker's, of this thread. */
-    long long longest_ns;       /* For one burst, by the clock on the wall,
-                                 * unless the thread was preempted in it. */
-    uint32_t n_long;            /* Bursts above 100 us. */
+    long long longest_ns;       /* For one burst: the thread's CPU time, or, if
+                                 * it slept, as who waits for a mutex does, the
+                                 * time on the wall. */
+    uint64_t n_bursts;
+    uint64_t n_long;            /* Of these took more than 100 us... */
+    uint64_t n_slept;           /* ...and in so many it slept. */
     uint32_t states;            /* Of all packets, or-ed. */
     uint32_t n_untranslated;    /* Packets. */
 };
