@@ -14,6 +14,7 @@
 #include "random.h"
 #include "util.h"
 #include "ct/ct.h"
+#include "ovs/ovs-conntrack-own.h"
 #include "pipe/dp-follow.h"
 #include "pipe/dp-pipe.h"
 #include "tests/merge/merge-flow.h"
@@ -47,6 +48,20 @@ upcall(const struct dp_packet *packet OVS_UNUSED, const struct flow *flow,
 
 /* The world. */
 
+/* Lets connections live for a day: who has the test stand still for a minute
+ * is no reason to fail. */
+static void
+keep_connections(struct conntrack *ct)
+{
+    struct timeout_policy tp = { .policy.id = DEFAULT_TP_ID };
+
+    for (int i = 0; i < CT_DPIF_TP_ATTR_MAX; i++) {
+        tp.policy.present |= 1u << i;
+        tp.policy.attrs[i] = 86400;
+    }
+    ovs_assert(!timeout_policy_update(ct, &tp));
+}
+
 void
 merge_world_init(struct merge_world *w)
 {
@@ -59,6 +74,7 @@ merge_world_init(struct merge_world *w)
         pipe_rig_add_port(&w->rig, i, "sink");
     }
     w->rig.shared.conntrack = w->ct = conntrack_init();
+    keep_connections(w->ct);
     dp_tracer_init(&w->tracer, 4);
     w->rig.lane.follower = dp_follower_create(&w->tracer, &w->rig.lane,
                                              0);
