@@ -165,14 +165,14 @@ look(void *looker_)
     return NULL;
 }
 
-/* Looks at the bursts of a lane while 'what' is done, at least once and for
- * two seconds.  Stores the longest one's time in 'x[wait]'. */
+/* Looks at the bursts of a lane while 'what' is done, once or, if it is to go
+ * on for longer, for 'ms'.  Stores the longest one's time in 'x[wait]'. */
 static void
 wait_during(const struct ct_sender *s, void (*what)(const struct ct_sender *),
-            enum figure wait, double x[])
+            int ms, enum figure wait, double x[])
 {
     struct looker looker = { .s = *s };
-    long long end = time_msec() + 2000;
+    long long end = time_msec() + ms;
 
     looker.s.commit = false;
     looker.s.n_packets = 1024;
@@ -339,15 +339,15 @@ measure_waits(const struct ct_rival *rival, double *x)
     if (ours) {
         ct_clean_stop(s.ct->clean);
     }
-    wait_during(&s, do_nothing, WAIT_ALONE, x);
+    wait_during(&s, do_nothing, 2000, WAIT_ALONE, x);
     if (ours) {
-        wait_during(&s, do_sweep, WAIT_SWEEP, x);
+        wait_during(&s, do_sweep, 2000, WAIT_SWEEP, x);
         ct_clean_destroy(s.ct->clean);
         ct_clean_start(s.ct);
     }
-    wait_during(&s, do_flush, WAIT_FLUSH, x);
-    wait_during(&s, do_dump, WAIT_DUMP, x);
-    wait_during(&s, do_growth, WAIT_GROWTH, x);
+    wait_during(&s, do_flush, 2000, WAIT_FLUSH, x);
+    wait_during(&s, do_dump, 2000, WAIT_DUMP, x);
+    wait_during(&s, do_growth, 0, WAIT_GROWTH, x);
 }
 
 static void

@@ -218,18 +218,29 @@ def allow_connections(switch):
 
 
 def forget_all(switch):
+    """Removes all connections, and notes how many packets there had been
+    before and after that."""
+    before = switch.count()
     switch.appctl("dpctl/flush-conntrack")
-    switch.appctl("dpif-netdev/pmd-stats-clear")
+    switch.forgotten = before, switch.count()
+
+
+def count_opened(switch):
+    """Returns the number of connections, and how many packets have come since
+    all were forgotten, at least and at most."""
+    before, after = getattr(switch, "forgotten", (0, 0))
+    least = switch.count() - after
+    opened = int(switch.appctl("dpctl/ct-get-nconns"))
+    return opened, least, switch.count() - before
 
 
 def forget_connections(switch):
     """Sees to it that each packet has opened a connection, and removes them,
     so that the next window finds as few."""
-    packets = switch.count()
-    n = int(switch.appctl("dpctl/ct-get-nconns"))
-    if n < .95 * packets:
+    opened, packets, _ = count_opened(switch)
+    if opened < .95 * packets:
         raise RuntimeError("%s: %d packets opened %d connections only"
-                           % (switch.name, packets, n))
+                           % (switch.name, packets, opened))
     forget_all(switch)
 
 
@@ -266,12 +277,10 @@ def short_connections(n, count=None):
 def forget_short(n):
     """Like forget_connections(), for connections of 'n' packets."""
     def forget(switch):
-        before = switch.count()
-        opened = int(switch.appctl("dpctl/ct-get-nconns"))
-        after = switch.count()
-        if not .9 * before <= opened * n <= 1.1 * after + 1000 * n:
+        opened, least, most = count_opened(switch)
+        if not .9 * least <= opened * n <= 1.1 * most + 1000 * n:
             raise RuntimeError("%s: %d to %d packets opened %d connections"
-                               % (switch.name, before, after, opened))
+                               % (switch.name, least, most, opened))
         forget_all(switch)
     return forget
 
