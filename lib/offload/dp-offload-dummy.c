@@ -59,6 +59,7 @@ struct dp_dummy_rule {
     uint64_t n_packets;
     uint64_t n_bytes;
     uint16_t tcp_flags;
+    bool counts_stay;                   /* Its counter outlives it. */
     bool lost;                          /* The NIC has lost it. */
 };
 
@@ -171,7 +172,6 @@ dp_dummy_open(const struct dp_offload_class *class,
     info->capacity = nic->config.hidden ? 0 : nic->config.capacity;
     info->table = nic->config.shared;
     info->dp_layer = "dummy";
-    info->counts_stay = nic->config.counts_stay;
     ovs_mutex_unlock(&nic->mutex);
 
     *portp = port;
@@ -322,11 +322,13 @@ dp_dummy_do_put(struct dp_dummy_nic *nic, struct dp_dummy_port *port,
         rule->mega_ufid = op->mega_ufid;
         rule->mark = whole ? 0 : op->mark;
         rule->output = output;
+        rule->counts_stay = config->counts_stay;
         hmap_insert(&nic->rules, &rule->node,
                     dp_dummy_hash(port->port_no, &op->mega_ufid));
         ovs_list_push_back(&port->rules, &rule->port_node);
         port->n_rules++;
         op->sound = !whole && config->sound;
+        op->counts_stay = rule->counts_stay;
         if (dp_dummy_fate(config->put_unsure)) {
             op->error = ETIMEDOUT;
             return;
@@ -367,7 +369,7 @@ dp_dummy_do_query(struct dp_dummy_nic *nic,
     struct dp_dummy_rule *rule = op->handle;
 
     ovs_assert(rule->port == port);
-    ovs_assert(!rule->lost || nic->config.counts_stay);
+    ovs_assert(rule->counts_stay || !(rule->lost || port->paused));
     op->counted = true;
     op->idle_ms = nic->config.idle_ms;
     op->n_packets = rule->n_packets;
@@ -405,8 +407,7 @@ dp_dummy_do(struct dp_dummy_port *port, struct dp_offload_op *op,
     }
 
     ovs_mutex_lock(&nic->mutex);
-    ovs_assert(!port->paused
-               || (type == DP_DUMMY_QUERY && nic->config.counts_stay));
+    ovs_assert(!port->paused || type == DP_DUMMY_QUERY);
     switch (type) {
     case DP_DUMMY_PUT:
         dp_dummy_do_put(nic, port, op, whole, output);

@@ -31,7 +31,8 @@ struct dp_dummy_config {
     bool peers;                 /* But only to ports that it has, too. */
     bool tags;                  /* Also of packets that get a tag before. */
     bool priorities;            /* Finds merged rules first. */
-    bool counts_stay;           /* Counters outlive their rules. */
+    bool counts_stay;           /* Counters outlive the rules that are put
+                                 * from now on. */
     bool sound;                 /* Marks packets with sound headers only. */
     bool blind;                 /* Does not ask what it installs. */
     unsigned int put_refused;   /* 'put_error'... */

@@ -63,8 +63,6 @@ struct dp_offload_port_info {
     uint64_t capacity;          /* Rules that fit; 0 if not known. */
     uint64_t table;             /* Ports with the same one share their places;
                                  * 0: this port shares with none. */
-    bool counts_stay;           /* Can query() read the counters of rules that
-                                 * pause() or flush() has taken out? */
     const char *dp_layer;       /* Static string: "dpdk", for whole rules. */
     uint32_t device;            /* For dp_offload_peer(), the provider's: */
     uint32_t domain;            /*   which port, of which switch. */
@@ -106,6 +104,9 @@ struct dp_offload_op {
                                  * whatever a put would put. */
     bool sound;                 /* put: it marks only packets whose headers
                                  * dp_verify_packet() would find sound. */
+    bool counts_stay;           /* put: query() can read the counter of this
+                                 * rule, which runs whole, even when pause() or
+                                 * flush() has taken it out. */
     uint64_t n_packets;         /* query, and del (the last reading), if */
     uint64_t n_bytes;           /*   'counted': totals since put. */
     bool counted;
@@ -183,7 +184,8 @@ struct dp_offload_class {
      * that if the NIC can, else just before it. */
     void (*del)(void *port, struct dp_offload_op *ops[], size_t n);
 
-    /* Reads counters.  May be null.  Called for whole rules only. */
+    /* Reads counters.  May be null.  Called for whole rules only, and when
+     * pause() or flush() has taken them out, for those with 'counts_stay'. */
     void (*query)(void *port, struct dp_offload_op *ops[], size_t n);
 
     /* Frees what the provider keeps for a rule, in the NIC as 'level', whose

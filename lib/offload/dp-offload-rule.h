@@ -94,6 +94,8 @@ struct dp_offload_rule {
                                          * the in-port. */
     bool needs_mark;                    /* The last put missed a mark. */
     bool halved;                        /* The last put missed room. */
+    bool counts_stay;                   /* The provider can read what a flush
+                                         * has taken out. */
     bool ready;                         /* Stands in the queue. */
     bool again;                         /* Became ready while busy. */
     bool flushing;                      /* dp_offload_flush() waits for it. */

@@ -93,6 +93,7 @@ dp_rule_begin(struct dp_offload *offload, struct dp_offload_rule *rule,
     op->halved = false;
     op->stale = false;
     op->sound = false;
+    op->counts_stay = false;
     op->actions_hash = 0;
     op->out_port = ODPP_NONE;
     op->peer = NULL;
@@ -520,6 +521,7 @@ dp_rule_put_done(struct dp_offload_worker *worker,
     atomic_store_relaxed(&rule->port->is_full, false);
     ovs_assert(op->level != DP_OFFLOAD_ABSENT);
     rule->handle = op->handle;
+    rule->counts_stay = op->counts_stay;
     rule->why = (op->level == DP_OFFLOAD_WHOLE ? DP_OFFLOAD_WHY_NONE
                  : op->why ? op->why
                  : DP_OFFLOAD_WHY_A_MARK_ONLY);

@@ -65,19 +65,6 @@ dp_offload_port_renew(struct dp_offload *offload,
     atomic_store_explicit(&port->gen, gen, memory_order_release);
 }
 
-/* Reads a last time what the NIC has counted for 'port', which nobody is
- * inside of: 'before' its rules are taken out, all at once, or after that.  If
- * the provider can tell it afterwards, nothing is lost; if not, what the NIC
- * forwards in between is. */
-static void
-dp_offload_port_read(struct dp_offload *offload, struct dp_offload_port *port,
-                     bool before)
-{
-    if (port->info.counts_stay != before) {
-        dp_rules_read_port(offload, port);
-    }
-}
-
 /* The rules of 'port' have been taken out, all at once, and read: lets what is
  * kept for that go. */
 static void
@@ -97,13 +84,13 @@ dp_offload_port_flush(struct dp_offload *offload,
                       struct dp_offload_port *port, bool good, int error)
 {
     if (good) {
-        dp_offload_port_read(offload, port, true);
+        dp_rules_read_port(offload, port, false);
     }
     for (int i = 0; error && port->class->flush && i < FLUSH_ATTEMPTS; i++) {
         error = port->class->flush(port->aux);
     }
     if (good) {
-        dp_offload_port_read(offload, port, false);
+        dp_rules_read_port(offload, port, true);
     }
     dp_offload_port_settle(port);
     if (error) {
@@ -418,9 +405,9 @@ dp_offload_port_pause(struct dp_offload *offload, odp_port_t port_no)
         if (!paused && port->class && port->class->pause) {
             int error;
 
-            dp_offload_port_read(offload, port, true);
+            dp_rules_read_port(offload, port, false);
             error = port->class->pause(port->aux);
-            dp_offload_port_read(offload, port, false);
+            dp_rules_read_port(offload, port, true);
             dp_offload_port_settle(port);
             if (error) {
                 dp_offload_port_flush(offload, port, false, error);

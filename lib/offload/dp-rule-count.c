@@ -23,12 +23,12 @@ VLOG_DEFINE_THIS_MODULE(dp_rule_count);
 /* How long to wait for a reading that is in progress before the next look. */
 #define READ_POLL_NS 50000
 
-/* Fills in 'ops', for which there is room for all rules of 'port' in 'shard',
- * to read the whole ones.  Returns how many.  The rules stay, since nobody
+/* Fills in '*opsp', to read the whole rules of 'port' in 'shard': those whose
+ * counts stay, or the others.  Returns how many.  The rules stay, since nobody
  * gets into the port to take them out. */
 static size_t
 list_readings(struct dp_offload_shard *shard, struct dp_offload_port *port,
-              struct dp_offload_op **opsp)
+              bool counts_stay, struct dp_offload_op **opsp)
     OVS_REQUIRES(shard->mutex)
 {
     struct dp_shard_port *sp = dp_shard_port_find(shard, port->port_no);
@@ -42,7 +42,9 @@ list_readings(struct dp_offload_shard *shard, struct dp_offload_port *port,
     *opsp = ops = xcalloc(ovs_list_size(&sp->rules), sizeof *ops);
     LIST_FOR_EACH (rule, in_node, &sp->rules) {
         dp_rule_is_locked(rule, shard);
-        if (rule->level == DP_OFFLOAD_WHOLE && !dp_rule_is_lost(rule, port)) {
+        if (rule->level == DP_OFFLOAD_WHOLE
+            && rule->counts_stay == counts_stay
+            && !dp_rule_is_lost(rule, port)) {
             struct dp_offload_op *op = &ops[n++];
 
             op->mega_ufid = rule->mega_ufid;
@@ -75,18 +77,18 @@ read_batch(struct dp_offload_port *port, struct dp_offload_op ops[], size_t n)
     }
 }
 
-/* Reads the rules of 'port' in 'shard' until 'end_us'.  Returns the number of
- * those that were not read. */
+/* Reads the rules of 'port' in 'shard' whose counts stay, or the others, until
+ * 'end_us'.  Returns the number of those that were not read. */
 static size_t
 read_shard(struct dp_offload *offload, struct dp_offload_shard *shard,
-           struct dp_offload_port *port, uint64_t end_us)
+           struct dp_offload_port *port, bool counts_stay, uint64_t end_us)
 {
     struct dp_offload_op *ops = NULL;
     size_t n_done = 0;
     size_t n;
 
     ovs_mutex_lock(&shard->mutex);
-    n = list_readings(shard, port, &ops);
+    n = list_readings(shard, port, counts_stay, &ops);
     ovs_mutex_unlock(&shard->mutex);
     while (n_done < n && dp_offload_now_us() < end_us) {
         size_t n_batch = MIN(n - n_done, DP_OFFLOAD_BATCH);
@@ -108,7 +110,8 @@ read_shard(struct dp_offload *offload, struct dp_offload_shard *shard,
 }
 
 void
-dp_rules_read_port(struct dp_offload *offload, struct dp_offload_port *port)
+dp_rules_read_port(struct dp_offload *offload, struct dp_offload_port *port,
+                   bool counts_stay)
 {
     uint64_t end_us = dp_offload_now_us() + READ_MAX_US;
     size_t n_unread = 0;
@@ -117,7 +120,8 @@ dp_rules_read_port(struct dp_offload *offload, struct dp_offload_port *port)
         return;
     }
     for (size_t i = 0; i < DP_OFFLOAD_N_SHARDS; i++) {
-        n_unread += read_shard(offload, &offload->shards[i], port, end_us);
+        n_unread += read_shard(offload, &offload->shards[i], port,
+                               counts_stay, end_us);
     }
     if (n_unread) {
         VLOG_WARN("%s: the last counts of %"PRIuSIZE" rules are lost: the NIC "

@@ -12,11 +12,12 @@
 
 #include "offload/dp-offload-rule.h"
 
-/* Reads the counters of all whole rules of 'port', whose handles are good, and
- * which nobody is inside of and nobody gets into, and books them.  For who has
- * closed the port.  Quiesces, and takes no longer than two seconds: what is
- * not read by then is lost, with a warning. */
+/* Reads the counters of whole rules of 'port', whose handles are good, and
+ * which nobody is inside of and nobody gets into, and books them: of those
+ * with 'counts_stay', just after they were taken out, or just before, of the
+ * others.  For who has closed the port.  Quiesces, and takes no longer than
+ * two seconds: what is not read by then is lost, with a warning. */
 void dp_rules_read_port(struct dp_offload *offload,
-                        struct dp_offload_port *port);
+                        struct dp_offload_port *port, bool counts_stay);
 
 #endif /* dp-rule-count.h */

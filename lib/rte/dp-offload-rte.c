@@ -160,8 +160,7 @@ dp_rte_refresh(struct dp_rte_port *port, struct dp_offload_port_info *info)
     };
     info->mark_bits = dp_rte_probe_mark(&probe);
     atomic_store_relaxed(&port->age, dp_rte_probe_age(&probe));
-    info->counts_stay = dp_rte_probe_counter(port);
-    atomic_store_relaxed(&port->counter, info->counts_stay);
+    atomic_store_relaxed(&port->counter, dp_rte_probe_counter(port));
     info->verifies = dp_rte_probe_integrity(&probe);
     atomic_store_relaxed(&port->integrity, info->verifies);
     atomic_store_relaxed(&port->checksums, dp_rte_probe_checksums(&probe));
@@ -418,11 +417,11 @@ dp_rte_demand_sound(struct dp_rte_port *port, enum dp_offload_kind kind,
             ? DP_OFFLOAD_WHY_NONE : DP_OFFLOAD_WHY_A_INTEGRITY);
 }
 
-/* Asks the NIC to run 'rule' whole, with a counter that outlives it if
- * 'counter'.  Returns 0 or a positive errno value. */
+/* Asks the NIC to run 'rule', of 'op', whole, with a counter that outlives it
+ * if 'counter'.  Returns 0 or a positive errno value. */
 static int
 dp_rte_create_counted(struct dp_rte_port *port, struct dp_rte_rule *rule,
-                      bool counter, void **handlep)
+                      bool counter, struct dp_offload_op *op)
 {
     struct dp_rte_handle *h;
     void *flow;
@@ -448,7 +447,8 @@ dp_rte_create_counted(struct dp_rte_port *port, struct dp_rte_rule *rule,
         return error;
     }
     h->flow = flow;
-    *handlep = h;
+    op->handle = h;
+    op->counts_stay = h->counter != NULL;
     return 0;
 }
 
@@ -474,7 +474,7 @@ dp_rte_create_whole(struct dp_rte_port *port, struct dp_rte_rule *rule,
         if (*why) {
             return EOPNOTSUPP;
         }
-        error = dp_rte_create_counted(port, rule, counter, &op->handle);
+        error = dp_rte_create_counted(port, rule, counter, op);
         if (!error || dp_offload_is_busy(error)
             || dp_offload_is_unsure(error) || (!age && !counter)) {
             break;

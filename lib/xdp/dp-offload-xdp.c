@@ -188,7 +188,6 @@ refresh(struct xdp_port *port, struct dp_offload_port_info *info)
     info->verifies = true;
     info->capacity = DP_XDP_MAX_FLOWS - 1;
     info->table = THE_TABLE;
-    info->counts_stay = true;
     info->dp_layer = "xdp";
     info->device = port->slot;
 }
@@ -516,6 +515,7 @@ put_one(struct xdp_port *port, struct dp_offload_op *op,
     op->error = put_whole(port, op, netlink, &m, &why);
     if (!op->error) {
         op->level = DP_OFFLOAD_WHOLE;
+        op->counts_stay = true;
         return;
     } else if (dp_offload_is_busy(op->error) || op->error == EMLINK) {
         /* A program is being loaded, or places wait for an epoch to be over.

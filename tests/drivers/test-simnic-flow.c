@@ -522,7 +522,8 @@ test_age(void)
 void
 test_indirect(void)
 {
-    uint16_t port = open_port("net_simnic0", "streams=4,megaflows=4");
+    uint16_t port = open_port("net_simnic0", "streams=4,megaflows=4,"
+                              "counters=1");
     struct rte_flow_indir_action_conf conf = { .ingress = 1 };
     struct rte_flow_action count = { .type = RTE_FLOW_ACTION_TYPE_COUNT };
     struct rte_flow_query_count query = { .reset = 1 };
@@ -533,6 +534,8 @@ test_indirect(void)
 
     handle = rte_flow_action_handle_create(port, &conf, &count, &error);
     CHECK(handle);
+    CHECK(!rte_flow_action_handle_create(port, &conf, &count, &error));
+    CHECK(rte_errno == ENOSPC);
     for (unsigned int i = 0; i < 2; i++) {
         rule_init(&r, DST(i));
         rule_act(&r, RTE_FLOW_ACTION_TYPE_INDIRECT, handle);
@@ -558,6 +561,8 @@ test_indirect(void)
     CHECK(query.hits == 50 && query.bytes == 50 * 60);
     CHECK(!rte_flow_action_handle_destroy(port, handle, &error));
     CHECK(rte_flow_action_handle_destroy(port, handle, &error) == -ENOENT);
+    handle = rte_flow_action_handle_create(port, &conf, &count, &error);
+    CHECK(handle);
     close_port(port);
 }
 

@@ -316,3 +316,48 @@ test_count_restart(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     restart(&config);
 }
 DPTEST_REGISTER("offload-count-restart", test_count_restart);
+
+/* The same if the NIC has counters that stay for some rules only. */
+static void
+test_count_mixed(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_dummy_config config = whole;
+    struct rig_flow *stays, *goes;
+    struct dpif_flow_stats stats;
+    struct rig rig;
+
+    config.restart = DP_OFFLOAD_LOST;
+    config.counts_stay = true;
+    stays = begin(&rig, &config);
+    for (int round = 1; round <= 2; round++) {
+        config.counts_stay = false;
+        dp_dummy_nic_set_config(rig.nic, &config);
+        goes = rig_flow_create(PORT1, 1 + round, 4);
+        rig_put(&rig, 0, goes);
+        dp_offload_drain(rig.offload);
+
+        /* From now on they stay again. */
+        config.counts_stay = true;
+        dp_dummy_nic_set_config(rig.nic, &config);
+        hit(&rig, stays, 9);
+        hit(&rig, goes, 4);
+        if (round == 1) {
+            dp_offload_port_restart(rig.offload, PORT1);
+        } else {
+            dp_offload_port_del(rig.offload, PORT1);
+        }
+        dp_offload_drain(rig.offload);
+        dp_offload_flow_get(rig.offload, stays, &stays->mega_ufid, &stats,
+                            NULL);
+        ovs_assert(stats.n_packets == round * 9);
+        rig_del_stats(&rig, 0, goes, &stats);
+        ovs_assert(stats.n_packets == 4);
+        rig_flow_destroy(goes);
+        dp_offload_drain(rig.offload);
+    }
+    rig_del(&rig, 0, stays);
+    rig_flow_destroy(stays);
+    dp_offload_drain(rig.offload);
+    rig_uninit(&rig);
+}
+DPTEST_REGISTER("offload-count-mixed", test_count_mixed);

@@ -416,6 +416,7 @@ static const struct option options[] = {
     { "capacity", parse_u32, OFS(caps.capacity), 0, 1 << 24, true },
     { "group-capacity", parse_u32, OFS(caps.group_capacity), 0, 1 << 24,
       true },
+    { "counters", parse_u32, OFS(caps.counters), 0, 1 << 24, true },
     { "groups", parse_u32, OFS(caps.groups), 1, 65536, true },
     { "priorities", parse_u32, OFS(caps.priorities), 1, UINT32_MAX, true },
     { "mark-bits", parse_u32, OFS(caps.mark_bits), 0, 32, true },
@@ -456,6 +457,7 @@ simnic_config_init(struct simnic_config *c)
     c->burst = 1024;
     c->caps.capacity = 1 << 20;
     c->caps.group_capacity = 1 << 20;
+    c->caps.counters = 1 << 20;
     c->caps.groups = 1024;
     c->caps.priorities = UINT32_MAX;
     c->caps.mark_bits = 32;

@@ -77,6 +77,7 @@ struct simnic_size {
 struct simnic_caps {
     uint32_t capacity;          /* Rules in all. */
     uint32_t group_capacity;    /* Rules in each group. */
+    uint32_t counters;          /* Indirect COUNTs. */
     uint32_t groups;
     uint32_t priorities;
     uint32_t mark_bits;

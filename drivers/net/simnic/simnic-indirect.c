@@ -88,6 +88,10 @@ simnic_indirect_create(struct rte_eth_dev *dev,
         code = rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ACTION,
                                   action, "only COUNT, AGE and RSS can be "
                                   "indirect");
+    } else if (port->rules.n_counters >= port->config.caps.counters) {
+        code = rte_flow_error_set(error, ENOSPC,
+                                  RTE_FLOW_ERROR_TYPE_UNSPECIFIED, NULL,
+                                  "the NIC has no more counters");
     }
     if (!code && !simnic_slots_reserve(&port->rules.shared)) {
         code = rte_flow_error_set(error, ENOMEM,
@@ -99,6 +103,7 @@ simnic_indirect_create(struct rte_eth_dev *dev,
     } else {
         s->n_refs = 1;
         s->handle = handle = simnic_slots_put(&port->rules.shared, s);
+        port->rules.n_counters += s->type == RTE_FLOW_ACTION_TYPE_COUNT;
     }
     pthread_mutex_unlock(&port->mutex);
     return (struct rte_flow_action_handle *) handle;
@@ -120,6 +125,7 @@ simnic_indirect_destroy(struct rte_eth_dev *dev,
                                     handle, "rules use this action");
     } else if (s) {
         simnic_slots_remove(&port->rules.shared, s->handle);
+        port->rules.n_counters -= s->type == RTE_FLOW_ACTION_TYPE_COUNT;
         simnic_shared_unref(s);
         retval = 0;
     }

@@ -114,7 +114,8 @@ struct simnic_rules {
     uint32_t n_checksums;               /* Ask for sound checksums. */
     uint32_t n_edit_jump;               /* Edit, and others see it. */
     bool isolated;
-    struct simnic_slots shared;         /* 'struct simnic_shared's. */
+    struct simnic_slots shared;         /* 'struct simnic_shared's... */
+    uint32_t n_counters;                /* ...that are COUNTs. */
 };
 
 /* What is to happen to a packet. */

@@ -84,6 +84,7 @@ show_port(struct simnic_port *port, void *data)
     add_uint(data, "clump", c->clump);
     add_uint(data, "capacity", c->caps.capacity);
     add_uint(data, "group_capacity", c->caps.group_capacity);
+    add_uint(data, "counters", c->caps.counters);
     add_uint(data, "groups", c->caps.groups);
     add_uint(data, "priorities", c->caps.priorities);
     add_uint(data, "mark_bits", c->caps.mark_bits);
