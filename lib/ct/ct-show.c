@@ -31,7 +31,7 @@ enum { UNANSWERED, ANSWERED };
 
 struct zone {
     uint64_t n_set_up;          /* So far. */
-    uint32_t n_refused[CT_N_REFUSALS];
+    uint64_t n_refused[CT_N_REFUSALS];
     uint32_t n;
     uint32_t n_armed;           /* On which rules are built. */
     uint32_t states[N_PROTOS][CT_DPIF_TCPS_MAX_NUM];

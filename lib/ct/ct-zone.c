@@ -61,7 +61,7 @@ ct_zone_set_up(struct ct_zones *zones, uint16_t zone)
 void
 ct_zone_refuse(struct ct_zones *zones, uint16_t zone, enum ct_refusal why)
 {
-    uint32_t n;
+    uint64_t n;
 
     atomic_add_explicit(&zones->zones[zone].n_refused[why], 1, &n,
                         memory_order_relaxed);
@@ -85,11 +85,11 @@ ct_zone_count_set_up(const struct ct_zones *zones, uint16_t zone)
     return n;
 }
 
-uint32_t
+uint64_t
 ct_zone_count_refused(const struct ct_zones *zones, uint16_t zone,
                       enum ct_refusal why)
 {
-    uint32_t n;
+    uint64_t n;
 
     atomic_read_relaxed(&zones->zones[zone].n_refused[why], &n);
     return n;

@@ -33,8 +33,8 @@ enum ct_refusal {
 struct ct_zone {
     ATOMIC(uint64_t) limit;     /* Plus one; 0 if there is none. */
     atomic_uint32_t n;          /* That there are. */
-    atomic_uint32_t n_refused[CT_N_REFUSALS];
     ATOMIC(uint64_t) n_set_up;  /* That there are, or have been. */
+    ATOMIC(uint64_t) n_refused[CT_N_REFUSALS];
 };
 
 struct ct_zones {
@@ -62,7 +62,7 @@ uint32_t ct_zone_count(const struct ct_zones *, uint16_t zone);
 
 /* Connections that were set up, and that were refused so far. */
 uint64_t ct_zone_count_set_up(const struct ct_zones *, uint16_t zone);
-uint32_t ct_zone_count_refused(const struct ct_zones *, uint16_t zone,
+uint64_t ct_zone_count_refused(const struct ct_zones *, uint16_t zone,
                                enum ct_refusal);
 
 /* 'zone' may be DEFAULT_ZONE.  Set: returns true if there was a limit before.

@@ -155,10 +155,10 @@ dp_merging_configure(struct dp_merging *m, bool on, uint32_t max_rules)
     }
 }
 
-uint32_t
+uint64_t
 dp_merging_n_lost(const struct dp_merging *m)
 {
-    uint32_t n;
+    uint64_t n;
 
     atomic_read_relaxed(&CONST_CAST(struct dp_merging *, m)->tracer.n_lost,
                         &n);

@@ -49,6 +49,6 @@ void dp_merging_uninit(struct dp_merging *);
 void dp_merging_configure(struct dp_merging *, bool on, uint32_t max_rules);
 
 /* Returns how many traces nobody had time for. */
-uint32_t dp_merging_n_lost(const struct dp_merging *);
+uint64_t dp_merging_n_lost(const struct dp_merging *);
 
 #endif /* dp-merging.h */

@@ -238,8 +238,10 @@ dp_tracer_put(struct dp_tracer *tracer, struct dp_trace *trace)
     if (n < tracer->max) {
         mpsc_queue_insert(&tracer->queue, &trace->node);
     } else {
+        uint64_t n_lost;
+
         atomic_sub_relaxed(&tracer->n, 1, &n);
-        atomic_add_relaxed(&tracer->n_lost, 1, &n);
+        atomic_add_relaxed(&tracer->n_lost, 1, &n_lost);
         dp_trace_destroy(trace);
     }
 }

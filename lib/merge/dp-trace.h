@@ -82,7 +82,7 @@ struct dp_tracer {
     struct mpsc_queue queue;
     atomic_uint32_t n;                  /* Traces in 'queue'. */
     uint32_t max;                       /* No more than that. */
-    atomic_uint32_t n_lost;             /* For which there was no place. */
+    ATOMIC(uint64_t) n_lost;            /* For which there was no place. */
     atomic_uint32_t seen;               /* See dp_tracer_set_seen(). */
 };
 

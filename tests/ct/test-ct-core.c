@@ -427,6 +427,21 @@ test_window_without_scale(void)
     ovs_assert(!check.window_missed);
 }
 
+/* What users see as a counter does not go back where 32 bits end. */
+static void
+test_refusals(void)
+{
+    struct ct_zones zones;
+
+    ct_zones_init(&zones);
+    atomic_store_relaxed(&zones.zones[1].n_refused[CT_REFUSED_ZONE],
+                         UINT32_MAX);
+    ct_zone_refuse(&zones, 1, CT_REFUSED_ZONE);
+    ovs_assert(ct_zone_count_refused(&zones, 1, CT_REFUSED_ZONE)
+               > UINT32_MAX);
+    ct_zones_destroy(&zones);
+}
+
 static void
 test_core_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
@@ -434,6 +449,7 @@ test_core_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 
     test_clash(ct);
     test_limits(ct);
+    test_refusals();
     test_dump(ct);
     test_flush_tuple(ct);
     test_policies(ct);

@@ -140,7 +140,7 @@ test_queue_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
     struct dp_tracer tracer;
     struct dp_trace *traces[5];
-    uint32_t n_lost;
+    uint64_t n_lost;
 
     dp_tracer_init(&tracer, 4);
     for (int round = 0; round < 3; round++) {
@@ -158,7 +158,15 @@ test_queue_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
         }
         ovs_assert(round == 2 || !dp_tracer_next(&tracer));
     }
-    dp_tracer_uninit(&tracer);          /* One is left. */
+
+    /* A counter does not go back where 32 bits end. */
+    atomic_store_relaxed(&tracer.n_lost, UINT32_MAX);
+    for (int i = 0; i < 4; i++) {
+        dp_tracer_put(&tracer, dp_trace_create(NULL));
+    }
+    atomic_read_relaxed(&tracer.n_lost, &n_lost);
+    ovs_assert(n_lost > UINT32_MAX);
+    dp_tracer_uninit(&tracer);          /* Some are left. */
 }
 DPTEST_REGISTER("merge-queue", test_queue_main);
 
