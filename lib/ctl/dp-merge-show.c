@@ -19,25 +19,18 @@
 struct figures {
     bool on;
     uint64_t n_lost;            /* Traces. */
-    uint64_t n_received;        /* Packets, by all lanes. */
+    uint64_t n_received;        /* Packets, by all lanes that are or were. */
     struct dp_books_stats books;
 };
 
 static void
 get_figures(struct dp *dp, struct figures *f)
 {
-    struct dp_pmd *pmd;
-
     f->on = dp_books_is_started(dp->shared.books);
     f->n_lost = dp_merging_n_lost(&dp->merging);
-    f->n_received = 0;
-    CMAP_FOR_EACH (pmd, node, &dp->topology.lanes) {
-        uint64_t n[PMD_N_STATS];
-
-        pmd_perf_read_counters(&pmd->lane.perf, n);
-        f->n_received += n[PMD_STAT_RECV];
-    }
+    /* In this order: each packet that is booked has been received. */
     dp_books_get_stats(dp->shared.books, &f->books);
+    f->n_received = dp_topology_n_received(&dp->topology);
 }
 
 /* Text.  Counts that are 0 are left out where there are many. */
@@ -138,11 +131,13 @@ dp_merge_show_text(struct dp *dp, struct ds *s)
     ds_put_format(s, "Merged flows: %"PRIu64" of at most %"PRIu64", of %"PRIu64
                   " connection%s\n", f.books.n_rules, f.books.max_rules,
                   f.books.n_conns, dp_show_s(f.books.n_conns));
-    ds_put_format(s, "By merged flows: %"PRIu64" packet%s", f.books.n_packets,
-                  dp_show_s(f.books.n_packets));
-    dp_show_put_share(f.books.n_packets, f.n_received, " of all received", s);
-    ds_put_format(s, ", %"PRIu64" byte%s\n", f.books.n_bytes,
-                  dp_show_s(f.books.n_bytes));
+    ds_put_format(s, "By merged flows: %"PRIu64" packet%s, %"PRIu64" byte%s\n",
+                  f.books.n_packets, dp_show_s(f.books.n_packets),
+                  f.books.n_bytes, dp_show_s(f.books.n_bytes));
+    ds_put_format(s, "By lanes: %"PRIu64" of these packets",
+                  f.books.n_by_lanes);
+    dp_show_put_share(f.books.n_by_lanes, f.n_received, " of all received", s);
+    ds_put_char(s, '\n');
     ds_put_format(s, "To be traced, connections must have been seen %"PRIu64
                   " times lately\n", f.books.min_seen);
     format_traces(&f, s);
@@ -220,6 +215,7 @@ dp_merge_show_json(struct dp *dp)
     put_count(json, "min_seen", f.books.min_seen);
     put_count(json, "packets", f.books.n_packets);
     put_count(json, "bytes", f.books.n_bytes);
+    put_count(json, "by_lanes", f.books.n_by_lanes);
     put_count(json, "received", f.n_received);
     json_object_put(json, "traces", traces_json(&f));
     json_object_put(json, "refused", refused_json(&f.books));

@@ -176,6 +176,17 @@ dp_flow_get_output(const struct dp_flow *flow)
     return u32_to_odp(port_no);
 }
 
+/* Returns how many packets the owner lane has counted: never less than before,
+ * and without what is booked beside them. */
+static inline uint64_t
+dp_flow_get_n_counted(const struct dp_flow *flow)
+{
+    unsigned long long int n;
+
+    atomic_read_relaxed(&CONST_CAST(struct dp_flow *, flow)->n_packets, &n);
+    return n;
+}
+
 /* Books 'n_packets' and 'n_bytes', last seen at 'now' ms, to 'flow'.  Only
  * the owner lane may call this. */
 static inline void

@@ -25,6 +25,7 @@ COVERAGE_DEFINE(merge_packet);
 /* What a rule's packets have done since the last time. */
 struct activity {
     uint64_t n_packets, n_bytes;        /* As they arrived. */
+    uint64_t n_by_lane;                 /* Of the packets. */
     uint16_t tcp_flags;
     long long int used;
 };
@@ -63,6 +64,7 @@ take_activity(const struct dp_books *books, struct dp_books_entry *entry,
 {
     const struct dp_flow *flow = dp_books_entry_get_flow(entry);
     struct dpif_flow_stats stats;
+    uint64_t n_by_lane;
 
     if (!flow) {
         return false;
@@ -72,9 +74,12 @@ take_activity(const struct dp_books *books, struct dp_books_entry *entry,
     } else {
         dp_flow_get_stats(flow, &stats);
     }
+    /* The lane may have counted more meanwhile. */
+    n_by_lane = MIN(dp_flow_get_n_counted(flow), stats.n_packets);
     *a = (struct activity) {
         .n_packets = stats.n_packets - entry->n_packets,
         .n_bytes = stats.n_bytes - entry->n_bytes,
+        .n_by_lane = n_by_lane - entry->n_by_lane,
         .tcp_flags = stats.tcp_flags,
         .used = stats.used,
     };
@@ -84,6 +89,7 @@ take_activity(const struct dp_books *books, struct dp_books_entry *entry,
     }
     entry->n_packets = stats.n_packets;
     entry->n_bytes = stats.n_bytes;
+    entry->n_by_lane = n_by_lane;
     entry->n_recent += a->n_packets;
     entry->used = stats.used;
     return true;
@@ -108,5 +114,6 @@ dp_books_account(struct dp_books *books, struct dp_books_entry *entry,
     }
     books->n_packets += a.n_packets;
     books->n_bytes += a.n_bytes;
+    books->n_by_lanes += a.n_by_lane;
     COVERAGE_ADD(merge_packet, a.n_packets);
 }

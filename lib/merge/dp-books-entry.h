@@ -107,6 +107,7 @@ struct dp_books_entry {
     struct ovs_list node;       /* In the books' 'entries'; the keeper may read
                                  * without. */
     uint64_t n_packets, n_bytes;        /* Booked so far... */
+    uint64_t n_by_lane;         /* ...of packets, by the lane... */
     uint64_t n_recent;          /* ...of packets, in the last pass or two. */
     uint32_t n_idle;            /* Passes since that found no packets. */
     long long int used;         /* When it was last seen to be used. */
@@ -154,7 +155,7 @@ struct dp_books {
     struct ovs_list entries;    /* All that are not GONE. */
     uint64_t n_verdicts[DP_BOOKS_N_VERDICTS];
     uint64_t n_refused[DP_MERGE_N_WHYS];
-    uint64_t n_packets, n_bytes;
+    uint64_t n_packets, n_bytes, n_by_lanes;
     bool is_slow;               /* A NIC was waited for in vain, and still has
                                  * not let go. */
 };

@@ -78,6 +78,7 @@ dp_books_get_stats(struct dp_books *books, struct dp_books_stats *stats)
     memcpy(stats->n_refused, books->n_refused, sizeof stats->n_refused);
     stats->n_packets = books->n_packets;
     stats->n_bytes = books->n_bytes;
+    stats->n_by_lanes = books->n_by_lanes;
     ovs_mutex_unlock(&books->mutex);
 }
 

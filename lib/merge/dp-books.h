@@ -235,6 +235,8 @@ struct dp_books_stats {
     uint64_t n_refused[DP_MERGE_N_WHYS];
     uint64_t n_killed[DP_BOOKS_N_CAUSES];
     uint64_t n_packets, n_bytes;                /* Booked, as they arrived. */
+    uint64_t n_by_lanes;        /* Of the packets.  NICs have run the others,
+                                 * which no lane has received. */
 };
 
 void dp_books_get_stats(struct dp_books *, struct dp_books_stats *);

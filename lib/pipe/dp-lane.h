@@ -224,4 +224,16 @@ dp_lane_count(struct dp_lane *lane, enum pmd_stat_type type, int n)
     pmd_perf_update_counter(&lane->perf, type, n);
 }
 
+/* Returns how many packets the lane has received, whenever users have cleared
+ * its counters. */
+static inline uint64_t
+dp_lane_n_received(const struct dp_lane *lane_)
+{
+    struct dp_lane *lane = CONST_CAST(struct dp_lane *, lane_);
+    uint64_t n;
+
+    atomic_read_relaxed(&lane->perf.counters.n[PMD_STAT_RECV], &n);
+    return n;
+}
+
 #endif /* dp-lane.h */

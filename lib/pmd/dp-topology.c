@@ -57,6 +57,23 @@ dp_topology_for_drops(struct dp_topology *t,
     ovs_mutex_unlock(&t->drops_mutex);
 }
 
+/* Returns how many packets all lanes have received, and those that are no
+ * more.  Any thread that is not quiescent. */
+uint64_t
+dp_topology_n_received(struct dp_topology *t)
+{
+    struct dp_pmd *pmd;
+    uint64_t n;
+
+    ovs_mutex_lock(&t->drops_mutex);
+    n = t->n_received;
+    CMAP_FOR_EACH (pmd, node, &t->lanes) {
+        n += dp_lane_n_received(&pmd->lane);
+    }
+    ovs_mutex_unlock(&t->drops_mutex);
+    return n;
+}
+
 struct dp_port *
 dp_topology_port(const struct dp_topology *t, odp_port_t port_no)
 {
@@ -215,6 +232,7 @@ remove_lane(struct dp_topology *t, struct dp_pmd *pmd)
     ovs_mutex_lock(&t->drops_mutex);
     cmap_remove(&t->lanes, &pmd->node, hash_int(core_id, 0));
     dp_drops_add(&t->drops, &pmd->lane.drops);
+    t->n_received += dp_lane_n_received(&pmd->lane);
     ovs_mutex_unlock(&t->drops_mutex);
     dp_lane_flush_flows(&pmd->lane);
     if (t->shared->books) {

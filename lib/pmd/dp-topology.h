@@ -53,11 +53,12 @@ struct dp_topology {
                                      * with 'drops_mutex' held. */
     struct cmap index;              /* Published: 'struct dp_port's. */
 
-    /* What lanes have dropped that are no more.  Whoever holds the mutex sees
-     * each packet's count once, here or in a lane.  Nobody waits for anything
-     * who does. */
+    /* What lanes have dropped and received that are no more.  Whoever holds
+     * the mutex sees each packet's count once, here or in a lane.  Nobody
+     * waits for anything who does. */
     struct ovs_mutex drops_mutex;
     struct dp_drops drops OVS_GUARDED;
+    uint64_t n_received OVS_GUARDED;    /* Packets. */
 
     /* Guarded by 'mutex'. */
     struct ovs_mutex mutex;
@@ -112,6 +113,8 @@ void dp_topology_for_drops(struct dp_topology *topology,
                            void (*cb)(void *aux, const struct dp_pmd *,
                                       const struct dp_drops *),
                            void *aux)
+    OVS_EXCLUDED(topology->drops_mutex);
+uint64_t dp_topology_n_received(struct dp_topology *topology)
     OVS_EXCLUDED(topology->drops_mutex);
 
 /* dp-topology-sched.c */
