@@ -26,6 +26,7 @@
 #include "flow/dp-header.h"
 #include "flow/dp-key.h"
 #include "pipe/dp-drop.h"
+#include "pipe/dp-lane.h"
 
 /* The packets of a burst that are to be treated alike. */
 struct dp_group {
@@ -65,8 +66,8 @@ dp_burst_all(const struct dp_burst *burst)
     return burst->n == 32 ? UINT32_MAX : (UINT32_C(1) << burst->n) - 1;
 }
 
-/* Makes 'burst' one of the packets of 'batch', of which it takes ownership.
- * Those that are too short are dropped, by 'lane'. */
+/* Makes 'burst' one of the packets of 'batch', of which it takes ownership; it
+ * is what 'lane' does next.  Those that are too short are dropped. */
 static inline void
 dp_burst_init(struct dp_lane *lane, struct dp_burst *burst,
               const struct dp_packet_batch *batch, odp_port_t in_port,
@@ -74,6 +75,7 @@ dp_burst_init(struct dp_lane *lane, struct dp_burst *burst,
 {
     size_t n = 0;
 
+    lane->work->depth = depth;
     for (size_t i = 0; i < batch->count; i++) {
         struct dp_packet *packet = batch->packets[i];
 

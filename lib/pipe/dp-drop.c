@@ -176,6 +176,16 @@ dp_drop_batch(struct dp_packet_batch *batch)
     dp_packet_delete_batch(batch, true);
 }
 
+/* Returns the recirculation ID of 'packet', which 'lane' is about to drop; 0
+ * if it may be that of a packet that was in the same place before. */
+static uint32_t
+get_recirc_id(const struct dp_lane *lane, const struct dp_packet *packet)
+{
+    const struct dp_work *work = lane->work;
+
+    return work && work->received && !work->depth ? 0 : packet->md.recirc_id;
+}
+
 /* Counts 'n' packets from 'in_port' that 'lane' has dropped because of 'drop';
  * 'last', which may be NULL, is the last of them, and still there.  Without a
  * lane, only the total is counted. */
@@ -203,7 +213,8 @@ dp_drop_count(struct dp_lane *lane, odp_port_t in_port, enum dp_drop drop,
 
         dp_dropped_count(get_dropped(drops_port_get(&lane->drops, in_port,
                                                     name), drop),
-                         n, last, lane->now);
+                         n, last, last ? get_recirc_id(lane, last) : 0,
+                         lane->now);
         if (OVS_UNLIKELY(lane->live)) {
             dp_live_drop(lane, drop, n);
         }

@@ -85,7 +85,8 @@ keep(struct dp_dropped *dropped, const struct dp_dropped_packet *packet)
 
 void
 dp_dropped_count(struct dp_dropped *dropped, unsigned int n,
-                 const struct dp_packet *packet, long long int now)
+                 const struct dp_packet *packet, uint32_t recirc_id,
+                 long long int now)
 {
     uint64_t before;
 
@@ -96,7 +97,7 @@ dp_dropped_count(struct dp_dropped *dropped, unsigned int n,
         struct dp_dropped_packet kept = {
             .when = now,
             .size = dp_packet_size(packet),
-            .recirc_id = packet->md.recirc_id,
+            .recirc_id = recirc_id,
             .packet_type = packet->packet_type,
         };
 

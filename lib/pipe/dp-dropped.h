@@ -38,7 +38,7 @@ enum {
 struct dp_dropped_packet {
     long long int when;
     uint32_t size;              /* Of the packet. */
-    uint32_t recirc_id;
+    uint32_t recirc_id;         /* 0: it was not recirculated. */
     ovs_be32 packet_type;
     uint32_t n;                 /* Of its bytes that are here. */
     uint8_t bytes[DP_DROPPED_BYTES];
@@ -58,10 +58,12 @@ struct dp_dropped {
 
 void dp_dropped_init(struct dp_dropped *);
 
-/* Counts 'n' packets at 'now'.  'packet' is one of them, the last; NULL: it is
- * not at hand any more, and the last one before stays. */
+/* Counts 'n' packets at 'now'.  'packet', recirculated as 'recirc_id', is one
+ * of them, the last; NULL: it is not at hand any more, and the last one before
+ * stays.  Of its metadata nothing is read, which may not be set. */
 void dp_dropped_count(struct dp_dropped *, unsigned int n,
-                      const struct dp_packet *packet, long long int now);
+                      const struct dp_packet *packet, uint32_t recirc_id,
+                      long long int now);
 
 /* Returns the packets so far, or those of the last DP_DROPPED_SECONDS whole
  * seconds before 'now'. */

@@ -61,6 +61,8 @@ struct dp_work {
     struct dp_work *outer;      /* The call that we are nested in, or NULL. */
     unsigned int depth;         /* Recirculations so far of what is being
                                  * done, those of 'outer' among them. */
+    bool received;              /* By a port: until packets are recirculated,
+                                 * their metadata may not be set. */
 };
 
 struct dp_lane {

@@ -40,6 +40,7 @@ work_begin(struct dp_lane *lane, struct dp_work *work)
     work->n_new = 0;
     work->outer = lane->work;
     work->depth = lane->work ? lane->work->depth + 1 : 0;
+    work->received = false;
     lane->work = work;
 }
 
@@ -144,7 +145,6 @@ static void
 dp_pipe_run(struct dp_lane *lane, struct dp_burst *burst)
 {
     do {
-        lane->work->depth = burst->depth;
         dp_lookup_run(lane, burst);     /* Keys, caches, classifier. */
         dp_miss_run(lane, burst);       /* Whoever is still undecided. */
         dp_group_run(lane, burst);
@@ -157,7 +157,6 @@ static void
 dp_pipe_run_live(struct dp_lane *lane, struct dp_burst *burst)
 {
     do {
-        lane->work->depth = burst->depth;
         if (burst->depth) {
             dp_live_enter(lane, burst);
         }
@@ -208,6 +207,7 @@ receive(struct dp_lane *lane, struct dp_packet_batch *batch,
     struct dp_work work;
 
     work_begin(lane, &work);
+    work.received = true;
     dp_lane_count(lane, PMD_STAT_RECV, batch->count);
     dp_burst_init(lane, &burst, batch, in_port, 0);
     dp_rx_run(lane, &burst);            /* NIC marks decide some. */
@@ -226,6 +226,7 @@ receive_one(struct dp_lane *lane, struct dp_packet *packet,
 
     lane->live = live;
     work_begin(lane, &work);
+    work.received = true;
     dp_packet_batch_init_packet(&batch, packet);
     dp_lane_count(lane, PMD_STAT_RECV, 1);
     dp_burst_init(lane, &burst, &batch, in_port, 0);

@@ -15,6 +15,7 @@
 #include "packets.h"
 #include "random.h"
 #include "util.h"
+#include "pipe/dp-pipe.h"
 #include "tests/dptest.h"
 #include "tests/pipe/pipe-rig.h"
 
@@ -260,6 +261,113 @@ check_books(void)
     pipe_rig_uninit(&rig);
 }
 
+/* Metadata may be those of a packet before, but nothing of that is told. */
+
+/* Has packets sent to a port that is not there, by a flow; or again first. */
+static int
+install_upcall(const struct dp_packet *packet OVS_UNUSED,
+               const struct flow *flow, ovs_u128 *ufid OVS_UNUSED,
+               unsigned int pmd_id OVS_UNUSED,
+               enum dpif_upcall_type type OVS_UNUSED,
+               const struct nlattr *userdata OVS_UNUSED,
+               struct ofpbuf *actions, struct flow_wildcards *wc,
+               struct ofpbuf *put_actions OVS_UNUSED, void *again)
+{
+    WC_MASK_FIELD(wc, recirc_id);
+    WC_MASK_FIELD(wc, packet_type);
+    WC_MASK_FIELD(wc, in_port);
+    WC_MASK_FIELD(wc, dl_type);
+    wc->masks.vlans[0].tci = htons(VLAN_VID_MASK | VLAN_CFI);
+    if (again && !flow->recirc_id) {
+        nl_msg_put_u32(actions, OVS_ACTION_ATTR_RECIRC, AGAIN);
+    } else {
+        nl_msg_put_u32(actions, OVS_ACTION_ATTR_OUTPUT, NO_PORT);
+    }
+    return 0;
+}
+
+/* Returns the recirculation ID that is told of the last packet that was
+ * dropped because of 'drop'. */
+static uint32_t
+last_recirc_id(const struct pipe_rig *rig, enum dp_drop drop)
+{
+    struct dp_dropped_packet last = { .when = 0 };
+    struct dp_drops_port *port;
+
+    CMAP_FOR_EACH (port, node, &rig->lane.drops.ports) {
+        const struct dp_dropped *dropped
+            = ovsrcu_get(struct dp_dropped *, &port->dropped[drop]);
+
+        if (dropped) {
+            ovs_assert(dp_dropped_last(dropped, &last));
+        }
+    }
+    ovs_assert(last.when);
+    return last.recirc_id;
+}
+
+static struct dp_packet *
+make_packet(size_t size, uint32_t recirc_id)
+{
+    struct dp_packet *packet = dp_packet_new_with_headroom(64, 64);
+
+    dp_packet_put_zeros(packet, size);
+    packet->md.in_port.odp_port = u32_to_odp(PORT);
+    packet->md.recirc_id = recirc_id;
+    return packet;
+}
+
+/* Receives a packet of 'size' bytes. */
+static void
+receive_one(struct pipe_rig *rig, size_t size)
+{
+    struct dp_packet_batch batch;
+
+    dp_packet_batch_init_packet(&batch, make_packet(size, UINT32_MAX));
+    pipe_rig_receive(rig, &batch, PORT);
+}
+
+/* Executes actions on a packet of the upper layers'. */
+static void
+execute_one(struct pipe_rig *rig)
+{
+    const struct flow flow = { .recirc_id = AGAIN };
+    struct dp_packet_batch batch;
+    struct ofpbuf actions;
+    size_t start;
+
+    ofpbuf_init(&actions, 0);
+    start = nl_msg_start_nested(&actions, OVS_ACTION_ATTR_CLONE);
+    nl_msg_put_u32(&actions, OVS_ACTION_ATTR_OUTPUT, NO_PORT);
+    nl_msg_end_nested(&actions, start);
+    dp_packet_batch_init_packet(&batch, make_packet(60, AGAIN));
+    dp_pipe_execute(&rig->lane, &batch, &flow, actions.data, actions.size);
+    dp_packet_delete_batch(&batch, true);
+    ofpbuf_uninit(&actions);
+}
+
+static void
+check_recirc_id(bool again)
+{
+    struct pipe_rig rig;
+
+    pipe_rig_init(&rig, install_upcall, count_sent);
+    rig.shared.upcall_aux = again ? &rig : NULL;
+    pipe_rig_add_port(&rig, PORT, "sink");
+    receive_one(&rig, 13);
+    ovs_assert(!last_recirc_id(&rig, DP_DROP_RX_INVALID));
+    for (int i = 0; i < 4; i++) {
+        receive_one(&rig, 60);
+        ovs_assert(last_recirc_id(&rig, DP_DROP_INVALID_PORT)
+                   == (again ? AGAIN : 0));
+    }
+    receive_one(&rig, 13);
+    ovs_assert(!last_recirc_id(&rig, DP_DROP_RX_INVALID));
+    execute_one(&rig);
+    ovs_assert(last_recirc_id(&rig, DP_DROP_INVALID_PORT) == AGAIN);
+    pipe_rig_uninit(&rig);
+}
+
 static void
 test_drop_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 {
@@ -277,5 +385,7 @@ test_drop_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ofpbuf_uninit(&list);
     pipe_rig_uninit(&rig);
     check_books();
+    check_recirc_id(false);
+    check_recirc_id(true);
 }
 DPTEST_REGISTER("drop", test_drop_main);

@@ -21,7 +21,7 @@ make_packet(uint8_t byte, size_t size)
     struct dp_packet *packet = dp_packet_new(size);
 
     memset(dp_packet_put_uninit(packet, size), byte, size);
-    packet->md.recirc_id = byte;
+    packet->md.recirc_id = UINT32_MAX;      /* Nobody asks. */
     return packet;
 }
 
@@ -39,7 +39,7 @@ check_counts(void)
         for (int i = random_range(20) ? random_range(3) : 0; i; i--) {
             unsigned int n = 1 + random_range(40);
 
-            dp_dropped_count(&dropped, n, NULL,
+            dp_dropped_count(&dropped, n, NULL, 0,
                              s * (long long int) SECOND
                              + random_range(SECOND));
             seconds[s] += n;
@@ -64,14 +64,14 @@ check_last(void)
     struct dp_dropped dropped;
 
     dp_dropped_init(&dropped);
-    dp_dropped_count(&dropped, 1, NULL, SECOND);
+    dp_dropped_count(&dropped, 1, NULL, 0, SECOND);
     ovs_assert(!dp_dropped_last(&dropped, &last));
     for (int i = 1; i < 200; i++) {
         struct dp_packet *packet = make_packet(i, i - 1);
 
-        dp_dropped_count(&dropped, 1, packet, i);
+        dp_dropped_count(&dropped, 1, packet, i, i);
         dp_packet_delete(packet);
-        dp_dropped_count(&dropped, 1, NULL, i);
+        dp_dropped_count(&dropped, 1, NULL, 0, i);
         ovs_assert(dp_dropped_last(&dropped, &last));
         ovs_assert(last.when == i && last.size == i - 1
                    && last.recirc_id == i
@@ -100,8 +100,8 @@ check_add(void)
             int part = random_range(2);
 
             now += random_range(3 * SECOND);
-            dp_dropped_count(&both, j, packets[part], now);
-            dp_dropped_count(&parts[part], j, packets[part], now);
+            dp_dropped_count(&both, j, packets[part], part, now);
+            dp_dropped_count(&parts[part], j, packets[part], part, now);
         }
         dp_dropped_add(&parts[0], &parts[1]);
         ovs_assert(dp_dropped_n(&parts[0]) == dp_dropped_n(&both));
@@ -162,7 +162,7 @@ check_race(void)
     }
     reader = ovs_thread_create("reader", read_packets, &race);
     for (int i = 1; i < 300000; i++) {
-        dp_dropped_count(&race.dropped, 1, packets[i % 256], i);
+        dp_dropped_count(&race.dropped, 1, packets[i % 256], i % 256, i);
     }
     atomic_store(&race.stop, true);
     xpthread_join(reader, NULL);
