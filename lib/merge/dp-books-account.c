@@ -90,7 +90,6 @@ take_activity(const struct dp_books *books, struct dp_books_entry *entry,
     entry->n_packets = stats.n_packets;
     entry->n_bytes = stats.n_bytes;
     entry->n_by_lane = n_by_lane;
-    entry->n_recent += a->n_packets;
     entry->used = stats.used;
     return true;
 }

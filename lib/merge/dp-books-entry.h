@@ -108,6 +108,7 @@ struct dp_books_entry {
                                  * without. */
     uint64_t n_packets, n_bytes;        /* Booked so far... */
     uint64_t n_by_lane;         /* ...of packets, by the lane... */
+    uint64_t n_aged;            /* ...of packets, when a pass ended last... */
     uint64_t n_recent;          /* ...of packets, in the last pass or two. */
     uint32_t n_idle;            /* Passes since that found no packets. */
     long long int used;         /* When it was last seen to be used. */

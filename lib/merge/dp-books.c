@@ -532,7 +532,12 @@ dp_books_stop(struct dp_books *books)
         ovs_mutex_lock(&books->keeper);
         reap_lane(books, NULL);
         let_go(books, true);
-        books->reading = 0;
+        if (books->reading) {
+            uint32_t n;
+
+            books->reading = 0;
+            atomic_add(&books->n_ended, 1, &n);
+        }
         ovs_mutex_unlock(&books->keeper);
 
         /* Waits for threads that may be waiting for us. */
@@ -554,23 +559,32 @@ dp_books_account_all(struct dp_books *books)
     ovs_mutex_unlock(&books->mutex);
 }
 
-/* Books what 'entry' has counted.  Half of its recent packets are forgotten,
- * and it dies if it is idle or one too many. */
+/* A pass has booked what 'entry' has done.  Half of what was before is
+ * forgotten. */
+static void
+count_recent(struct dp_books_entry *entry)
+{
+    uint64_t n_new = entry->n_packets - entry->n_aged;
+
+    entry->n_aged = entry->n_packets;
+    entry->n_recent = entry->n_recent / 2 + n_new;
+    entry->n_idle = n_new ? 0 : entry->n_idle + 1;
+}
+
+/* Books what 'entry' has counted.  If no NIC has more to tell in this pass, it
+ * is judged, and dies if it is idle or one too many. */
 static void
 age(struct dp_books *books, struct dp_books_entry *entry,
     long long int now_ms)
     OVS_REQUIRES(books->keeper) OVS_REQUIRES(books->mutex)
 {
-    uint64_t n_packets = entry->n_packets;
     uint32_t max_rules;
 
-    entry->n_recent /= 2;
     dp_books_account(books, entry, now_ms, false);
-    if (entry->n_packets != n_packets) {
-        entry->n_idle = 0;
-    } else if (!books->reading) {
-        entry->n_idle++;        /* NICs, too, have told of no packet. */
+    if (books->reading) {
+        return;
     }
+    count_recent(entry);
     if (dp_books_entry_get_life(entry) == DP_BOOKS_LIVE) {
         dp_books_judge(books, entry, now_ms);
     }
@@ -603,7 +617,7 @@ age_all(struct dp_books *books, long long int now_ms)
     ovs_mutex_unlock(&books->mutex);
 }
 
-/* The pass under way has read what there is, or can't wait for it. */
+/* The pass under way has read what there is, or must wait for long. */
 static void
 look_at_all(struct dp_books *books, long long int now_ms)
     OVS_REQUIRES(books->keeper) OVS_EXCLUDED(books->mutex)
@@ -655,14 +669,19 @@ is_read(const struct dp_books *books)
 void
 dp_books_age(struct dp_books *books, long long int now_ms)
 {
+    bool is_late;
+
     ovs_mutex_lock(&books->keeper);
-    if (!books->reading) {
+    is_late = books->reading;
+    if (!is_late) {
         begin_pass(books);
     }
     if (is_read(books)) {
         end_pass(books, now_ms);
-    } else {
+    } else if (is_late) {
         look_at_all(books, now_ms);
+    } else {
+        reap(books);            /* The rest can wait until it is read. */
     }
     ovs_mutex_unlock(&books->keeper);
 }

@@ -177,8 +177,8 @@ void dp_books_start(struct dp_books *);
 void dp_books_stop(struct dp_books *);
 bool dp_books_is_started(const struct dp_books *);
 
-/* At most 'max_rules' from now on; rules that are too many go at the next
- * dp_books_age(). */
+/* At most 'max_rules' from now on; rules that are too many go when the next
+ * pass ends. */
 void dp_books_set_max(struct dp_books *, uint32_t max_rules);
 
 /* Returns how often a connection must have been seen lately for a trace to be
@@ -191,7 +191,8 @@ enum dp_books_verdict dp_books_offer(struct dp_books *,
 
 /* Begins a pass: has NICs read.  When they have been, books what was counted,
  * lets idle rules die, and takes dead ones out: at once if there is nothing to
- * read, else in dp_books_go_on(), which is to be called often. */
+ * read, else in dp_books_go_on(), which is to be called often.  If the last
+ * pass still waits, it goes on, and what lanes have counted is booked. */
 void dp_books_age(struct dp_books *, long long int now_ms);
 void dp_books_go_on(struct dp_books *, long long int now_ms);
 

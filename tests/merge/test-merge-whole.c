@@ -51,19 +51,46 @@ run_packets(struct lab *lab, int n)
     ovs_assert(count_whole(lab) == before + n);
 }
 
-/* Has two passes begin and end: the first may have begun before. */
+/* Has a pass begin and end, or end if it has begun before. */
+static void
+pass_once(struct lab *lab)
+{
+    uint32_t n = dp_books_n_passes(lab->books);
+
+    dp_books_age(lab->books, time_msec());
+    while (dp_books_n_passes(lab->books) == n) {
+        xnanosleep(1000 * 1000);
+        dp_books_go_on(lab->books, time_msec());
+    }
+}
+
+/* Has two passes end: the first may have begun before. */
 static void
 pass(struct lab *lab)
 {
-    for (int i = 0; i < 2; i++) {
-        uint64_t n = dp_books_n_passes(lab->books);
+    pass_once(lab);
+    pass_once(lab);
+}
 
-        dp_books_age(lab->books, time_msec());
-        while (dp_books_n_passes(lab->books) == n) {
-            xnanosleep(1000 * 1000);
-            dp_books_go_on(lab->books, time_msec());
-        }
+/* Has a pass begin, as if it was 'now_ms', and wait for the NIC for long. */
+static void
+begin_slow_pass(struct lab *lab, long long int now_ms)
+{
+    uint32_t n = dp_books_n_passes(lab->books);
+
+    dp_dummy_nic_hold(lab->nic, true);
+    for (int i = 0; i < 3; i++) {
+        dp_books_age(lab->books, now_ms);
+        dp_books_go_on(lab->books, now_ms);
     }
+    ovs_assert(dp_books_n_passes(lab->books) == n);
+}
+
+static void
+end_slow_pass(struct lab *lab)
+{
+    dp_dummy_nic_hold(lab->nic, false);
+    pass_once(lab);
 }
 
 static size_t
@@ -245,3 +272,74 @@ test_expiry_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     lab_uninit(&lab);
 }
 DPTEST_REGISTER("merge-whole-expiry-M30", test_expiry_main);
+
+/* M30: a pass that a stop has cut off has ended with it; whatever begins after
+ * that needs one pass of its own. */
+static void
+test_stop_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    long long int later;
+    struct lab lab;
+
+    begin(&lab);
+    for (int i = 0; i < 3; i++) {
+        begin_slow_pass(&lab, time_msec());
+        dp_dummy_nic_hold(lab.nic, false);
+        dp_books_stop(lab.books);
+        dp_books_start(lab.books);
+        ovs_assert(lab_offer(&lab, 0) == DP_BOOKS_MADE);
+        lab_wait_whole(&lab, 0);
+    }
+    later = get_last_expiry(&lab) + 1;
+    await_next_ms();
+    ovs_assert(ct_clean_sweep(lab.ct, later) == LAB_CONNS - 1);
+    pass_once(&lab);
+    ovs_assert(ct_clean_sweep(lab.ct, later) == 1);
+    lab_uninit(&lab);
+}
+DPTEST_REGISTER("merge-whole-stop-M30", test_stop_main);
+
+/* M45: how long a NIC takes to tell makes no difference to what a rule has had
+ * lately: half of it is forgotten in a pass. */
+static void
+test_room_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    static const enum dp_books_verdict verdicts[] = {
+        DP_BOOKS_FULL, DP_BOOKS_FULL, DP_BOOKS_EARLY, DP_BOOKS_FULL,
+        DP_BOOKS_EARLY, DP_BOOKS_EARLY, DP_BOOKS_EARLY, DP_BOOKS_MADE,
+    };
+    struct lab lab;
+
+    begin(&lab);
+    dp_books_set_max(lab.books, 1);
+    run_packets(&lab, 8);
+    for (int i = 0; i < 2; i++) {
+        begin_slow_pass(&lab, time_msec());
+        end_slow_pass(&lab);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++) {
+        ovs_assert(lab_offer(&lab, 1) == verdicts[i]);
+    }
+    lab_uninit(&lab);
+}
+DPTEST_REGISTER("merge-whole-room-M45", test_room_main);
+
+/* A rule is not idle as long as a NIC has not told that it is. */
+static void
+test_idle_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct lab lab;
+
+    begin(&lab);
+    run_packets(&lab, 1);
+    for (int i = 0; i < 3; i++) {
+        pass(&lab);
+    }
+    run_packets(&lab, 1);
+    begin_slow_pass(&lab, time_msec() + 60 * 1000);
+    ovs_assert(lab_find_rule(&lab, 0));
+    end_slow_pass(&lab);
+    ovs_assert(lab_find_rule(&lab, 0));
+    lab_uninit(&lab);
+}
+DPTEST_REGISTER("merge-whole-idle", test_idle_main);
