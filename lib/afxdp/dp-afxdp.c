@@ -9,8 +9,7 @@
  *
  * The options that were asked for, and those in use, are members that struct
  * netdev_linux has for that; 'xsks', whose type is ours to define, leads to
- * the sockets.  It changes only in netdev_afxdp_reconfigure(), while no thread
- * receives or sends. */
+ * all else: 'struct ours'. */
 
 #include <config.h>
 #include "netdev-afxdp.h"
@@ -42,10 +41,93 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* As Open vSwitch has it. */
 #define MAX_QUEUES 16
 
+/* As long as the netdev. */
+struct ours {
+    /* The sockets; owned.  NULL: there are none.  Changes only in
+     * netdev_afxdp_reconfigure(), while no thread receives or sends. */
+    struct dp_afxdp_port *port;
+
+    /* What sockets have counted that are no more, by queue.  Guarded by the
+     * netdev's mutex. */
+    size_t n_past;
+    struct dp_xsk_stats past[MAX_QUEUES];
+};
+
+static struct ours *
+get_ours(const struct netdev_linux *dev)
+{
+    return (struct ours *) dev->xsks;
+}
+
 static struct dp_afxdp_port *
 get_port(const struct netdev_linux *dev)
 {
-    return (struct dp_afxdp_port *) dev->xsks;
+    return get_ours(dev)->port;
+}
+
+/* A statistic of each socket that users see. */
+struct counter {
+    const char *name;
+    size_t offset;              /* In struct dp_xsk_stats. */
+};
+
+#define COUNTER(NAME) { #NAME, offsetof(struct dp_xsk_stats, NAME) }
+
+static const struct counter counters[] = {
+    COUNTER(rx_dropped),
+    COUNTER(rx_invalid_descs),
+    COUNTER(tx_invalid_descs),
+    COUNTER(rx_ring_full),
+    COUNTER(rx_fill_ring_empty_descs),
+    COUNTER(tx_full),
+    COUNTER(tx_too_long),
+};
+BUILD_ASSERT_DECL(ARRAY_SIZE(counters) * sizeof(uint64_t)
+                  == sizeof(struct dp_xsk_stats));
+
+static uint64_t *
+get_counter(struct dp_xsk_stats *stats, const struct counter *counter)
+{
+    return (uint64_t *) ((char *) stats + counter->offset);
+}
+
+/* Stores in 'stats' what the sockets of 'dev' have counted, those too that are
+ * no more, by queue.  Returns how many queues there are, or were. */
+static size_t
+read_sockets(const struct netdev_linux *dev,
+             struct dp_xsk_stats stats[MAX_QUEUES])
+    OVS_REQUIRES(dev->mutex)
+{
+    const struct ours *ours = get_ours(dev);
+    size_t n = ours->port ? dp_afxdp_port_n_queues(ours->port) : 0;
+
+    memcpy(stats, ours->past, sizeof ours->past);
+    for (size_t i = 0; i < n; i++) {
+        struct dp_xsk_stats now;
+
+        if (dp_xsk_get_stats(dp_afxdp_port_socket(ours->port, i), &now)) {
+            continue;
+        }
+        for (size_t j = 0; j < ARRAY_SIZE(counters); j++) {
+            *get_counter(&stats[i], &counters[j])
+                += *get_counter(&now, &counters[j]);
+        }
+    }
+    return MAX(n, ours->n_past);
+}
+
+/* Nobody counts any more. */
+static void
+destroy_port(struct netdev_linux *dev)
+    OVS_REQUIRES(dev->mutex)
+{
+    struct ours *ours = get_ours(dev);
+    struct dp_xsk_stats stats[MAX_QUEUES];
+
+    ours->n_past = read_sockets(dev, stats);
+    memcpy(ours->past, stats, sizeof ours->past);
+    dp_afxdp_port_destroy(ours->port);
+    ours->port = NULL;
 }
 
 /* Memory of a socket is locked.  Where that is limited although the daemon may
@@ -88,7 +170,7 @@ netdev_afxdp_construct(struct netdev *netdev)
     netdev->ol_flags = 0;
 
     dev = netdev_linux_cast(netdev);
-    dev->xsks = NULL;
+    dev->xsks = xzalloc(sizeof(struct ours));
     dev->requested_n_rxq = 1;
     dev->requested_xdp_mode = OVS_AF_XDP_MODE_BEST_EFFORT;
     dev->requested_need_wakeup = true;
@@ -102,6 +184,7 @@ netdev_afxdp_destruct(struct netdev *netdev)
     struct netdev_linux *dev = netdev_linux_cast(netdev);
 
     dp_afxdp_port_destroy(get_port(dev));
+    free(dev->xsks);
     ovs_mutex_destroy(&dev->mutex);
 }
 
@@ -110,7 +193,7 @@ netdev_afxdp_destruct(struct netdev *netdev)
 static bool
 is_replaced(const struct netdev_linux *dev, int ifindex)
 {
-    return (dev->xsks && ifindex > 0
+    return (get_port(dev) && ifindex > 0
             && ifindex != dp_afxdp_port_ifindex(get_port(dev)));
 }
 
@@ -124,7 +207,7 @@ check_program(const struct netdev_linux *dev, int ifindex, char **errp)
 {
     enum dp_xdp_mode mode;
 
-    if (ifindex <= 0 || (dev->xsks && !is_replaced(dev, ifindex)
+    if (ifindex <= 0 || (get_port(dev) && !is_replaced(dev, ifindex)
                          && !dp_afxdp_port_is_lost(get_port(dev)))
         || dp_xdp_pins_have(ifindex, &mode)) {
         return 0;
@@ -179,7 +262,7 @@ netdev_afxdp_set_config(struct netdev *netdev, const struct smap *args,
 static const char *
 mode_in_use(const struct netdev_linux *dev)
 {
-    return dp_afxdp_mode_name(dev->xsks ? dp_afxdp_port_mode(get_port(dev))
+    return dp_afxdp_mode_name(get_port(dev) ? dp_afxdp_port_mode(get_port(dev))
                               : OVS_AF_XDP_MODE_UNSPEC);
 }
 
@@ -235,17 +318,15 @@ create_port(struct netdev_linux *dev, int ifindex, int numa_id)
         .lost = program_lost,
         .aux = &dev->up,
     };
-    struct dp_afxdp_port *port;
     char *text;
     int error;
 
-    dp_afxdp_port_destroy(get_port(dev));
-    dev->xsks = NULL;
+    destroy_port(dev);
     dev->up.n_rxq = dev->up.n_txq = dev->requested_n_rxq;
     dev->xdp_mode = dev->requested_xdp_mode;
     dev->use_need_wakeup = dev->requested_need_wakeup;
 
-    error = dp_afxdp_port_create(&config, &port, &text);
+    error = dp_afxdp_port_create(&config, &get_ours(dev)->port, &text);
     if (error) {
         if (!dp_xdp_link_program(ifindex) || dp_xdp_await_start(ifindex)) {
             VLOG_ERR("%s", text);
@@ -254,7 +335,6 @@ create_port(struct netdev_linux *dev, int ifindex, int numa_id)
         return error;
     }
     dp_xdp_await_stop(ifindex);
-    dev->xsks = (struct xsk_socket_info **) port;
     VLOG_INFO("%s: %s XDP mode will be in use.", name, mode_in_use(dev));
     return 0;
 }
@@ -279,7 +359,7 @@ netdev_afxdp_reconfigure(struct netdev *netdev)
     }
 
     ovs_mutex_lock(&dev->mutex);
-    if (!dev->xsks || netdev->n_rxq != dev->requested_n_rxq
+    if (!get_port(dev) || netdev->n_rxq != dev->requested_n_rxq
         || dev->xdp_mode != dev->requested_xdp_mode
         || dev->use_need_wakeup != dev->requested_need_wakeup
         || is_replaced(dev, ifindex)
@@ -303,7 +383,7 @@ netdev_afxdp_rxq_construct(struct netdev_rxq *rxq)
     struct netdev_rxq_linux *rx = netdev_rxq_linux_cast(rxq);
     const struct netdev_linux *dev = netdev_linux_cast(rxq->netdev);
 
-    if (!dev->xsks
+    if (!get_port(dev)
         || rxq->queue_id >= dp_afxdp_port_n_queues(get_port(dev))) {
         return ENODEV;
     }
@@ -322,13 +402,14 @@ int
 netdev_afxdp_rxq_recv(struct netdev_rxq *rxq, struct dp_packet_batch *batch,
                       int *qfill)
 {
-    const struct netdev_linux *dev = netdev_linux_cast(rxq->netdev);
+    const struct dp_afxdp_port *port
+        = get_port(netdev_linux_cast(rxq->netdev));
 
-    if (OVS_UNLIKELY(!dev->xsks)) {
+    if (OVS_UNLIKELY(!port)) {
         return EAGAIN;
     }
-    return dp_xsk_recv(dp_afxdp_port_socket(get_port(dev), rxq->queue_id),
-                       batch, qfill);
+    return dp_xsk_recv(dp_afxdp_port_socket(port, rxq->queue_id), batch,
+                       qfill);
 }
 
 int
@@ -336,13 +417,13 @@ netdev_afxdp_batch_send(struct netdev *netdev, int qid,
                         struct dp_packet_batch *batch,
                         bool concurrent_txq OVS_UNUSED)
 {
-    const struct netdev_linux *dev = netdev_linux_cast(netdev);
+    const struct dp_afxdp_port *port = get_port(netdev_linux_cast(netdev));
 
-    if (OVS_UNLIKELY(!dev->xsks)) {
+    if (OVS_UNLIKELY(!port)) {
         dp_packet_delete_batch(batch, true);
         return EIO;
     }
-    dp_xsk_send(dp_afxdp_port_socket(get_port(dev), qid), batch);
+    dp_xsk_send(dp_afxdp_port_socket(port, qid), batch);
     return 0;
 }
 
@@ -355,16 +436,14 @@ free_afxdp_buf(struct dp_packet *packet)
 /* Adds to 'stats' what was lost on the way from us to the kernel. */
 static void
 add_tx_drops(const struct netdev_linux *dev, struct netdev_stats *stats)
+    OVS_REQUIRES(dev->mutex)
 {
-    size_t n = dev->xsks ? dp_afxdp_port_n_queues(get_port(dev)) : 0;
+    struct dp_xsk_stats xsk[MAX_QUEUES];
+    size_t n = read_sockets(dev, xsk);
 
     for (size_t i = 0; i < n; i++) {
-        struct dp_xsk_stats xsk;
-
-        if (!dp_xsk_get_stats(dp_afxdp_port_socket(get_port(dev), i), &xsk)) {
-            stats->tx_dropped += (xsk.tx_full + xsk.tx_too_long
-                                  + xsk.tx_invalid_descs);
-        }
+        stats->tx_dropped += (xsk[i].tx_full + xsk[i].tx_too_long
+                              + xsk[i].tx_invalid_descs);
     }
 }
 
@@ -386,53 +465,31 @@ netdev_afxdp_get_stats(const struct netdev *netdev, struct netdev_stats *stats)
     return error;
 }
 
-/* A statistic of each socket that users see. */
-struct counter {
-    const char *name;
-    size_t offset;              /* In struct dp_xsk_stats. */
-};
-
-#define COUNTER(NAME) { #NAME, offsetof(struct dp_xsk_stats, NAME) }
-
-static const struct counter counters[] = {
-    COUNTER(rx_dropped),
-    COUNTER(rx_invalid_descs),
-    COUNTER(tx_invalid_descs),
-    COUNTER(rx_ring_full),
-    COUNTER(rx_fill_ring_empty_descs),
-    COUNTER(tx_full),
-    COUNTER(tx_too_long),
-};
-
 int
 netdev_afxdp_get_custom_stats(const struct netdev *netdev,
                               struct netdev_custom_stats *custom)
 {
     struct netdev_linux *dev = netdev_linux_cast(netdev);
+    struct dp_xsk_stats stats[MAX_QUEUES];
     size_t n_queues;
 
     ovs_mutex_lock(&dev->mutex);
-    n_queues = dev->xsks ? dp_afxdp_port_n_queues(get_port(dev)) : 0;
+    n_queues = read_sockets(dev, stats);
+    ovs_mutex_unlock(&dev->mutex);
+
     custom->size = 0;
     custom->counters = xcalloc(n_queues * ARRAY_SIZE(counters),
                                sizeof *custom->counters);
     for (size_t i = 0; i < n_queues; i++) {
-        struct dp_xsk_stats stats;
-
-        if (dp_xsk_get_stats(dp_afxdp_port_socket(get_port(dev), i), &stats)) {
-            continue;
-        }
         for (size_t j = 0; j < ARRAY_SIZE(counters); j++) {
             struct netdev_custom_counter *counter
                 = &custom->counters[custom->size++];
 
             snprintf(counter->name, sizeof counter->name, "xsk_queue_%"PRIuSIZE
                      "_%s", i, counters[j].name);
-            counter->value = *(uint64_t *) ((char *) &stats
-                                            + counters[j].offset);
+            counter->value = *get_counter(&stats[i], &counters[j]);
         }
     }
-    ovs_mutex_unlock(&dev->mutex);
     return 0;
 }
 

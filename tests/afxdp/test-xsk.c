@@ -565,6 +565,39 @@ exercise(struct netdev *netdev)
     close(fd);
 }
 
+/* Sends a packet that does not fit into a frame. */
+static void
+send_giant(struct netdev *netdev)
+{
+    struct dp_packet *giant = dp_packet_new(DP_UMEM_FRAME_SIZE + 1);
+    struct dp_packet_batch batch;
+
+    dp_packet_put_zeros(giant, DP_UMEM_FRAME_SIZE + 1);
+    dp_packet_batch_init_packet(&batch, giant);
+    ovs_assert(!netdev_send(netdev, 0, &batch, false));
+}
+
+/* 'netdev' has dropped 'n' giants since it was opened, whatever has become of
+ * its sockets since. */
+static void
+expect_giants(struct netdev *netdev, uint64_t n)
+{
+    struct netdev_custom_stats custom;
+    struct netdev_stats stats;
+    uint64_t n_too_long = 0;
+
+    ovs_assert(!netdev_get_stats(netdev, &stats));
+    ovs_assert(stats.tx_dropped >= n);
+    ovs_assert(!netdev_get_custom_stats(netdev, &custom));
+    for (size_t i = 0; i < custom.size; i++) {
+        if (strstr(custom.counters[i].name, "tx_too_long")) {
+            n_too_long += custom.counters[i].value;
+        }
+    }
+    ovs_assert(n_too_long == n);
+    netdev_free_custom_stats_counters(&custom);
+}
+
 /* The netdev, with options that change, an MTU that is too large, and a device
  * that goes and comes back while somebody has the netdev open. */
 static void
@@ -578,15 +611,20 @@ test_netdev_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     ovs_assert(!netdev_open("port0", "afxdp", &netdev));
     configure(netdev, "best-effort", true);
     exercise(netdev);
+    send_giant(netdev);
     configure(netdev, "best-effort", false);
     configure(netdev, "generic", true);
     exercise(netdev);
+    expect_giants(netdev, 1);
+    send_giant(netdev);
+    expect_giants(netdev, 2);
     ovs_assert(netdev_set_mtu(netdev, DP_UMEM_MAX_MTU + 1) == EINVAL);
 
     xdp_rig_shell("ip link del port0");
     make_devices();
     configure(netdev, "generic", true);
     exercise(netdev);
+    expect_giants(netdev, 2);
     netdev_close(netdev);
 }
 DPTEST_REGISTER("afxdp-netdev", test_netdev_main);
@@ -624,6 +662,7 @@ test_taken_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 
     for (int i = 0; i < 3; i++) {
         exercise(netdev);
+        send_giant(netdev);
         fd = xdp_rig_open_link(ifindex);
         ovs_assert(!(i ? bpf_link_detach(fd)
                      : bpf_link_update(fd, foreign, NULL)));
@@ -639,6 +678,7 @@ test_taken_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     netdev_request_reconfigure(netdev);
     ovs_assert(!netdev_reconfigure(netdev));
     exercise(netdev);
+    expect_giants(netdev, 3);
     close(foreign);
     netdev_close(netdev);
 }
