@@ -365,6 +365,7 @@ check_recirc_id(bool again)
     ovs_assert(!last_recirc_id(&rig, DP_DROP_RX_INVALID));
     execute_one(&rig);
     ovs_assert(last_recirc_id(&rig, DP_DROP_INVALID_PORT) == AGAIN);
+    dp_lane_flush_flows(&rig.lane);
     pipe_rig_uninit(&rig);
 }
 
