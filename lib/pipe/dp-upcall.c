@@ -12,6 +12,23 @@
 #include "ovs/ovs-packet-offload.h"
 #include "pipe/dp-lane.h"
 
+/* In a thread's first call, the lock makes room for the thread, and fails if
+ * another thread has just come to the same point, though nobody holds it.  That
+ * is over after a moment; who disables upcalls holds it for longer. */
+static bool
+try_lock(const struct dp_shared *shared)
+    OVS_NO_THREAD_SAFETY_ANALYSIS
+{
+    enum { N_TRIES = 64 };
+
+    for (int i = 0; i < N_TRIES; i++) {
+        if (!fat_rwlock_tryrdlock(&shared->upcall_rwlock)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns true if upcalls can be made until dp_upcall_end(), or false if they
  * are disabled or just being disabled. */
 bool
@@ -20,7 +37,7 @@ dp_upcall_begin(struct dp_lane *lane)
 {
     struct dp_shared *shared = lane->shared;
 
-    if (fat_rwlock_tryrdlock(&shared->upcall_rwlock)) {
+    if (!try_lock(shared)) {
         return false;
     } else if (!shared->upcalls_enabled || !shared->upcall_cb) {
         fat_rwlock_unlock(&shared->upcall_rwlock);
