@@ -13,8 +13,8 @@
 #include "pipe/dp-lane.h"
 
 /* In a thread's first call, the lock makes room for the thread, and fails if
- * another thread has just come to the same point, though nobody holds it.  That
- * is over after a moment; who disables upcalls holds it for longer. */
+ * another thread has just come to the same point, though nobody holds it.
+ * That is over after a moment; who disables upcalls holds it for longer. */
 static bool
 try_lock(const struct dp_shared *shared)
     OVS_NO_THREAD_SAFETY_ANALYSIS
