@@ -420,7 +420,7 @@ dp_worker_clear_room(struct dp_places_room *room)
 }
 
 /* Finds the next shard of which rules are to be read, if it is time for it.
- * Returns null if not. */
+ * Returns null if not, and once when there are no more of this sweep. */
 static struct dp_offload_shard *
 dp_worker_query_shard(struct dp_offload_worker *worker, uint64_t now_us)
 {
@@ -432,9 +432,6 @@ dp_worker_query_shard(struct dp_offload_worker *worker, uint64_t now_us)
         if (worker->query_shard >= DP_OFFLOAD_N_SHARDS) {
             uint64_t sweep = dp_places_read(&offload->sweep);
 
-            /* Operations of the last sweep that are late don't count. */
-            atomic_store_explicit(&worker->sweep_done, worker->sweep,
-                                  memory_order_release);
             if (now_us < worker->query_us && sweep == worker->sweep) {
                 return NULL;
             }
@@ -442,7 +439,7 @@ dp_worker_query_shard(struct dp_offload_worker *worker, uint64_t now_us)
             worker->query_shard = 0;
             worker->sweep = sweep;
         } else if (++worker->query_shard >= DP_OFFLOAD_N_SHARDS) {
-            continue;
+            return NULL;
         }
         shard = &offload->shards[worker->query_shard];
         ovs_mutex_lock(&shard->mutex);
@@ -489,6 +486,11 @@ dp_worker_run_query(struct dp_offload_worker *worker, uint64_t now_us)
         ovs_mutex_unlock(&shard->mutex);
     }
     dp_worker_submit(worker, ops, n);
+    if (worker->query_shard >= DP_OFFLOAD_N_SHARDS) {
+        /* Operations of the sweep that are late don't count. */
+        atomic_store_explicit(&worker->sweep_done, worker->sweep,
+                              memory_order_release);
+    }
     return n;
 }
 
