@@ -40,11 +40,14 @@
  * must have counted the packet with the length that the rule tells, and the
  * connections must be as they were.
  *
- *     dptest NAME                  some thousand ways
- *     dptest NAME soak N [SEED]    N ways
+ *     dptest NAME                  some thousand ways, 200 packets each
+ *     dptest NAME soak N [SEED [PACKETS]]
+ *                                  N ways
  */
 
-enum { N_VARIANTS = 200, N_WAYS = DPTEST_MANY(4000) };
+enum { N_WAYS = DPTEST_MANY(4000) };
+
+static int n_variants = 200;            /* Packets to be made for a way. */
 
 static unsigned int n_by_why[DP_MERGE_N_WHYS];
 static unsigned long long int n_matched, n_missed, n_taken, n_stages_merged[8];
@@ -80,7 +83,7 @@ make_variants(const struct merge_world *w, const struct flow *sample,
 {
     size_t n = 0;
 
-    for (int i = 0; i < N_VARIANTS; i++) {
+    for (int i = 0; i < n_variants; i++) {
         struct flow flow = *sample;
         struct dp_packet *packet;
 
@@ -345,7 +348,7 @@ send_all_by_carrier(struct merge_world *w, const struct merge_way *way,
         }
         n_taken += plain;
     }
-    for (int i = 0; i < N_VARIANTS / 4; i++) {
+    for (int i = 0; i < n_variants / 4; i++) {
         struct flow flow = *sample;
         struct dp_packet *packet;
         bool matches;
@@ -371,7 +374,7 @@ static void
 compare(struct merge_world *w, const struct merge_way *way,
         const struct dp_merge_rule *rule, const struct flow *sample)
 {
-    struct variant variants[N_VARIANTS];
+    struct variant *variants = xmalloc(n_variants * sizeof *variants);
     size_t n = make_variants(w, sample, rule, variants);
 
     send_all_long_way(w, way, rule, variants, n);
@@ -381,6 +384,7 @@ compare(struct merge_world *w, const struct merge_way *way,
         dp_packet_delete(variants[k].packet);
         ofpbuf_uninit(&variants[k].sent);
     }
+    free(variants);
     n_stages_merged[MIN(way->n, ARRAY_SIZE(n_stages_merged) - 1)]++;
 }
 
@@ -454,6 +458,9 @@ test_merge_same_main(int argc, char *argv[])
     struct merge_world w;
 
     random_set_seed(argc > 3 ? atoi(argv[3]) : 1);
+    if (argc > 4) {
+        n_variants = MAX(atoi(argv[4]), 4);
+    }
     merge_world_init(&w);
     for (unsigned long long int i = 0; i < n; i++) {
         try_one(&w);
