@@ -34,8 +34,6 @@ lib_libmarkpath_a_SOURCES += \
 	lib/ct/ct-nat.h \
 	lib/ct/ct-packet.c \
 	lib/ct/ct-packet.h \
-	lib/ct/ct-pages.c \
-	lib/ct/ct-pages.h \
 	lib/ct/ct-policy.c \
 	lib/ct/ct-policy.h \
 	lib/ct/ct-ports.c \

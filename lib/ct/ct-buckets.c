@@ -3,7 +3,7 @@
 #include <config.h>
 #include "ct/ct-buckets.h"
 
-#include "ct/ct-pages.h"
+#include "flow/dp-pages.h"
 #include "util.h"
 
 /* Slots. */
@@ -86,7 +86,7 @@ ct_buckets_create(int bits)
 
     b->mask = (1u << bits) - 1;
     size = (size_t) ct_buckets_count(b) * sizeof *b->array;
-    b->array = ct_pages_map(size, CT_OVERFLOW_MAX * size);
+    b->array = dp_pages_map(size, CT_OVERFLOW_MAX * size);
     if (!b->array) {
         free_cacheline(b);
         return NULL;
@@ -100,7 +100,7 @@ ct_buckets_destroy(struct ct_buckets *b, struct ct_buckets *end)
     while (b != end) {
         struct ct_buckets *next = ct_buckets_next(b);
 
-        ct_pages_unmap(b->array, map_size(b));
+        dp_pages_unmap(b->array, map_size(b));
         free_cacheline(b);
         b = next;
     }

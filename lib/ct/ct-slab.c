@@ -11,7 +11,7 @@
 #include "ct/ct-slab.h"
 
 #include <string.h>
-#include "ct/ct-pages.h"
+#include "flow/dp-pages.h"
 #include "util.h"
 
 #define HUGE_PAGE (2u << 20)
@@ -65,7 +65,7 @@ static char *
 add_region(struct ct_slab *slab, size_t huge, size_t small)
     OVS_REQUIRES(slab->mutex)
 {
-    char *memory = ct_pages_map(huge, small);
+    char *memory = dp_pages_map(huge, small);
 
     if (memory) {
         slab->regions = xrealloc(slab->regions, ((slab->n_regions + 1)
@@ -110,7 +110,7 @@ make_block(struct ct_slab *slab, bool is_alone, struct new_block *block)
 {
     block->columns = NULL;
     if (slab->has_columns) {
-        block->columns = ct_pages_map(sizeof *block->columns, 0);
+        block->columns = dp_pages_map(sizeof *block->columns, 0);
         if (!block->columns) {
             return false;
         }
@@ -121,7 +121,7 @@ make_block(struct ct_slab *slab, bool is_alone, struct new_block *block)
     slab->n_made += block->records != NULL;
     ovs_mutex_unlock(&slab->mutex);
     if (!block->records && block->columns) {
-        ct_pages_unmap(block->columns, sizeof *block->columns);
+        dp_pages_unmap(block->columns, sizeof *block->columns);
     }
     return block->records != NULL;
 }
@@ -270,7 +270,7 @@ ct_slab_destroy(struct ct_slab *slab)
         free_cacheline(magazine);
     }
     for (size_t i = 0; i < slab->n_regions; i++) {
-        ct_pages_unmap(slab->regions[i].memory, slab->regions[i].size);
+        dp_pages_unmap(slab->regions[i].memory, slab->regions[i].size);
     }
     free(slab->regions);
     free(slab->free);
@@ -278,7 +278,7 @@ ct_slab_destroy(struct ct_slab *slab)
     ovs_mutex_destroy(&slab->mutex);
 
     for (uint32_t i = 0; slab->has_columns && i < n_blocks; i++) {
-        ct_pages_unmap(ct_slab_columns(slab, i << CT_SLAB_SHIFT),
+        dp_pages_unmap(ct_slab_columns(slab, i << CT_SLAB_SHIFT),
                        sizeof(struct ct_slab_columns));
     }
     free(slab->blocks);
@@ -379,9 +379,9 @@ ct_slab_stock(struct ct_slab *slab)
     if (!make_block(slab, false, &block)) {
         return false;
     }
-    ct_pages_touch(block.records, block_bytes(slab));
+    dp_pages_touch(block.records, block_bytes(slab));
     if (block.columns) {
-        ct_pages_touch(block.columns, sizeof *block.columns);
+        dp_pages_touch(block.columns, sizeof *block.columns);
     }
     ovs_mutex_lock(&slab->mutex);
     publish_block(slab, &block);

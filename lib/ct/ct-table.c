@@ -11,7 +11,7 @@
 #include "ct/ct-table.h"
 
 #include <errno.h>
-#include "ct/ct-pages.h"
+#include "flow/dp-pages.h"
 #include "ct/ct-spin.h"
 #include "util.h"
 
@@ -58,7 +58,7 @@ ct_table_init(struct ct_table *table, const struct ct_secret *secret,
     if (!b) {
         out_of_memory();
     }
-    ct_pages_touch(b->array, ct_buckets_count(b) * sizeof *b->array);
+    dp_pages_touch(b->array, ct_buckets_count(b) * sizeof *b->array);
     table->secret = secret;
     table->conns = conns;
     table->nats = nats;

@@ -26,6 +26,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/flow/dp-log.h \
 	lib/flow/dp-mask.c \
 	lib/flow/dp-mask.h \
+	lib/flow/dp-pages.c \
+	lib/flow/dp-pages.h \
 	lib/flow/dp-raw.c \
 	lib/flow/dp-raw.h \
 	lib/flow/dp-recent.c \
@@ -34,6 +36,8 @@ lib_libmarkpath_a_SOURCES += \
 	lib/flow/dp-rewrite.h \
 	lib/flow/dp-simple.c \
 	lib/flow/dp-simple.h \
+	lib/flow/dp-slab.c \
+	lib/flow/dp-slab.h \
 	lib/flow/dp-smc.c \
 	lib/flow/dp-smc.h \
 	lib/flow/dp-tuple-index.c \

@@ -10,6 +10,7 @@
 #include "ovs-rcu.h"
 #include "util.h"
 #include "flow/dp-rewrite.h"
+#include "flow/dp-slab.h"
 
 static bool
 nests_actions(const struct nlattr *a)
@@ -98,22 +99,20 @@ step_needs_metadata(const struct dp_step *step)
             && step->type != DP_STEP_DROP);
 }
 
-/* Returns the port to which packets of 'actions' go if some edits and an
- * output are all that they have, or ODPP_NONE. */
+/* Returns the port to which packets go if the 'n' 'steps' are some edits and
+ * an output, or ODPP_NONE. */
 static odp_port_t
-find_edited_output(const struct dp_actions *actions)
+find_edited_output(const struct dp_step *steps, size_t n)
 {
-    size_t n = actions->n_steps;
-
-    if (n < 2 || actions->steps[n - 1].type != DP_STEP_OUTPUT) {
+    if (n < 2 || steps[n - 1].type != DP_STEP_OUTPUT) {
         return ODPP_NONE;
     }
     for (size_t i = 0; i < n - 1; i++) {
-        if (!is_edit(&actions->steps[i])) {
+        if (!is_edit(&steps[i])) {
             return ODPP_NONE;
         }
     }
-    return actions->steps[n - 1].port;
+    return steps[n - 1].port;
 }
 
 static bool
@@ -154,31 +153,33 @@ gather_edits(const struct dp_step *step, const struct dp_step *end,
     return is_ipv4 ? n : 0;
 }
 
-/* Makes rewrites of edits, at 'rewrites', where there is room for as many as
- * there are edits of IPv4. */
-static void
-join_edits(struct dp_actions *actions, struct dp_rewrite *rewrites)
+/* Makes rewrites of edits among the 'n' 'steps', at 'rewrites', where there is
+ * room for 'n'.  Returns how many steps are left, and stores how many are
+ * rewrites. */
+static size_t
+join_edits(struct dp_step *steps, size_t n, struct dp_rewrite *rewrites,
+           size_t *n_rewrites)
 {
-    const struct dp_step *step = actions->steps;
-    const struct dp_step *end = step + actions->n_steps;
-    bool leaves = find_edited_output(actions) != ODPP_NONE;
-    struct dp_step *out = actions->steps;
+    bool leaves = find_edited_output(steps, n) != ODPP_NONE;
+    const struct dp_step *step = steps;
+    struct dp_step *out = steps;
 
-    while (step < end) {
-        struct dp_rewrite rewrite;
-        size_t n = gather_edits(step, end, &rewrite);
+    *n_rewrites = 0;
+    while (step < &steps[n]) {
+        struct dp_rewrite *rewrite = &rewrites[*n_rewrites];
+        size_t n_edits = gather_edits(step, &steps[n], rewrite);
 
-        if (n) {
-            step += n;
-            rewrite.keeps_conn = leaves;
-            *rewrites = rewrite;
+        if (n_edits) {
+            step += n_edits;
+            rewrite->keeps_conn = leaves;
             *out++ = (struct dp_step) { .type = DP_STEP_REWRITE,
-                                        .rewrite = rewrites++ };
+                                        .rewrite = rewrite };
+            ++*n_rewrites;
         } else {
             *out++ = *step++;
         }
     }
-    actions->n_steps = out - actions->steps;
+    return out - steps;
 }
 
 /* Says what the steps of 'actions' are, taken together. */
@@ -192,7 +193,7 @@ summarize(struct dp_actions *actions)
     }
     actions->output = (n == 1 && actions->steps[0].type == DP_STEP_OUTPUT
                        ? actions->steps[0].port : ODPP_NONE);
-    actions->edited_output = find_edited_output(actions);
+    actions->edited_output = find_edited_output(actions->steps, n);
     actions->parse = actions->metadata = actions->goes_on = false;
     for (size_t i = 0; i < n; i++) {
         actions->parse |= step_needs_offsets(&actions->steps[i]);
@@ -202,45 +203,89 @@ summarize(struct dp_actions *actions)
     }
 }
 
+/* Compiles the 'len' bytes of attributes at 'nla' into 'steps', as far as
+ * packets get.  Returns how many there are. */
+static size_t
+compile_all(const struct nlattr *nla, size_t len, struct dp_step *steps)
+{
+    const struct nlattr *a;
+    unsigned int left;
+    size_t n = 0;
+
+    NL_ATTR_FOR_EACH_UNSAFE (a, left, nla, len) {
+        compile(a, &steps[n++]);
+        if (steps[n - 1].type == DP_STEP_DROP) {
+            break;
+        }
+    }
+    return n;
+}
+
+/* Returns room for 'n_steps' and the 'len' bytes of attributes at 'nla', which
+ * are copied, and for 'n_rewrites', at '*rewrites'.  These begin at a cache
+ * line, so that a packet needs two lines in all. */
+static struct dp_actions *
+allocate(const struct nlattr *nla, size_t len, size_t n_steps,
+         size_t n_rewrites, struct dp_rewrite **rewrites)
+{
+    size_t head = sizeof(struct dp_actions) + n_steps * sizeof(struct dp_step);
+    struct dp_actions *actions;
+    size_t size;
+
+    if (n_rewrites) {
+        head = ROUND_UP(head, CACHE_LINE_SIZE);
+    }
+    size = head + n_rewrites * sizeof **rewrites + len;
+    actions = dp_slab_alloc(size);
+    actions->size = size;
+    actions->n_steps = n_steps;
+    *rewrites = (struct dp_rewrite *) ((char *) actions + head);
+    actions->nla = (struct nlattr *) &(*rewrites)[n_rewrites];
+    actions->nla_len = len;
+    if (len) {
+        memcpy(&(*rewrites)[n_rewrites], nla, len);
+    }
+    return actions;
+}
+
+/* 'step' points into 'actions' as the one that it is a copy of points to 'nla'
+ * or 'from'. */
+static void
+point_to_copy(struct dp_step *step, const struct dp_actions *actions,
+              const struct nlattr *nla, const struct dp_rewrite *rewrites,
+              const struct dp_rewrite *from)
+{
+    if (step->type == DP_STEP_REWRITE) {
+        step->rewrite = &rewrites[step->rewrite - from];
+    } else if (step->attr) {
+        step->attr = ALIGNED_CAST(const struct nlattr *,
+                                  ((const char *) actions->nla
+                                   + ((const char *) step->attr
+                                      - (const char *) nla)));
+    }
+}
+
 /* Returns the compiled form of the 'len' bytes of attributes at 'nla'. */
 struct dp_actions *
 dp_actions_create(const struct nlattr *nla, size_t len)
 {
-    const struct nlattr *a;
-    struct dp_actions *actions;
+    size_t max = len / NLA_HDRLEN;
+    struct dp_step *steps = xmalloc(max * sizeof *steps);
+    struct dp_rewrite *scratch = xmalloc(max * sizeof *scratch);
     struct dp_rewrite *rewrites;
-    unsigned int left;
-    size_t n = 0, n_rewrites = 0, size;
+    struct dp_actions *actions;
+    size_t n_rewrites, n;
 
-    NL_ATTR_FOR_EACH_UNSAFE (a, left, nla, len) {
-        const void *arg;
-
-        n_rewrites += is_ipv4_edit(dp_edit_compile(a, &arg));
-        n++;
-    }
-
-    size = sizeof *actions + n * sizeof actions->steps[0];
-    actions = xmalloc(size + n_rewrites * sizeof *rewrites + len);
-    rewrites = (struct dp_rewrite *) ((char *) actions + size);
-    actions->nla = (struct nlattr *) &rewrites[n_rewrites];
-    actions->nla_len = len;
-    if (len) {
-        memcpy(&rewrites[n_rewrites], nla, len);
-    }
-
-    actions->n_steps = 0;
-    NL_ATTR_FOR_EACH_UNSAFE (a, left, actions->nla, len) {
-        struct dp_step *step = &actions->steps[actions->n_steps++];
-
-        compile(a, step);
-        if (step->type == DP_STEP_DROP) {
-            break;
-        }
-    }
-    if (n_rewrites) {
-        join_edits(actions, rewrites);
+    n = join_edits(steps, compile_all(nla, len, steps), scratch, &n_rewrites);
+    actions = allocate(nla, len, n, n_rewrites, &rewrites);
+    memcpy(actions->steps, steps, n * sizeof *steps);
+    memcpy(rewrites, scratch, n_rewrites * sizeof *rewrites);
+    for (size_t i = 0; i < n; i++) {
+        point_to_copy(&actions->steps[i], actions, nla, rewrites, scratch);
     }
     summarize(actions);
+    free(scratch);
+    free(steps);
     return actions;
 }
 
@@ -261,7 +306,9 @@ dp_actions_edit(const struct dp_step *step, struct dp_packet_batch *batch)
 void
 dp_actions_free(struct dp_actions *actions)
 {
-    free(actions);
+    if (actions) {
+        dp_slab_free(actions, actions->size);
+    }
 }
 
 /* Frees 'actions' when no thread can still be reading it. */

@@ -72,6 +72,7 @@ struct dp_actions {
     bool parse;                 /* Some step needs the packet's offsets... */
     bool metadata;              /* ...or its metadata. */
     bool goes_on;               /* Some step tracks or recirculates. */
+    uint32_t size;              /* Of all this, in bytes. */
     struct dp_step steps[];     /* Rewrites and the attributes' copy follow
                                  * them. */
 };

@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 
+#include "flow/dp-slab.h"
 #include "hash.h"
 #include "openvswitch/match.h"
 #include "util.h"
@@ -30,6 +31,12 @@ mega_ufid(odp_port_t in_port, const struct dp_mask *mask,
     return ufid;
 }
 
+static size_t
+flow_size(const struct dp_mask *mask)
+{
+    return sizeof(struct dp_flow) + mask->n_words * sizeof(uint64_t);
+}
+
 /* Returns a new flow for 'flow' under 'mask', of which it takes over one
  * reference, with one reference for the caller. */
 struct dp_flow *
@@ -37,8 +44,7 @@ dp_flow_create(const struct flow *flow, struct dp_mask *mask,
                const ovs_u128 *ufid, unsigned int lane_id,
                const struct nlattr *actions, size_t len)
 {
-    size_t size = sizeof(struct dp_flow) + mask->n_words * sizeof(uint64_t);
-    struct dp_flow *f = xzalloc_cacheline(size);
+    struct dp_flow *f = dp_slab_alloc(flow_size(mask));
 
     atomic_init(&f->dead, false);
     atomic_init(&f->offered, false);
@@ -92,12 +98,14 @@ dp_flow_set_merged(struct dp_flow *flow)
 static void
 dp_flow_free(struct dp_flow *flow)
 {
+    struct dp_mask *mask = flow->mask;
+
     dp_actions_free(ovsrcu_get_protected(struct dp_actions *,
                                          &flow->actions));
     dp_credit_destroy(dp_flow_get_credit(flow));
-    dp_mask_unref(flow->mask);
     free(flow->key);
-    free_cacheline(flow);
+    dp_slab_free(flow, flow_size(mask));
+    dp_mask_unref(mask);
 }
 
 void

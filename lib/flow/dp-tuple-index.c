@@ -3,6 +3,7 @@
 
 #include "flow/dp-tuple-index.h"
 
+#include "flow/dp-pages.h"
 #include "util.h"
 
 /* A node is stored before its tag, and what has gone past a bucket is counted
@@ -17,13 +18,35 @@ enum {
 
 BUILD_ASSERT_DECL(sizeof(struct dp_tuple_bucket) <= CACHE_LINE_SIZE);
 
+static void *
+alloc_array(size_t size)
+{
+    void *p = (size < DP_PAGES_HUGE ? xzalloc_cacheline(size)
+               : dp_pages_map(size, 0));
+
+    if (!p) {
+        out_of_memory();
+    }
+    return p;
+}
+
+static void
+free_array(void *p, size_t size)
+{
+    if (size < DP_PAGES_HUGE) {
+        free_cacheline(p);
+    } else {
+        dp_pages_unmap(p, size);
+    }
+}
+
 static struct dp_tuple_buckets *
 create_buckets(uint32_t n)
 {
     struct dp_tuple_buckets *buckets = xmalloc(sizeof *buckets);
 
     buckets->mask = n - 1;
-    buckets->a = xzalloc_cacheline(n * sizeof *buckets->a);
+    buckets->a = alloc_array(n * sizeof *buckets->a);
     for (uint32_t i = 0; i < n; i++) {
         atomic_init(&buckets->a[i].tags, 0);
         for (size_t j = 0; j < DP_TUPLE_INDEX_PLACES; j++) {
@@ -36,7 +59,7 @@ create_buckets(uint32_t n)
 static void
 free_buckets(struct dp_tuple_buckets *buckets)
 {
-    free_cacheline(buckets->a);
+    free_array(buckets->a, (buckets->mask + 1) * sizeof *buckets->a);
     free(buckets);
 }
 

@@ -5,6 +5,7 @@
 
 #include "flow.h"
 #include "flow/dp-load.h"
+#include "flow/dp-slab.h"
 #include "openvswitch/match.h"
 #include "ovs/ovs-packet-offload.h"
 #include "packets.h"
@@ -177,6 +178,12 @@ match_l3_ofs(const struct flow *flow)
     return ofs;
 }
 
+static size_t
+entry_size(size_t n_words)
+{
+    return sizeof(struct dp_tuple_entry) + n_words * sizeof(uint64_t);
+}
+
 /* Fills 'mask', and the rest of 'entry', of 'n_words', for 'match'. */
 static void
 describe(const struct match *match, size_t n_words,
@@ -274,8 +281,7 @@ dp_tuples_insert(struct dp_tuples *tuples, struct dp_flow *flow)
     dp_flow_get_match(flow, &match);
     n_words = dp_tuple_n_words(match_l3_ofs(&match.flow),
                                match.flow.dl_type == htons(ETH_TYPE_IPV6));
-    entry = xzalloc_cacheline(sizeof *entry
-                              + n_words * sizeof entry->words[0]);
+    entry = dp_slab_alloc(entry_size(n_words));
     memset(&mask, 0, sizeof mask);
     describe(&match, n_words, entry, &mask);
     dp_flow_ref(flow);
@@ -289,8 +295,11 @@ dp_tuples_insert(struct dp_tuples *tuples, struct dp_flow *flow)
 static void
 free_entry(struct dp_tuple_entry *entry)
 {
+    size_t n_words = dp_tuple_n_words(entry->shape >> 48 & UINT8_MAX,
+                                      entry->shape >> 56);
+
     dp_flow_unref(entry->flow);
-    free_cacheline(entry);
+    dp_slab_free(entry, entry_size(n_words));
 }
 
 static void

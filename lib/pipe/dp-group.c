@@ -24,9 +24,8 @@ group_new(struct dp_burst *burst, struct dp_flow *flow)
     if (flow && dp_flow_get_output(flow) == ODPP_NONE) {
         const char *actions = (const char *) dp_flow_get_actions(flow);
 
-        for (int i = 0; i < 3; i++) {
-            OVS_PREFETCH(actions + i * CACHE_LINE_SIZE);
-        }
+        OVS_PREFETCH(actions);
+        OVS_PREFETCH(actions + CACHE_LINE_SIZE);
     }
 
     group->flow = flow;

@@ -14,6 +14,7 @@ tests_dptest_SOURCES += \
 	tests/flow/test-mega.c \
 	tests/flow/test-raw.c \
 	tests/flow/test-recent.c \
+	tests/flow/test-slab.c \
 	tests/flow/test-tuple-index.c \
 	tests/flow/test-tuple.c \
 	tests/flow/test-verify.c

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <config.h>
 
-#include "ct/ct-pages.h"
+#include "flow/dp-pages.h"
 
 #include <sys/mman.h>
 #include "util.h"
 
 #define PAGE 4096
-#define HUGE_PAGE (2u << 20)
 
 void *
-ct_pages_map(size_t size, size_t rest)
+dp_pages_map(size_t size, size_t rest)
 {
     /* More, to find a place that is aligned. */
-    size_t extra = size >= HUGE_PAGE ? HUGE_PAGE : 0;
+    size_t extra = size >= DP_PAGES_HUGE ? DP_PAGES_HUGE : 0;
     char *p, *end, *aligned;
 
     size = ROUND_UP(size, PAGE);
@@ -25,7 +24,7 @@ ct_pages_map(size_t size, size_t rest)
     }
     if (extra) {
         end = p + size + rest + extra;
-        aligned = (char *) ROUND_UP((uintptr_t) p, HUGE_PAGE);
+        aligned = (char *) ROUND_UP((uintptr_t) p, DP_PAGES_HUGE);
         if (aligned > p) {
             munmap(p, aligned - p);
         }
@@ -38,19 +37,25 @@ ct_pages_map(size_t size, size_t rest)
         madvise(p, size, MADV_HUGEPAGE);
     }
     if (rest) {
-        madvise(p + size, rest, MADV_NOHUGEPAGE);
+        dp_pages_keep_small(p + size, rest);
     }
     return p;
 }
 
 void
-ct_pages_unmap(void *p, size_t size)
+dp_pages_keep_small(void *p, size_t size)
+{
+    madvise(p, size, MADV_NOHUGEPAGE);
+}
+
+void
+dp_pages_unmap(void *p, size_t size)
 {
     munmap(p, ROUND_UP(size, PAGE));
 }
 
 void
-ct_pages_touch(void *p, size_t size)
+dp_pages_touch(void *p, size_t size)
 {
     for (size_t ofs = 0; ofs < size; ofs += PAGE) {
         ((volatile char *) p)[ofs] = 0;

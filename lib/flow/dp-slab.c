@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <config.h>
+
+#include "flow/dp-slab.h"
+
+#include "flow/dp-pages.h"
+#include "openvswitch/list.h"
+#include "ovs-atomic.h"
+#include "ovs-rcu.h"
+#include "ovs-thread.h"
+#include "util.h"
+
+enum { CHUNK = DP_PAGES_HUGE, MAX_LINES = 1024 / CACHE_LINE_SIZE };
+
+/* An object that is free. */
+struct dp_slab_gap {
+    struct dp_slab_gap *next;
+};
+
+/* Stands at the beginning of its memory, which is aligned to its size. */
+struct dp_slab_chunk {
+    struct ovs_list node;       /* In the size's chunks, if one has room. */
+    struct dp_slab_gap *gaps;   /* Objects that were in use... */
+    char *unused;               /* ...and the first that never was. */
+    size_t n_used;
+    bool is_first;              /* Never goes. */
+};
+BUILD_ASSERT_DECL(sizeof(struct dp_slab_chunk) <= CACHE_LINE_SIZE);
+
+struct dp_slab {
+    struct ovs_mutex mutex;
+    struct ovs_list roomy OVS_GUARDED;  /* Chunks with room. */
+    bool has_first OVS_GUARDED;
+    bool has_empty OVS_GUARDED;         /* Besides the first. */
+};
+
+/* One for the process, as the C library's memory is. */
+static struct {
+    struct dp_slab slabs[MAX_LINES + 1];        /* By lines of an object. */
+    ATOMIC(void *) spare;       /* A huge page that is zeroed, or NULL. */
+} memory;
+
+static void
+init_slabs(void)
+{
+    static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
+
+    if (ovsthread_once_start(&once)) {
+        for (size_t i = 0; i < ARRAY_SIZE(memory.slabs); i++) {
+            struct dp_slab *slab = &memory.slabs[i];
+
+            ovs_mutex_init(&slab->mutex);
+            ovs_mutex_lock(&slab->mutex);
+            ovs_list_init(&slab->roomy);
+            ovs_mutex_unlock(&slab->mutex);
+        }
+        ovsthread_once_done(&once);
+    }
+}
+
+static struct dp_slab_chunk *
+chunk_of(void *p)
+{
+    return (void *) ROUND_DOWN((uintptr_t) p, (uintptr_t) CHUNK);
+}
+
+static bool
+has_room(const struct dp_slab_chunk *chunk, size_t size)
+{
+    return (chunk->gaps
+            || chunk->unused + size <= (const char *) chunk + CHUNK);
+}
+
+/* Runs in the thread that has time to wait. */
+static void
+stock(ATOMIC(void *) *place)
+{
+    void *new = dp_pages_map(CHUNK, 0);
+    void *old = NULL;
+
+    if (new) {
+        dp_pages_touch(new, CHUNK);
+        if (!atomic_compare_exchange_strong(place, &old, new)) {
+            dp_pages_unmap(new, CHUNK);
+        }
+    }
+}
+
+/* Returns memory for a chunk: the spare, or small pages, which the kernel
+ * zeroes one by one. */
+static void *
+map_chunk(bool small)
+{
+    void *p = NULL;
+
+    if (!small) {
+        p = atomic_exchange_explicit(&memory.spare, NULL,
+                                     memory_order_acquire);
+    }
+    if (!p) {
+        p = dp_pages_map(CHUNK, 0);
+        if (!p) {
+            out_of_memory();
+        }
+        dp_pages_keep_small(p, CHUNK);
+    }
+    ovsrcu_postpone(stock, &memory.spare);
+    return p;
+}
+
+static struct dp_slab_chunk *
+add_chunk(struct dp_slab *slab)
+    OVS_REQUIRES(slab->mutex)
+{
+    struct dp_slab_chunk *chunk = map_chunk(!slab->has_first);
+
+    chunk->is_first = !slab->has_first;
+    chunk->unused = (char *) chunk + CACHE_LINE_SIZE;
+    slab->has_first = true;
+    ovs_list_push_front(&slab->roomy, &chunk->node);
+    return chunk;
+}
+
+/* Takes an object of 'size' bytes out of 'chunk', which has room. */
+static void *
+take(struct dp_slab_chunk *chunk, size_t size)
+{
+    void *p = chunk->gaps;
+
+    if (p) {
+        chunk->gaps = chunk->gaps->next;
+    } else {
+        p = chunk->unused;
+        chunk->unused += size;
+    }
+    chunk->n_used++;
+    return p;
+}
+
+static void *
+alloc(struct dp_slab *slab, size_t size)
+    OVS_EXCLUDED(slab->mutex)
+{
+    struct dp_slab_chunk *chunk;
+    void *p;
+
+    ovs_mutex_lock(&slab->mutex);
+    chunk = (ovs_list_is_empty(&slab->roomy) ? add_chunk(slab)
+             : CONTAINER_OF(ovs_list_front(&slab->roomy),
+                            struct dp_slab_chunk, node));
+    if (!chunk->n_used && !chunk->is_first) {
+        slab->has_empty = false;
+    }
+    p = take(chunk, size);
+    if (!has_room(chunk, size)) {
+        ovs_list_remove(&chunk->node);
+    }
+    ovs_mutex_unlock(&slab->mutex);
+    return p;
+}
+
+/* Chunks that have become empty stand behind those that are in use. */
+static void
+retire(struct dp_slab *slab, struct dp_slab_chunk *chunk)
+    OVS_REQUIRES(slab->mutex)
+{
+    ovs_list_remove(&chunk->node);
+    if (slab->has_empty) {
+        dp_pages_unmap(chunk, CHUNK);
+    } else {
+        slab->has_empty = true;
+        ovs_list_push_back(&slab->roomy, &chunk->node);
+    }
+}
+
+void *
+dp_slab_alloc(size_t size)
+{
+    size_t n_lines = DIV_ROUND_UP(size, CACHE_LINE_SIZE);
+    void *p;
+
+    if (!size || size > DP_SLAB_MAX) {
+        return xzalloc_cacheline(size);
+    }
+    init_slabs();
+    p = alloc(&memory.slabs[n_lines], n_lines * CACHE_LINE_SIZE);
+    memset(p, 0, size);
+    return p;
+}
+
+void
+dp_slab_free(void *p, size_t size)
+{
+    size_t n_lines = DIV_ROUND_UP(size, CACHE_LINE_SIZE);
+    struct dp_slab *slab = &memory.slabs[n_lines];
+    struct dp_slab_chunk *chunk;
+    struct dp_slab_gap *gap = p;
+
+    if (!p || !size || size > DP_SLAB_MAX) {
+        free_cacheline(p);
+        return;
+    }
+    chunk = chunk_of(p);
+    ovs_mutex_lock(&slab->mutex);
+    if (!has_room(chunk, n_lines * CACHE_LINE_SIZE)) {
+        ovs_list_push_back(&slab->roomy, &chunk->node);
+    }
+    gap->next = chunk->gaps;
+    chunk->gaps = gap;
+    if (!--chunk->n_used && !chunk->is_first) {
+        retire(slab, chunk);
+    }
+    ovs_mutex_unlock(&slab->mutex);
+}

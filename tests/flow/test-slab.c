@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Memory of flows: nobody has what another has, it is zero, and most of it
+ * goes back. */
+
+#include <config.h>
+#undef NDEBUG
+#include "flow/dp-slab.h"
+
+#include "openvswitch/util.h"
+#include "ovs-rcu.h"
+#include "ovs-thread.h"
+#include "random.h"
+#include "tests/dptest.h"
+#include "util.h"
+
+enum { N_THREADS = 3, N_HELD = DPTEST_MANY(20000), N_ROUNDS = 6 };
+
+struct held {
+    unsigned char *p;
+    size_t size;
+};
+
+static bool
+is_all(const unsigned char *p, size_t size, unsigned char value)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (p[i] != value) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct held
+take(unsigned char owner)
+{
+    struct held held = { .size = 1 + random_range(1200) };
+
+    held.p = dp_slab_alloc(held.size);
+    ovs_assert(!((uintptr_t) held.p % CACHE_LINE_SIZE));
+    ovs_assert(is_all(held.p, held.size, 0));
+    memset(held.p, owner, held.size);
+    return held;
+}
+
+static void
+give_back(struct held *held, unsigned char owner)
+{
+    ovs_assert(is_all(held->p, held->size, owner));
+    dp_slab_free(held->p, held->size);
+}
+
+/* Takes much and gives back some, turn by turn, and all in the end. */
+static void *
+churn_main(void *owner_)
+{
+    const unsigned char *owner = owner_;
+    struct held *held = xmalloc(N_HELD * sizeof *held);
+    size_t n = 0;
+
+    for (int round = 0; round < N_ROUNDS; round++) {
+        size_t keep = random_range(N_HELD);
+
+        while (n < N_HELD) {
+            held[n++] = take(*owner);
+        }
+        while (n > keep) {
+            size_t i = random_range(n);
+
+            give_back(&held[i], *owner);
+            held[i] = held[--n];
+        }
+        ovsrcu_quiesce();
+    }
+    while (n) {
+        give_back(&held[--n], *owner);
+    }
+    free(held);
+    return NULL;
+}
+
+static void
+test_churn_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    static unsigned char owners[N_THREADS] = { 1, 2, 3 };
+    pthread_t threads[N_THREADS];
+
+    for (size_t i = 0; i < N_THREADS; i++) {
+        threads[i] = ovs_thread_create("churn", churn_main, &owners[i]);
+    }
+    for (size_t i = 0; i < N_THREADS; i++) {
+        xpthread_join(threads[i], NULL);
+    }
+}
+DPTEST_REGISTER("slab-churn", test_churn_main);
+
+/* Returns how many bytes of memory this process has. */
+static size_t
+get_resident(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long long int n;
+
+    ovs_assert(f && fscanf(f, "%*u %llu", &n) == 1);
+    fclose(f);
+    return n * get_page_size();
+}
+
+/* Some objects need little memory; that of many goes back when they do. */
+static void
+test_return_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    enum { SIZE = 320, N = 100000, TOTAL = SIZE * N };
+    void **held = xzalloc(N * sizeof *held);
+    size_t before = get_resident();
+
+    if (!DP_SLAB_MAX) {
+        dptest_skip("AddressSanitizer keeps what is free");
+    }
+    held[0] = dp_slab_alloc(SIZE);
+    ovs_assert(get_resident() - before < 1024 * 1024);
+    for (size_t i = 1; i < N; i++) {
+        held[i] = dp_slab_alloc(SIZE);
+        if (!(i % 1000)) {
+            ovsrcu_quiesce();
+        }
+    }
+    ovs_assert(get_resident() - before > TOTAL / 2);
+    for (size_t i = 0; i < N; i++) {
+        dp_slab_free(held[i], SIZE);
+    }
+    ovs_assert(get_resident() - before < TOTAL / 2);
+    free(held);
+}
+
+DPTEST_REGISTER("slab-return", test_return_main);
