@@ -360,7 +360,9 @@ conntrack_exp_dump_start(struct conntrack *ct, struct conntrack_dump *dump,
 {
     int n_buckets;
 
-    return conntrack_dump_start(ct, dump, zone, &n_buckets);
+    conntrack_dump_start(ct, dump, zone, &n_buckets);
+    dump->bucket = ct_expect_dump(&ct->expects);
+    return 0;
 }
 
 int
@@ -368,8 +370,7 @@ conntrack_exp_dump_next(struct conntrack_dump *dump, struct ct_dpif_exp *exp)
 {
     struct ct_expected x;
 
-    /* Of those, 'bucket' counts from 1. */
-    while (ct_expect_get(&dump->ct->expects, dump->bucket++ - 1, &x)) {
+    while (ct_expect_dump_next(&dump->ct->expects, &dump->bucket, &x)) {
         if (!dump->filter_zone || x.key.zone == dump->zone) {
             struct ct_dpif_tuple tuple, parent;
 

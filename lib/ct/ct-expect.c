@@ -3,6 +3,7 @@
 
 #include "ct/ct-expect.h"
 
+#include <sched.h>
 #include "ct/ct-conn.h"
 #include "hash.h"
 #include "util.h"
@@ -13,17 +14,82 @@ struct entry {
     struct ovs_list age_node;           /* In 'by_age'. */
     struct ct_expected up;
     long long end_ms;
+    uint32_t slot;
 };
+
+struct ct_expect_slot {
+    struct entry *entry;        /* Or NULL: the slot is free. */
+    uint32_t next_free;
+};
+
+#define NO_SLOT UINT32_MAX
+
+static void
+lock(struct ct_expects *x)
+    OVS_ACQUIRES(x->mutex)
+{
+    if (ovs_mutex_trylock(&x->mutex)) {
+        atomic_count_inc(&x->n_waiting);
+        ovs_mutex_lock(&x->mutex);
+        atomic_count_dec(&x->n_waiting);
+    }
+}
+
+/* Lets others have the mutex who wait for it: a mutex goes to who asks first,
+ * and that would be who has just let go of it. */
+static void
+give_way(struct ct_expects *x)
+    OVS_EXCLUDED(x->mutex)
+{
+    while (atomic_count_get(&x->n_waiting)) {
+        sched_yield();
+    }
+}
 
 void
 ct_expects_init(struct ct_expects *x, const struct ct_secret *secret)
 {
     x->seed = secret->w[2];
     atomic_count_init(&x->n, 0);
+    atomic_count_init(&x->n_waiting, 0);
     ovs_mutex_init(&x->mutex);
+    lock(x);
     hmap_init(&x->by_key);
     hmap_init(&x->by_parent);
     ovs_list_init(&x->by_age);
+    x->slots = NULL;
+    x->allocated_slots = 0;
+    x->n_slots = 0;
+    x->free_slot = NO_SLOT;
+    ovs_mutex_unlock(&x->mutex);
+}
+
+/* Returns the number of a slot that has been given to 'e'. */
+static uint32_t
+take_slot(struct ct_expects *x, struct entry *e)
+    OVS_REQUIRES(x->mutex)
+{
+    uint32_t slot = x->free_slot;
+
+    if (slot != NO_SLOT) {
+        x->free_slot = x->slots[slot].next_free;
+    } else {
+        if (x->n_slots == x->allocated_slots) {
+            x->slots = x2nrealloc(x->slots, &x->allocated_slots,
+                                  sizeof *x->slots);
+        }
+        slot = x->n_slots++;
+    }
+    x->slots[slot].entry = e;
+    return slot;
+}
+
+static void
+free_slot(struct ct_expects *x, uint32_t slot)
+    OVS_REQUIRES(x->mutex)
+{
+    x->slots[slot] = (struct ct_expect_slot) { NULL, x->free_slot };
+    x->free_slot = slot;
 }
 
 static void
@@ -33,6 +99,7 @@ end_entry(struct ct_expects *x, struct entry *e)
     hmap_remove(&x->by_key, &e->key_node);
     hmap_remove(&x->by_parent, &e->parent_node);
     ovs_list_remove(&e->age_node);
+    free_slot(x, e->slot);
     atomic_count_dec(&x->n);
     free(e);
 }
@@ -42,12 +109,13 @@ ct_expects_destroy(struct ct_expects *x)
 {
     struct entry *e;
 
-    ovs_mutex_lock(&x->mutex);
+    lock(x);
     LIST_FOR_EACH_SAFE (e, age_node, &x->by_age) {
         end_entry(x, e);
     }
     hmap_destroy(&x->by_key);
     hmap_destroy(&x->by_parent);
+    free(x->slots);
     ovs_mutex_unlock(&x->mutex);
     ovs_mutex_destroy(&x->mutex);
 }
@@ -91,7 +159,7 @@ ct_expect_add(struct ct_expects *x, const struct ct_expected *expected,
 {
     struct entry *e;
 
-    ovs_mutex_lock(&x->mutex);
+    lock(x);
     e = find(x, &expected->key);
     if (e && now_ms >= e->end_ms) {
         end_entry(x, e);
@@ -106,6 +174,7 @@ ct_expect_add(struct ct_expects *x, const struct ct_expected *expected,
                                x->seed));
         hmap_insert(&x->by_parent, &e->parent_node, expected->parent_index);
         ovs_list_push_back(&x->by_age, &e->age_node);
+        e->slot = take_slot(x, e);
         atomic_count_inc(&x->n);
     }
     ovs_mutex_unlock(&x->mutex);
@@ -121,7 +190,7 @@ ct_expect_find(struct ct_expects *x, const struct ct_key *key,
     if (OVS_LIKELY(!atomic_count_get(&x->n))) {
         return false;
     }
-    ovs_mutex_lock(&x->mutex);
+    lock(x);
     e = find(x, key);
     found = e && now_ms < e->end_ms;
     if (found) {
@@ -136,7 +205,7 @@ ct_expect_take(struct ct_expects *x, const struct ct_expected *expected)
 {
     struct entry *e;
 
-    ovs_mutex_lock(&x->mutex);
+    lock(x);
     e = find(x, &expected->key);
     if (e && e->up.parent_index == expected->parent_index
         && e->up.parent_generation == expected->parent_generation) {
@@ -153,45 +222,82 @@ ct_expect_forget(struct ct_expects *x, const struct conn *parent)
     if (!atomic_count_get(&x->n)) {
         return;
     }
-    ovs_mutex_lock(&x->mutex);
+    lock(x);
     while ((node = hmap_first_with_hash(&x->by_parent, parent->index))) {
         end_entry(x, CONTAINER_OF(node, struct entry, parent_node));
     }
     ovs_mutex_unlock(&x->mutex);
 }
 
-void
-ct_expect_expire(struct ct_expects *x, long long now_ms)
+/* Ends some of what is too old.  Returns false if that was all. */
+static bool
+expire_some(struct ct_expects *x, long long now_ms)
+    OVS_EXCLUDED(x->mutex)
 {
     struct entry *e;
+    int n = 0;
 
-    if (!atomic_count_get(&x->n)) {
-        return;
-    }
-    ovs_mutex_lock(&x->mutex);
+    lock(x);
     LIST_FOR_EACH_SAFE (e, age_node, &x->by_age) {
-        if (now_ms < e->end_ms) {
+        if (now_ms < e->end_ms || n == CT_EXPECT_HOLD) {
             break;
         }
         end_entry(x, e);
+        n++;
     }
     ovs_mutex_unlock(&x->mutex);
+    return n == CT_EXPECT_HOLD;
+}
+
+void
+ct_expect_expire(struct ct_expects *x, long long now_ms)
+{
+    while (atomic_count_get(&x->n) && expire_some(x, now_ms)) {
+        give_way(x);
+    }
+}
+
+/* Dumping.  A position is the number of slots that are still to be looked at,
+ * the first ones: so new slots make no dump longer. */
+
+uint32_t
+ct_expect_dump(struct ct_expects *x)
+{
+    uint32_t position;
+
+    lock(x);
+    position = x->n_slots;
+    ovs_mutex_unlock(&x->mutex);
+    return position;
+}
+
+/* Looks for the next one in some slots. */
+static bool
+look_in_some(struct ct_expects *x, uint32_t *position, struct ct_expected *out)
+    OVS_EXCLUDED(x->mutex)
+{
+    const struct entry *e = NULL;
+
+    lock(x);
+    for (int i = 0; i < CT_EXPECT_HOLD && *position && !e; i++) {
+        e = x->slots[--*position].entry;
+    }
+    if (e) {
+        *out = e->up;
+    }
+    ovs_mutex_unlock(&x->mutex);
+    return e != NULL;
 }
 
 bool
-ct_expect_get(struct ct_expects *x, size_t i, struct ct_expected *out)
+ct_expect_dump_next(struct ct_expects *x, uint32_t *position,
+                    struct ct_expected *out)
 {
-    bool found = false;
-    struct entry *e;
-
-    ovs_mutex_lock(&x->mutex);
-    LIST_FOR_EACH (e, age_node, &x->by_age) {
-        if (!i--) {
-            *out = e->up;
-            found = true;
-            break;
+    while (*position) {
+        if (look_in_some(x, position, out)) {
+            return true;
         }
+        give_way(x);
     }
-    ovs_mutex_unlock(&x->mutex);
-    return found;
+    return false;
 }

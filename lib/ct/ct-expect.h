@@ -14,7 +14,11 @@
  * CT_EXPECT_MAX.
  *
  * Thread-safety.  Any thread.  'mutex' is innermost; where nobody expects
- * anything, it is not taken. */
+ * anything, it is not taken.
+ *
+ * Cost.  Connections that begin want 'mutex', and there may be millions of
+ * expectations.  So who goes through them has it for CT_EXPECT_HOLD of them at
+ * a time, and lets others have it in between. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +33,7 @@ struct conn;
 
 #define CT_EXPECT_MS (300 * 1000)
 #define CT_EXPECT_MAX 8
+#define CT_EXPECT_HOLD 64
 
 struct ct_expected {
     struct ct_key key;          /* 'src_port' is 0: any. */
@@ -40,14 +45,23 @@ struct ct_expected {
     struct nat_action_info_t nat;       /* 'nat_action' 0: none. */
 };
 
+struct ct_expect_slot;
+
 struct ct_expects {
     uint64_t seed;              /* Constant. */
     atomic_count n;             /* Read without 'mutex'. */
+    atomic_count n_waiting;     /* Threads that wait for 'mutex'. */
 
     struct ovs_mutex mutex;
     struct hmap by_key OVS_GUARDED;
     struct hmap by_parent OVS_GUARDED;
     struct ovs_list by_age OVS_GUARDED; /* Oldest first. */
+
+    /* For dumps: an expectation has the same slot all its life. */
+    struct ct_expect_slot *slots OVS_GUARDED;
+    size_t allocated_slots OVS_GUARDED;
+    uint32_t n_slots OVS_GUARDED;       /* That ever were used. */
+    uint32_t free_slot OVS_GUARDED;     /* First of the free ones. */
 };
 
 void ct_expects_init(struct ct_expects *, const struct ct_secret *);
@@ -71,7 +85,14 @@ void ct_expect_forget(struct ct_expects *, const struct conn *);
 /* Ends what is too old. */
 void ct_expect_expire(struct ct_expects *, long long now_ms);
 
-/* Copies the one that is 'i'th in age, if there are so many. */
-bool ct_expect_get(struct ct_expects *, size_t i, struct ct_expected *out);
+/* A dump begins at the position that ct_expect_dump() returns.
+ * ct_expect_dump_next() copies to '*out' the next one, or returns false if
+ * there is none.  What is there all the time comes once, in no certain order;
+ * what comes or goes meanwhile, perhaps.  A dump takes no more steps than
+ * there were expectations at any one time before it began, and may be left at
+ * any point. */
+uint32_t ct_expect_dump(struct ct_expects *);
+bool ct_expect_dump_next(struct ct_expects *, uint32_t *position,
+                         struct ct_expected *out);
 
 #endif /* ct-expect.h */

@@ -17,6 +17,7 @@ tests_dptest_SOURCES += \
 	tests/ct/test-ct-conn.c \
 	tests/ct/test-ct-core.c \
 	tests/ct/test-ct-differences.c \
+	tests/ct/test-ct-expect.c \
 	tests/ct/test-ct-frag.c \
 	tests/ct/test-ct-ftp.c \
 	tests/ct/test-ct-helper.c \
