@@ -126,25 +126,30 @@ dp_offload_glue_create(const struct dp_offload_glue *glue)
     return dp_offload_create(&env, classes, 1);
 }
 
-/* Registers all flows of 'lane' that are alive.  It may have a million, and
- * upcalls want the mutex, too. */
+/* Registers all flows of 'lane'.  It may have a million, and upcalls want the
+ * mutex, too.
+ *
+ * None is missed.  Whoever installs a flow has the mutex, and registers the
+ * flow himself if the engine is on; it was on before we first took the mutex.
+ * So a flow that he did not register was there before, and the walk meets it
+ * unless it goes.  To be registered twice does no harm. */
 static void
 register_flows(struct dp_lane *lane)
 {
-    size_t n;
-    struct dp_flow **flows = dp_flow_table_list(&lane->flows, &n);
+    size_t position = SIZE_MAX;
 
-    for (size_t i = 0; i < n; ) {
+    while (position) {
+        struct dp_flow *flows[REGISTER_BATCH];
+        size_t n;
+
         dp_flow_table_lock(&lane->flows);
-        for (size_t end = MIN(i + REGISTER_BATCH, n); i < end; i++) {
-            if (!dp_flow_is_dead(flows[i])) {
-                dp_lane_offer(lane, flows[i]);
-            }
+        n = dp_flow_table_next(&lane->flows, &position, flows, REGISTER_BATCH);
+        for (size_t i = 0; i < n; i++) {
+            dp_lane_offer(lane, flows[i]);
         }
         dp_flow_table_unlock(&lane->flows);
         dp_flow_table_give_way(&lane->flows);
     }
-    free(flows);
 }
 
 /* Switches 'offload' and, if it is on now, registers what is there. */

@@ -14,6 +14,11 @@ dp_flow_table_init(struct dp_flow_table *table)
     atomic_init(&table->n_waiting, 0);
     cmap_init(&table->flows);
     cmap_init(&table->classifiers);
+
+    ovs_mutex_lock(&table->mutex);
+    table->all = NULL;
+    table->n_all = table->allocated_all = 0;
+    ovs_mutex_unlock(&table->mutex);
 }
 
 /* Uninitialises 'table', which must be empty. */
@@ -30,6 +35,11 @@ dp_flow_table_uninit(struct dp_flow_table *table)
     }
     cmap_destroy(&table->classifiers);
     cmap_destroy(&table->flows);
+
+    ovs_mutex_lock(&table->mutex);
+    ovs_assert(!table->n_all);
+    free(table->all);
+    ovs_mutex_unlock(&table->mutex);
     ovs_mutex_destroy(&table->mutex);
 }
 
@@ -65,24 +75,6 @@ dp_flow_table_give_way(struct dp_flow_table *table)
     }
 }
 
-/* Returns the flows that 'table' has now, '*n' of them, borrowed until the
- * caller quiesces; the caller frees the array.  Any of them may be dead by the
- * time that he looks at it. */
-struct dp_flow **
-dp_flow_table_list(struct dp_flow_table *table, size_t *n)
-{
-    struct dp_flow **flows, *flow;
-
-    *n = 0;
-    dp_flow_table_lock(table);
-    flows = xmalloc(MAX(cmap_count(&table->flows), 1) * sizeof *flows);
-    CMAP_FOR_EACH (flow, ufid_node, &table->flows) {
-        flows[(*n)++] = flow;
-    }
-    dp_flow_table_unlock(table);
-    return flows;
-}
-
 /* Adds 'flow' and takes over the caller's reference.  A classifier stays when
  * its last flow leaves: ports are few, and come back. */
 void
@@ -98,17 +90,42 @@ dp_flow_table_insert(struct dp_flow_table *table, struct dp_flow *flow)
     dp_cls_insert(cls, flow);
     cmap_insert(&table->flows, &flow->ufid_node,
                 dp_flow_table_hash(&flow->ufid));
+
+    if (table->n_all == table->allocated_all) {
+        table->all = x2nrealloc(table->all, &table->allocated_all,
+                                sizeof *table->all);
+    }
+    flow->place = table->n_all;
+    table->all[table->n_all++] = flow;
 }
 
 /* Removes 'flow', marks it dead and gives up the table's reference. */
 void
 dp_flow_table_remove(struct dp_flow_table *table, struct dp_flow *flow)
 {
+    struct dp_flow *last = table->all[--table->n_all];
+
+    table->all[flow->place] = last;
+    last->place = flow->place;
     dp_cls_remove(dp_flow_table_cls(table, flow->in_port), flow);
     cmap_remove(&table->flows, &flow->ufid_node,
                 dp_flow_table_hash(&flow->ufid));
     atomic_store_relaxed(&flow->dead, true);
     dp_flow_unref(flow);
+}
+
+size_t
+dp_flow_table_next(struct dp_flow_table *table, size_t *position,
+                   struct dp_flow *flows[], size_t max)
+{
+    size_t n = 0;
+
+    /* Those from here on were met, or have come since. */
+    *position = MIN(*position, table->n_all);
+    while (n < max && *position) {
+        flows[n++] = table->all[--*position];
+    }
+    return n;
 }
 
 struct dp_flow *

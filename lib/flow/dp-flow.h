@@ -83,6 +83,8 @@ struct dp_flow {
                                      * replaced. */
     ATOMIC(struct dp_credit *) credit;  /* Owned, published: NULL if nothing
                                          * was ever built on the flow. */
+    uint32_t place;                 /* Guarded by the mutex of its table: in
+                                     * the table's array. */
     struct dp_mask *mask;           /* Counted. */
     struct cmap_node cls_node;      /* Published: in its subtable. */
     uint64_t values[];              /* 'mask->n_words' masked words. */

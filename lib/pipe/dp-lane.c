@@ -221,30 +221,30 @@ dp_lane_settle_flow(const struct dp_lane *lane, struct dp_flow *flow)
     }
 }
 
-/* Removes the flows that 'lane' has now.  It may have a million, and upcalls
- * want the mutex, too. */
+/* Removes the flows that 'lane' has now, and perhaps some that come meanwhile.
+ * It may have a million, and upcalls want the mutex, too. */
 void
 dp_lane_flush_flows(struct dp_lane *lane)
 {
-    size_t n;
-    struct dp_flow **flows = dp_flow_table_list(&lane->flows, &n);
+    size_t position = SIZE_MAX;
 
-    for (size_t i = 0; i < n; ) {
-        size_t end = MIN(i + FLUSH_BATCH, n);
+    while (position) {
+        struct dp_flow *flows[FLUSH_BATCH];
+        size_t n;
 
         dp_flow_table_lock(&lane->flows);
-        for (size_t j = i; j < end; j++) {
-            if (!dp_flow_is_dead(flows[j])) {
-                dp_lane_remove(lane, flows[j], NULL);
-            }
+        n = dp_flow_table_next(&lane->flows, &position, flows, FLUSH_BATCH);
+        for (size_t i = 0; i < n; i++) {
+            dp_lane_remove(lane, flows[i], NULL);
         }
         dp_flow_table_unlock(&lane->flows);
         dp_flow_table_give_way(&lane->flows);
-        for (; i < end; i++) {
+
+        /* They are there until we quiesce. */
+        for (size_t i = 0; i < n; i++) {
             dp_lane_flow_changed(lane, flows[i]);
         }
     }
-    free(flows);
 }
 
 /* Waits until no packet that is in the pipe now is there any more: a flow that

@@ -188,11 +188,141 @@ insert_flow(struct dp_flow_table *table, uint8_t ttl, uint8_t tos)
     flow.nw_tos = tos;
     wc.masks.nw_tos = tos ? UINT8_MAX : 0;
     dp_flow = dp_flow_create(&flow, dp_mask_create(&wc), &ufid, 0, NULL, 0);
-    ovs_mutex_lock(&table->mutex);
+    dp_flow_table_lock(table);
     dp_flow_table_insert(table, dp_flow);
-    ovs_mutex_unlock(&table->mutex);
+    dp_flow_table_unlock(table);
     return dp_flow;
 }
+
+/* Walking.  Flows of a TOS stay, those of a TTL come and go. */
+
+enum { N_STAY = 255 };
+
+struct changer {
+    struct dp_flow_table *table;
+    struct dp_flow *flows[UINT8_MAX + 1];       /* By TTL. */
+    atomic_bool exit;
+};
+
+/* Inserts the flow of a TTL, or removes it if it is there. */
+static void
+change(struct changer *changer, uint8_t ttl)
+{
+    struct dp_flow *flow = changer->flows[ttl];
+
+    if (flow) {
+        dp_flow_table_lock(changer->table);
+        dp_flow_table_remove(changer->table, flow);
+        dp_flow_table_unlock(changer->table);
+        changer->flows[ttl] = NULL;
+    } else {
+        changer->flows[ttl] = insert_flow(changer->table, ttl, 0);
+    }
+}
+
+static void *
+changer_main(void *changer_)
+{
+    struct changer *changer = changer_;
+    uint8_t ttl = 0;
+    bool exit;
+
+    do {
+        ttl += 7;
+        change(changer, MAX(ttl, 1));
+        dp_flow_table_give_way(changer->table);
+        ovsrcu_quiesce();
+        atomic_read_relaxed(&changer->exit, &exit);
+    } while (!exit);
+    return NULL;
+}
+
+/* Walks in steps of 'max', with 'n_changes' between them, and checks that the
+ * flows that stay are met. */
+static void
+walk(struct dp_flow_table *table, size_t max, struct changer *changer,
+     int n_changes)
+{
+    bool met[N_STAY + 1] = { false };
+    size_t position = SIZE_MAX, left = N_STAY + UINT8_MAX;
+    int n_met = 0;
+
+    while (position) {
+        struct dp_flow *flows[N_STAY];
+        size_t n;
+
+        dp_flow_table_lock(table);
+        n = dp_flow_table_next(table, &position, flows, max);
+        for (size_t i = 0; i < n; i++) {
+            uint32_t tos = flows[i]->ufid.u32[1];
+
+            ovs_assert(dp_flow_table_find(table, &flows[i]->ufid)
+                       == flows[i]);
+            n_met += tos && !met[tos];
+            met[tos] = true;
+        }
+        dp_flow_table_unlock(table);
+        dp_flow_table_give_way(table);
+        ovs_assert(position <= left && (!position || n == max));
+        left = position;
+        for (int i = 0; i < n_changes; i++) {
+            change(changer, 1 + random_range(UINT8_MAX));
+        }
+    }
+    ovs_assert(n_met == N_STAY);
+}
+
+/* A walk meets all that are there all the time, whoever comes and goes, and
+ * ends. */
+static void
+test_walk_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    struct dp_flow *flows[N_STAY];
+    struct dp_flow_table table;
+    struct changer changer = { .table = &table };
+    size_t position = SIZE_MAX;
+    pthread_t thread;
+
+    random_set_seed(1);
+    dp_flow_table_init(&table);
+    dp_flow_table_lock(&table);
+    ovs_assert(!dp_flow_table_next(&table, &position, flows, 1) && !position);
+    dp_flow_table_unlock(&table);
+
+    /* Those that stay are all over the array. */
+    for (int i = 0; i < N_STAY; i++) {
+        change(&changer, 1 + random_range(UINT8_MAX));
+        flows[i] = insert_flow(&table, 0, i + 1);
+    }
+    for (int i = 0; i < DPTEST_MANY(1000); i++) {
+        walk(&table, 1 + random_range(N_STAY), &changer, random_range(20));
+        ovsrcu_quiesce();
+    }
+
+    atomic_init(&changer.exit, false);
+    thread = ovs_thread_create("changer", changer_main, &changer);
+    for (int i = 0; i < 100; i++) {
+        walk(&table, 1 + i % 10, NULL, 0);
+        ovsrcu_quiesce();
+    }
+    atomic_store_relaxed(&changer.exit, true);
+    ovsrcu_quiesce_start();
+    xpthread_join(thread, NULL);
+    ovsrcu_quiesce_end();
+
+    for (int i = 1; i <= UINT8_MAX; i++) {
+        if (changer.flows[i]) {
+            change(&changer, i);
+        }
+    }
+    dp_flow_table_lock(&table);
+    for (int i = 0; i < N_STAY; i++) {
+        dp_flow_table_remove(&table, flows[i]);
+    }
+    dp_flow_table_unlock(&table);
+    dp_flow_table_uninit(&table);
+}
+DPTEST_REGISTER("flow-table-walk", test_walk_main);
 
 /* Subtables are ranked by what packets find there.  Others who look up do not
  * count: they run beside the lane that does. */
