@@ -71,13 +71,14 @@ has_room(const struct dp_slab_chunk *chunk, size_t size)
             || chunk->unused + size <= (const char *) chunk + CHUNK);
 }
 
-/* Runs in the thread that has time to wait. */
+/* Sees that there is one at 'place'.  Takes a fraction of a millisecond. */
 static void
 stock(ATOMIC(void *) *place)
 {
-    void *new = dp_pages_map(CHUNK, 0);
-    void *old = NULL;
+    void *old, *new;
 
+    atomic_read_relaxed(place, &old);
+    new = old ? NULL : dp_pages_map(CHUNK, 0);
     if (new) {
         dp_pages_touch(new, CHUNK);
         if (!atomic_compare_exchange_strong(place, &old, new)) {
