@@ -189,21 +189,16 @@ dp_slab_alloc(size_t size)
     return p;
 }
 
-void
-dp_slab_free(void *p, size_t size)
+/* Gives 'p' back to its chunk. */
+static void
+release(struct dp_slab *slab, void *p, size_t size)
+    OVS_EXCLUDED(slab->mutex)
 {
-    size_t n_lines = DIV_ROUND_UP(size, CACHE_LINE_SIZE);
-    struct dp_slab *slab = &memory.slabs[n_lines];
-    struct dp_slab_chunk *chunk;
+    struct dp_slab_chunk *chunk = chunk_of(p);
     struct dp_slab_gap *gap = p;
 
-    if (!p || !size || size > DP_SLAB_MAX) {
-        free_cacheline(p);
-        return;
-    }
-    chunk = chunk_of(p);
     ovs_mutex_lock(&slab->mutex);
-    if (!has_room(chunk, n_lines * CACHE_LINE_SIZE)) {
+    if (!has_room(chunk, size)) {
         ovs_list_push_back(&slab->roomy, &chunk->node);
     }
     gap->next = chunk->gaps;
@@ -212,4 +207,16 @@ dp_slab_free(void *p, size_t size)
         retire(slab, chunk);
     }
     ovs_mutex_unlock(&slab->mutex);
+}
+
+void
+dp_slab_free(void *p, size_t size)
+{
+    size_t n_lines = DIV_ROUND_UP(size, CACHE_LINE_SIZE);
+
+    if (!p || !size || size > DP_SLAB_MAX) {
+        free_cacheline(p);
+    } else {
+        release(&memory.slabs[n_lines], p, n_lines * CACHE_LINE_SIZE);
+    }
 }
