@@ -3,25 +3,11 @@
 #include <config.h>
 #include "afxdp/dp-umem.h"
 
-#include <errno.h>
-#include <numa.h>
-#include <sys/mman.h>
-
+#include "flow/dp-pages.h"
 #include "openvswitch/vlog.h"
-#include "ovs-numa.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(dp_umem);
-
-/* Pages come where 'numa_id' says when they are first touched. */
-static void
-prefer_node(char *area, size_t size, int numa_id)
-{
-    if (numa_id >= 0 && ovs_numa_get_n_numas() > 1
-        && numa_available() >= 0) {
-        numa_tonode_memory(area, size, numa_id);
-    }
-}
 
 struct dp_umem *
 dp_umem_create(unsigned int n_rx, unsigned int n_tx, int numa_id)
@@ -30,14 +16,11 @@ dp_umem_create(unsigned int n_rx, unsigned int n_tx, int numa_id)
     struct dp_umem *umem;
     void *area;
 
-    area = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (area == MAP_FAILED) {
-        VLOG_WARN("no memory for %u frames (%s)", n_rx + n_tx,
-                  ovs_strerror(errno));
+    area = dp_pages_map(size, 0, numa_id);
+    if (!area) {
+        VLOG_WARN("no memory for %u frames", n_rx + n_tx);
         return NULL;
     }
-    prefer_node(area, size, numa_id);
 
     umem = xzalloc_cacheline(sizeof *umem);
     umem->area = area;
@@ -60,7 +43,7 @@ dp_umem_create(unsigned int n_rx, unsigned int n_tx, int numa_id)
 static void
 destroy(struct dp_umem *umem)
 {
-    munmap(umem->area, umem->size);
+    dp_pages_unmap(umem->area, umem->size);
     free_cacheline(umem->frames);
     free(umem->free);
     free_cacheline(umem);

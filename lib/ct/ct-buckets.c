@@ -86,7 +86,8 @@ ct_buckets_create(int bits)
 
     b->mask = (1u << bits) - 1;
     size = (size_t) ct_buckets_count(b) * sizeof *b->array;
-    b->array = dp_pages_map(size, CT_OVERFLOW_MAX * size);
+    b->array = dp_pages_map(size, CT_OVERFLOW_MAX * size,
+                            DP_PAGES_ANY_NODE);
     if (!b->array) {
         free_cacheline(b);
         return NULL;

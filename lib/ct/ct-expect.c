@@ -33,15 +33,19 @@ lock(struct ct_expects *x)
         ovs_mutex_lock(&x->mutex);
         atomic_count_dec(&x->n_waiting);
     }
+    atomic_count_inc(&x->n_turns);
 }
 
-/* Lets others have the mutex who wait for it: a mutex goes to who asks first,
- * and that would be who has just let go of it. */
+/* Lets another one have the mutex if any waits for it: a mutex goes to who
+ * asks first, and that would be who has just let go of it. */
 static void
 give_way(struct ct_expects *x)
     OVS_EXCLUDED(x->mutex)
 {
-    while (atomic_count_get(&x->n_waiting)) {
+    unsigned int n_turns = atomic_count_get(&x->n_turns);
+
+    while (atomic_count_get(&x->n_waiting)
+           && atomic_count_get(&x->n_turns) == n_turns) {
         sched_yield();
     }
 }
@@ -52,6 +56,7 @@ ct_expects_init(struct ct_expects *x, const struct ct_secret *secret)
     x->seed = secret->w[2];
     atomic_count_init(&x->n, 0);
     atomic_count_init(&x->n_waiting, 0);
+    atomic_count_init(&x->n_turns, 0);
     ovs_mutex_init(&x->mutex);
     lock(x);
     hmap_init(&x->by_key);

@@ -51,6 +51,7 @@ struct ct_expects {
     uint64_t seed;              /* Constant. */
     atomic_count n;             /* Read without 'mutex'. */
     atomic_count n_waiting;     /* Threads that wait for 'mutex'. */
+    atomic_count n_turns;       /* How often somebody had it. */
 
     struct ovs_mutex mutex;
     struct hmap by_key OVS_GUARDED;

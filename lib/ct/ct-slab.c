@@ -65,7 +65,7 @@ static char *
 add_region(struct ct_slab *slab, size_t huge, size_t small)
     OVS_REQUIRES(slab->mutex)
 {
-    char *memory = dp_pages_map(huge, small);
+    char *memory = dp_pages_map(huge, small, DP_PAGES_ANY_NODE);
 
     if (memory) {
         slab->regions = xrealloc(slab->regions, ((slab->n_regions + 1)
@@ -110,7 +110,8 @@ make_block(struct ct_slab *slab, bool is_alone, struct new_block *block)
 {
     block->columns = NULL;
     if (slab->has_columns) {
-        block->columns = dp_pages_map(sizeof *block->columns, 0);
+        block->columns = dp_pages_map(sizeof *block->columns, 0,
+                                      DP_PAGES_ANY_NODE);
         if (!block->columns) {
             return false;
         }

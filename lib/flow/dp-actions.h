@@ -18,7 +18,7 @@
  * Thread-safety.  Constant after creation.  A flow publishes its list by RCU
  * and retires it with dp_actions_postpone_free().
  *
- * Cost.  dp_actions_create(): one allocation. */
+ * Cost.  dp_actions_create(): an allocation, and two for a while. */
 
 #include <stddef.h>
 #include <stdint.h>

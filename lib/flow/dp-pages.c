@@ -3,21 +3,54 @@
 
 #include "flow/dp-pages.h"
 
+#include <numa.h>
 #include <sys/mman.h>
+#include "ovs-numa.h"
 #include "util.h"
 
 #define PAGE 4096
 
-void *
-dp_pages_map(size_t size, size_t rest)
+/* Pages come from node 'numa_id' when they are first touched. */
+static void
+prefer_node(char *p, size_t size, int numa_id)
 {
-    /* More, to find a place that is aligned. */
-    size_t extra = size >= DP_PAGES_HUGE ? DP_PAGES_HUGE : 0;
+    if (numa_id >= 0 && ovs_numa_get_n_numas() > 1
+        && numa_available() >= 0) {
+        numa_tonode_memory(p, size, numa_id);
+    }
+}
+
+/* Makes what may be read and written of 'size' + 'rest' bytes at 'p', which
+ * nobody could touch so far: if the process locks its memory, this is when
+ * pages come, so all advice must have been given before.  That it is not taken
+ * is no error. */
+static void *
+open_pages(char *p, size_t size, size_t rest, int numa_id)
+{
+    if (size >= DP_PAGES_HUGE) {
+        madvise(p, size, MADV_HUGEPAGE);
+    }
+    if (rest) {
+        madvise(p + size, rest, MADV_NOHUGEPAGE);
+    }
+    prefer_node(p, size + rest, numa_id);
+    if (mprotect(p, size + rest, PROT_READ | PROT_WRITE)) {
+        munmap(p, size + rest);
+        return NULL;
+    }
+    return p;
+}
+
+void *
+dp_pages_map(size_t size, size_t rest, int numa_id)
+{
+    size_t extra;               /* To find a place that is aligned. */
     char *p, *end, *aligned;
 
     size = ROUND_UP(size, PAGE);
     rest = ROUND_UP(rest, PAGE);
-    p = mmap(NULL, size + rest + extra, PROT_READ | PROT_WRITE,
+    extra = size + rest >= DP_PAGES_HUGE ? DP_PAGES_HUGE : 0;
+    p = mmap(NULL, size + rest + extra, PROT_NONE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) {
         return NULL;
@@ -32,20 +65,8 @@ dp_pages_map(size_t size, size_t rest)
             munmap(aligned + size + rest, end - (aligned + size + rest));
         }
         p = aligned;
-
-        /* Advice only: that there are none is no error. */
-        madvise(p, size, MADV_HUGEPAGE);
     }
-    if (rest) {
-        dp_pages_keep_small(p + size, rest);
-    }
-    return p;
-}
-
-void
-dp_pages_keep_small(void *p, size_t size)
-{
-    madvise(p, size, MADV_NOHUGEPAGE);
+    return open_pages(p, size, rest, numa_id);
 }
 
 void

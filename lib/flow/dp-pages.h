@@ -6,22 +6,21 @@
  * =========================================
  *
  * Job.  Zeroed memory for what is large and met at random, in huge pages where
- * they fit.  Pages that nobody touches are not there.
+ * they fit.  Pages that nobody touches are not there, unless the process locks
+ * its memory (--mlockall).
  *
  * Thread-safety.  Any thread. */
 
 #include <stddef.h>
 
 #define DP_PAGES_HUGE (2u << 20)        /* Bytes of a huge page. */
+#define DP_PAGES_ANY_NODE (-1)
 
-/* Returns 'size' + 'rest' zero bytes, or NULL.  The first 'size' may be in
- * huge pages, and begin at one, if they are as much as one; the 'rest' is not:
- * to zero one takes longer than a packet may wait. */
-void *dp_pages_map(size_t size, size_t rest);
-
-/* Has 'size' bytes of what was mapped, none of which was touched, come in
- * small pages. */
-void dp_pages_keep_small(void *, size_t size);
+/* Returns 'size' + 'rest' zero bytes, or NULL, of NUMA node 'numa_id' if there
+ * is room.  The first 'size' may be in huge pages, if they are as much as one;
+ * the 'rest' is not: to zero one takes longer than a packet may wait.  If all
+ * that is as much as a huge page, it begins where one would. */
+void *dp_pages_map(size_t size, size_t rest, int numa_id);
 
 void dp_pages_unmap(void *, size_t size);
 

@@ -3,6 +3,7 @@
 
 #include "flow/dp-slab.h"
 
+#include <sched.h>
 #include "flow/dp-pages.h"
 #include "openvswitch/list.h"
 #include "ovs-atomic.h"
@@ -10,7 +11,11 @@
 #include "ovs-thread.h"
 #include "util.h"
 
-enum { CHUNK = DP_PAGES_HUGE, MAX_LINES = 1024 / CACHE_LINE_SIZE };
+enum {
+    CHUNK = DP_PAGES_HUGE,
+    MAX_LINES = 1024 / CACHE_LINE_SIZE,
+    MAX_NODES = 8,              /* More share. */
+};
 
 /* An object that is free. */
 struct dp_slab_gap {
@@ -19,15 +24,19 @@ struct dp_slab_gap {
 
 /* Stands at the beginning of its memory, which is aligned to its size. */
 struct dp_slab_chunk {
-    struct ovs_list node;       /* In the size's chunks, if one has room. */
+    struct ovs_list node;       /* In the slab's chunks, if one has room. */
+    struct dp_slab *slab;       /* Constant. */
     struct dp_slab_gap *gaps;   /* Objects that were in use... */
     char *unused;               /* ...and the first that never was. */
-    size_t n_used;
+    uint32_t n_used;
     bool is_first;              /* Never goes. */
 };
 BUILD_ASSERT_DECL(sizeof(struct dp_slab_chunk) <= CACHE_LINE_SIZE);
 
+/* Objects of one size, of a node. */
 struct dp_slab {
+    size_t size;                        /* Constant: of an object. */
+    ATOMIC(void *) *spare;              /* Constant: the node's. */
     struct ovs_mutex mutex;
     struct ovs_list roomy OVS_GUARDED;  /* Chunks with room. */
     bool has_first OVS_GUARDED;
@@ -36,8 +45,9 @@ struct dp_slab {
 
 /* One for the process, as the C library's memory is. */
 static struct {
-    struct dp_slab slabs[MAX_LINES + 1];        /* By lines of an object. */
-    ATOMIC(void *) spare;       /* A huge page that is zeroed, or NULL. */
+    struct dp_slab slabs[MAX_NODES][MAX_LINES + 1];     /* By lines. */
+    ATOMIC(void *) spares[MAX_NODES];   /* Huge pages that are zeroed, or
+                                         * NULL. */
 } memory;
 
 static void
@@ -46,16 +56,28 @@ init_slabs(void)
     static struct ovsthread_once once = OVSTHREAD_ONCE_INITIALIZER;
 
     if (ovsthread_once_start(&once)) {
-        for (size_t i = 0; i < ARRAY_SIZE(memory.slabs); i++) {
-            struct dp_slab *slab = &memory.slabs[i];
+        for (size_t i = 0; i < MAX_NODES; i++) {
+            for (size_t j = 0; j <= MAX_LINES; j++) {
+                struct dp_slab *slab = &memory.slabs[i][j];
 
-            ovs_mutex_init(&slab->mutex);
-            ovs_mutex_lock(&slab->mutex);
-            ovs_list_init(&slab->roomy);
-            ovs_mutex_unlock(&slab->mutex);
+                slab->size = j * CACHE_LINE_SIZE;
+                slab->spare = &memory.spares[i];
+                ovs_mutex_init(&slab->mutex);
+                ovs_mutex_lock(&slab->mutex);
+                ovs_list_init(&slab->roomy);
+                ovs_mutex_unlock(&slab->mutex);
+            }
         }
         ovsthread_once_done(&once);
     }
+}
+
+static unsigned int
+get_node(void)
+{
+    unsigned int node;
+
+    return getcpu(NULL, &node) ? 0 : node % MAX_NODES;
 }
 
 static struct dp_slab_chunk *
@@ -65,23 +87,25 @@ chunk_of(void *p)
 }
 
 static bool
-has_room(const struct dp_slab_chunk *chunk, size_t size)
+has_room(const struct dp_slab_chunk *chunk)
 {
     return (chunk->gaps
-            || chunk->unused + size <= (const char *) chunk + CHUNK);
+            || (chunk->unused + chunk->slab->size
+                <= (const char *) chunk + CHUNK));
 }
 
-/* Sees that there is one at 'place'.  Takes a fraction of a millisecond. */
+/* Sees that there is one at 'spare', of memory.spares.  Takes a fraction of a
+ * millisecond. */
 static void
-stock(ATOMIC(void *) *place)
+stock(ATOMIC(void *) *spare)
 {
     void *old, *new;
 
-    atomic_read_relaxed(place, &old);
-    new = old ? NULL : dp_pages_map(CHUNK, 0);
+    atomic_read_relaxed(spare, &old);
+    new = old ? NULL : dp_pages_map(CHUNK, 0, spare - memory.spares);
     if (new) {
         dp_pages_touch(new, CHUNK);
-        if (!atomic_compare_exchange_strong(place, &old, new)) {
+        if (!atomic_compare_exchange_strong(spare, &old, new)) {
             dp_pages_unmap(new, CHUNK);
         }
     }
@@ -90,22 +114,20 @@ stock(ATOMIC(void *) *place)
 /* Returns memory for a chunk: the spare, or small pages, which the kernel
  * zeroes one by one. */
 static void *
-map_chunk(bool small)
+map_chunk(ATOMIC(void *) *spare, bool small)
 {
     void *p = NULL;
 
     if (!small) {
-        p = atomic_exchange_explicit(&memory.spare, NULL,
-                                     memory_order_acquire);
+        p = atomic_exchange_explicit(spare, NULL, memory_order_acquire);
     }
     if (!p) {
-        p = dp_pages_map(CHUNK, 0);
+        p = dp_pages_map(0, CHUNK, DP_PAGES_ANY_NODE);
         if (!p) {
             out_of_memory();
         }
-        dp_pages_keep_small(p, CHUNK);
     }
-    ovsrcu_postpone(stock, &memory.spare);
+    ovsrcu_postpone(stock, spare);
     return p;
 }
 
@@ -113,8 +135,9 @@ static struct dp_slab_chunk *
 add_chunk(struct dp_slab *slab)
     OVS_REQUIRES(slab->mutex)
 {
-    struct dp_slab_chunk *chunk = map_chunk(!slab->has_first);
+    struct dp_slab_chunk *chunk = map_chunk(slab->spare, !slab->has_first);
 
+    chunk->slab = slab;
     chunk->is_first = !slab->has_first;
     chunk->unused = (char *) chunk + CACHE_LINE_SIZE;
     slab->has_first = true;
@@ -122,9 +145,9 @@ add_chunk(struct dp_slab *slab)
     return chunk;
 }
 
-/* Takes an object of 'size' bytes out of 'chunk', which has room. */
+/* Takes an object out of 'chunk', which has room. */
 static void *
-take(struct dp_slab_chunk *chunk, size_t size)
+take(struct dp_slab_chunk *chunk)
 {
     void *p = chunk->gaps;
 
@@ -132,14 +155,14 @@ take(struct dp_slab_chunk *chunk, size_t size)
         chunk->gaps = chunk->gaps->next;
     } else {
         p = chunk->unused;
-        chunk->unused += size;
+        chunk->unused += chunk->slab->size;
     }
     chunk->n_used++;
     return p;
 }
 
 static void *
-alloc(struct dp_slab *slab, size_t size)
+alloc(struct dp_slab *slab)
     OVS_EXCLUDED(slab->mutex)
 {
     struct dp_slab_chunk *chunk;
@@ -152,71 +175,73 @@ alloc(struct dp_slab *slab, size_t size)
     if (!chunk->n_used && !chunk->is_first) {
         slab->has_empty = false;
     }
-    p = take(chunk, size);
-    if (!has_room(chunk, size)) {
+    p = take(chunk);
+    if (!has_room(chunk)) {
         ovs_list_remove(&chunk->node);
     }
     ovs_mutex_unlock(&slab->mutex);
     return p;
 }
 
-/* Chunks that have become empty stand behind those that are in use. */
-static void
+/* 'chunk' has become empty.  Returns true if it is to go.  If it stays, it
+ * stands behind those that are in use. */
+static bool
 retire(struct dp_slab *slab, struct dp_slab_chunk *chunk)
     OVS_REQUIRES(slab->mutex)
 {
     ovs_list_remove(&chunk->node);
     if (slab->has_empty) {
+        return true;
+    }
+    slab->has_empty = true;
+    ovs_list_push_back(&slab->roomy, &chunk->node);
+    return false;
+}
+
+/* Gives 'p' back to its chunk. */
+static void
+release(void *p)
+{
+    struct dp_slab_chunk *chunk = chunk_of(p);
+    struct dp_slab *slab = chunk->slab;
+    struct dp_slab_gap *gap = p;
+    bool goes = false;
+
+    ovs_mutex_lock(&slab->mutex);
+    if (!has_room(chunk)) {
+        ovs_list_push_front(&slab->roomy, &chunk->node);
+    }
+    gap->next = chunk->gaps;
+    chunk->gaps = gap;
+    if (!--chunk->n_used && !chunk->is_first) {
+        goes = retire(slab, chunk);
+    }
+    ovs_mutex_unlock(&slab->mutex);
+    if (goes) {
         dp_pages_unmap(chunk, CHUNK);
-    } else {
-        slab->has_empty = true;
-        ovs_list_push_back(&slab->roomy, &chunk->node);
     }
 }
 
 void *
 dp_slab_alloc(size_t size)
 {
-    size_t n_lines = DIV_ROUND_UP(size, CACHE_LINE_SIZE);
     void *p;
 
     if (!size || size > DP_SLAB_MAX) {
         return xzalloc_cacheline(size);
     }
     init_slabs();
-    p = alloc(&memory.slabs[n_lines], n_lines * CACHE_LINE_SIZE);
+    p = alloc(&memory.slabs[get_node()][DIV_ROUND_UP(size, CACHE_LINE_SIZE)]);
     memset(p, 0, size);
     return p;
-}
-
-/* Gives 'p' back to its chunk. */
-static void
-release(struct dp_slab *slab, void *p, size_t size)
-    OVS_EXCLUDED(slab->mutex)
-{
-    struct dp_slab_chunk *chunk = chunk_of(p);
-    struct dp_slab_gap *gap = p;
-
-    ovs_mutex_lock(&slab->mutex);
-    if (!has_room(chunk, size)) {
-        ovs_list_push_back(&slab->roomy, &chunk->node);
-    }
-    gap->next = chunk->gaps;
-    chunk->gaps = gap;
-    if (!--chunk->n_used && !chunk->is_first) {
-        retire(slab, chunk);
-    }
-    ovs_mutex_unlock(&slab->mutex);
 }
 
 void
 dp_slab_free(void *p, size_t size)
 {
-    size_t n_lines = DIV_ROUND_UP(size, CACHE_LINE_SIZE);
-
     if (!p || !size || size > DP_SLAB_MAX) {
         free_cacheline(p);
     } else {
-        release(&memory.slabs[n_lines], p, n_lines * CACHE_LINE_SIZE);
+        release(p);
     }
 }

@@ -13,11 +13,13 @@
  * line.
  *
  * Memory comes in chunks of one huge page for objects of one size, in cache
- * lines.  The first chunk of a size is in small pages, so that few objects
- * need little.  Of huge ones one is kept in stock, made by the thread that
- * runs RCU's callbacks: to zero one takes longer than a lane may wait.  Who
- * finds none gets small pages.  A chunk that nobody uses goes back to the
- * kernel, but for one of each size.  Objects larger than DP_SLAB_MAX are the
+ * lines, from the NUMA node of the caller's core.  The first chunk of a size
+ * is in small pages, so that few objects need little, unless the process locks
+ * its memory (--mlockall).  Of huge ones one is kept in stock for each node,
+ * made by the thread that runs RCU's callbacks: to zero one takes longer than
+ * a lane may wait.  Who finds none gets a chunk in small pages, which stays
+ * like that.  A chunk that nobody uses goes back to the kernel, but for the
+ * first and one more of each size.  Objects larger than DP_SLAB_MAX are the
  * C library's.
  *
  * With AddressSanitizer all are, so that it can see who uses what is free.
@@ -26,13 +28,19 @@
  *
  * Errors.  None: without memory the process ends, as with xmalloc().
  *
- * Cost.  A mutex for each size, and the object is zeroed. */
+ * Cost.  A mutex for each size and node, and the object is zeroed. */
 
 #include <stddef.h>
 
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define DP_SLAB_MAX 0
+#endif
+#endif
 #ifdef __SANITIZE_ADDRESS__
 #define DP_SLAB_MAX 0
-#else
+#endif
+#ifndef DP_SLAB_MAX
 #define DP_SLAB_MAX 1024
 #endif
 

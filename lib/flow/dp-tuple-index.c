@@ -22,7 +22,7 @@ static void *
 alloc_array(size_t size)
 {
     void *p = (size < DP_PAGES_HUGE ? xzalloc_cacheline(size)
-               : dp_pages_map(size, 0));
+               : dp_pages_map(size, 0, DP_PAGES_ANY_NODE));
 
     if (!p) {
         out_of_memory();

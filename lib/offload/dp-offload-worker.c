@@ -772,6 +772,8 @@ dp_offload_workers_assign(struct dp_offload *offload, unsigned int n_workers)
         dp_worker_hand_over(worker);
         worker->query_shard = DP_OFFLOAD_N_SHARDS;
         worker->query_left = 0;
+        worker->sweep = worker->query_us = 0;
+        atomic_store_relaxed(&worker->sweep_done, 0);   /* Other shards. */
         ovs_mutex_lock(&worker->mutex);
         worker->figures.n_inserted = n_inserted[i];
         ovs_mutex_unlock(&worker->mutex);

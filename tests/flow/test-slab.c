@@ -7,6 +7,9 @@
 #undef NDEBUG
 #include "flow/dp-slab.h"
 
+#include <errno.h>
+#include <sys/mman.h>
+#include "flow/dp-pages.h"
 #include "openvswitch/util.h"
 #include "ovs-rcu.h"
 #include "ovs-thread.h"
@@ -89,9 +92,11 @@ test_churn_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
     for (size_t i = 0; i < N_THREADS; i++) {
         threads[i] = ovs_thread_create("churn", churn_main, &owners[i]);
     }
+    ovsrcu_quiesce_start();
     for (size_t i = 0; i < N_THREADS; i++) {
         xpthread_join(threads[i], NULL);
     }
+    ovsrcu_quiesce_end();
 }
 DPTEST_REGISTER("slab-churn", test_churn_main);
 
@@ -135,3 +140,54 @@ test_return_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
 }
 
 DPTEST_REGISTER("slab-return", test_return_main);
+
+/* Returns how many bytes of the mapping that 'p' is in are in huge pages. */
+static unsigned long long int
+count_huge(const void *p)
+{
+    FILE *f = fopen("/proc/self/smaps", "r");
+    unsigned long long int begin, end, kb, n = 0;
+    bool is_its = false;
+    char line[256];
+
+    ovs_assert(f);
+    while (fgets(line, sizeof line, f)) {
+        if (sscanf(line, "%llx-%llx ", &begin, &end) == 2) {
+            is_its = begin <= (uintptr_t) p && (uintptr_t) p < end;
+        } else if (is_its
+                   && sscanf(line, "AnonHugePages: %llu kB", &kb) == 1) {
+            n = kb * 1024;
+        }
+    }
+    fclose(f);
+    return n;
+}
+
+static unsigned long long int
+map_and_count_huge(void)
+{
+    void *p = dp_pages_map(DP_PAGES_HUGE, 0, DP_PAGES_ANY_NODE);
+    unsigned long long int n;
+
+    ovs_assert(p && !((uintptr_t) p % DP_PAGES_HUGE));
+    dp_pages_touch(p, DP_PAGES_HUGE);
+    n = count_huge(p);
+    dp_pages_unmap(p, DP_PAGES_HUGE);
+    return n;
+}
+
+/* Daemons are started with --mlockall: then pages come when they are mapped,
+ * and must be huge nevertheless. */
+static void
+test_locked_main(int argc OVS_UNUSED, char *argv[] OVS_UNUSED)
+{
+    if (!map_and_count_huge()) {
+        dptest_skip("no huge pages here");
+    }
+    if (mlockall(MCL_FUTURE)) {
+        dptest_skip("mlockall: %s", ovs_strerror(errno));
+    }
+    ovs_assert(map_and_count_huge());
+    munlockall();
+}
+DPTEST_REGISTER("pages-locked", test_locked_main);
