@@ -65,8 +65,9 @@ bool dp_rule_place_move(struct dp_offload *offload,
 void dp_rule_places_call_all(struct dp_offload *offload,
                              struct dp_places_table *table);
 
-/* Has the workers read the counters of whole rules.  is_read() tells whether
- * those have been read that were in a NIC when start() returned 'sweep'. */
+/* Has the workers read the counters of whole rules.  are_read() tells whether
+ * those have been read that were in a NIC when start() returned 'sweep', but
+ * for readings that a provider tells later (EINPROGRESS). */
 uint64_t dp_rule_places_start_reading(struct dp_offload *offload);
 bool dp_rule_places_are_read(struct dp_offload *offload, uint64_t sweep);
 

@@ -669,4 +669,7 @@ lab_wait_whole(struct lab *lab, size_t conn_no)
         ovs_assert(lab_find_rule(lab, conn_no));
         xnanosleep(1000 * 1000);
     }
+
+    /* The NIC has it before the engine knows, and has it read. */
+    dp_offload_drain(lab->shared.offload);
 }
