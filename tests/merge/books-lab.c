@@ -2,6 +2,7 @@
 #include <config.h>
 #undef NDEBUG
 
+#include "tests/dptest.h"
 #include "tests/merge/books-lab.h"
 
 #include "conntrack.h"
@@ -565,7 +566,11 @@ lab_check_counts(struct lab *lab)
         struct dpif_flow_stats stats;
 
         dp_flow_get_stats(lab_get_megaflow(lab, i), &stats);
-        ovs_assert(stats.n_packets + lab->told[i].n_packets == n_packets);
+        if (stats.n_packets + lab->told[i].n_packets != n_packets) {
+            dptest_fail("stage %"PRIuSIZE": %"PRIu64" packets and %"PRIu64
+                        " told before, not %llu", i, stats.n_packets,
+                        lab->told[i].n_packets, n_packets);
+        }
         ovs_assert(stats.n_bytes + lab->told[i].n_bytes
                    == n_bytes + (i == 2 ? LAB_VLAN_HEADER * n_packets : 0));
     }
