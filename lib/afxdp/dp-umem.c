@@ -3,6 +3,7 @@
 #include <config.h>
 #include "afxdp/dp-umem.h"
 
+#include <errno.h>
 #include "flow/dp-pages.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
@@ -18,7 +19,8 @@ dp_umem_create(unsigned int n_rx, unsigned int n_tx, int numa_id)
 
     area = dp_pages_map(size, 0, numa_id);
     if (!area) {
-        VLOG_WARN("no memory for %u frames", n_rx + n_tx);
+        VLOG_WARN("no memory for %u frames (%s)", n_rx + n_tx,
+                  ovs_strerror(errno));
         return NULL;
     }
 

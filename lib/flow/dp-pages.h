@@ -16,10 +16,10 @@
 #define DP_PAGES_HUGE (2u << 20)        /* Bytes of a huge page. */
 #define DP_PAGES_ANY_NODE (-1)
 
-/* Returns 'size' + 'rest' zero bytes, or NULL, of NUMA node 'numa_id' if there
- * is room.  The first 'size' may be in huge pages, if they are as much as one;
- * the 'rest' is not: to zero one takes longer than a packet may wait.  If all
- * that is as much as a huge page, it begins where one would. */
+/* Returns 'size' + 'rest' zero bytes, of NUMA node 'numa_id' if there is room,
+ * or NULL and an errno.  The first 'size' may be in huge pages, if they are as
+ * much as one; the 'rest' is not: to zero one takes longer than a packet may
+ * wait.  If all that is as much as a huge page, it begins where one would. */
 void *dp_pages_map(size_t size, size_t rest, int numa_id);
 
 void dp_pages_unmap(void *, size_t size);
